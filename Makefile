@@ -1,0 +1,45 @@
+# Every target sets up .venv by itself. PYTHON chooses the interpreter: make test PYTHON=python3.13
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all check format docs clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "bncli needs Python 3.11 to 3.13: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@touch $@
+
+install: $(READY)  ## set up .venv with pinned versions
+
+demo: $(READY)  ## the learning-rate study on real digits: table, figures, every run on disk
+	$(BIN)/bncli sweep
+
+test: $(READY)  ## the test suite, without the long ones
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-all: $(READY)  ## every test
+	$(BIN)/python -m pytest -n auto
+
+check: $(READY)  ## lint, format, types, and whether the generated docs are up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cog --check -P README.md
+
+format: $(READY)  ## put the code into its standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY)  ## write help screens and tables into the README
+	$(BIN)/cog -r -P README.md
+
+clean:  ## remove .venv and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

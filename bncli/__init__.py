@@ -1,0 +1,1 @@
+"""bncli: batch-normalization ablation studies from the command line."""

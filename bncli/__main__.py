@@ -1,0 +1,5 @@
+"""`python -m bncli`."""
+
+from bncli.cli import main
+
+main()

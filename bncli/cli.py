@@ -1,0 +1,628 @@
+"""The command line: parse, build, call, show. Every option that commands share is declared once, in `Flags`."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from bncli import console, datasets, models
+from bncli.config import DATA_FIELDS, FIELDS, OPTIMIZERS, RunConfig, Value, parse_value
+from bncli.errors import BncliError, InvalidConfig
+from bncli.registry import check_name
+from bncli.study import (
+    DEFAULT_ARMS,
+    Arm,
+    Plan,
+    Study,
+    default_folder,
+    done_runs,
+    execute,
+    load_study,
+    open_store,
+    parse_arm,
+    parse_arms,
+    parse_axis,
+    presets,
+)
+
+if TYPE_CHECKING:
+    from bncli.report import Evidence
+    from bncli.results import RunResult
+    from bncli.store import Store
+    from bncli.study import Condition
+
+EXIT_FAILED_RUNS, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+FLAGSHIP = "lr-activation"
+
+app = typer.Typer(
+    name="bncli",
+    help="Batch-normalization ablation studies: paired seeds, tables, figures, every run on disk.",
+    epilog="Start with: bncli sweep   (the learning-rate study on real digits, about a minute)",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _complete(names: Callable[[], Any]) -> Callable[[str], list[str]]:
+    return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
+
+
+def _option(*names: str, help: str, complete: Callable[[], Any] | None = None, metavar: str | None = None) -> Any:
+    return typer.Option(
+        *names,
+        help=help,
+        metavar=metavar,
+        autocompletion=_complete(complete) if complete else None,
+        show_default=False,
+    )
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The options that train, compare and sweep share."""
+
+    preset: Annotated[
+        str | None,
+        _option(
+            "--preset",
+            "--config",
+            "-p",
+            metavar="NAME|FILE.toml",
+            help="Start from a shipped study or a study file.",
+            complete=presets,
+        ),
+    ] = None
+    dataset: Annotated[
+        str | None,
+        _option(
+            "--dataset",
+            "-d",
+            metavar="NAME|FILE",
+            help="Data set: a name (see `bncli dataset`) or a file.",
+            complete=lambda: datasets.REGISTRY,
+        ),
+    ] = None
+    label: Annotated[str | None, _option("--label", metavar="COLUMN", help="Column of the class in a table.")] = None
+    model: Annotated[
+        str | None,
+        _option(
+            "--model",
+            "-m",
+            metavar="NAME|SPEC",
+            help="Model: a name, or a line such as 'conv32 pool flatten dense64'.",
+            complete=lambda: models.REGISTRY,
+        ),
+    ] = None
+    activation: Annotated[
+        str | None,
+        _option(
+            "--activation",
+            "-a",
+            metavar="NAME",
+            help="Activation of the hidden layers.",
+            complete=lambda: models.ACTIVATIONS,
+        ),
+    ] = None
+    optimizer: Annotated[
+        str | None,
+        _option("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}.", complete=lambda: OPTIMIZERS),
+    ] = None
+    lr: Annotated[str | None, _option("--lr", metavar="NUMBER", help="Learning rate.")] = None
+    epochs: Annotated[str | None, _option("--epochs", "-e", metavar="N", help="Passes over the training rows.")] = None
+    batch_size: Annotated[str | None, _option("--batch-size", "-b", metavar="N", help="Rows a step.")] = None
+    settings: Annotated[
+        list[str] | None,
+        _option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Any other field of a run; may be repeated.",
+            complete=lambda: [f"{name}=" for name in FIELDS],
+        ),
+    ] = None
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            "-s",
+            min=1,
+            metavar="N",
+            show_default=False,
+            help="Seeds 0 to N-1: replicates of every condition.",
+        ),
+    ] = None
+    out: Annotated[
+        Path | None,
+        _option("--out", "-o", metavar="DIR", help="Folder of the study; what is there is continued."),
+    ] = None
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed runs of the folder again.")] = False
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="|".join(console.FORMATS),
+            help="What stdout gets.",
+            autocompletion=_complete(lambda: console.FORMATS),
+        ),
+    ] = "table"
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Check everything, print the planned runs, train nothing.")
+    ] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; results, notices and errors only.")] = False
+
+    def fields(self) -> dict[str, Value]:
+        """The fields of a run that were given, each once."""
+        names = ("dataset", "label", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
+        given = {name: parse_value(name, getattr(self, name)) for name in names if getattr(self, name) is not None}
+        return given | parse_settings(self.settings, given)
+
+
+def parse_settings(settings: list[str] | None, given: dict[str, Value] | None = None) -> dict[str, Value]:
+    """Read `FIELD=VALUE` texts; a field that was already given by an option of its own is refused."""
+    fields: dict[str, Value] = {}
+    for text in settings or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidConfig(f"--set takes FIELD=VALUE. Received: {text!r}.")
+        check_name("field", name, FIELDS)
+        if name in fields or name in (given or {}):
+            raise InvalidConfig(f"{name} is given twice. Give it once.")
+        fields[name] = parse_value(name, value)
+    return fields
+
+
+def takes_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of `Flags`, which it receives as its parameter `flags`."""
+    own = get_type_hints(command, include_extras=True)
+    shared = get_type_hints(Flags, include_extras=True)
+    kept = [
+        parameter.replace(annotation=own[name])
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name != "flags"
+    ]
+    added = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=shared[field.name]
+        )
+        for field in dataclasses.fields(Flags)
+    ]
+
+    @functools.wraps(command)
+    def wrapper(**values: Any) -> None:
+        flags = Flags(**{field.name: values.pop(field.name) for field in dataclasses.fields(Flags)})
+        command(flags=flags, **values)
+
+    signature = inspect.Signature([*kept, *added])
+    wrapper.__signature__ = signature  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
+    return wrapper
+
+
+ArmsOption = Annotated[
+    str | None,
+    _option(
+        "--arms",
+        metavar="ARM,ARM,...",
+        help="Arms, the baseline first: none, batch:before, batch:after+center=false, layer:before, ...",
+    ),
+]
+
+
+@app.command()
+def dataset(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME|FILE]",
+            show_default=False,
+            help="One data set; without it, all that there are.",
+            autocompletion=_complete(lambda: datasets.REGISTRY),
+        ),
+    ] = None,
+    label: Annotated[str | None, _option("--label", metavar="COLUMN", help="Column of the class in a table.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        _option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="n_samples, noise, data_seed, train_rows, val_rows or scaling; may be repeated.",
+        ),
+    ] = None,
+    plot: Annotated[Path | None, _option("--plot", metavar="FILE", help="Draw it: .png, .svg or .pdf.")] = None,
+    export: Annotated[
+        str | None, _option("--export", metavar="FILE|-", help="Write it as CSV or NPZ; - is stdout.")
+    ] = None,
+    export_as: Annotated[
+        str | None,
+        _option("--export-as", metavar="csv|npz", help="Kind of the export where the name does not tell."),
+    ] = None,
+    format: Annotated[
+        str, typer.Option("--format", "-f", metavar="table|json|csv|md", help="What stdout gets.")
+    ] = "table",
+) -> None:
+    """List the data sets, or describe one: shapes, class balance, moments raw and scaled; draw it, export it."""
+    from bncli import describe
+
+    check_name("format", format, ("table", "json", "csv", "md"))
+    if name is None:
+        if plot or export or settings or label:
+            raise InvalidConfig(
+                "--plot, --export, --label and --set need the name of a data set. "
+                "Try bncli dataset digits --plot digits.png."
+            )
+        _show_catalogue(describe.catalogue(), format)
+        return
+    config = data_config(name, label, parse_settings(settings))
+    data = datasets.load(config)
+    if plot:
+        _save_plot(data, plot)
+    if export:
+        describe.export(data, export, export_as, sys.stdout.buffer)
+    if export != "-":
+        _show_dataset(config, format)
+
+
+def data_config(name: str, label: str | None, fields: dict[str, Value]) -> RunConfig:
+    """A run's data fields, checked; the network is left out of it."""
+    for field in fields:
+        check_name("field of a data set", field, DATA_FIELDS)
+    config = RunConfig.from_dict({"dataset": name, "label": label} | fields)
+    for field in datasets.without_effect(config):
+        console.warn(f"{field}={getattr(config, field)} has no effect on {name} and is ignored.")
+    return config
+
+
+def _show_catalogue(rows: list[dict[str, str]], format: str) -> None:
+    if format == "json":
+        console.write(console.to_json(rows))
+    elif format == "csv":
+        console.write(console.to_csv(rows))
+    else:
+        console.print_rows(rows, format=format)
+        console.say("Also: the path of a .csv, .tsv, .parquet (with --label COLUMN) or .npz file.")
+
+
+def _save_plot(data: datasets.Dataset, path: Path) -> None:
+    from bncli import plots
+    from bncli.store import replace_file
+
+    check_name("ending of a plot", path.suffix, (".png", ".svg", ".pdf"))
+    figure = plots.draw_dataset(data)
+    replace_file(path, lambda temporary: figure.savefig(temporary))
+    console.say(f"Wrote {path}")
+
+
+def _show_dataset(config: RunConfig, format: str) -> None:
+    from bncli import describe
+
+    data = datasets.load(config)
+    facts, balance, moments = (
+        describe.facts(data),
+        describe.balance(data),
+        console.records(describe.moments(config)),
+    )
+    if format == "json":
+        console.write(console.to_json(facts | {"classes": balance, "features": moments}))
+    elif format == "csv":
+        console.write(console.to_csv(moments))
+    else:
+        console.print_rows([{"": key, "value": str(value)} for key, value in facts.items()], format=format)
+        console.print_rows([{key: str(value) for key, value in row.items()} for row in balance[:30]], format=format)
+        shown = [
+            {key: f"{v:.4g}" if isinstance(v, float) else str(v) for key, v in row.items()} for row in moments[:20]
+        ]
+        left = f"{len(moments) - 20} more features: --format csv has all" if len(moments) > 20 else ""
+        console.print_rows(shown, title="moments over the training rows", caption=left, format=format)
+
+
+@app.command()
+@takes_flags
+def train(
+    flags: Flags,
+    arm: Annotated[
+        str | None,
+        _option("--arm", metavar="ARM", help="The normalization: none, batch:before, layer:after, ..."),
+    ] = None,
+    save_model: Annotated[
+        Path | None,
+        _option("--save-model", metavar="FILE.keras", help="Write the trained model (one run only)."),
+    ] = None,
+    summary: Annotated[
+        bool,
+        typer.Option("--summary", help="Print Keras' layer table with the parameter counts, train nothing."),
+    ] = False,
+) -> None:
+    """Train one configuration, for one or many seeds."""
+    start = load_study(flags.preset) if flags.preset else Study("train", RunConfig(), (parse_arm("none"),))
+    base = start.vary(flags.fields()).base
+    chosen = parse_arm(arm) if arm else base_arm(base)
+    seeds = tuple(range(flags.seeds)) if flags.seeds else (base.seed,)
+    study = Study("train", base.replace(seed=0), (chosen,), seeds=seeds, question=start.question, source=start.source)
+    if summary:
+        _print_summary(study)
+        return
+    _check_save(save_model, seeds)
+    run(study, flags, flags.out, save_model)
+
+
+def base_arm(base: RunConfig) -> Arm:
+    """The arm that a base run already is: its own norm and placement."""
+    return parse_arm("none" if base.norm == "none" else f"{base.norm}:{base.placement}")
+
+
+def _check_save(path: Path | None, seeds: tuple[int, ...]) -> None:
+    if path and len(seeds) > 1:
+        raise InvalidConfig(f"--save-model writes one model, but {len(seeds)} seeds are asked for. Try --seeds 1.")
+    if path and path.suffix != ".keras":
+        raise InvalidConfig(f"--save-model needs a name that ends in .keras. Received: {str(path)!r}.")
+    if path and not path.parent.is_dir():
+        raise InvalidConfig(f"--save-model: there is no folder {str(path.parent)!r}.")
+
+
+def _print_summary(study: Study) -> None:
+    config = study.plan().runs[0][0]
+    data = datasets.load(config)
+    from bncli.engines.quiet import import_tensorflow
+
+    import_tensorflow()
+    model = models.build(config, data.input_shape, data.n_classes, config.seed)
+    model.summary(print_fn=lambda text, line_break=False: console.write(text), line_length=80)
+
+
+@app.command()
+@takes_flags
+def compare(flags: Flags, arms: ArmsOption = None) -> None:
+    """Train arms side by side, all else fixed, paired by seed.
+
+    The arms are none, batch:before and batch:after unless --arms or a preset says otherwise.
+    """
+    study, is_preset = build_study("compare", flags, arms, [], None)
+    if study.axes:
+        axis = study.axes[0][0]
+        raise InvalidConfig(
+            f"compare holds everything but the arms fixed, and study {study.name!r} varies {axis}. "
+            f"Try bncli sweep --preset {flags.preset}, or fix it: --set {axis}=VALUE."
+        )
+    run(study, flags, flags.out or default_folder(study, is_preset=is_preset))
+
+
+@app.command()
+@takes_flags
+def sweep(
+    flags: Flags,
+    axes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FIELD=VALUES]...",
+            show_default=False,
+            help="Axes: lr=0.001,0.01, lr=log:1e-4:1:9, norm_momentum=lin:0:0.99:5, ...",
+        ),
+    ] = None,
+    arms: ArmsOption = None,
+) -> None:
+    """Train axes x arms x seeds; what the folder already holds is not trained again.
+
+    Bare `bncli sweep` is the flagship: learning rate x1 and x10, sigmoid and ReLU, without and with batch
+    normalization, on the digits.
+    """
+    study, is_preset = build_study("sweep", flags, arms, axes or [], None if axes else FLAGSHIP)
+    run(study, flags, flags.out or default_folder(study, is_preset=is_preset))
+
+
+def build_study(name: str, flags: Flags, arms: str | None, axes: list[str], fallback: str | None) -> tuple[Study, bool]:
+    """Put a study together from preset and options; also tell whether it is a preset as shipped."""
+    preset = flags.preset or fallback
+    start = load_study(preset) if preset else Study(name, RunConfig(), tuple(map(parse_arm, DEFAULT_ARMS)))
+    fields, parsed = flags.fields(), [parse_axis(text) for text in axes]
+    if "seed" in fields:
+        raise InvalidConfig("Studies pair their runs by seed. Try --seeds N for the seeds 0 to N-1.")
+    if len({axis for axis, _ in parsed}) < len(parsed):
+        raise InvalidConfig(f"An axis is given twice. Received: {' '.join(axes)}.")
+    seeds = tuple(range(flags.seeds)) if flags.seeds else None
+    study = start.vary(fields, arms=parse_arms(arms) if arms else None, axes=parsed, seeds=seeds)
+    return study, preset in presets() and study.base == start.base and study.axes == start.axes
+
+
+def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = None) -> None:
+    """Plan a study, train what is missing, show the result; exit with 1 if runs failed, 130 if interrupted."""
+    console.check_format(flags.format)
+    plan = study.plan()
+    for notice in plan.notices:
+        console.warn(notice)
+    if flags.dry_run:
+        _show_plan(study, plan, flags)
+        return
+    store = open_store(out, study, plan) if out else None
+    try:
+        results = _train(study, plan, store, flags, save_model)
+    except KeyboardInterrupt:
+        _say_interrupted(store, plan)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    _show(study, plan, results, store, flags)
+    failed = [result for result in results if result.state == "failed"]
+    if failed:
+        first = (failed[0].error or "").splitlines()[0]
+        console.error(f"{len(failed)} of {len(results)} runs failed, the first with {first}")
+        raise typer.Exit(EXIT_FAILED_RUNS)
+
+
+def _show_plan(study: Study, plan: Plan, flags: Flags) -> None:
+    from bncli import summary
+
+    rows = [
+        {"run_id": config.run_id, **summary.condition_columns(condition), "seed": config.seed}
+        for config, condition in plan.runs
+    ]
+    if flags.format == "json":
+        console.write(console.to_json(rows))
+    elif flags.format == "jsonl":
+        console.write("\n".join(console.to_json_line(row) for row in rows))
+    elif flags.format == "csv":
+        console.write(console.to_csv(rows))
+    else:
+        _print_plan(study, plan, flags.format)
+
+
+def _size(study: Study, plan: Plan) -> str:
+    conditions, seeds = console.count(len(plan.conditions), "condition"), console.count(len(study.seeds), "seed")
+    return f"{console.count(len(plan.runs), 'run')}: {conditions} x {seeds}"
+
+
+def _print_plan(study: Study, plan: Plan, format: str) -> None:
+    seeds = ", ".join(map(str, study.seeds)) if len(study.seeds) < 6 else f"{study.seeds[0]} to {study.seeds[-1]}"
+    rows = []
+    for condition in plan.conditions:
+        values = {name: "-" if value is None else str(value) for name, value in condition.values}
+        rows.append(values | {"arm": condition.arm, "seeds": seeds})
+    console.print_rows(rows, title=study.name, caption=_size(study, plan), format=format)
+
+
+def _train(study: Study, plan: Plan, store: Store | None, flags: Flags, save_model: Path | None) -> list[RunResult]:
+    done = done_runs(plan, store, retry_failed=flags.retry_failed)
+    pending = [config for config, _ in plan.runs if config.run_id not in done]
+    _announce(study, plan, len(done), store, flags)
+    conditions, streams = dict(plan.runs), flags.format == "jsonl"
+    if streams:
+        for result in done.values():
+            _stream(result, conditions[result.config])
+    with console.track(len(pending), sum(config.epochs for config in pending), quiet=flags.quiet) as tracker:
+
+        def on_result(result: RunResult, condition: Condition) -> None:
+            tracker.run(str(condition), result.config.epochs - len(result.history.get("loss", [])))
+            if result.state == "failed":
+                console.warn(f"{condition} seed={result.config.seed} failed: {(result.error or '').splitlines()[0]}")
+            if streams:
+                _stream(result, condition)
+
+        return execute(
+            plan,
+            store,
+            on_epoch=lambda config, epoch: tracker.epoch(str(conditions[config])),
+            on_result=on_result,
+            on_model=(lambda config, model: model.save(save_model)) if save_model else None,
+            retry_failed=flags.retry_failed,
+        )
+
+
+def _announce(study: Study, plan: Plan, n_done: int, store: Store | None, flags: Flags) -> None:
+    if study.question:
+        console.say(study.question, quiet=flags.quiet)
+    text = _size(study, plan)
+    console.say(text + (f"; {n_done} are done already" if n_done else ""), quiet=flags.quiet)
+    if store:
+        console.say(f"Folder: {store.folder}", quiet=flags.quiet)
+
+
+def _stream(result: RunResult, condition: Condition) -> None:
+    from bncli import summary
+
+    console.write(console.to_json_line(summary.condition_columns(condition) | result.to_record()))
+
+
+def _say_interrupted(store: Store | None, plan: Plan) -> None:
+    if store:
+        n_done = len(done_runs(plan, store))
+        console.say(
+            f"Interrupted. {n_done} of {len(plan.runs)} runs are saved in {store.folder}; the same command continues."
+        )
+    else:
+        console.say("Interrupted. Nothing is saved: give --out DIR to keep finished runs.")
+
+
+def _show(study: Study, plan: Plan, results: list[RunResult], store: Store | None, flags: Flags) -> None:
+    from bncli import describe, report
+
+    levels = {describe.chance(datasets.load(config)) for config, _ in plan.runs}
+    chance = levels.pop() if len(levels) == 1 else None
+    evidence = report.Evidence(study, results, dict(plan.runs), len(plan.runs), chance)
+    single = study.name == "train"
+    if flags.format != "jsonl":
+        show_evidence(evidence, flags.format, single=single)
+    if store:
+        names = report.write_files(evidence, store)
+        console.say(f"Wrote {', '.join(names)} in {store.folder}", quiet=flags.quiet)
+
+
+def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> None:
+    """Write a study's result to stdout: one row a condition, or one row a run where there is a `single` condition."""
+    from bncli import report
+
+    if format == "json":
+        runs = {"runs": console.records(evidence.runs_table())} if single else {}
+        console.write(console.to_json(report.as_json(evidence) | runs))
+    elif format == "jsonl":
+        for result in evidence.results:
+            _stream(result, evidence.conditions[result.config])
+    elif format == "csv":
+        table = evidence.runs_table() if single else evidence.conditions_table()
+        console.write(console.to_csv(console.records(table)))
+    elif single:
+        console.print_rows(report.run_rows(evidence), format=format)
+    else:
+        console.print_rows(
+            report.result_rows(evidence),
+            title=evidence.study.name,
+            caption=report.caption(evidence),
+            format=format,
+        )
+
+
+@app.command()
+def report(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", show_default=False, help="The --out folder of a compare or sweep."),
+    ],
+    format: Annotated[
+        str, typer.Option("--format", "-f", metavar="|".join(console.FORMATS), help="What stdout gets.")
+    ] = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Results, notices and errors only.")] = False,
+) -> None:
+    """Make tables and figures again from stored runs, without TensorFlow."""
+    from bncli import report as reports
+    from bncli.store import Store
+
+    console.check_format(format)
+    evidence = reports.read(folder)
+    show_evidence(evidence, format)
+    names = reports.write_files(evidence, Store(folder))
+    console.say(f"Wrote {', '.join(names)} in {folder}", quiet=quiet)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        console.write(f"bncli {version('bncli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one message and exit status 2, a closed pipe ends quietly."""
+    try:
+        app()
+    except BncliError as mistake:
+        console.error(str(mistake))
+        sys.exit(EXIT_USAGE)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILED_RUNS)

@@ -1,0 +1,184 @@
+"""What a person sees: tables on stdout; progress, notices and errors on stderr. The only module that imports rich."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from bncli.registry import check_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("table", "json", "jsonl", "csv", "md")
+PLAIN_PROGRESS_SECONDS = 15.0
+_UNLIMITED = 10_000
+
+
+def _console(*, stderr: bool) -> Console:
+    """A console on the stream as it is now; not wrapped or truncated where nobody looks at it."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False)
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Write one line for the user to stderr, unless `quiet`."""
+    if not quiet:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def warn(text: str) -> None:
+    """Write a notice to stderr; not even --quiet silences it."""
+    _console(stderr=True).print(Text("Note: ", style="yellow") + Text(text))
+
+
+def error(text: str) -> None:
+    """Write an error to stderr."""
+    _console(stderr=True).print(Text("Error: ", style="bold red") + Text(text))
+
+
+def count(number: int, noun: str) -> str:
+    """Spell `1 run`, `2 runs`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def write(text: str) -> None:
+    """Write a result to stdout as it is."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def check_format(name: str) -> None:
+    """Raise `UnknownName` unless `name` is an output format."""
+    check_name("format", name, FORMATS)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON types: None where a number is missing or not finite."""
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(key): _plain(value) for key, value in row.items()} for row in plain.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def to_json(content: Any) -> str:
+    """JSON with an indent, one text for people and programs."""
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def to_json_line(content: Any) -> str:
+    """JSON on one line, a record of a stream."""
+    return json.dumps(content, allow_nan=False)
+
+
+def to_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """CSV with a header; empty cells for what is missing, `true` and `false` in lower case."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: str(v).lower() if isinstance(v, bool) else v for key, v in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def print_rows(rows: Sequence[dict[str, str]], *, title: str = "", caption: str = "", format: str = "table") -> None:
+    """Print rows of text as a table for a terminal, or as Markdown (`md`); columns of numbers align right."""
+    if format == "md":
+        from tabulate import tabulate
+
+        lead = f"**{title}**\n\n" if title else ""
+        tail = f"\n\n{caption}" if caption else ""
+        write(lead + tabulate(list(rows), headers="keys", tablefmt="github", disable_numparse=True) + tail)
+        return
+    table = Table(
+        title=title or None,
+        caption=caption or None,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for name in rows[0] if rows else ():
+        numeric = all(_is_number(row[name]) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
+    for row in rows:
+        best = any(cell.endswith(" *") for cell in row.values())
+        table.add_row(*(Text(cell, style="bold" if best else "") for cell in row.values()))
+    _console(stderr=False).print(table)
+
+
+def _is_number(text: str) -> bool:
+    return not text or text[0] in "-+.0123456789"
+
+
+class Tracker:
+    """Shows how far a study is: a bar on a terminal, a line every quarter of a minute elsewhere, nothing if quiet.
+
+    Args:
+        n_runs: Runs to train.
+        n_epochs: Their epochs, all added up.
+        bar: The bar to move, or None.
+        plain: Whether to write lines.
+    """
+
+    def __init__(self, n_runs: int, n_epochs: int, bar: Progress | None, *, plain: bool) -> None:
+        self.n_runs, self.n_epochs = n_runs, max(n_epochs, 1)
+        self.bar, self.plain = bar, plain
+        self.runs_done = self.epochs_done = 0
+        self.started = self.told = time.monotonic()
+        self.task = bar.add_task("starting", total=self.n_epochs, runs=f"0/{n_runs} runs") if bar else None
+
+    def epoch(self, condition: str) -> None:
+        """Count one epoch of a run of `condition`."""
+        self.epochs_done += 1
+        self._show(condition)
+
+    def run(self, condition: str, epochs_left: int) -> None:
+        """Count one run as ended, `epochs_left` epochs earlier than planned."""
+        self.runs_done += 1
+        self.epochs_done += epochs_left
+        self._show(condition)
+
+    def _show(self, condition: str) -> None:
+        runs = f"{self.runs_done}/{self.n_runs} runs"
+        if self.bar and self.task is not None:
+            self.bar.update(self.task, completed=self.epochs_done, description=condition, runs=runs)
+        elif self.plain and time.monotonic() - self.told >= PLAIN_PROGRESS_SECONDS:
+            self.told = time.monotonic()
+            spent = self.told - self.started
+            left = spent / max(self.epochs_done, 1) * (self.n_epochs - self.epochs_done)
+            say(f"{runs}, {condition}, about {left:.0f} s left")
+
+
+@contextmanager
+def track(n_runs: int, n_epochs: int, *, quiet: bool) -> Iterator[Tracker]:
+    """Show progress on stderr while the block runs."""
+    if quiet or not sys.stderr.isatty():
+        yield Tracker(n_runs, n_epochs, None, plain=not quiet)
+        return
+    columns = (
+        TextColumn("{task.fields[runs]}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+        yield Tracker(n_runs, n_epochs, bar, plain=False)

@@ -1,0 +1,64 @@
+"""Tables of named functions: the one place to add a dataset, a normalization, a model or a figure."""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from bncli.errors import UnknownName
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?`, or an empty string when no allowed name resembles `name`."""
+    close = difflib.get_close_matches(name.lower(), list(allowed), n=1, cutoff=0.6)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def check_name(kind: str, name: object, allowed: Iterable[str]) -> None:
+    """Raise `UnknownName` unless `name` is one of `allowed`; the message names the nearest one."""
+    names = list(allowed)
+    if name not in names:
+        raise UnknownName(f"Unknown {kind} {name!r}. Allowed: {', '.join(names)}.{nearest(str(name), names)}")
+
+
+class Registry(Generic[F]):
+    """An ordered table from name to function; the first docstring line is the description in every help.
+
+    Args:
+        kind: What the names are, as error messages call it (`dataset`, `norm`).
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, F] = {}
+
+    def register(self, name: str) -> Callable[[F], F]:
+        """Return a decorator that adds a function under `name`; a second one of that name is refused."""
+
+        def add(function: F) -> F:
+            if name in self._entries:
+                raise ValueError(f"{self.kind} {name!r} is registered twice")
+            if not function.__doc__:
+                raise ValueError(f"{self.kind} {name!r} needs a docstring: its first line is shown in help")
+            self._entries[name] = function
+            return function
+
+        return add
+
+    def __getitem__(self, name: str) -> F:
+        check_name(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def description(self, name: str) -> str:
+        """Return the first docstring line of the function registered as `name`."""
+        return (self[name].__doc__ or "").strip().splitlines()[0]

@@ -1,0 +1,188 @@
+"""Everything that is derived from a study's records: tables, files and figures, made again without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bncli import console, plots, summary
+from bncli.config import RunConfig
+from bncli.errors import StoreError
+from bncli.results import RunResult
+from bncli.store import RUNS_FILE, Store
+from bncli.study import Condition, Study, condition_id, study_from_dict
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A study with the results that it has so far.
+
+    Attributes:
+        study: The study as last asked for.
+        results: Its results, in the study's order.
+        conditions: The condition of every run.
+        n_planned: How many runs the study has in all.
+        chance: Accuracy of the best constant answer; None where data sets differ in it.
+    """
+
+    study: Study
+    results: Sequence[RunResult]
+    conditions: Mapping[RunConfig, Condition]
+    n_planned: int
+    chance: float | None = None
+
+    def conditions_table(self) -> pd.DataFrame:
+        """`summary.conditions_table` of these results."""
+        return summary.conditions_table(self.results, self.conditions)
+
+    def runs_table(self) -> pd.DataFrame:
+        """`summary.runs_table` of these results."""
+        return summary.runs_table(self.results, self.conditions)
+
+    def history_table(self) -> pd.DataFrame:
+        """`summary.history_table` of these results."""
+        return summary.history_table(self.results, self.conditions)
+
+    def picture(self) -> plots.Picture:
+        """What the figures are drawn from."""
+        return plots.Picture(
+            title=self.study.name,
+            arms=tuple(arm.label for arm in self.study.arms),
+            axes=tuple(name for name, _ in self.study.axes),
+            conditions=self.conditions_table(),
+            history=self.history_table(),
+            chance=self.chance,
+        )
+
+
+def read(folder: Path) -> Evidence:
+    """Read a study and its results back from its folder; neither the data nor TensorFlow is needed.
+
+    Raises:
+        StoreError: There is no study, or no result yet, or the files are damaged.
+    """
+    store = Store(folder)
+    content = store.read_study()
+    if content is None:
+        raise StoreError(
+            f"{str(folder)!r} holds no study (no study.json). Give the --out folder of a compare or sweep."
+        )
+    study = study_from_dict(content["study"])
+    known = {entry["id"]: _condition(entry) for entry in content["conditions"]}
+    stored = [(condition_id(result.config), result) for result in store.read_runs().values()]
+    found = [(known[key], result) for key, result in stored if key in known and result.config.seed in study.seeds]
+    if not found:
+        raise StoreError(f"{str(folder)!r} holds no finished run of its study (nothing in {RUNS_FILE}).")
+    places = {condition: place for place, condition in enumerate(known.values())}
+    found.sort(key=lambda pair: (places[pair[0]], pair[1].config.seed))
+    return Evidence(
+        study,
+        [result for _, result in found],
+        {result.config: condition for condition, result in found},
+        len(known) * len(study.seeds),
+        _chance(content["datasets"]),
+    )
+
+
+def _condition(entry: Mapping[str, Any]) -> Condition:
+    return Condition(entry["arm"], tuple(entry["values"].items()))
+
+
+def _chance(data: Mapping[str, Any]) -> float | None:
+    levels = {facts["chance"] for facts in data.values()}
+    return levels.pop() if len(levels) == 1 else None
+
+
+def write_files(evidence: Evidence, store: Store) -> list[str]:
+    """Write `summary.csv`, `history.csv` and the figures into the study's folder; return their names."""
+    tables = {"summary.csv": evidence.conditions_table(), "history.csv": evidence.history_table()}
+    for name, table in tables.items():
+        store.write_text(name, console.to_csv(console.records(table)))
+    figures = plots.draw_all(evidence.picture())
+    for name, figure in figures.items():
+        store.write_with(f"figures/{name}.png", partial(_save, figure))
+    return [*tables, *(f"figures/{name}.png" for name in figures)]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, metadata={"Software": None})
+
+
+def result_rows(evidence: Evidence) -> list[dict[str, str]]:
+    """The table for people: one row a condition, mean and sd over seeds, the best arm of each point marked."""
+    table = evidence.conditions_table()
+    rows = []
+    for _, row in table.iterrows():
+        shown = {name: _cell(row[f"param_{name}"]) for name, _ in evidence.study.axes}
+        shown["arm"] = f"{row['arm']} *" if row["best"] else str(row["arm"])
+        for metric in ("val_accuracy", "train_accuracy", "val_loss"):
+            shown[metric] = mean_sd(row[f"mean_{metric}"], row[f"std_{metric}"])
+        shown |= {"n": str(row["n"]), "diverged": str(row["n_diverged"])}
+        if table["n_failed"].any():
+            shown["failed"] = str(row["n_failed"])
+        rows.append(shown | {"params": _count(row["params"])})
+    return rows
+
+
+def run_rows(evidence: Evidence) -> list[dict[str, str]]:
+    """The table for people of single runs: one row a seed."""
+    rows = []
+    for _, row in evidence.runs_table().iterrows():
+        numbers = {metric: mean_sd(row[metric], float("nan")) for metric in summary.METRICS}
+        known = {"arm": str(row["arm"]), "seed": str(row["seed"]), "state": str(row["state"])}
+        rows.append(known | numbers | {"params": _count(row["params"]), "seconds": f"{row['seconds']:.1f}"})
+    return rows
+
+
+def caption(evidence: Evidence) -> str:
+    """What the reader of the table must know: the marks, and what is missing."""
+    lines = ["mean ± sd over seeds; * best validation accuracy among the arms"]
+    if evidence.chance is not None:
+        lines.append(f"a constant answer scores {evidence.chance:.3f}")
+    missing = evidence.n_planned - len(evidence.results)
+    if missing:
+        lines.append(f"{missing} of {evidence.n_planned} runs are still missing")
+    return "; ".join(lines)
+
+
+def mean_sd(mean: float, sd: float) -> str:
+    """Spell `0.912 ± 0.014`; without a spread where there is one value, a dash where there is none."""
+    if mean != mean:
+        return "-"
+    return f"{mean:.3f}" if sd != sd else f"{mean:.3f} ± {sd:.3f}"
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _count(number: float) -> str:
+    return "-" if number is None or number != number else f"{int(number):,}"
+
+
+def as_json(evidence: Evidence) -> dict[str, Any]:
+    """The study's result as one JSON object: question, settings that all runs share, one entry a condition."""
+    study = evidence.study.to_dict()
+    return {
+        "study": study["name"],
+        "question": study["question"],
+        "source": study["source"],
+        "baseline": study["arms"][0],
+        "arms": study["arms"],
+        "axes": study["axes"],
+        "seeds": study["seeds"],
+        "n_planned": evidence.n_planned,
+        "n_recorded": len(evidence.results),
+        "chance": evidence.chance,
+        "conditions": console.records(evidence.conditions_table()),
+        "run": study["run"],
+    }

@@ -1,0 +1,102 @@
+"""What a run leaves behind: a frozen `RunResult`, and what its metrics mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bncli.config import RunConfig
+from bncli.registry import check_name
+
+State = Literal["complete", "diverged", "failed"]
+
+LOWER_IS_BETTER = {
+    "loss": True,
+    "accuracy": False,
+    "val_loss": True,
+    "val_accuracy": False,
+    "train_accuracy": False,
+}
+"""The metrics, Keras' names, and their direction. `accuracy` and `loss` are running means in training mode, as
+`fit` reports them; `train_accuracy` is the training set in inference mode after the last epoch."""
+
+HISTORY_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+"""The metrics that are known after every epoch."""
+
+Epochs = dict[str, list[float | None]]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The outcome of one run.
+
+    Attributes:
+        config: The run.
+        state: `complete`; `diverged` (its loss became infinite or not a number, which stopped it); `failed`.
+        params: Numbers of `total` and `trainable` parameters.
+        metrics: Final values, `train_accuracy` among them. A diverged network still classifies (everything
+            alike), so its accuracies are measured; its losses are None.
+        history: Values per epoch, up to the last or the diverged one; None where not finite.
+        seconds: Wall time of training and evaluation.
+        engine: What trained it.
+        error: Type, message and the end of the traceback of a failed run, or what diverged.
+    """
+
+    config: RunConfig
+    state: State
+    params: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    history: Epochs = field(default_factory=dict)
+    seconds: float = 0.0
+    engine: str = "keras"
+    error: str | None = None
+
+    @property
+    def best(self) -> dict[str, dict[str, float | int]]:
+        """The best value of every metric in the history and its epoch (from 1)."""
+        found = {name: best_epoch(name, values) for name, values in self.history.items()}
+        return {name: value for name, value in found.items() if value}
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the result as a line of `runs.jsonl`: JSON types only, all fields of the run."""
+        return {
+            "run_id": self.config.run_id,
+            "state": self.state,
+            "config": self.config.to_dict(),
+            "params": self.params,
+            "metrics": self.metrics,
+            "best": self.best,
+            "history": self.history,
+            "seconds": round(self.seconds, 4),
+            "engine": self.engine,
+            "error": self.error,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> RunResult:
+        """Rebuild a result from a line of `runs.jsonl`."""
+        parts = {name: record[name] for name in ("state", "params", "metrics", "history", "seconds", "engine", "error")}
+        return cls(config=RunConfig.from_dict(record["config"]), **parts)
+
+
+def finite(value: float) -> float | None:
+    """Return `value`, or None where it is infinite or not a number: JSON knows neither."""
+    return float(value) if math.isfinite(value) else None
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller value of `metric` is the better one; raises `UnknownName` for no metric."""
+    check_name("metric", metric, LOWER_IS_BETTER)
+    return LOWER_IS_BETTER[metric]
+
+
+def best_epoch(metric: str, values: list[float | None]) -> dict[str, float | int] | None:
+    """Return the best value of a history and the first epoch (from 1) that reached it; None if none is finite."""
+    sign = 1 if lower_is_better(metric) else -1
+    ranked = [(sign * value, epoch, value) for epoch, value in enumerate(values, 1) if value is not None]
+    if not ranked:
+        return None
+    _, epoch, value = min(ranked)
+    return {"value": value, "epoch": epoch}

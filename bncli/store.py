@@ -1,0 +1,161 @@
+"""A study's folder: `study.json` says what it is, `runs.jsonl` holds one line a finished run.
+
+One writer appends and syncs; a torn last line (a writer that was killed) is forgiven, any other damage is an
+error that names the line. Files derived from the two are replaced whole, so that no reader sees a half.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bncli.errors import BncliError, StoreError
+from bncli.results import RunResult
+
+FORMAT = 1
+STUDY_FILE = "study.json"
+RUNS_FILE = "runs.jsonl"
+
+
+class Store:
+    """The records of one study on disk.
+
+    Args:
+        folder: The study's folder; made by `create`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def create(self) -> None:
+        """Make the folder and check that it can be written to, before any work starts.
+
+        Raises:
+            StoreError: It can't, or something other than a study is in the way.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise StoreError(
+                f"Can't write to the output folder {str(self.folder)!r} ({error.strerror}). Try another --out DIR."
+            ) from error
+        strangers = [path for path in self.folder.iterdir() if path.name not in (STUDY_FILE, RUNS_FILE)]
+        if strangers and not (self.folder / STUDY_FILE).exists():
+            raise StoreError(
+                f"The output folder {str(self.folder)!r} holds other files ({strangers[0].name}, ...) and no study. "
+                "Try --out with a new or empty folder."
+            )
+
+    def read_study(self) -> dict[str, Any] | None:
+        """Return the content of `study.json`, or None where there is none.
+
+        Raises:
+            StoreError: It is unreadable or was written by a newer format.
+        """
+        path = self.folder / STUDY_FILE
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{str(path)!r} can't be read: {error}. Restore it or start in a new folder.") from error
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            received = content.get("format") if isinstance(content, dict) else type(content).__name__
+            raise StoreError(
+                f"{str(path)!r} has a format that this version of bncli can't read. Allowed: {FORMAT}. "
+                f"Received: {received}. Try a newer bncli."
+            )
+        return content
+
+    def write_study(self, content: dict[str, Any]) -> None:
+        """Replace `study.json`."""
+        self.write_text(STUDY_FILE, json.dumps({"format": FORMAT} | content, indent=1) + "\n")
+
+    def read_runs(self) -> dict[str, RunResult]:
+        """Return all results by `run_id`; of two lines on one run the later holds.
+
+        Raises:
+            StoreError: A line other than a torn last one can't be read.
+        """
+        results: dict[str, RunResult] = {}
+        for number, line in enumerate(self._lines(), 1):
+            try:
+                result = RunResult.from_record(json.loads(line))
+            except (ValueError, KeyError, TypeError, BncliError) as error:
+                raise StoreError(
+                    f"{str(self.folder / RUNS_FILE)!r}, line {number}, is damaged ({error}). "
+                    "Remove that line; the same command then trains its run again."
+                ) from error
+            results[result.config.run_id] = result
+        return results
+
+    def _lines(self) -> list[bytes]:
+        """The whole lines of the journal; a torn last one has no line end and is left out."""
+        path = self.folder / RUNS_FILE
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"{str(path)!r} can't be read: {error.strerror}.") from error
+        return content[: content.rfind(b"\n") + 1].splitlines()
+
+    def append(self, result: RunResult) -> None:
+        """Append one line and wait until it is on the disk; a torn line before it is cut off first."""
+        line = json.dumps(result.to_record(), allow_nan=False).encode() + b"\n"
+        try:
+            with (self.folder / RUNS_FILE).open("a+b") as journal:
+                _cut_torn_line(journal.fileno())
+                journal.write(line)
+                journal.flush()
+                os.fsync(journal.fileno())
+        except OSError as error:
+            raise StoreError(
+                f"Can't write to {str(self.folder / RUNS_FILE)!r} ({error.strerror}). "
+                "Finished runs are safe; mend this and give the same command again."
+            ) from error
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replace the file `name` of the folder by `text`."""
+        self.write_with(name, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def write_with(self, name: str, write: Callable[[Path], object]) -> None:
+        """Replace the file `name` of the folder by what `write` puts at the path that it is given."""
+        replace_file(self.folder / name, write)
+
+
+def replace_file(target: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `target`, then rename it over `target`.
+
+    Raises:
+        StoreError: The place can't be written to.
+    """
+    temporary = target.with_name(f".{os.getpid()}.{target.name}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        temporary.replace(target)
+    except OSError as error:
+        raise StoreError(f"Can't write {str(target)!r}: {error.strerror}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cut_torn_line(descriptor: int) -> None:
+    """Cut off what follows the last line end, looking back a block at a time."""
+    end = size = os.lseek(descriptor, 0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - 65_536)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            end = start + found + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(descriptor, end)
