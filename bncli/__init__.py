@@ -1,1 +1,29 @@
-"""bncli: batch-normalization ablation studies from the command line."""
+"""Batch-normalization ablation studies: paired seeds, tables, figures, every run on disk.
+
+The library face, loaded on first use so that the command line starts fast:
+`RunConfig`, `RunResult`, `Study`, `load_study`, `train`, `run_study`, `load_runs`.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "RunConfig": "bncli.config",
+    "RunResult": "bncli.results",
+    "Study": "bncli.study",
+    "load_study": "bncli.study",
+    "train": "bncli.library",
+    "run_study": "bncli.library",
+    "load_runs": "bncli.library",
+}
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]

@@ -316,7 +316,7 @@ def _show_dataset(config: RunConfig, format: str) -> None:
     elif format == "csv":
         console.write(console.to_csv(moments))
     else:
-        console.print_rows([{"": key, "value": str(value)} for key, value in facts.items()], format=format)
+        console.print_rows([{key: str(value) for key, value in facts.items()}], format=format)
         console.print_rows([{key: str(value) for key, value in row.items()} for row in balance[:30]], format=format)
         shown = [
             {key: f"{v:.4g}" if isinstance(v, float) else str(v) for key, v in row.items()} for row in moments[:20]

@@ -37,7 +37,7 @@ def facts(data: Dataset) -> dict[str, Any]:
         "dataset": data.name,
         "training_rows": len(data.y_train),
         "validation_rows": len(data.y_val),
-        "input_shape": list(data.input_shape),
+        "input_shape": "x".join(map(str, data.input_shape)),
         "n_classes": data.n_classes,
         "scaling": data.scaling,
         "chance": round(chance(data), 4),

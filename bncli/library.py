@@ -1,0 +1,45 @@
+"""The library face, for notebooks: what the commands do, without the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bncli import datasets, report
+from bncli.config import RunConfig, resolve
+from bncli.results import RunResult
+from bncli.study import Study, execute, open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def train(config: RunConfig) -> RunResult:
+    """Train one run and return its result.
+
+    Raises:
+        BncliError: The run can't be trained; nothing was started.
+    """
+    from bncli.engines import keras
+
+    resolved, _ = resolve(config)
+    return next(iter(keras.train([resolved], datasets.load(resolved))))
+
+
+def run_study(study: Study, out: str | Path | None = None) -> list[RunResult]:
+    """Train what a study lacks, record it in the folder `out` if given, and return all its results in order.
+
+    Raises:
+        BncliError: A run can't be trained, or the folder can't be used; nothing was started.
+    """
+    plan = study.plan()
+    return execute(plan, open_store(Path(out), study, plan) if out else None)
+
+
+def load_runs(folder: str | Path) -> pd.DataFrame:
+    """Return the recorded runs of a study's folder, one row a run, as `summary.runs_table` describes.
+
+    Raises:
+        StoreError: The folder holds no study or is damaged.
+    """
+    return report.read(Path(folder)).runs_table()
