@@ -32,14 +32,14 @@ check: $(READY)  ## lint, format, types, and whether the generated docs are up t
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cog --check -P README.md
+	$(BIN)/cog --check -I docs -P README.md
 
 format: $(READY)  ## put the code into its standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 docs: $(READY)  ## write help screens and tables into the README
-	$(BIN)/cog -r -P README.md
+	$(BIN)/cog -r -I docs -P README.md
 
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

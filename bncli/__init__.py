@@ -16,7 +16,7 @@ _HOMES = {
     "run_study": "bncli.library",
     "load_runs": "bncli.library",
 }
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

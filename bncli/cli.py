@@ -20,6 +20,7 @@ from bncli.errors import BncliError, InvalidConfig
 from bncli.registry import check_name
 from bncli.study import (
     DEFAULT_ARMS,
+    ENGINES,
     Arm,
     Plan,
     Study,
@@ -32,6 +33,7 @@ from bncli.study import (
     parse_arms,
     parse_axis,
     presets,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ app = typer.Typer(
     help="Batch-normalization ablation studies: paired seeds, tables, figures, every run on disk.",
     epilog="Start with: bncli sweep   (the learning-rate study on real digits, about a minute)",
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -145,6 +148,14 @@ class Flags:
         _option("--out", "-o", metavar="DIR", help="Folder of the study; what is there is continued."),
     ] = None
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed runs of the folder again.")] = False
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="|".join(ENGINES),
+            help="What trains: many runs in one program (stacked), one model.fit a run (keras), or what suits (auto).",
+        ),
+    ] = "auto"
     format: Annotated[
         str,
         typer.Option(
@@ -436,6 +447,7 @@ def build_study(name: str, flags: Flags, arms: str | None, axes: list[str], fall
 def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = None) -> None:
     """Plan a study, train what is missing, show the result; exit with 1 if runs failed, 130 if interrupted."""
     console.check_format(flags.format)
+    check_name("engine", flags.engine, ENGINES)
     plan = study.plan()
     for notice in plan.notices:
         console.warn(notice)
@@ -482,7 +494,7 @@ def _print_plan(study: Study, plan: Plan, format: str) -> None:
     seeds = ", ".join(map(str, study.seeds)) if len(study.seeds) < 6 else f"{study.seeds[0]} to {study.seeds[-1]}"
     rows = []
     for condition in plan.conditions:
-        values = {name: "-" if value is None else str(value) for name, value in condition.values}
+        values = {name: "-" if value is None else show(value) for name, value in condition.values}
         rows.append(values | {"arm": condition.arm, "seeds": seeds})
     console.print_rows(rows, title=study.name, caption=_size(study, plan), format=format)
 
@@ -507,7 +519,8 @@ def _train(study: Study, plan: Plan, store: Store | None, flags: Flags, save_mod
         return execute(
             plan,
             store,
-            on_epoch=lambda config, epoch: tracker.epoch(str(conditions[config])),
+            on_epoch=lambda configs, epoch: tracker.epoch(str(conditions[configs[0]]), len(configs)),
+            engine=flags.engine,
             on_result=on_result,
             on_model=(lambda config, model: model.save(save_model)) if save_model else None,
             retry_failed=flags.retry_failed,
@@ -542,7 +555,7 @@ def _say_interrupted(store: Store | None, plan: Plan) -> None:
 def _show(study: Study, plan: Plan, results: list[RunResult], store: Store | None, flags: Flags) -> None:
     from bncli import describe, report
 
-    levels = {describe.chance(datasets.load(config)) for config, _ in plan.runs}
+    levels = {describe.facts(datasets.load(config))["chance"] for config, _ in plan.runs}
     chance = levels.pop() if len(levels) == 1 else None
     evidence = report.Evidence(study, results, dict(plan.runs), len(plan.runs), chance)
     single = study.name == "train"
@@ -619,7 +632,7 @@ def _root(
 def main() -> None:
     """Run the command line; a user's mistake is one message and exit status 2, a closed pipe ends quietly."""
     try:
-        app()
+        app(prog_name="bncli")
     except BncliError as mistake:
         console.error(str(mistake))
         sys.exit(EXIT_USAGE)

@@ -247,7 +247,7 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
         DataError: The data can't be loaded.
         InvalidConfig: The network can't take the data.
     """
-    void = {name for name in _without_effect(config) if getattr(config, name) != DEFAULTS[name]}
+    void = {name for name in without_effect(config) if getattr(config, name) != DEFAULTS[name]}
     config = config.replace(**{name: DEFAULTS[name] for name in void})
     config = config.replace(**_implied(config))
     data = datasets.load(config)
@@ -256,7 +256,7 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     return config, tuple(name for name in FIELDS if name in void)
 
 
-def _without_effect(config: RunConfig) -> set[str]:
+def without_effect(config: RunConfig) -> set[str]:
     """The fields that change nothing in this run, whatever their value."""
     void = set(datasets.without_effect(config))
     own = {*norms.fields(config.norm), "norm"}

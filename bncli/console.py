@@ -6,14 +6,16 @@ import csv
 import io
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -25,13 +27,20 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "jsonl", "csv", "md")
 PLAIN_PROGRESS_SECONDS = 15.0
+BEST = " *"
+"""What the name of the best arm ends in."""
+
 _UNLIMITED = 10_000
 
 
 def _console(*, stderr: bool) -> Console:
-    """A console on the stream as it is now; not wrapped or truncated where nobody looks at it."""
+    """A console on the stream as it is now; not wrapped or truncated where nobody looks at it.
+
+    NO_COLOR takes bold and italics away too, which rich by itself would leave.
+    """
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False)
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
 
 
 def say(text: str, *, quiet: bool = False) -> None:
@@ -43,12 +52,12 @@ def say(text: str, *, quiet: bool = False) -> None:
 
 def warn(text: str) -> None:
     """Write a notice to stderr; not even --quiet silences it."""
-    _console(stderr=True).print(Text("Note: ", style="yellow") + Text(text))
+    _console(stderr=True).print(Text.assemble(("Note: ", "yellow"), text))
 
 
 def error(text: str) -> None:
     """Write an error to stderr."""
-    _console(stderr=True).print(Text("Error: ", style="bold red") + Text(text))
+    _console(stderr=True).print(Text.assemble(("Error: ", "bold red"), text))
 
 
 def count(number: int, noun: str) -> str:
@@ -88,39 +97,54 @@ def to_json_line(content: Any) -> str:
     return json.dumps(content, allow_nan=False)
 
 
-def to_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """CSV with a header; empty cells for what is missing, `true` and `false` in lower case."""
+def to_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> str:
+    """CSV with a header, also where there is no row but `columns`; empty cells for what is missing, `true`, `false`."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer = csv.DictWriter(text, columns or list(rows[0] if rows else ()), lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: str(v).lower() if isinstance(v, bool) else v for key, v in row.items()} for row in rows)
     return text.getvalue()
 
 
 def print_rows(rows: Sequence[dict[str, str]], *, title: str = "", caption: str = "", format: str = "table") -> None:
-    """Print rows of text as a table for a terminal, or as Markdown (`md`); columns of numbers align right."""
+    """Print rows of text as a table for a terminal, where numbers align right, or as Markdown (`md`)."""
     if format == "md":
         from tabulate import tabulate
 
         lead = f"**{title}**\n\n" if title else ""
         tail = f"\n\n{caption}" if caption else ""
-        write(lead + tabulate(list(rows), headers="keys", tablefmt="github", disable_numparse=True) + tail)
+        escaped = [{_markdown_cell(key): _markdown_cell(cell) for key, cell in row.items()} for row in rows]
+        write(lead + tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True) + tail)
         return
-    table = Table(
-        title=title or None,
-        caption=caption or None,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = _table(rows)
+    plain, wide = _console(stderr=False), _console(stderr=False)
+    needed = Measurement.get(wide, wide.options.update(max_width=_UNLIMITED), table).minimum
+    wide.width = max(wide.width, needed)
+    if title:
+        plain.print(Text(title, style="italic"))
+    wide.print(table, crop=False)
+    if caption:
+        plain.print(Text(caption, style="dim italic"))
+
+
+def _table(rows: Sequence[dict[str, str]]) -> Table:
+    """Rows as rich has them; where it is too wide, lines break between words of text, never in words or numbers."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in rows[0] if rows else ():
-        numeric = all(_is_number(row[name]) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
+        cells = [row[name] for row in rows]
+        numeric = all(map(_is_number, cells))
+        whole = [cell for cell in cells if numeric or cell.endswith(BEST)]
+        longest = max(map(len, [name, *whole, *" ".join(cells).split()]))
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(Text(name), justify=justify, min_width=longest, no_wrap=bool(whole), overflow="fold")
     for row in rows:
-        best = any(cell.endswith(" *") for cell in row.values())
+        best = any(cell.endswith(BEST) for cell in row.values())
         table.add_row(*(Text(cell, style="bold" if best else "") for cell in row.values()))
-    _console(stderr=False).print(table)
+    return table
+
+
+def _markdown_cell(text: str) -> str:
+    return " ".join(text.split("\n")).replace("|", r"\|")
 
 
 def _is_number(text: str) -> bool:
@@ -144,9 +168,9 @@ class Tracker:
         self.started = self.told = time.monotonic()
         self.task = bar.add_task("starting", total=self.n_epochs, runs=f"0/{n_runs} runs") if bar else None
 
-    def epoch(self, condition: str) -> None:
-        """Count one epoch of a run of `condition`."""
-        self.epochs_done += 1
+    def epoch(self, condition: str, n_runs: int = 1) -> None:
+        """Count one epoch of `n_runs` runs that train together, the first of them of `condition`."""
+        self.epochs_done += n_runs
         self._show(condition)
 
     def run(self, condition: str, epochs_left: int) -> None:
@@ -175,7 +199,7 @@ def track(n_runs: int, n_epochs: int, *, quiet: bool) -> Iterator[Tracker]:
     columns = (
         TextColumn("{task.fields[runs]}"),
         BarColumn(bar_width=None),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -201,8 +201,13 @@ def _mnist_family(name: str, class_names: tuple[str, ...]) -> Pool:
     if rows is None:
         _keras_download(name)
         rows = readers.find_mnist_family(name)
-    if rows is None or rows.is_validation is None:
-        raise DataError(_mnist_help(name, "the files that were found don't hold a training and a test part"))
+    if rows is None:
+        raise DataError(_mnist_help(name, "the download left no files"))
+    if rows.is_validation is None or not set(rows.y.tolist()) <= set(range(len(class_names))):
+        raise DataError(
+            f"The files that were found for {name} must hold a training and a test part with the classes "
+            f"0 to {len(class_names) - 1}. Replace or remove those in $BNCLI_DATA_DIR or in Keras' cache."
+        )
     train, val = ~rows.is_validation, rows.is_validation
     return Pool(rows.x[train], rows.y[train], rows.x[val], rows.y[val], class_names, "unit", 255.0)
 
@@ -234,7 +239,7 @@ def loader_defaults(name: str) -> dict[str, Any]:
         parameters = inspect.signature(REGISTRY[name]).parameters.values()
         return {parameter.name: parameter.default for parameter in parameters}
     if readers.is_data_path(name):
-        return {"label": None, "data_seed": 0}
+        return ({"label": None} if readers.is_table_path(name) else {}) | {"data_seed": 0}
     raise InvalidConfig(
         f"Unknown dataset {name!r}. Allowed: {', '.join(REGISTRY)}, "
         f"or a path ending in {', '.join(readers.FILE_SUFFIXES)}.{nearest(name, REGISTRY)}"
@@ -299,9 +304,13 @@ def _check_file_rows(name: str, rows: Labelled) -> None:
     """Raise `DataError` for what would only surface as a useless training."""
     import numpy as np
 
-    if not np.isfinite(rows.x).all():
-        bad = np.flatnonzero(~np.isfinite(rows.x).reshape(len(rows.x), -1).all(axis=1))
-        raise DataError(f"{name!r} has values that are not finite in {len(bad)} rows, the first in row {bad[0]}.")
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(rows.x.astype("float32")).reshape(len(rows.x), -1).all(axis=1)
+    if not finite.all():
+        raise DataError(
+            f"{name!r} has values that are not finite, or too large for float32, in {(~finite).sum()} of "
+            f"{len(finite)} rows; row {finite.argmin()} is the first, counted from 0. Drop those rows or mend them."
+        )
     if rows.y.dtype.kind == "f" and not np.isfinite(rows.y).all():
         raise DataError(f"{name!r} has labels that are not finite. Drop those rows or fill them in first.")
     classes, counts = np.unique(rows.y, return_counts=True)
@@ -315,8 +324,9 @@ def _check_file_rows(name: str, rows: Labelled) -> None:
         )
     if rows.is_validation is None and len(rows.y) // 4 < len(classes):
         raise DataError(f"{name!r}: {len(rows.y)} rows are too few to validate {len(classes)} classes on a quarter.")
-    if rows.is_validation is not None and (rows.is_validation.all() or not rows.is_validation.any()):
-        raise DataError(f"{name!r} has an empty training or validation part.")
+    trained = rows.y if rows.is_validation is None else rows.y[~rows.is_validation]
+    if len(np.unique(trained)) < 2:
+        raise DataError(f"{name!r}: the training part holds a single class. Received: {trained[0]!s} in every row.")
 
 
 def parse_rows(field: str, text: str) -> slice:

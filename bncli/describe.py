@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXPORT_KINDS = ("csv", "npz")
+LABEL_COLUMN = "label"
 
 
 def catalogue() -> list[dict[str, str]]:
@@ -117,13 +118,14 @@ def export(data: Dataset, target: str, kind: str | None, pipe: IO[bytes]) -> Non
     four keys `x_train, y_train, x_test, y_test`, the validation rows under `test`.
 
     Raises:
-        InvalidConfig: The kind can't be told from the file's ending.
+        InvalidConfig: The kind can't be told from the file's ending, or a feature is in the way of CSV's own columns.
         StoreError: The file can't be written.
     """
+    received = kind or target
     kind = kind or ("csv" if target == "-" else Path(target).suffix.lower().lstrip("."))
     if kind not in EXPORT_KINDS:
         raise InvalidConfig(
-            f"--export writes .csv or .npz. Received: {target!r}. Try --export-as csv or --export-as npz."
+            f"--export writes .csv or .npz. Received: {received!r}. Try --export-as csv or --export-as npz."
         )
     if target == "-":
         _write(data, kind, pipe)
@@ -152,7 +154,13 @@ def _frame(data: Dataset) -> pd.DataFrame:
 
     x = np.concatenate([data.x_train, data.x_val])
     frame = pd.DataFrame(x.reshape(len(x), -1), columns=feature_names(data))
+    taken = [name for name in (LABEL_COLUMN, SPLIT_COLUMN) if name in frame.columns]
+    if taken:
+        raise InvalidConfig(
+            f"CSV gets the columns {LABEL_COLUMN} and {SPLIT_COLUMN}, but {data.name!r} has a feature of that name. "
+            f"Received: {', '.join(taken)}. Rename it, or export as npz."
+        )
     y = np.concatenate([data.y_train, data.y_val])
-    frame["label"] = np.array(data.class_names)[y]
+    frame[LABEL_COLUMN] = np.array(data.class_names)[y]
     frame[SPLIT_COLUMN] = np.where(np.arange(len(x)) < len(data.y_train), "train", "validation")
     return frame

@@ -20,10 +20,11 @@ def train(config: RunConfig) -> RunResult:
     Raises:
         BncliError: The run can't be trained; nothing was started.
     """
-    from bncli.engines import keras
+    from bncli.engines import stacked
 
     resolved, _ = resolve(config)
-    return next(iter(keras.train([resolved], datasets.load(resolved))))
+    ((result,),) = stacked.train([resolved], datasets.load(resolved))
+    return result
 
 
 def run_study(study: Study, out: str | Path | None = None) -> list[RunResult]:

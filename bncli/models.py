@@ -8,7 +8,7 @@ the Keras layers. No spec names a kind of normalization: the field `norm` does, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -360,52 +360,68 @@ def _size(shape: tuple[int, ...]) -> int:
     return size
 
 
-def build(fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int) -> keras.Model:
+def build(
+    fields: NetworkFields,
+    input_shape: tuple[int, ...],
+    n_classes: int,
+    seed: int,
+    layers: Mapping[str, Callable[..., keras.Layer]] | None = None,
+) -> keras.Model:
     """Build the network of `plan`; each layer's initial weights depend on (seed, layer) alone.
 
     The kernel initializer is for hidden layers; the output layer keeps Keras' `glorot_uniform`.
+
+    Args:
+        fields: The network.
+        input_shape: Shape of one row.
+        n_classes: Number of classes.
+        seed: Seed of weights and dropout masks.
+        layers: Other makers, by kind of step, than Keras' own layers (an engine's equivalent forms).
     """
     import keras
 
-    layers = [_layer(step, fields, seed) for step in plan(fields, input_shape, n_classes)]
-    return keras.Sequential([keras.Input(input_shape), *layers])
+    steps = plan(fields, input_shape, n_classes)
+    return keras.Sequential([keras.Input(input_shape), *(_layer(step, fields, seed, layers or {}) for step in steps)])
 
 
-def _layer(step: Step, fields: NetworkFields, seed: int) -> keras.Layer:
+def _layer(
+    step: Step, fields: NetworkFields, seed: int, layers: Mapping[str, Callable[..., keras.Layer]]
+) -> keras.Layer:
     import keras
 
-    name = f"{step.kind}_{step.number}"
-    if step.kind in WEIGHTED:
-        return _weighted(step, fields, seed, name)
     if step.kind == "norm":
         return norms.make(fields)
-    makers: dict[str, Callable[[], keras.Layer]] = {
-        "reshape": lambda: keras.layers.Reshape(step.shape),
-        "flatten": lambda: keras.layers.Flatten(),
-        "pool": lambda: keras.layers.MaxPooling2D(2),
-        "dropout": lambda: keras.layers.Dropout(step.value, seed=derive(seed, "dropout", step.number)),
-        "activation": lambda: keras.layers.Activation(step.value),
+    makers: dict[str, Callable[..., keras.Layer]] = {
+        "reshape": keras.layers.Reshape,
+        "flatten": keras.layers.Flatten,
+        "pool": keras.layers.MaxPooling2D,
+        "dropout": keras.layers.Dropout,
+        "activation": keras.layers.Activation,
+        "dense": keras.layers.Dense,
+        "conv": keras.layers.Conv2D,
+        "lstm": keras.layers.LSTM,
+        **layers,
     }
-    return makers[step.kind]()
+    arguments: dict[str, dict[str, Any]] = {
+        "reshape": {"target_shape": step.shape},
+        "pool": {"pool_size": 2},
+        "dropout": {"rate": step.value, "seed": derive(seed, "dropout", step.number)},
+        "activation": {"activation": step.value},
+        "dense": {"units": step.value, "use_bias": step.use_bias},
+        "conv": {"filters": step.value, "kernel_size": 3, "use_bias": step.use_bias},
+        "lstm": {"units": step.value, "return_sequences": len(step.shape) == 2},
+    }
+    more = _initializers(step, fields, seed) | {"name": f"{step.kind}_{step.number}"} if step.kind in WEIGHTED else {}
+    return makers[step.kind](**arguments.get(step.kind, {}), **more)
 
 
-def _weighted(step: Step, fields: NetworkFields, seed: int, name: str) -> keras.Layer:
-    import keras
-
+def _initializers(step: Step, fields: NetworkFields, seed: int) -> dict[str, Any]:
+    """The seeded initializers of a weighted layer, by Keras' argument names."""
     chosen = "glorot_uniform" if step.is_output else fields.kernel_initializer
-    kernel = initializer(chosen, derive(seed, "kernel", step.number))
-    if step.kind == "dense":
-        return keras.layers.Dense(step.value, use_bias=step.use_bias, kernel_initializer=kernel, name=name)
-    if step.kind == "conv":
-        return keras.layers.Conv2D(step.value, 3, use_bias=step.use_bias, kernel_initializer=kernel, name=name)
-    recurrent = initializer("orthogonal", derive(seed, "recurrent", step.number))
-    return keras.layers.LSTM(
-        step.value,
-        kernel_initializer=kernel,
-        recurrent_initializer=recurrent,
-        return_sequences=len(step.shape) == 2,
-        name=name,
-    )
+    found = {"kernel_initializer": initializer(chosen, derive(seed, "kernel", step.number))}
+    if step.kind == "lstm":
+        found["recurrent_initializer"] = initializer("orthogonal", derive(seed, "recurrent", step.number))
+    return found
 
 
 def initializer(name: str, seed: int) -> keras.Initializer:
@@ -413,3 +429,23 @@ def initializer(name: str, seed: int) -> keras.Initializer:
     import keras
 
     return type(keras.initializers.get(name))(seed=seed)
+
+
+def seeded_values(
+    model: keras.Model, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int
+) -> dict[str, Any]:
+    """The initial values, by path of the variable, in which `model` would differ had it been built with `seed`.
+
+    Drawing these alone is much cheaper than building a model for every seed.
+    """
+    values: dict[str, Any] = {}
+    for step, layer in zip(plan(fields, input_shape, n_classes), model.layers, strict=True):
+        if step.kind == "dropout":
+            values[layer.seed_generator.state.path] = [derive(seed, "dropout", step.number), 0]
+        if step.kind in WEIGHTED:
+            drawn = _initializers(step, fields, seed)
+            cell = layer.cell if step.kind == "lstm" else layer
+            values[cell.kernel.path] = drawn["kernel_initializer"](cell.kernel.shape)
+            if step.kind == "lstm":
+                values[cell.recurrent_kernel.path] = drawn["recurrent_initializer"](cell.recurrent_kernel.shape)
+    return values

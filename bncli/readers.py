@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,31 +49,40 @@ def is_data_path(name: str) -> bool:
     return Path(name).suffix.lower() in FILE_SUFFIXES
 
 
+def is_table_path(name: str) -> bool:
+    """Whether `name` is the path of a table, which needs the name of its label column."""
+    return Path(name).suffix.lower() in TABLE_SUFFIXES
+
+
 def read_file(path: str, label: str | None) -> Labelled:
     """Read a user's file; `label` names the column of classes (tables only).
 
     Raises:
         DataError: The file is missing, unreadable, or unfit for classification.
     """
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise DataError(f"No file {path!r}. Give the path of an existing {', '.join(FILE_SUFFIXES)} file.")
-    if Path(path).suffix.lower() == ".npz":
-        return read_npz(Path(path))
-    return _labelled_table(path, _read_table(path), label)
+    if is_table_path(path):
+        return _labelled_table(path, _read_table(path), label)
+    return read_npz(Path(path))
 
 
 def _read_table(path: str) -> pd.DataFrame:
     import pandas as pd
 
     readers: dict[str, Callable[[str], pd.DataFrame]] = {
-        ".csv": pd.read_csv,
-        ".tsv": lambda file: pd.read_csv(file, sep="\t"),
+        ".csv": lambda file: pd.read_csv(file, low_memory=False),
+        ".tsv": lambda file: pd.read_csv(file, sep="\t", low_memory=False),
         ".parquet": pd.read_parquet,
     }
     try:
         return readers[Path(path).suffix.lower()](path)
     except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path!r} can't be read as a table: {error}") from error
+        raise DataError(f"{path!r} can't be read as a table: {_first_line(error)}.") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
 
 
 def _labelled_table(path: str, table: pd.DataFrame, label: str | None) -> Labelled:
@@ -80,7 +91,7 @@ def _labelled_table(path: str, table: pd.DataFrame, label: str | None) -> Labell
 
     columns = [str(column) for column in table.columns]
     table.columns = columns
-    shown = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
+    shown = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "") or "none"
     if label is None:
         raise DataError(
             f"{path!r} needs the column that holds the class. Columns: {shown}. Try --label {_likely_label(columns)}."
@@ -99,13 +110,14 @@ def _labelled_table(path: str, table: pd.DataFrame, label: str | None) -> Labell
 
 def _likely_label(columns: list[str]) -> str:
     usual = [name for name in columns if name.lower() in ("label", "class", "target", "y", "species")]
-    return usual[0] if usual else columns[-1]
+    others = [name for name in reversed(columns) if name != SPLIT_COLUMN]
+    return [*usual, *others, "COLUMN"][0]
 
 
 def _has_split(table: pd.DataFrame, label: str) -> bool:
     if SPLIT_COLUMN not in table.columns or label == SPLIT_COLUMN:
         return False
-    return set(table[SPLIT_COLUMN].unique()) == {"train", "validation"}
+    return set(table[SPLIT_COLUMN].astype(str)) == {"train", "validation"}
 
 
 def _check_cells(path: str, table: pd.DataFrame, label: str) -> None:
@@ -124,9 +136,10 @@ def _check_cells(path: str, table: pd.DataFrame, label: str) -> None:
     features = table.drop(columns=label)
     text = [name for name in features.columns if not pd.api.types.is_numeric_dtype(features[name])]
     if text:
+        hint = f" A column {SPLIT_COLUMN!r} is used where it holds both train and validation and nothing else."
         raise DataError(
             f"{path!r} has columns that are not numbers: {', '.join(text[:10])}. "
-            "Encode them as numbers (one column a category) or drop them."
+            f"Encode them as numbers (one column a category) or drop them.{hint if SPLIT_COLUMN in text else ''}"
         )
 
 
@@ -134,54 +147,70 @@ def read_npz(path: Path) -> Labelled:
     """Read `x, y`, or Keras' four keys `x_train, y_train, x_test, y_test`, from a NumPy archive."""
     import numpy as np
 
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{str(path)!r} can't be read as a NumPy archive: {error}") from error
+    arrays = _archive_arrays(path)
     if {"x", "y"} <= arrays.keys():
-        return _checked_arrays(path, arrays["x"], arrays["y"], None)
+        return Labelled(*_checked_arrays(path, arrays, "x", "y"))
     if {"x_train", "y_train", "x_test", "y_test"} <= arrays.keys():
-        if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
+        x_train, y_train = _checked_arrays(path, arrays, "x_train", "y_train")
+        x_test, y_test = _checked_arrays(path, arrays, "x_test", "y_test")
+        if x_train.shape[1:] != x_test.shape[1:]:
             raise DataError(
                 f"{str(path)!r}: x_train and x_test differ in the shape of a row. "
-                f"Received: {arrays['x_train'].shape[1:]} and {arrays['x_test'].shape[1:]}."
+                f"Received: {x_train.shape[1:]} and {x_test.shape[1:]}."
             )
-        x = np.concatenate([arrays["x_train"], arrays["x_test"]])
-        y = np.concatenate([np.ravel(arrays["y_train"]), np.ravel(arrays["y_test"])])
-        return _checked_arrays(path, x, y, np.arange(len(x)) >= len(arrays["x_train"]))
+        x, y = np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test])
+        return Labelled(x, y, is_validation=np.arange(len(x)) >= len(x_train))
     raise DataError(
         f"{str(path)!r} needs the arrays x and y, or x_train, y_train, x_test and y_test. "
         f"Received: {', '.join(arrays) or 'none'}."
     )
 
 
-def _checked_arrays(path: Path, x: np.ndarray, y: np.ndarray, is_validation: np.ndarray | None) -> Labelled:
-    """Check shapes and dtypes of an archive's arrays and give grey images their channel axis."""
+def _archive_arrays(path: Path) -> dict[str, np.ndarray]:
     import numpy as np
 
-    if x.ndim not in (2, 3, 4) or not (np.issubdtype(x.dtype, np.number) or x.dtype == bool):
+    try:
+        # ZipFile looks first: np.load would take what is no archive for an array or a pickle.
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as archive:
+            return {key: np.asarray(archive[key]) for key in archive.files}
+    except (OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{str(path)!r}: x must hold numbers of shape (rows, features), (rows, height, width) or "
+            f"{str(path)!r} can't be read as a NumPy archive: {_first_line(error)}. "
+            "Write arrays of numbers or text (dtype object won't do) with numpy.savez."
+        ) from error
+
+
+def _checked_arrays(path: Path, arrays: dict[str, np.ndarray], *names: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return features and labels under their `names`, checked; grey images get their channel axis."""
+    x, y = (arrays[name] for name in names)
+    if x.ndim not in (2, 3, 4) or 0 in x.shape or x.dtype.kind not in "biuf":
+        raise DataError(
+            f"{str(path)!r}: {names[0]} must hold numbers of shape (rows, features), (rows, height, width) or "
             f"(rows, height, width, channels). Received: shape {x.shape}, dtype {x.dtype}."
         )
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    if y.shape != x.shape[:1]:
+    if y.shape != x.shape[:1] or y.dtype.kind not in "biufU":
         raise DataError(
-            f"{str(path)!r}: y must hold one class a row, shape ({len(x)},), not one-hot. Received: shape {y.shape}."
+            f"{str(path)!r}: {names[1]} must hold one class a row, as a number or text, shape ({len(x)},), "
+            f"not one-hot. Received: shape {y.shape}, dtype {y.dtype}."
         )
-    return Labelled(x[..., None] if x.ndim == 3 else x, y, is_validation=is_validation)
+    return x[..., None] if x.ndim == 3 else x, y
 
 
 def find_mnist_family(name: str) -> Labelled | None:
-    """Read `name` (`mnist`, `fashion_mnist`) from `$BNCLI_DATA_DIR` or Keras' cache; None where absent."""
-    for folder in _mnist_folders(name):
-        found = _read_idx_folder(folder)
-        if found is not None:
-            return found
-    for path in _mnist_archives(name):
-        if path.is_file():
-            return read_npz(path)
+    """Read `name` (`mnist`, `fashion_mnist`) from `$BNCLI_DATA_DIR` or else Keras' cache; None where absent.
+
+    In each of the two, a folder of IDX files comes before an archive.
+    """
+    spellings = (name, name.replace("_", "-"))
+    for root in _data_dirs():
+        for folder in _mnist_folders(root, spellings):
+            found = _read_idx_folder(folder)
+            if found is not None:
+                return found
+        for path in _mnist_archives(root, spellings):
+            if path.is_file():
+                return read_npz(path)
     return None
 
 
@@ -191,21 +220,14 @@ def _data_dirs() -> list[Path]:
     return [*([Path(own)] if own else []), keras_home / "datasets"]
 
 
-def _mnist_folders(name: str) -> list[Path]:
+def _mnist_folders(root: Path, spellings: tuple[str, ...]) -> list[Path]:
     """Folders that may hold the four IDX files; the folder's own name must tell which set they are."""
-    spellings = (name, name.replace("_", "-"))
-    nested = [root / spelling for root in _data_dirs() for spelling in spellings]
-    return [root for root in _data_dirs() if root.name in spellings] + nested
+    nested = [root / spelling for spelling in spellings]
+    return [root, *nested] if root.name in spellings else nested
 
 
-def _mnist_archives(name: str) -> list[Path]:
-    spellings = (name, name.replace("_", "-"))
-    return [
-        path
-        for root in _data_dirs()
-        for spelling in spellings
-        for path in (root / f"{spelling}.npz", root / spelling / f"{spelling}.npz")
-    ]
+def _mnist_archives(root: Path, spellings: tuple[str, ...]) -> list[Path]:
+    return [path / f"{spelling}.npz" for spelling in spellings for path in (root, root / spelling)]
 
 
 def _read_idx_folder(folder: Path) -> Labelled | None:
@@ -217,10 +239,17 @@ def _read_idx_folder(folder: Path) -> Labelled | None:
         return None
     if len(present) < len(IDX_PARTS):
         missing = [part for part, path in zip(IDX_PARTS, paths, strict=True) if path is None]
-        raise DataError(f"{str(folder)!r} lacks IDX files: {', '.join(f'{part}-ubyte(.gz)' for part in missing)}.")
-    x_train, y_train, x_test, y_test = (read_idx(path) for path in present)
-    if len(x_train) != len(y_train) or len(x_test) != len(y_test):
-        raise DataError(f"{str(folder)!r}: the IDX files hold different numbers of images and labels.")
+        raise DataError(
+            f"{str(folder)!r} lacks IDX files: {', '.join(f'{part}-ubyte(.gz)' for part in missing)}. "
+            "Put them there, or take the others away."
+        )
+    x_train, y_train, x_test, y_test = arrays = [read_idx(path) for path in present]
+    is_whole = x_train.ndim == 3 and y_train.shape == x_train.shape[:1] and y_test.shape == x_test.shape[:1]
+    if not is_whole or x_train.shape[1:] != x_test.shape[1:]:
+        received = ", ".join(f"{part} {array.shape}" for part, array in zip(IDX_PARTS, arrays, strict=True))
+        raise DataError(
+            f"{str(folder)!r}: the IDX files must hold images of one size and one label an image. Received: {received}."
+        )
     x = np.concatenate([x_train, x_test])[..., None]
     return Labelled(x, np.concatenate([y_train, y_test]), is_validation=np.arange(len(x)) >= len(x_train))
 
@@ -241,10 +270,10 @@ def read_idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{str(path)!r} can't be read: {error}") from error
-    n_axes = data[3] if len(data) > 3 else 0
-    lengths = np.frombuffer(data[4 : 4 + 4 * n_axes], ">u4").astype(int)
-    if data[:3] != b"\x00\x00\x08" or len(data) != 4 + 4 * n_axes + int(np.prod(lengths)):
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{str(path)!r} can't be read: {error}. Copy or download it again.") from error
+    start = 4 + 4 * data[3] if len(data) > 3 else 4
+    lengths = [int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4)]
+    if data[:3] != b"\x00\x00\x08" or len(data) != start + math.prod(lengths):
         raise DataError(f"{str(path)!r} is not a whole IDX file of unsigned bytes: copy or download it again.")
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * n_axes).reshape(lengths)
+    return np.frombuffer(data, np.uint8, offset=start).reshape(lengths)

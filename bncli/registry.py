@@ -11,8 +11,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?`, or an empty string when no allowed name resembles `name`."""
-    close = difflib.get_close_matches(name.lower(), list(allowed), n=1, cutoff=0.6)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    by_lower = {other.lower(): other for other in allowed}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
 def check_name(kind: str, name: object, allowed: Iterable[str]) -> None:

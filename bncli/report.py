@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,11 +14,14 @@ from bncli.config import RunConfig
 from bncli.errors import StoreError
 from bncli.results import RunResult
 from bncli.store import RUNS_FILE, Store
-from bncli.study import Condition, Study, condition_id, study_from_dict
+from bncli.study import Condition, Study, condition_id, show, study_from_dict
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+LONG = 10_000.0
+"""Numbers from here on, the losses of runs that nearly diverged, are shown with an exponent."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def read(folder: Path) -> Evidence:
     if not found:
         raise StoreError(f"{str(folder)!r} holds no finished run of its study (nothing in {RUNS_FILE}).")
     places = {condition: place for place, condition in enumerate(known.values())}
-    found.sort(key=lambda pair: (places[pair[0]], pair[1].config.seed))
+    turns = {seed: turn for turn, seed in enumerate(study.seeds)}
+    found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
     return Evidence(
         study,
         [result for _, result in found],
@@ -101,13 +106,18 @@ def _chance(data: Mapping[str, Any]) -> float | None:
 
 
 def write_files(evidence: Evidence, store: Store) -> list[str]:
-    """Write `summary.csv`, `history.csv` and the figures into the study's folder; return their names."""
+    """Write `summary.csv`, `history.csv` and the figures into the study's folder; return their names.
+
+    Figures that an earlier state of the study had and this one has not are removed.
+    """
     tables = {"summary.csv": evidence.conditions_table(), "history.csv": evidence.history_table()}
     for name, table in tables.items():
-        store.write_text(name, console.to_csv(console.records(table)))
+        store.write_text(name, console.to_csv(console.records(table), list(table.columns)))
     figures = plots.draw_all(evidence.picture())
     for name, figure in figures.items():
         store.write_with(f"figures/{name}.png", partial(_save, figure))
+    for name in set(plots.REGISTRY) - set(figures):
+        store.remove(f"figures/{name}.png")
     return [*tables, *(f"figures/{name}.png" for name in figures)]
 
 
@@ -121,7 +131,7 @@ def result_rows(evidence: Evidence) -> list[dict[str, str]]:
     rows = []
     for _, row in table.iterrows():
         shown = {name: _cell(row[f"param_{name}"]) for name, _ in evidence.study.axes}
-        shown["arm"] = f"{row['arm']} *" if row["best"] else str(row["arm"])
+        shown["arm"] = str(row["arm"]) + (console.BEST if row["best"] else "")
         for metric in ("val_accuracy", "train_accuracy", "val_loss"):
             shown[metric] = mean_sd(row[f"mean_{metric}"], row[f"std_{metric}"])
         shown |= {"n": str(row["n"]), "diverged": str(row["n_diverged"])}
@@ -154,19 +164,25 @@ def caption(evidence: Evidence) -> str:
 
 def mean_sd(mean: float, sd: float) -> str:
     """Spell `0.912 ± 0.014`; without a spread where there is one value, a dash where there is none."""
-    if mean != mean:
+    if math.isnan(mean):
         return "-"
-    return f"{mean:.3f}" if sd != sd else f"{mean:.3f} ± {sd:.3f}"
+    return _number(mean) if math.isnan(sd) else f"{_number(mean)} ± {_number(sd)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < LONG else f"{value:.3g}"
 
 
 def _cell(value: Any) -> str:
-    if value is None or value != value:
-        return "-"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    import pandas as pd
+
+    return "-" if pd.isna(value) else show(value)
 
 
-def _count(number: float) -> str:
-    return "-" if number is None or number != number else f"{int(number):,}"
+def _count(number: Any) -> str:
+    import pandas as pd
+
+    return "-" if pd.isna(number) else f"{number:,}"
 
 
 def as_json(evidence: Evidence) -> dict[str, Any]:

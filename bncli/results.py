@@ -69,7 +69,7 @@ class RunResult:
             "metrics": self.metrics,
             "best": self.best,
             "history": self.history,
-            "seconds": round(self.seconds, 4),
+            "seconds": round(self.seconds, 3),
             "engine": self.engine,
             "error": self.error,
         }

@@ -6,6 +6,7 @@ error that names the line. Files derived from the two are replaced whole, so tha
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -19,6 +20,8 @@ from bncli.results import RunResult
 FORMAT = 1
 STUDY_FILE = "study.json"
 RUNS_FILE = "runs.jsonl"
+STUDY_PARTS = ("study", "conditions", "datasets")
+"""What a reader of `study.json` relies on."""
 
 
 class Store:
@@ -45,10 +48,11 @@ class Store:
             raise StoreError(
                 f"Can't write to the output folder {str(self.folder)!r} ({error.strerror}). Try another --out DIR."
             ) from error
-        strangers = [path for path in self.folder.iterdir() if path.name not in (STUDY_FILE, RUNS_FILE)]
+        strangers = sorted(path.name for path in self.folder.iterdir() if path.name not in (STUDY_FILE, RUNS_FILE))
         if strangers and not (self.folder / STUDY_FILE).exists():
+            shown = strangers[0] + (", ..." if len(strangers) > 1 else "")
             raise StoreError(
-                f"The output folder {str(self.folder)!r} holds other files ({strangers[0].name}, ...) and no study. "
+                f"The output folder {str(self.folder)!r} holds other files ({shown}) and no study. "
                 "Try --out with a new or empty folder."
             )
 
@@ -56,7 +60,7 @@ class Store:
         """Return the content of `study.json`, or None where there is none.
 
         Raises:
-            StoreError: It is unreadable or was written by a newer format.
+            StoreError: It is unreadable, incomplete or was written by a newer format.
         """
         path = self.folder / STUDY_FILE
         try:
@@ -71,6 +75,9 @@ class Store:
                 f"{str(path)!r} has a format that this version of bncli can't read. Allowed: {FORMAT}. "
                 f"Received: {received}. Try a newer bncli."
             )
+        missing = [part for part in STUDY_PARTS if part not in content]
+        if missing:
+            raise StoreError(f"{str(path)!r} lacks {', '.join(missing)}. Restore it or start in a new folder.")
         return content
 
     def write_study(self, content: dict[str, Any]) -> None:
@@ -88,8 +95,9 @@ class Store:
             try:
                 result = RunResult.from_record(json.loads(line))
             except (ValueError, KeyError, TypeError, BncliError) as error:
+                reason = f"no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
                 raise StoreError(
-                    f"{str(self.folder / RUNS_FILE)!r}, line {number}, is damaged ({error}). "
+                    f"{str(self.folder / RUNS_FILE)!r}, line {number}, is damaged ({reason}). "
                     "Remove that line; the same command then trains its run again."
                 ) from error
             results[result.config.run_id] = result
@@ -106,13 +114,13 @@ class Store:
             raise StoreError(f"{str(path)!r} can't be read: {error.strerror}.") from error
         return content[: content.rfind(b"\n") + 1].splitlines()
 
-    def append(self, result: RunResult) -> None:
-        """Append one line and wait until it is on the disk; a torn line before it is cut off first."""
-        line = json.dumps(result.to_record(), allow_nan=False).encode() + b"\n"
+    def append(self, *results: RunResult) -> None:
+        """Append a line a result and wait once until all are on the disk; a torn line before them is cut off first."""
+        lines = "".join(json.dumps(result.to_record(), allow_nan=False) + "\n" for result in results).encode()
         try:
             with (self.folder / RUNS_FILE).open("a+b") as journal:
                 _cut_torn_line(journal.fileno())
-                journal.write(line)
+                journal.write(lines)
                 journal.flush()
                 os.fsync(journal.fileno())
         except OSError as error:
@@ -129,6 +137,13 @@ class Store:
         """Replace the file `name` of the folder by what `write` puts at the path that it is given."""
         replace_file(self.folder / name, write)
 
+    def remove(self, name: str) -> None:
+        """Remove the derived file `name` of the folder, if it is there."""
+        try:
+            (self.folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"Can't remove {str(self.folder / name)!r}: {error.strerror}.") from error
+
 
 def replace_file(target: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `target`, then rename it over `target`.
@@ -142,9 +157,10 @@ def replace_file(target: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         temporary.replace(target)
     except OSError as error:
-        raise StoreError(f"Can't write {str(target)!r}: {error.strerror}.") from error
+        raise StoreError(f"Can't write {str(target)!r}: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _cut_torn_line(descriptor: int) -> None:

@@ -14,18 +14,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bncli import datasets, describe, norms, provenance
-from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, NORM_FIELDS, RunConfig, Value, parse_value, resolve
+from bncli.config import (
+    DATA_FIELDS,
+    DEFAULTS,
+    FIELDS,
+    NORM_FIELDS,
+    RunConfig,
+    Value,
+    parse_value,
+    resolve,
+    without_effect,
+)
 from bncli.errors import BncliError, InvalidConfig, StoreError, UnknownName
 from bncli.registry import check_name, nearest
 from bncli.results import RunResult
 from bncli.store import Store
 
 if TYPE_CHECKING:
-    from bncli.engines.keras import OnModel
+    from bncli.engines.keras import OnEpoch, OnModel
 
 DEFAULT_ARMS = ("none", "batch:before", "batch:after")
 DEFAULT_SEEDS = 3
 MAX_RUNS = 1_000_000
+ENGINES = ("auto", "stacked", "keras")
 ARM_FIELDS = (*(name for name in NORM_FIELDS if name not in ("norm", "placement")), "use_bias")
 _STUDY_KEYS = ("name", "question", "source", "seeds", "arms", "axes", "run")
 
@@ -149,7 +160,7 @@ class Study:
             for arm in self.arms:
                 config, void = resolve(self.base.replace(**at, **dict(arm.changes)))
                 void_everywhere &= set(void)
-                condition = Condition(arm.label, _in_effect(at, config, void))
+                condition = Condition(arm.label, _in_effect(at, config))
                 if replace(config, seed=self.seeds[0]) in runs:
                     n_repeats += 1
                     continue
@@ -164,8 +175,9 @@ def show(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _in_effect(at: Mapping[str, Value], config: RunConfig, void: Iterable[str]) -> tuple[tuple[str, Value], ...]:
+def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, Value], ...]:
     """The values of the axes at one condition, None where the arm makes one void."""
+    void = without_effect(config)
     return tuple((name, None if name in void else getattr(config, name)) for name in at)
 
 
@@ -458,7 +470,8 @@ def execute(
     plan: Plan,
     store: Store | None = None,
     *,
-    on_epoch: Callable[[RunConfig, int], None] | None = None,
+    engine: str = "auto",
+    on_epoch: OnEpoch | None = None,
     on_result: OnResult | None = None,
     on_model: OnModel | None = None,
     retry_failed: bool = False,
@@ -468,21 +481,24 @@ def execute(
     Args:
         plan: What to run.
         store: Where finished runs are found and recorded; None keeps them in memory only.
-        on_epoch: Called with run and epoch (from 1) after each epoch of a training.
+        engine: `auto`, `stacked` or `keras`.
+        on_epoch: Called with the runs that train together and the epoch (from 1) after each epoch.
         on_result: Called with result and condition once a run has been recorded.
         on_model: Called with run and trained model.
         retry_failed: Train runs again whose record says `failed`.
     """
+    check_name("engine", engine, ENGINES)
     results = done_runs(plan, store, retry_failed=retry_failed)
     conditions = dict(plan.runs)
     pending = [config for config in conditions if config.run_id not in results]
     for group in _by_data(pending):
-        for result in _train(group, on_epoch, on_model):
+        for batch in _train(group, on_epoch, on_model, engine):
             if store:
-                store.append(result)
-            results[result.config.run_id] = result
+                store.append(*batch)
+            results |= {result.config.run_id: result for result in batch}
             if on_result:
-                on_result(result, conditions[result.config])
+                for result in batch:
+                    on_result(result, conditions[result.config])
     return [results[config.run_id] for config in conditions]
 
 
@@ -503,8 +519,10 @@ def _by_data(configs: Iterable[RunConfig]) -> Iterator[list[RunConfig]]:
 
 
 def _train(
-    configs: list[RunConfig], on_epoch: Callable[[RunConfig, int], None] | None, on_model: OnModel | None
-) -> Iterator[RunResult]:
-    from bncli.engines import keras
-
-    return keras.train(configs, datasets.load(configs[0]), on_epoch, on_model)
+    configs: list[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None, engine: str
+) -> Iterator[list[RunResult]]:
+    if engine == "keras":
+        from bncli.engines.keras import train
+    else:
+        from bncli.engines.stacked import train
+    return train(configs, datasets.load(configs[0]), on_epoch, on_model)

@@ -6,7 +6,7 @@ import gc
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bncli.engines.quiet import import_tensorflow
 
@@ -26,7 +26,7 @@ NAME = "keras"
 EVALUATION_BATCH = 512
 """Rows a step in inference: no result depends on it, only memory and time do."""
 
-OnEpoch = Callable[[RunConfig, int], None]
+OnEpoch = Callable[[Sequence[RunConfig], int], None]
 OnModel = Callable[[RunConfig, keras.Model], None]
 
 
@@ -35,13 +35,13 @@ def train(
     dataset: Dataset,
     on_epoch: OnEpoch | None = None,
     on_model: OnModel | None = None,
-) -> Iterator[RunResult]:
-    """Train runs one after the other and yield each result as it ends.
+) -> Iterator[list[RunResult]]:
+    """Train runs one after the other and yield each result, a list of one, as it ends.
 
     Args:
         configs: Resolved runs that all use `dataset`.
         dataset: Their data.
-        on_epoch: Called with the run and the epoch (from 1) after each epoch.
+        on_epoch: Called with a list of the run and the epoch (from 1) after each epoch.
         on_model: Called with the run and its trained model, before the model is dropped.
 
     Yields:
@@ -53,8 +53,8 @@ def train(
             if on_model:
                 on_model(config, model)
         except Exception as error:  # noqa: BLE001 - one broken run must not end a study; its record says why
-            result = RunResult(config, "failed", engine=NAME, error=_describe(error))
-        yield result
+            result = failed(config, error, NAME)
+        yield [result]
         model = None
         keras.backend.clear_session()
         gc.collect()
@@ -140,7 +140,7 @@ def count_params(model: keras.Model) -> dict[str, int]:
 def _callbacks(config: RunConfig, on_epoch: OnEpoch | None) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = [_StopOnNonFinite()]
     if on_epoch:
-        tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch(config, epoch + 1))
+        tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch([config], epoch + 1))
         callbacks.append(tell)
     return callbacks
 
@@ -153,6 +153,7 @@ class _StopOnNonFinite(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
 
-def _describe(error: Exception) -> str:
+def failed(config: RunConfig, error: Exception, engine: str) -> RunResult:
+    """The record of a run that raised: type, message and the end of the traceback."""
     tail = "".join(traceback.format_exception(error)[-3:])
-    return f"{type(error).__name__}: {error}\n{tail}"
+    return RunResult(config, "failed", engine=engine, error=f"{type(error).__name__}: {error}\n{tail}")

@@ -19,6 +19,7 @@ def import_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_logical_devices()
+            tf.get_logger().setLevel("ERROR")
         except BaseException:
             caught.seek(0)
             os.write(kept, caught.read())

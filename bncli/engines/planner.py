@@ -1,0 +1,108 @@
+"""Which runs train together, and by which method: decided from the configs alone, before TensorFlow is loaded.
+
+Runs that differ in nothing but the numbers of `VARIED` share a graph and can be stacked. The limits below were
+measured by `make bench`; docs/performance.md holds the figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bncli import models
+from bncli.config import FIELDS, RunConfig, Value
+from bncli.datasets import Dataset
+
+VARIED = ("seed", "lr", "momentum", "weight_decay")
+"""Fields that enter a compiled program as numbers, one a run; all others shape the graph."""
+
+STACK_BYTES = 1 << 30
+"""Memory that one stack may take by the estimate of `run_bytes`."""
+
+MAX_STACK = 512
+"""Larger stacks gain nothing: a step's fixed cost is spread over enough runs."""
+
+STACKED_MAC_LIMIT = 400_000
+"""Multiply-adds a row above which a run keeps the cores busy by itself: then runs go one after another."""
+
+EVALUATION_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a group of runs is trained.
+
+    Attributes:
+        n_runs: Runs in one compiled program.
+        stacked: Whether they are vectorized along a leading axis; else each has its own turn.
+        xla: Whether the program is compiled by XLA.
+        matrix_conv: Whether a convolution is written as patches times kernel matrix.
+    """
+
+    n_runs: int
+    stacked: bool
+    xla: bool
+    matrix_conv: bool
+
+
+def graph_key(config: RunConfig) -> tuple[Value, ...]:
+    """What two runs must share to share a graph: every field but `VARIED`, and which of those are zero."""
+    shared = tuple(getattr(config, name) for name in FIELDS if name not in VARIED)
+    return (*shared, config.momentum > 0, (config.weight_decay or 0) > 0)
+
+
+def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
+    """Group runs by graph, in the order of their first appearance."""
+    groups: dict[tuple[Value, ...], list[RunConfig]] = {}
+    for config in configs:
+        groups.setdefault(graph_key(config), []).append(config)
+    return list(groups.values())
+
+
+def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool) -> Method:
+    """Choose the method for `n_runs` runs of one graph.
+
+    Small networks are stacked under XLA: their steps cost dispatch, not arithmetic. On a CPU a large convolution is
+    fastest in the library's own kernel, which XLA's loops do not call, so runs of it take turns without XLA.
+    """
+    steps = models.plan(config, dataset.input_shape, dataset.n_classes)
+    if not has_gpu and macs_per_row(steps, dataset.input_shape) > STACKED_MAC_LIMIT:
+        return Method(1, stacked=False, xla=False, matrix_conv=False)
+    most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(steps, config, dataset)))
+    n_stacks = math.ceil(n_runs / most)
+    return Method(math.ceil(n_runs / n_stacks), stacked=True, xla=True, matrix_conv=True)
+
+
+def macs_per_row(steps: Iterable[models.Step], input_shape: tuple[int, ...]) -> int:
+    """Multiply-adds of one forward pass over one row."""
+    total, shape = 0, input_shape
+    for step in steps:
+        if step.kind == "conv":
+            total += math.prod(step.shape) * 9 * shape[-1]
+        elif step.kind == "dense":
+            total += step.shape[0] * shape[-1]
+        elif step.kind == "lstm":
+            total += shape[0] * 4 * step.value * (shape[1] + step.value)
+        shape = step.shape
+    return total
+
+
+def run_bytes(steps: tuple[models.Step, ...], config: RunConfig, dataset: Dataset) -> int:
+    """Estimate of the memory that one run takes in a stack: weights with slots, and the widest activations."""
+    weights, activations, shape = 0, math.prod(dataset.input_shape), dataset.input_shape
+    for step in steps:
+        size = math.prod(step.shape)
+        if step.kind == "conv":
+            weights += 9 * shape[-1] * step.shape[-1]
+            activations += 9 * shape[-1] * math.prod(step.shape[:2])
+        elif step.kind == "dense":
+            weights += shape[-1] * size
+        elif step.kind == "lstm":
+            weights += 4 * step.value * (shape[1] + step.value)
+            activations += shape[0] * 8 * step.value
+        activations += size
+        shape = step.shape
+    training = 3 * min(config.batch_size, len(dataset.y_train)) * activations
+    inference = 2 * min(EVALUATION_ROWS, len(dataset.y_train)) * max(math.prod(step.shape) for step in steps)
+    return 4 * (8 * weights + training + inference + 2 * len(dataset.y_train))

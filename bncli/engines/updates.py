@@ -1,0 +1,105 @@
+"""Optimizer arithmetic as pure functions: weights, gradients and slots in, new weights and slots out.
+
+Keras' optimizers keep their state in variables and refuse `stateless_apply` on TensorFlow, so they can't train a
+stack of runs. These rules are theirs (keras.optimizers 3.x), held to them by tests over 100 steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bncli.engines.quiet import import_tensorflow
+
+import_tensorflow()
+
+import tensorflow as tf  # noqa: E402
+
+Tensors = list[tf.Tensor]
+
+RHO, EPSILON, BETA_1, BETA_2 = 0.9, 1e-7, 0.9, 0.999
+"""Keras' defaults for what is no field of a run."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One optimizer.
+
+    Attributes:
+        n_slots: Tensors of a weight's own shape that it keeps for every weight, all zeros at first.
+        step: `(weight, gradient, slots, numbers, iteration)` to `(weight, slots)`, where `numbers` holds the scalars
+            `lr` and `momentum` of the run and `iteration` counts updates from 1, a float.
+    """
+
+    n_slots: int
+    step: Callable[[tf.Tensor, tf.Tensor, Tensors, dict[str, tf.Tensor], tf.Tensor], tuple[tf.Tensor, Tensors]]
+
+
+def rule_for(optimizer: str, *, momentum: bool, nesterov: bool) -> Rule:
+    """Return the rule of a Keras optimizer by name; `momentum` says whether sgd has any."""
+    if optimizer == "sgd":
+        return Rule(1, _nesterov if nesterov else _momentum) if momentum else Rule(0, _sgd)
+    return {"rmsprop": Rule(1, _rmsprop), "adam": Rule(2, _adam), "adamw": Rule(2, _adam)}[optimizer]
+
+
+def apply(
+    rule: Rule,
+    weights: Tensors,
+    gradients: Tensors,
+    slots: Tensors,
+    numbers: dict[str, tf.Tensor],
+    iteration: tf.Tensor,
+    *,
+    decay: bool,
+) -> tuple[Tensors, Tensors]:
+    """Update all weights of one run; `slots` holds `n_slots` tensors for each weight, weight after weight.
+
+    With `decay`, each weight first shrinks by `lr * weight_decay` of itself, as Keras does for every optimizer.
+    """
+    new_weights: Tensors = []
+    new_slots: Tensors = []
+    for index, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
+        start = weight - weight * numbers["weight_decay"] * numbers["lr"] if decay else weight
+        own = slots[index * rule.n_slots : (index + 1) * rule.n_slots]
+        updated, kept = rule.step(start, gradient, own, numbers, iteration)
+        new_weights.append(updated)
+        new_slots += kept
+    return new_weights, new_slots
+
+
+def _sgd(
+    w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
+) -> tuple[tf.Tensor, Tensors]:
+    return w - g * numbers["lr"], slots
+
+
+def _momentum(
+    w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
+) -> tuple[tf.Tensor, Tensors]:
+    m = slots[0] * numbers["momentum"] - g * numbers["lr"]
+    return w + m, [m]
+
+
+def _nesterov(
+    w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
+) -> tuple[tf.Tensor, Tensors]:
+    m = slots[0] * numbers["momentum"] - g * numbers["lr"]
+    return w + (m * numbers["momentum"] - g * numbers["lr"]), [m]
+
+
+def _rmsprop(
+    w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
+) -> tuple[tf.Tensor, Tensors]:
+    v = RHO * slots[0] + (1 - RHO) * tf.square(g)
+    return w - numbers["lr"] * g / tf.sqrt(v + EPSILON), [v]
+
+
+def _adam(
+    w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
+) -> tuple[tf.Tensor, Tensors]:
+    """Kingma and Ba 2015 with the bias corrections folded into the rate; also AdamW's, which only adds the decay."""
+    m = slots[0] + (g - slots[0]) * (1 - BETA_1)
+    v = slots[1] + (tf.square(g) - slots[1]) * (1 - BETA_2)
+    alpha = numbers["lr"] * tf.sqrt(1 - tf.pow(BETA_2, t)) / (1 - tf.pow(BETA_1, t))
+    return w - m * alpha / (tf.sqrt(v) + EPSILON), [m, v]

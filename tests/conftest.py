@@ -1,0 +1,30 @@
+"""Fixtures for all tests: a fixed terminal, no network, no one's own cache, no TensorFlow chatter."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras-home"))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def mnist():
+    """Real MNIST, or a skip: it can't be shipped, and a test downloads nothing."""
+    from bncli.readers import find_mnist_family
+
+    if find_mnist_family("mnist") is None:
+        pytest.skip("needs MNIST in $BNCLI_DATA_DIR")

@@ -1,0 +1,60 @@
+"""Studies and results made by hand: nothing here trains, and nothing needs TensorFlow."""
+
+import math
+
+from bncli.config import RunConfig
+from bncli.report import Evidence
+from bncli.results import RunResult
+from bncli.study import Study, parse_arms
+
+TWO_AXES = (("activation", ("sigmoid", "relu")), ("lr", (0.01, 0.1)))
+VOID_AXIS = (("norm_momentum", (0.9, 0.99)), ("lr", (0.01, 0.1)))
+
+
+def make_study(arms="none,batch:before", axes=(), seeds=(0, 1), name="fake", **fields):
+    small = {"dataset": "circles", "n_samples": 40, "model": "dense4", "epochs": 3}
+    return Study(name, RunConfig(**small | fields), parse_arms(arms), axes, seeds)
+
+
+def complete(config, accuracies=(0.5, 0.6, 0.7), *, train_accuracy=0.8, params=12, seconds=1.0):
+    """A run that reached these validation accuracies, one an epoch; its other numbers follow from them."""
+    history = {
+        "loss": [1.0 - value for value in accuracies],
+        "accuracy": [0.9 * value for value in accuracies],
+        "val_loss": [2.0 - value for value in accuracies],
+        "val_accuracy": list(accuracies),
+    }
+    metrics = {name: values[-1] for name, values in history.items()} | {"train_accuracy": train_accuracy}
+    return RunResult(config, "complete", {"total": params, "trainable": params}, metrics, history, seconds)
+
+
+def diverged(config, accuracies=(0.5, 0.1)):
+    """A run whose loss was not finite in its last epoch."""
+    done = complete(config, accuracies)
+    history = done.history | {name: [*done.history[name][:-1], None] for name in ("loss", "val_loss")}
+    metrics = done.metrics | {"loss": None, "val_loss": None}
+    error = f"The loss was not finite in epoch {len(accuracies)}."
+    return RunResult(config, "diverged", done.params, metrics, history, done.seconds, error=error)
+
+
+def failed(config):
+    return RunResult(config, "failed", error="MemoryError: no room\nTraceback ...")
+
+
+def learned(config):
+    """A plausible complete run: accuracy rises by epoch, and depends on seed, learning rate and normalization."""
+    reach = 0.7 + 0.2 * (config.norm != "none") + 0.01 * (config.seed % 5) - 0.03 * abs(math.log10(config.lr) + 2)
+    speed = 0.3 + 0.4 * (config.placement == "after") + 0.2 * (config.activation == "relu")
+    accuracies = [reach * (1 - math.exp(-speed * epoch)) for epoch in range(1, config.epochs + 1)]
+    return complete(config, tuple(accuracies), train_accuracy=min(1.0, reach + 0.05), params=100 + config.seed)
+
+
+def evidence(study, make=learned, chance=0.5):
+    """The study with one result a run, made by `make`; a None result is missing."""
+    plan = study.plan()
+    results = [result for result in (make(config) for config, _ in plan.runs) if result]
+    return Evidence(study, results, dict(plan.runs), len(plan.runs), chance)
+
+
+def picture(study, make=learned, chance=0.5):
+    return evidence(study, make, chance).picture()
