@@ -1,8 +1,9 @@
 """The random numbers of `tf.random.stateless_uniform`, in plain arithmetic that vectorizes and compiles.
 
 TensorFlow's own op has no vectorized form, and XLA gives it other numbers than the CPU kernel that `model.fit`
-runs. This is that kernel's generator: Philox-4x32-10 (Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3), with the
-seed scrambled by one block of the same function, as TensorFlow does it. Tests hold it to the op bit by bit.
+runs. This is that kernel's generator: Philox-4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as
+1, 2, 3"), with the seed scrambled by one block of the same function, as TensorFlow does it. Tests hold it to the op
+bit by bit.
 """
 
 from __future__ import annotations

@@ -28,6 +28,15 @@ STACKED_MAC_LIMIT = 400_000
 
 EVALUATION_ROWS = 512
 
+COMPILE_SECONDS = 0.25
+"""What XLA's compiler takes for a layer."""
+
+DISPATCH_SECONDS = 70e-6
+"""What a layer's operations cost in a step without XLA, however few the runs."""
+
+STEP_SECONDS, FLOPS, SAVED_SHARE = 4e-6, 50e9, 3.0
+"""A run's step under XLA: fixed part and speed; without XLA it takes so many times longer still."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -36,14 +45,18 @@ class Method:
     Attributes:
         n_runs: Runs in one compiled program.
         stacked: Whether they are vectorized along a leading axis; else each has its own turn.
-        xla: Whether the program is compiled by XLA.
         matrix_conv: Whether a convolution is written as patches times kernel matrix.
+        xla_steps: Whether XLA compiles the loop over whole batches.
+        xla_tail: Whether XLA compiles the step on the smaller batch that ends an epoch.
+        xla_evaluation: Whether XLA compiles inference.
     """
 
     n_runs: int
     stacked: bool
-    xla: bool
     matrix_conv: bool
+    xla_steps: bool = False
+    xla_tail: bool = False
+    xla_evaluation: bool = False
 
 
 def graph_key(config: RunConfig) -> tuple[Value, ...]:
@@ -63,15 +76,34 @@ def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
 def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool) -> Method:
     """Choose the method for `n_runs` runs of one graph.
 
-    Small networks are stacked under XLA: their steps cost dispatch, not arithmetic. On a CPU a large convolution is
-    fastest in the library's own kernel, which XLA's loops do not call, so runs of it take turns without XLA.
+    Small networks are stacked: their steps cost dispatch, not arithmetic. On a CPU a large convolution is fastest in
+    the library's own kernel, which XLA's loops do not call, so runs of it take turns without XLA.
     """
     steps = models.plan(config, dataset.input_shape, dataset.n_classes)
-    if not has_gpu and macs_per_row(steps, dataset.input_shape) > STACKED_MAC_LIMIT:
-        return Method(1, stacked=False, xla=False, matrix_conv=False)
+    macs = macs_per_row(steps, dataset.input_shape)
+    if not has_gpu and macs > STACKED_MAC_LIMIT:
+        return Method(1, stacked=False, matrix_conv=False)
     most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(steps, config, dataset)))
     n_stacks = math.ceil(n_runs / most)
-    return Method(math.ceil(n_runs / n_stacks), stacked=True, xla=True, matrix_conv=True)
+    n_full, n_left = divmod(len(dataset.y_train), config.batch_size)
+
+    def pays(n_calls: int, n_rows: int, passes: int) -> bool:
+        return has_gpu or _xla_pays(len(steps), n_calls, n_runs, 2 * passes * n_rows * macs)
+
+    return Method(
+        math.ceil(n_runs / n_stacks),
+        stacked=True,
+        matrix_conv=True,
+        xla_steps=pays(config.epochs * n_full, config.batch_size, 3),
+        xla_tail=pays(config.epochs, n_left, 3),
+        xla_evaluation=pays(config.epochs, len(dataset.y_val), 1),
+    )
+
+
+def _xla_pays(n_layers: int, n_calls: int, n_runs: int, flops: int) -> bool:
+    """Whether XLA saves more seconds in `n_calls` calls of `flops` each, for every run, than its compiler takes."""
+    saved = DISPATCH_SECONDS * n_layers + n_runs * SAVED_SHARE * (STEP_SECONDS + flops / FLOPS)
+    return n_calls * saved > COMPILE_SECONDS * n_layers
 
 
 def macs_per_row(steps: Iterable[models.Step], input_shape: tuple[int, ...]) -> int:

@@ -1,7 +1,7 @@
 """Many runs in one compiled program: the real Keras layers, without a dispatch for every run and step.
 
-An epoch is one function: a loop over steps, in it `tf.vectorized_map` over runs, in that `model.stateless_call`, a
-gradient tape and a pure optimizer update. Weights, moving statistics, slots, learning rates and batch orders
+An epoch is one function: a loop over steps, in it `tf.vectorized_map` over runs of `model.stateless_call` under a
+gradient tape, then a pure optimizer update. Weights, moving statistics, slots, learning rates and batch orders
 carry a leading axis of runs. See docs/performance.md for what this buys and where the time goes.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -32,6 +33,9 @@ from bncli.seeds import batch_order  # noqa: E402
 
 NAME = "stacked"
 
+COMPILERS = 2
+"""Threads that compile ahead; more would only hold more programs in memory."""
+
 Tensors = list[tf.Tensor]
 State = tuple[Tensors, Tensors, Tensors]
 """Weights, other variables (moving statistics, seed states), optimizer slots; each with a leading axis of runs."""
@@ -54,25 +58,51 @@ def train(
     Yields:
         The results of a stack. A stack that raises is yielded as `failed` results.
     """
-    has_gpu = bool(tf.config.list_physical_devices("GPU"))
-    for runs in group(configs):
-        method = choose(runs[0], dataset, len(runs), has_gpu=has_gpu)
-        program = None
-        for start in range(0, len(runs), method.n_runs):
-            stack = runs[start : start + method.n_runs]
+    for runs, ahead in _prepared(group(configs), dataset):
+        stacks: list[Sequence[RunConfig]] = [runs]
+        while stacks:
+            stack = stacks.pop(0)
             try:
-                program = program or Program(runs[0], dataset, method)
+                program = ahead.result()
+                size = program.method.n_runs
+                if len(stack) > size:
+                    stacks = [stack[start : start + size] for start in range(0, len(stack), size)]
+                    continue
                 yield program.train(stack, on_epoch, on_model)
             except Exception as error:  # noqa: BLE001 - one broken stack must not end a study; its records say why
                 yield [failed(config, error, NAME) for config in stack]
-        keras.backend.clear_session()
+    keras.backend.clear_session()
+
+
+def _prepared(groups: list[list[RunConfig]], dataset: Dataset) -> Iterator[tuple[list[RunConfig], Future[Program]]]:
+    """Groups of runs with their programs, compiled a few groups ahead while others train: XLA compiles on one core."""
+    with ThreadPoolExecutor(COMPILERS) as pool:
+        waiting = deque(groups)
+        ahead: deque[tuple[list[RunConfig], Future[Program]]] = deque()
+        try:
+            while waiting or ahead:
+                while waiting and len(ahead) <= COMPILERS:
+                    runs = waiting.popleft()
+                    ahead.append((runs, pool.submit(Program, runs, dataset)))
+                yield ahead.popleft()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Program:
-    """One graph over one data set, compiled once, that trains up to `method.n_runs` runs at a time."""
+    """One graph over one data set, compiled once, that trains up to `method.n_runs` runs at a time.
 
-    def __init__(self, config: RunConfig, dataset: Dataset, method: Method) -> None:
-        self.config, self.dataset, self.method = config, dataset, method
+    Args:
+        runs: Runs of one graph; how many decides the method.
+        dataset: Their data.
+        method: The method to use instead of the planner's choice.
+    """
+
+    def __init__(self, runs: Sequence[RunConfig], dataset: Dataset, method: Method | None = None) -> None:
+        has_gpu = bool(tf.config.list_physical_devices("GPU"))
+        self.config = config = runs[0]
+        self.dataset = dataset
+        self.method = method = method or choose(config, dataset, len(runs), has_gpu=has_gpu)
         self.model = build(config, dataset, method)
         self.rule = updates.rule_for(config.optimizer, momentum=config.momentum > 0, nesterov=config.nesterov)
         self.decay = (config.weight_decay or 0) > 0
@@ -80,21 +110,57 @@ class Program:
         self.x, self.y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
         self.batch = min(config.batch_size, len(dataset.y_train))
         self.values: dict[int, dict[str, Any]] = {}
-        self.epoch = tf.function(self._epoch, jit_compile=method.xla, autograph=False)
-        self.evaluate = tf.function(self._evaluate, jit_compile=method.xla, autograph=False)
+        self.steps = tf.function(self._steps, jit_compile=method.xla_steps, autograph=False)
+        self.tail = tf.function(self._step, jit_compile=method.xla_tail, autograph=False)
+        self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
+        self._compile(self.fill(runs[: method.n_runs]))
+
+    def fill(self, configs: Sequence[RunConfig]) -> list[RunConfig]:
+        """Fill a short stack up with copies of its last run: another size would be another program."""
+        return [*configs, *[configs[-1]] * (self.method.n_runs - len(configs))]
+
+    def _compile(self, configs: Sequence[RunConfig]) -> None:
+        """Call every function once, on no step and one row, for what that compiles."""
+        state, n_rows = self.start(configs), len(self.dataset.y_train)
+        orders = tf.zeros([len(configs), n_rows], tf.int32)
+        self.epoch(state, self.numbers(configs), orders, 0, n_steps=0)
+        self.evaluate(state[0], state[1], *_chunks(self.dataset.x_val[:1], self.dataset.y_val[:1])[0])
+
+    def epoch(
+        self, state: State, numbers: dict[str, tf.Tensor], orders: tf.Tensor, number: int, n_steps: int | None = None
+    ) -> tuple[State, tuple[np.ndarray, np.ndarray]]:
+        """Train epoch `number` (from 0); return the state, and mean loss and accuracy of every run."""
+        n_rows = orders.shape[1]
+        n_full, n_left = divmod(n_rows, self.batch)
+        done = float(number * math.ceil(n_rows / self.batch))
+        n_steps = n_full if n_steps is None else n_steps
+        state, loss, correct = self.steps(state, numbers, orders, tf.constant(done), tf.constant(n_steps))
+        loss, correct = loss.numpy().astype("float64"), correct.numpy().astype("float64")
+        if n_left:
+            rows = orders[:, n_full * self.batch :]
+            state, more_loss, more_correct = self.tail(state, numbers, rows, tf.constant(done + n_full + 1))
+            loss, correct = loss + more_loss.numpy(), correct + more_correct.numpy()
+        return state, (loss / n_rows, correct / n_rows)
+
+    def numbers(self, configs: Sequence[RunConfig]) -> dict[str, tf.Tensor]:
+        """What may differ between the runs of a stack, shape (runs,) each; the seed is in the state."""
+        return {name: tf.constant([getattr(c, name) for c in configs], tf.float32) for name in VARIED[1:]}
 
     def train(
         self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None
     ) -> list[RunResult]:
         """Train a stack and return its results in order; a short stack is filled up with copies of its last run."""
         started = time.perf_counter()
-        filled = [*configs, *[configs[-1]] * (self.method.n_runs - len(configs))]
+        filled = self.fill(configs)
         state, logs, alive = self.start(filled), _Logs(), np.ones(len(filled), bool)
-        numbers = {name: _numbers(filled, name) for name in VARIED[1:]}
+        numbers, n_rows = self.numbers(filled), len(self.dataset.y_train)
         chunks = _chunks(self.dataset.x_val, self.dataset.y_val)
-        for epoch, orders in enumerate(_orders(filled, len(self.dataset.y_train)), 1):
-            *state, loss, correct = self.epoch(*state, numbers, orders, tf.constant(alive), self.n_updates(epoch - 1))
-            logs.add(alive, self.mean(loss, correct, len(self.dataset.y_train)), self.score(state, chunks))
+        for epoch, orders in enumerate(_orders(filled, n_rows), 1):
+            before = state
+            state, means = self.epoch(state, numbers, orders, epoch - 1)
+            if not alive.all():
+                state = _freeze(alive, state, before)
+            logs.add(alive, means, self.score(state, chunks))
             alive = alive & logs.is_finite
             if on_epoch:
                 on_epoch(configs, epoch)
@@ -126,74 +192,50 @@ class Program:
             self.values[seed] = models.seeded_values(self.model, self.config, shape, n_classes, seed)
         return self.values[seed]
 
-    def n_updates(self, n_epochs: int) -> tf.Tensor:
-        """Number of optimizer updates in `n_epochs` epochs."""
-        return tf.constant(float(n_epochs * math.ceil(len(self.dataset.y_train) / self.batch)), tf.float32)
+    def _steps(
+        self, state: State, numbers: dict[str, tf.Tensor], orders: tf.Tensor, done: tf.Tensor, n_steps: tf.Tensor
+    ) -> tuple[State, tf.Tensor, tf.Tensor]:
+        """The first `n_steps` whole batches of an epoch, for all runs.
 
-    def _epoch(
-        self,
-        weights: Tensors,
-        others: Tensors,
-        slots: Tensors,
-        numbers: dict[str, tf.Tensor],
-        orders: tf.Tensor,
-        alive: tf.Tensor,
-        done: tf.Tensor,
-    ) -> tuple[Any, ...]:
-        """All steps of one epoch for all runs; runs that are not `alive` keep their state.
-
-        `orders` has shape (runs, rows). Returns the state, then the sums over rows of loss and of correct answers.
+        `orders` has shape (runs, rows), `done` counts the updates before this epoch; `n_steps` is an argument so that a
+        call of no steps compiles the loop without running it. Returns the state, then each run's sums over rows
+        of loss and of correct answers.
         """
         n_runs, n_rows = orders.shape
-        n_full, n_left = divmod(n_rows, self.batch)
+        n_full = n_rows // self.batch
         full = tf.reshape(orders[:, : n_full * self.batch], [n_runs, n_full, self.batch])
         zero = tf.zeros([n_runs])
 
-        def body(
-            step: tf.Tensor, weights: Tensors, others: Tensors, slots: Tensors, loss: tf.Tensor, correct: tf.Tensor
-        ) -> Any:
-            rows = tf.gather(full, step, axis=1)
+        def body(step: tf.Tensor, state: State, loss: tf.Tensor, correct: tf.Tensor) -> tuple[Any, ...]:
             iteration = done + tf.cast(step, tf.float32) + 1.0
-            out = self._step(weights, others, slots, numbers, rows, iteration)
-            return step + 1, *out[:3], loss + out[3], correct + out[4]
+            new, more_loss, more_correct = self._step(state, numbers, tf.gather(full, step, axis=1), iteration)
+            return step + 1, new, loss + more_loss, correct + more_correct
 
-        start = (tf.constant(0), weights, others, slots, zero, zero)
-        _, *new, loss, correct = tf.while_loop(lambda step, *_: step < n_full, body, start, parallel_iterations=1)
-        if n_left:
-            rows = orders[:, n_full * self.batch :]
-            out = self._step(new[0], new[1], new[2], numbers, rows, done + n_full + 1.0)
-            *new, more_loss, more_correct = out
-            loss, correct = loss + more_loss, correct + more_correct
-        kept = tf.nest.map_structure(lambda now, before: _where(alive, now, before), new, [weights, others, slots])
-        return *kept, loss, correct
+        start = (tf.constant(0), state, zero, zero)
+        _, *out = tf.while_loop(lambda step, *_: step < n_steps, body, start, parallel_iterations=1)
+        return tuple(out)
 
     def _step(
-        self,
-        weights: Tensors,
-        others: Tensors,
-        slots: Tensors,
-        numbers: dict[str, tf.Tensor],
-        rows: tf.Tensor,
-        iteration: tf.Tensor,
-    ) -> Any:
-        """One update of every run on its own batch of rows."""
+        self, state: State, numbers: dict[str, tf.Tensor], rows: tf.Tensor, iteration: tf.Tensor
+    ) -> tuple[State, tf.Tensor, tf.Tensor]:
+        """One update of every run on its own batch: `rows` has shape (runs, batch)."""
+        weights, others, slots = state
+        gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows))
+        weights, slots = updates.apply(self.rule, weights, gradients, slots, numbers, iteration, decay=self.decay)
+        return (weights, new_others, slots), loss, correct
 
-        def one(arguments: Any) -> Any:
-            weights, others, slots, numbers, rows = arguments
-            x, y = tf.gather(self.x, rows), tf.gather(self.y, rows)
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                predicted, new_others = self.model.stateless_call(weights, others, x, training=True)
-                losses = self._losses(y, predicted)
-                loss = tf.reduce_mean(losses)
-            gradients = tape.gradient(loss, weights)
-            new_weights, new_slots = updates.apply(
-                self.rule, weights, gradients, slots, numbers, iteration, decay=self.decay
-            )
-            kept = [tf.cast(new, old.dtype) for new, old in zip(new_others, others, strict=True)]
-            return new_weights, kept, new_slots, tf.reduce_sum(losses), self._correct(y, predicted)
-
-        return self._over_runs(one, (weights, others, slots, numbers, rows))
+    def _gradients(self, arguments: Any) -> tuple[Tensors, Tensors, tf.Tensor, tf.Tensor]:
+        """One run's gradients on one batch, its other variables afterwards, and its sums of loss and right answers."""
+        weights, others, rows = arguments
+        x, y = tf.gather(self.x, rows), tf.gather(self.y, rows)
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            predicted, new_others = self.model.stateless_call(weights, others, x, training=True)
+            losses = self._losses(y, predicted)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, weights)
+        kept = [tf.cast(new, old.dtype) for new, old in zip(new_others, others, strict=True)]
+        return gradients, kept, tf.reduce_sum(losses), self._correct(y, predicted)
 
     def _evaluate(self, weights: Tensors, others: Tensors, x: tf.Tensor, y: tf.Tensor, counts: tf.Tensor) -> Any:
         """Sums over the counted rows of loss and of correct answers, in inference mode, for every run."""
@@ -235,10 +277,6 @@ class Program:
         n_rows = sum(float(counts.sum()) for _, _, counts in chunks)
         return loss / n_rows, correct / n_rows
 
-    def mean(self, loss: tf.Tensor, correct: tf.Tensor, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean loss and accuracy of an epoch from its sums."""
-        return loss.numpy().astype("float64") / n_rows, correct.numpy().astype("float64") / n_rows
-
     def result(
         self, config: RunConfig, history: dict[str, list[float | None]], accuracy: float, seconds: float
     ) -> RunResult:
@@ -262,6 +300,7 @@ class Program:
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(tf.cast(value[index], variable.dtype))
         compile_model(model, config)
+        model.optimizer.build(model.trainable_variables)
         return model
 
 
@@ -354,12 +393,14 @@ def _stack(variable: keras.Variable, own: Sequence[dict[str, Any]]) -> tf.Tensor
     return tf.stack([tf.cast(values.get(variable.path, variable.value), dtype) for values in own])
 
 
-def _numbers(configs: Sequence[RunConfig], name: str) -> tf.Tensor:
-    return tf.constant([getattr(config, name) for config in configs], tf.float32)
+def _freeze(alive: np.ndarray, now: State, before: State) -> State:
+    """The new state of the runs that are `alive`, and the state that the others diverged in."""
 
+    def pick(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.reshape(alive, [-1, *[1] * (new.shape.rank - 1)]), new, old)
 
-def _where(alive: tf.Tensor, now: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-    return tf.where(tf.reshape(alive, [-1, *[1] * (now.shape.rank - 1)]), now, before)
+    kept: State = tf.nest.map_structure(pick, now, before)
+    return kept
 
 
 def _chunks(x: np.ndarray, y: np.ndarray) -> list[tuple[Any, ...]]:

@@ -53,19 +53,27 @@ def apply(
     *,
     decay: bool,
 ) -> tuple[Tensors, Tensors]:
-    """Update all weights of one run; `slots` holds `n_slots` tensors for each weight, weight after weight.
+    """Update all weights; `slots` holds `n_slots` tensors for each weight, weight after weight.
+
+    Weights may carry a leading axis of runs; the numbers then have shape (runs,).
 
     With `decay`, each weight first shrinks by `lr * weight_decay` of itself, as Keras does for every optimizer.
     """
     new_weights: Tensors = []
     new_slots: Tensors = []
     for index, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
-        start = weight - weight * numbers["weight_decay"] * numbers["lr"] if decay else weight
+        own_numbers = {name: _along(value, weight) for name, value in numbers.items()}
         own = slots[index * rule.n_slots : (index + 1) * rule.n_slots]
-        updated, kept = rule.step(start, gradient, own, numbers, iteration)
+        start = weight - weight * own_numbers["weight_decay"] * own_numbers["lr"] if decay else weight
+        updated, kept = rule.step(start, gradient, own, own_numbers, iteration)
         new_weights.append(updated)
         new_slots += kept
     return new_weights, new_slots
+
+
+def _along(number: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Shape a number a run so that it multiplies the run's part of a stacked weight."""
+    return tf.reshape(number, [-1, *[1] * (weight.shape.rank - 1)]) if number.shape.rank else number
 
 
 def _sgd(
