@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format docs clean
+.PHONY: help install demo test test-all bench check format docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -27,6 +27,9 @@ test: $(READY)  ## the test suite, without the long ones
 
 test-all: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto
+
+bench: $(READY)  ## bncli against model.fit, side by side: the tables of docs/performance.md
+	$(BIN)/python benchmarks/bench.py
 
 check: $(READY)  ## lint, format, types, and whether the generated docs are up to date
 	$(BIN)/ruff check .

@@ -170,6 +170,8 @@ class Tracker:
 
     def epoch(self, condition: str, n_runs: int = 1) -> None:
         """Count one epoch of `n_runs` runs that train together, the first of them of `condition`."""
+        if not self.epochs_done:
+            self.started = time.monotonic()  # what came before was compilation, which says nothing of the rate
         self.epochs_done += n_runs
         self._show(condition)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli import console, plots, summary
 from bncli.config import RunConfig
-from bncli.errors import StoreError
+from bncli.errors import BncliError, StoreError
 from bncli.results import RunResult
 from bncli.store import RUNS_FILE, Store
 from bncli.study import Condition, Study, condition_id, show, study_from_dict
@@ -78,7 +78,10 @@ def read(folder: Path) -> Evidence:
         raise StoreError(
             f"{str(folder)!r} holds no study (no study.json). Give the --out folder of a compare or sweep."
         )
-    study = study_from_dict(content["study"])
+    try:
+        study = study_from_dict(content["study"])
+    except BncliError as error:
+        raise StoreError(f"{str(folder)!r}: the study in study.json can't be read ({error})") from error
     known = {entry["id"]: _condition(entry) for entry in content["conditions"]}
     stored = [(condition_id(result.config), result) for result in store.read_runs().values()]
     found = [(known[key], result) for key, result in stored if key in known and result.config.seed in study.seeds]

@@ -61,7 +61,7 @@ def test_bare_sweep_is_the_flagship(bncli):
     status, out, _ = bncli("sweep", "--dry-run", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert status == 0
-    assert len(rows) == 24
+    assert len(rows) == 80
     assert {(row["param_activation"], row["param_lr"], row["arm"]) for row in rows} == {
         (a, lr, arm) for a in ("sigmoid", "relu") for lr in ("0.005", "0.05") for arm in ("none", "batch:before")
     }

@@ -24,7 +24,10 @@ MAX_STACK = 512
 """Larger stacks gain nothing: a step's fixed cost is spread over enough runs."""
 
 STACKED_MAC_LIMIT = 400_000
-"""Multiply-adds a row above which a run keeps the cores busy by itself: then runs go one after another."""
+"""Multiply-adds a row above which a run keeps the cores busy by itself: such runs are not stacked."""
+
+SIDE_BY_SIDE = 4
+"""Large networks in one program: their steps run beside each other on TensorFlow's threads."""
 
 EVALUATION_ROWS = 512
 
@@ -44,7 +47,7 @@ class Method:
 
     Attributes:
         n_runs: Runs in one compiled program.
-        stacked: Whether they are vectorized along a leading axis; else each has its own turn.
+        stacked: Whether they are vectorized along a leading axis; else their steps stand side by side.
         matrix_conv: Whether a convolution is written as patches times kernel matrix.
         xla_steps: Whether XLA compiles the loop over whole batches.
         xla_tail: Whether XLA compiles the step on the smaller batch that ends an epoch.
@@ -77,15 +80,18 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool) -
     """Choose the method for `n_runs` runs of one graph.
 
     Small networks are stacked: their steps cost dispatch, not arithmetic. On a CPU a large convolution is fastest in
-    the library's own kernel, which XLA's loops do not call, so runs of it take turns without XLA.
+    the library's own kernel, which XLA's loops do not call, so a few runs of it go side by side without XLA.
     """
     steps = models.plan(config, dataset.input_shape, dataset.n_classes)
     macs = macs_per_row(steps, dataset.input_shape)
     if not has_gpu and macs > STACKED_MAC_LIMIT:
-        return Method(1, stacked=False, matrix_conv=False)
+        n_turns = math.ceil(n_runs / SIDE_BY_SIDE)
+        return Method(math.ceil(n_runs / n_turns), stacked=False, matrix_conv=False)
     most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(steps, config, dataset)))
     n_stacks = math.ceil(n_runs / most)
-    n_full, n_left = divmod(len(dataset.y_train), config.batch_size)
+    n_rows = len(dataset.y_train)
+    batch = min(config.batch_size, n_rows)
+    n_full, n_left = divmod(n_rows, batch)
 
     def pays(n_calls: int, n_rows: int, passes: int) -> bool:
         return has_gpu or _xla_pays(len(steps), n_calls, n_runs, 2 * passes * n_rows * macs)
@@ -94,7 +100,7 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool) -
         math.ceil(n_runs / n_stacks),
         stacked=True,
         matrix_conv=True,
-        xla_steps=pays(config.epochs * n_full, config.batch_size, 3),
+        xla_steps=pays(config.epochs * n_full, batch, 3),
         xla_tail=pays(config.epochs, n_left, 3),
         xla_evaluation=pays(config.epochs, len(dataset.y_val), 1),
     )

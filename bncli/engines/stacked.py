@@ -120,21 +120,27 @@ class Program:
         return [*configs, *[configs[-1]] * (self.method.n_runs - len(configs))]
 
     def _compile(self, configs: Sequence[RunConfig]) -> None:
-        """Call every function once, on no step and one row, for what that compiles."""
-        state, n_rows = self.start(configs), len(self.dataset.y_train)
-        orders = tf.zeros([len(configs), n_rows], tf.int32)
-        self.epoch(state, self.numbers(configs), orders, 0, n_steps=0)
-        self.evaluate(state[0], state[1], *_chunks(self.dataset.x_val[:1], self.dataset.y_val[:1])[0])
+        """Call every function once, on no step or one row, for what that compiles; XLA compiles them side by side."""
+        state, numbers, none = self.start(configs), self.numbers(configs), tf.constant(0)
+        orders = tf.zeros([len(configs), len(self.dataset.y_train)], tf.int32)
+        n_left = len(self.dataset.y_train) % self.batch
+        chunk = _chunks(self.dataset.x_val[:1], self.dataset.y_val[:1])[0]
+        with ThreadPoolExecutor(COMPILERS) as pool:
+            calls = [pool.submit(self.steps, state, numbers, orders, tf.constant(0.0), none)]
+            if n_left:
+                calls.append(pool.submit(self.tail, state, numbers, orders[:, :n_left], tf.constant(1.0)))
+            calls.append(pool.submit(self.evaluate, state[0], state[1], *chunk))
+            for call in calls:
+                call.result()
 
     def epoch(
-        self, state: State, numbers: dict[str, tf.Tensor], orders: tf.Tensor, number: int, n_steps: int | None = None
+        self, state: State, numbers: dict[str, tf.Tensor], orders: tf.Tensor, number: int
     ) -> tuple[State, tuple[np.ndarray, np.ndarray]]:
         """Train epoch `number` (from 0); return the state, and mean loss and accuracy of every run."""
         n_rows = orders.shape[1]
         n_full, n_left = divmod(n_rows, self.batch)
         done = float(number * math.ceil(n_rows / self.batch))
-        n_steps = n_full if n_steps is None else n_steps
-        state, loss, correct = self.steps(state, numbers, orders, tf.constant(done), tf.constant(n_steps))
+        state, loss, correct = self.steps(state, numbers, orders, tf.constant(done), tf.constant(n_full))
         loss, correct = loss.numpy().astype("float64"), correct.numpy().astype("float64")
         if n_left:
             rows = orders[:, n_full * self.batch :]
@@ -248,11 +254,11 @@ class Program:
         return self._over_runs(one, (weights, others))
 
     def _over_runs(self, function: Callable[[Any], Any], arguments: Any) -> Any:
-        """Apply `function` to every run: vectorized, or directly to the only one."""
+        """Apply `function` to every run: vectorized, or side by side for TensorFlow's threads to share out."""
         if self.method.stacked:
             return tf.vectorized_map(function, arguments)
-        out = function(tf.nest.map_structure(lambda tensor: tensor[0], arguments))
-        return tf.nest.map_structure(lambda tensor: tensor[None], out)
+        runs = [tf.nest.map_structure(lambda tensor, i=i: tensor[i], arguments) for i in range(self.method.n_runs)]
+        return tf.nest.map_structure(lambda *tensors: tf.stack(tensors), *map(function, runs))
 
     def _losses(self, y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
         """Keras' cross-entropy of every row."""

@@ -1,0 +1,253 @@
+"""bncli against `model.fit`, side by side in one go: `make bench` prints the ratios that docs/performance.md quotes.
+
+Per run: `model.fit` on NumPy arrays as the tutorials call it, against a stack of runs, both warm (graph traced and
+compiled). Whole process: what a person waits for `bncli compare` or `train` from the shell, against a Python
+process that trains the same runs with `model.fit` in a loop; the loop is timed for a few runs and the rest added at the
+same rate, because 128 of them take a quarter of an hour. Every figure is the median of several repeats.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from bncli import datasets
+from bncli.config import RunConfig, resolve
+from bncli.readers import find_mnist_family
+
+CIRCLES = {"dataset": "circles", "model": "circles-mlp", "kernel_initializer": "he_uniform", "optimizer": "sgd", "lr": 0.01,
+           "momentum": 0.9, "norm": "batch", "placement": "after"}  # fmt: skip
+FLAGSHIP = {"model": "cnn", "norm": "batch", "norm_output": True, "norm_momentum": 0.9, "lr": 0.005}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network and data set, and how many seeds to measure it at."""
+
+    name: str
+    fields: dict
+    epochs: int
+    counts: tuple[int, ...] = (1, 8, 32, 128)
+    process_counts: tuple[int, ...] = ()
+    fit_epochs: int = 4
+    arguments: list[str] = field(default_factory=list)
+
+
+CASES = [
+    Case("circles MLP with BN", CIRCLES, 100, process_counts=(1, 128)),
+    Case("digits MLP 2x64", {"norm": "batch"}, 20, process_counts=(32,)),
+    Case("digits CNN", FLAGSHIP, 20, counts=(1, 8, 16, 32), process_counts=(16,)),
+    Case("LSTM on digits rows", {"model": "lstm", "norm": "batch"}, 20, counts=(1, 8, 16, 32), process_counts=(16,)),
+    Case(
+        "MNIST CNN, 6400 rows",
+        {"dataset": "mnist", "model": "lr-cnn", "norm": "batch", "norm_output": True, "train_rows": ":6400", "val_rows": ":1024"},
+        3,
+        counts=(1, 4),
+        process_counts=(4,),
+        fit_epochs=2,
+    ),
+]  # fmt: skip
+
+
+def config(case, seed=0):
+    return resolve(RunConfig(**case.fields, epochs=case.epochs, seed=seed))[0]
+
+
+def fit_seconds(case, n_epochs):
+    """Seconds to the end of each epoch of one idiomatic `model.fit` with validation."""
+    import keras
+
+    from bncli import models
+    from bncli.engines.keras import make_optimizer
+
+    run, data = config(case), datasets.load(config(case))
+    model = models.build(run, data.input_shape, data.n_classes, 0)
+    loss = "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
+    model.compile(make_optimizer(run), loss, metrics=["accuracy"])
+    ends, started = [], time.perf_counter()
+    tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter() - started))
+    model.fit(
+        data.x_train,
+        data.y_train,
+        batch_size=run.batch_size,
+        epochs=n_epochs,
+        validation_data=(data.x_val, data.y_val),
+        callbacks=[tell],
+        verbose=0,
+    )
+    return ends
+
+
+def fit_epoch(case):
+    """Seconds of a warm epoch of `model.fit`."""
+    ends = fit_seconds(case, case.fit_epochs + 1)
+    return (ends[-1] - ends[0]) / case.fit_epochs
+
+
+def stack_epoch(program, runs):
+    """A function that trains and validates one warm epoch of a stack, and returns its seconds per run."""
+    from bncli.engines import stacked
+
+    data = program.dataset
+    state, numbers = program.start(runs), program.numbers(runs)
+    orders = next(iter(stacked._orders(runs, len(data.y_train))))
+    chunks = stacked._chunks(data.x_val, data.y_val)
+    program.epoch(state, numbers, orders, 0)
+
+    def epoch():
+        started = time.perf_counter()
+        program.score(program.epoch(state, numbers, orders, 0)[0], chunks)
+        return (time.perf_counter() - started) / len(runs)
+
+    return epoch
+
+
+def per_run(case, repeats):
+    """Rows of the per-run table: seconds of a whole training by each, and their ratio with its spread."""
+    from bncli.engines import planner, stacked
+
+    rows = []
+    for count in case.counts:
+        runs = [config(case, seed) for seed in range(count)]
+        method = planner.choose(runs[0], datasets.load(runs[0]), count, has_gpu=False)
+        stack = runs[: method.n_runs]
+        epoch = stack_epoch(stacked.Program(stack, datasets.load(runs[0]), method), stack)
+        pairs = [(fit_epoch(case), statistics.median(epoch() for _ in range(5))) for _ in range(repeats)]
+        rows.append((case.name, count, describe(method), [(a * case.epochs, b * case.epochs) for a, b in pairs]))
+        print_row(*rows[-1])
+    return rows
+
+
+def describe(method):
+    kind = "stacked" if method.stacked else "side by side"
+    return f"{kind} {method.n_runs}{', XLA' if method.xla_steps else ''}"
+
+
+def print_row(name, count, how, pairs):
+    ratios = [a / b for a, b in pairs]
+    fit, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
+    spread = f"{min(ratios):.3g} to {max(ratios):.3g}"
+    print(
+        f"| {name} | {count} | {how} | {fit:.3g} s | {1e3 * ours:.3g} ms | **{statistics.median(ratios):.3g}x** | {spread} |",
+        flush=True,
+    )
+
+
+def shell_arguments(case, count):
+    """The command line that trains one arm of a case over `count` seeds."""
+    fields = dict(case.fields)
+    norm, placement = fields.pop("norm"), fields.pop("placement", "before")
+    settings = [text for name, value in fields.items() for text in ("--set", f"{name}={value}")]
+    return ["train", "--arm", f"{norm}:{placement}", *settings, "--epochs", str(case.epochs), "--seeds", str(count)]
+
+
+def process_seconds(arguments):
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def fit_process(case, count):
+    """Seconds of a process that trains `count` runs with `model.fit`: one or two are timed, the others added."""
+    timed = min(count, 2)
+    whole = [process_seconds([__file__, "--fit", json.dumps([case.name, n])]) for n in range(1, timed + 1)]
+    return whole[0] if count == 1 else whole[1] + (count - 2) * (whole[1] - whole[0])
+
+
+def whole_process(case, repeats):
+    for count in case.process_counts:
+        with tempfile.TemporaryDirectory() as folder:
+            pairs = []
+            for turn in range(repeats):
+                ours = process_seconds(
+                    ["-m", "bncli", *shell_arguments(case, count), "--out", str(Path(folder) / str(turn))]
+                )
+                pairs.append((fit_process(case, count), ours))
+        ratios = [a / b for a, b in pairs]
+        fit, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
+        spread = f"{min(ratios):.3g} to {max(ratios):.3g}"
+        print(
+            f"| {case.name} | {count} | {fit:.3g} s | {ours:.3g} s | **{statistics.median(ratios):.3g}x** | {spread} |",
+            flush=True,
+        )
+
+
+def many(n_seeds, n_rates):
+    """Ten thousand runs: seconds and peak memory of the whole process, and of a tenth of it."""
+    for seeds, rates in ((n_seeds, n_rates // 10), (n_seeds, n_rates)):
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = shell_arguments(CASES[0], seeds)
+            arguments[:3] = ["sweep", f"lr=log:1e-4:1:{rates}", "--arms", "batch:after"]
+            command = [
+                sys.executable,
+                "-m",
+                "bncli",
+                *[a for a in arguments if a != "lr=0.01"],
+                "--quiet",
+                "--out",
+                folder,
+            ]
+            command = [
+                part for part, after in itertools.pairwise([*command, ""]) if (part, after) != ("--set", "--set")
+            ]
+            started = time.perf_counter()
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - started
+            assert status == 0, status
+            peak = usage.ru_maxrss / 2**20
+            print(
+                f"| circles MLP, {seeds} seeds x {rates} rates | {seeds * rates:,} runs | {seconds:.0f} s | {1e3 * seconds / seeds / rates:.1f} ms | {peak:.2f} GiB |",
+                flush=True,
+            )
+
+
+def fit_loop(name, count):
+    """The tutorial's way: one `model.fit` after the other."""
+    case = next(case for case in CASES if case.name == name)
+    for _ in range(count):
+        fit_seconds(case, case.epochs)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--repeats", type=int, default=3)
+    options.add_argument("--only", default="", help="cases whose name holds this text")
+    options.add_argument("--part", choices=["run", "process", "many", "all"], default="all")
+    options.add_argument("--fit", help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.fit:
+        fit_loop(*json.loads(chosen.fit))
+        return
+    cases = [case for case in CASES if chosen.only in case.name]
+    if find_mnist_family("mnist") is None:
+        cases = [case for case in cases if "MNIST" not in case.name]
+        print("MNIST is not in $BNCLI_DATA_DIR: its rows are left out.\n")
+    packages = ", ".join(f"{name} {version(name)}" for name in ("bncli", "tensorflow", "keras", "numpy"))
+    print(f"{packages}; Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores\n")
+    if chosen.part in ("run", "all"):
+        print(
+            "| per run | seeds | method | model.fit | bncli | ratio | lowest to highest |\n|---|---|---|---|---|---|---|"
+        )
+        for case in cases:
+            per_run(case, chosen.repeats)
+    if chosen.part in ("process", "all"):
+        print("\n| whole process | seeds | model.fit | bncli | ratio | lowest to highest |\n|---|---|---|---|---|---|")
+        for case in cases:
+            whole_process(case, chosen.repeats)
+    if chosen.part in ("many", "all"):
+        print("\n| many runs | | whole process | a run | peak memory |\n|---|---|---|---|---|")
+        many(100, 100)
+
+
+if __name__ == "__main__":
+    main()
