@@ -24,8 +24,24 @@ from bncli import datasets
 from bncli.config import RunConfig, resolve
 from bncli.readers import find_mnist_family
 
-CIRCLES = {"dataset": "circles", "model": "circles-mlp", "kernel_initializer": "he_uniform", "optimizer": "sgd", "lr": 0.01,
-           "momentum": 0.9, "norm": "batch", "placement": "after"}  # fmt: skip
+CIRCLES = {
+    "dataset": "circles",
+    "model": "circles-mlp",
+    "kernel_initializer": "he_uniform",
+    "optimizer": "sgd",
+    "lr": 0.01,
+    "momentum": 0.9,
+    "norm": "batch",
+    "placement": "after",
+}
+MNIST_CNN = {
+    "dataset": "mnist",
+    "model": "lr-cnn",
+    "norm": "batch",
+    "norm_output": True,
+    "train_rows": ":6400",
+    "val_rows": ":1024",
+}
 FLAGSHIP = {"model": "cnn", "norm": "batch", "norm_output": True, "norm_momentum": 0.9, "lr": 0.005}
 
 
@@ -47,15 +63,8 @@ CASES = [
     Case("digits MLP 2x64", {"norm": "batch"}, 20, process_counts=(32,)),
     Case("digits CNN", FLAGSHIP, 20, counts=(1, 8, 16, 32), process_counts=(16,)),
     Case("LSTM on digits rows", {"model": "lstm", "norm": "batch"}, 20, counts=(1, 8, 16, 32), process_counts=(16,)),
-    Case(
-        "MNIST CNN, 6400 rows",
-        {"dataset": "mnist", "model": "lr-cnn", "norm": "batch", "norm_output": True, "train_rows": ":6400", "val_rows": ":1024"},
-        3,
-        counts=(1, 4),
-        process_counts=(4,),
-        fit_epochs=2,
-    ),
-]  # fmt: skip
+    Case("MNIST CNN, 6400 rows", MNIST_CNN, 3, counts=(1, 4), process_counts=(4,), fit_epochs=2),
+]
 
 
 def config(case, seed=0):
@@ -115,16 +124,13 @@ def per_run(case, repeats):
     """Rows of the per-run table: seconds of a whole training by each, and their ratio with its spread."""
     from bncli.engines import planner, stacked
 
-    rows = []
     for count in case.counts:
         runs = [config(case, seed) for seed in range(count)]
         method = planner.choose(runs[0], datasets.load(runs[0]), count, has_gpu=False)
         stack = runs[: method.n_runs]
         epoch = stack_epoch(stacked.Program(stack, datasets.load(runs[0]), method), stack)
         pairs = [(fit_epoch(case), statistics.median(epoch() for _ in range(5))) for _ in range(repeats)]
-        rows.append((case.name, count, describe(method), [(a * case.epochs, b * case.epochs) for a, b in pairs]))
-        print_row(*rows[-1])
-    return rows
+        print_row([case.name, count, describe(method)], [(a * case.epochs, b * case.epochs) for a, b in pairs])
 
 
 def describe(method):
@@ -132,14 +138,18 @@ def describe(method):
     return f"{kind} {method.n_runs}{', XLA' if method.xla_steps else ''}"
 
 
-def print_row(name, count, how, pairs):
+def print_head(*names):
+    """The head of a table."""
+    print(f"\n| {' | '.join(names)} |\n|{'---|' * len(names)}", flush=True)
+
+
+def print_row(labels, pairs):
+    """One row: labels, medians of both, median ratio and its range."""
     ratios = [a / b for a, b in pairs]
     fit, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
     spread = f"{min(ratios):.3g} to {max(ratios):.3g}"
-    print(
-        f"| {name} | {count} | {how} | {fit:.3g} s | {1e3 * ours:.3g} ms | **{statistics.median(ratios):.3g}x** | {spread} |",
-        flush=True,
-    )
+    cells = [*map(str, labels), f"{fit:.3g} s", f"{ours:.3g} s", f"**{statistics.median(ratios):.3g}x**", spread]
+    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def shell_arguments(case, count):
@@ -172,13 +182,7 @@ def whole_process(case, repeats):
                     ["-m", "bncli", *shell_arguments(case, count), "--out", str(Path(folder) / str(turn))]
                 )
                 pairs.append((fit_process(case, count), ours))
-        ratios = [a / b for a, b in pairs]
-        fit, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
-        spread = f"{min(ratios):.3g} to {max(ratios):.3g}"
-        print(
-            f"| {case.name} | {count} | {fit:.3g} s | {ours:.3g} s | **{statistics.median(ratios):.3g}x** | {spread} |",
-            flush=True,
-        )
+        print_row([case.name, count], pairs)
 
 
 def many(n_seeds, n_rates):
@@ -205,10 +209,16 @@ def many(n_seeds, n_rates):
             seconds = time.perf_counter() - started
             assert status == 0, status
             peak = usage.ru_maxrss / 2**20
-            print(
-                f"| circles MLP, {seeds} seeds x {rates} rates | {seeds * rates:,} runs | {seconds:.0f} s | {1e3 * seconds / seeds / rates:.1f} ms | {peak:.2f} GiB |",
-                flush=True,
-            )
+            n_runs = seeds * rates
+            each = 1e3 * seconds / n_runs
+            cells = [
+                f"{seeds} seeds x {rates} rates",
+                f"{n_runs:,}",
+                f"{seconds:.0f} s",
+                f"{each:.1f} ms",
+                f"{peak:.2f} GiB",
+            ]
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def fit_loop(name, count):
@@ -235,17 +245,15 @@ def main():
     packages = ", ".join(f"{name} {version(name)}" for name in ("bncli", "tensorflow", "keras", "numpy"))
     print(f"{packages}; Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores\n")
     if chosen.part in ("run", "all"):
-        print(
-            "| per run | seeds | method | model.fit | bncli | ratio | lowest to highest |\n|---|---|---|---|---|---|---|"
-        )
+        print_head("per run", "seeds", "method", "model.fit", "bncli", "ratio", "lowest to highest")
         for case in cases:
             per_run(case, chosen.repeats)
     if chosen.part in ("process", "all"):
-        print("\n| whole process | seeds | model.fit | bncli | ratio | lowest to highest |\n|---|---|---|---|---|---|")
+        print_head("whole process", "seeds", "model.fit", "bncli", "ratio", "lowest to highest")
         for case in cases:
             whole_process(case, chosen.repeats)
     if chosen.part in ("many", "all"):
-        print("\n| many runs | | whole process | a run | peak memory |\n|---|---|---|---|---|")
+        print_head("circles MLP", "runs", "whole process", "a run", "peak memory")
         many(100, 100)
 
 

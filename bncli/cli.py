@@ -153,7 +153,7 @@ class Flags:
         typer.Option(
             "--engine",
             metavar="|".join(ENGINES),
-            help="What trains: many runs in one program (stacked), one model.fit a run (keras), or what suits (auto).",
+            help="auto chooses by the work; stacked always stacks runs in one program; keras is one model.fit a run.",
         ),
     ] = "auto"
     format: Annotated[

@@ -521,8 +521,11 @@ def _by_data(configs: Iterable[RunConfig]) -> Iterator[list[RunConfig]]:
 def _train(
     configs: list[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None, engine: str
 ) -> Iterator[list[RunResult]]:
+    data = datasets.load(configs[0])
     if engine == "keras":
-        from bncli.engines.keras import train
-    else:
-        from bncli.engines.stacked import train
-    return train(configs, datasets.load(configs[0]), on_epoch, on_model)
+        from bncli.engines import keras
+
+        return keras.train(configs, data, on_epoch, on_model)
+    from bncli.engines import stacked
+
+    return stacked.train(configs, data, on_epoch, on_model, always_stack=engine == "stacked")

@@ -76,7 +76,7 @@ def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
     return list(groups.values())
 
 
-def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool) -> Method:
+def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, always_stack: bool = False) -> Method:
     """Choose the method for `n_runs` runs of one graph.
 
     Small networks are stacked: their steps cost dispatch, not arithmetic. On a CPU a large convolution is fastest in
@@ -84,7 +84,7 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool) -
     """
     steps = models.plan(config, dataset.input_shape, dataset.n_classes)
     macs = macs_per_row(steps, dataset.input_shape)
-    if not has_gpu and macs > STACKED_MAC_LIMIT:
+    if macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack:
         n_turns = math.ceil(n_runs / SIDE_BY_SIDE)
         return Method(math.ceil(n_runs / n_turns), stacked=False, matrix_conv=False)
     most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(steps, config, dataset)))

@@ -46,6 +46,8 @@ def train(
     dataset: Dataset,
     on_epoch: OnEpoch | None = None,
     on_model: OnModel | None = None,
+    *,
+    always_stack: bool = False,
 ) -> Iterator[list[RunResult]]:
     """Train runs, those of one graph together, and yield the results of each stack as it ends.
 
@@ -54,39 +56,48 @@ def train(
         dataset: Their data.
         on_epoch: Called with the runs of a stack and the epoch (from 1) after each epoch.
         on_model: Called with a run and its trained model.
+        always_stack: Stack networks too that the planner would rather train side by side.
 
     Yields:
         The results of a stack. A stack that raises is yielded as `failed` results.
     """
-    for runs, ahead in _prepared(group(configs), dataset):
-        stacks: list[Sequence[RunConfig]] = [runs]
-        while stacks:
-            stack = stacks.pop(0)
-            try:
-                program = ahead.result()
-                size = program.method.n_runs
-                if len(stack) > size:
-                    stacks = [stack[start : start + size] for start in range(0, len(stack), size)]
-                    continue
-                yield program.train(stack, on_epoch, on_model)
-            except Exception as error:  # noqa: BLE001 - one broken stack must not end a study; its records say why
-                yield [failed(config, error, NAME) for config in stack]
+    for runs, ahead in _prepared(group(configs), dataset, always_stack):
+        yield from _train_group(runs, ahead, on_epoch, on_model)
     keras.backend.clear_session()
 
 
-def _prepared(groups: list[list[RunConfig]], dataset: Dataset) -> Iterator[tuple[list[RunConfig], Future[Program]]]:
+def _prepared(
+    groups: list[list[RunConfig]], dataset: Dataset, always_stack: bool
+) -> Iterator[tuple[list[RunConfig], Future[Program]]]:
     """Groups of runs with their programs, compiled a few groups ahead while others train: XLA compiles on one core."""
-    with ThreadPoolExecutor(COMPILERS) as pool:
-        waiting = deque(groups)
-        ahead: deque[tuple[list[RunConfig], Future[Program]]] = deque()
-        try:
-            while waiting or ahead:
-                while waiting and len(ahead) <= COMPILERS:
-                    runs = waiting.popleft()
-                    ahead.append((runs, pool.submit(Program, runs, dataset)))
+    pool = ThreadPoolExecutor(COMPILERS)
+    ahead: deque[tuple[list[RunConfig], Future[Program]]] = deque()
+    try:
+        for runs in groups:
+            ahead.append((runs, pool.submit(Program, runs, dataset, always_stack=always_stack)))
+            if len(ahead) > COMPILERS:
                 yield ahead.popleft()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        yield from ahead
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _train_group(
+    runs: list[RunConfig], ahead: Future[Program], on_epoch: OnEpoch | None, on_model: OnModel | None
+) -> Iterator[list[RunResult]]:
+    """Train the runs of one graph, a stack at a time; what raises becomes the records of its runs."""
+    try:
+        program = ahead.result()
+    except Exception as error:  # noqa: BLE001 - one broken graph must not end a study; its records say why
+        yield [failed(config, error, NAME) for config in runs]
+        return
+    for start in range(0, len(runs), program.method.n_runs):
+        stack = runs[start : start + program.method.n_runs]
+        try:
+            results = program.train(stack, on_epoch, on_model)
+        except Exception as error:  # noqa: BLE001 - nor must one broken stack
+            results = [failed(config, error, NAME) for config in stack]
+        yield results
 
 
 class Program:
@@ -96,13 +107,16 @@ class Program:
         runs: Runs of one graph; how many decides the method.
         dataset: Their data.
         method: The method to use instead of the planner's choice.
+        always_stack: Have the planner choose among stacked methods only.
     """
 
-    def __init__(self, runs: Sequence[RunConfig], dataset: Dataset, method: Method | None = None) -> None:
+    def __init__(
+        self, runs: Sequence[RunConfig], dataset: Dataset, method: Method | None = None, *, always_stack: bool = False
+    ) -> None:
         has_gpu = bool(tf.config.list_physical_devices("GPU"))
         self.config = config = runs[0]
         self.dataset = dataset
-        self.method = method = method or choose(config, dataset, len(runs), has_gpu=has_gpu)
+        self.method = method = method or choose(config, dataset, len(runs), has_gpu=has_gpu, always_stack=always_stack)
         self.model = build(config, dataset, method)
         self.rule = updates.rule_for(config.optimizer, momentum=config.momentum > 0, nesterov=config.nesterov)
         self.decay = (config.weight_decay or 0) > 0
