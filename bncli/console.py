@@ -164,15 +164,15 @@ class Tracker:
     def __init__(self, n_runs: int, n_epochs: int, bar: Progress | None, *, plain: bool) -> None:
         self.n_runs, self.n_epochs = n_runs, max(n_epochs, 1)
         self.bar, self.plain = bar, plain
-        self.runs_done = self.epochs_done = 0
+        self.runs_done = self.epochs_done = self.epochs_at_start = 0
         self.started = self.told = time.monotonic()
         self.task = bar.add_task("starting", total=self.n_epochs, runs=f"0/{n_runs} runs") if bar else None
 
     def epoch(self, condition: str, n_runs: int = 1) -> None:
         """Count one epoch of `n_runs` runs that train together, the first of them of `condition`."""
-        if not self.epochs_done:
-            self.started = time.monotonic()  # what came before was compilation, which says nothing of the rate
         self.epochs_done += n_runs
+        if not self.epochs_at_start:  # what came before was compilation, which says nothing of the rate
+            self.started, self.epochs_at_start = time.monotonic(), self.epochs_done
         self._show(condition)
 
     def run(self, condition: str, epochs_left: int) -> None:
@@ -187,9 +187,15 @@ class Tracker:
             self.bar.update(self.task, completed=self.epochs_done, description=condition, runs=runs)
         elif self.plain and time.monotonic() - self.told >= PLAIN_PROGRESS_SECONDS:
             self.told = time.monotonic()
-            spent = self.told - self.started
-            left = spent / max(self.epochs_done, 1) * (self.n_epochs - self.epochs_done)
-            say(f"{runs}, {condition}, about {left:.0f} s left")
+            say(f"{runs}, {condition}{self._left()}")
+
+    def _left(self) -> str:
+        """The time left at the rate so far, or nothing before there is a rate."""
+        since_start = self.epochs_done - self.epochs_at_start
+        if since_start <= 0:
+            return ""
+        seconds = (time.monotonic() - self.started) / since_start * (self.n_epochs - self.epochs_done)
+        return f", about {seconds:.0f} s left"
 
 
 @contextmanager
