@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from importlib import metadata
@@ -18,7 +19,7 @@ def collect() -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "host": {"system": platform.platform(), "machine": platform.machine(), "cores": os.cpu_count()},
         "git": _git(),
-        "command": " ".join(["bncli", *sys.argv[1:]]),
+        "command": shlex.join(["bncli", *sys.argv[1:]]),
     }
 
 
