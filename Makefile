@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOWEST := .venv-lowest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all bench check format docs clean
+.PHONY: help install demo test test-all test-lowest bench check format docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -28,6 +29,13 @@ test: $(READY)  ## the test suite, without the long ones
 test-all: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto
 
+test-lowest:  ## the same as test, with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip compile --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --group dev pyproject.toml --output-file $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --requirement $(LOWEST)/lowest.txt --editable .
+	$(LOWEST)/bin/python -m pytest -n auto -m "not slow"
+
 bench: $(READY)  ## bncli against model.fit, side by side: the tables of docs/performance.md
 	$(BIN)/python benchmarks/bench.py
 
@@ -44,5 +52,5 @@ format: $(READY)  ## put the code into its standard form
 docs: $(READY)  ## write help screens and tables into the README
 	$(BIN)/cog -r -I docs -P README.md
 
-clean:  ## remove .venv and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+clean:  ## remove .venv, .venv-lowest and caches
+	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -9,8 +9,6 @@ from bncli.engines import philox
 from bncli.engines.stacked import PhiloxDropout
 
 LARGEST = 2**31 - 1
-LARGEST_UNFOLDED = 2**31 - 3
-"""Keras' layers take their seeds modulo 2**31 - 2, so that the last two give the numbers of 0 and 1."""
 SEEDS = [[0, 0], [1, 0], [0, 1], [12345, 678], [LARGEST, 3], [LARGEST, LARGEST]]
 SIZES = [1, 2, 3, 4, 5, 127, 4096, 100_003]
 
@@ -49,7 +47,7 @@ def test_they_vectorize_over_runs_without_a_loop(jit_compile):
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.99])
-@pytest.mark.parametrize("seed", [0, 1, LARGEST_UNFOLDED])
+@pytest.mark.parametrize("seed", [0, 1, LARGEST])
 def test_dropout_drops_what_the_keras_layer_drops_call_after_call(rate, seed):
     ours, theirs = PhiloxDropout(rate, seed=seed), keras.layers.Dropout(rate, seed=seed)
     for call in range(4):

@@ -59,8 +59,8 @@ def data(input_shape, n_train=60, n_val=20, n_classes=10):
     return datasets.Dataset("shapes", x[0], y[0], x[1], y[1], names, (), "none")
 
 
-def choose(config, dataset, n_runs, has_gpu=False):
-    return planner.choose(config, dataset, n_runs, has_gpu=has_gpu)
+def choose(config, dataset, n_runs, **more):
+    return planner.choose(config, dataset, n_runs, **{"has_gpu": False} | more)
 
 
 def xla(method):
@@ -162,6 +162,16 @@ def test_the_published_mnist_cnn_is_not_stacked_on_a_cpu():
     method = choose(config, dataset, 30)
     assert (method.stacked, method.matrix_conv, *xla(method)) == (False,) * 5
     assert choose(config, dataset, 30, has_gpu=True).stacked
+    assert choose(config, dataset, 30, always_stack=True).stacked
+
+
+@pytest.mark.parametrize("n_runs", [1, 2, 3, 4, 5, 8, 9, 30])
+def test_large_networks_train_a_few_side_by_side_in_programs_of_equal_size(n_runs):
+    size = choose(RunConfig(model="mnist-cnn"), data((28, 28, 1)), n_runs).n_runs
+    n_turns = math.ceil(n_runs / size)
+    assert size <= planner.SIDE_BY_SIDE
+    assert n_turns == math.ceil(n_runs / planner.SIDE_BY_SIDE)
+    assert n_turns * size - n_runs < n_turns
 
 
 def test_small_networks_are_stacked():
