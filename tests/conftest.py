@@ -3,8 +3,13 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# A first draw builds character tables, and CI machines are busy: time is no property of the code under test.
+settings.register_profile("bncli", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bncli")
 
 
 @pytest.fixture(autouse=True)

@@ -39,7 +39,7 @@ def test_help_is_fast(shell):
         shell("bncli --help")
         return time.perf_counter() - started
 
-    assert min(seconds() for _ in range(5)) < 0.6  # 0.2 s alone; the margin is for a busy machine
+    assert min(seconds() for _ in range(5)) < 1.0  # 0.2 s alone; the margin is for a busy machine
 
 
 def test_export_to_a_pipe(shell):
