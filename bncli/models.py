@@ -440,7 +440,7 @@ def seeded_values(
     """
     values: dict[str, Any] = {}
     for step, layer in zip(plan(fields, input_shape, n_classes), model.layers, strict=True):
-        if step.kind == "dropout":
+        if step.kind == "dropout" and step.value:  # at rate 0 the layer keeps no seed
             values[layer.seed_generator.state.path] = [derive(seed, "dropout", step.number), 0]
         if step.kind in WEIGHTED:
             drawn = _initializers(step, fields, seed)

@@ -285,7 +285,9 @@ class Program:
         if self.is_binary:
             answers = tf.cast(predicted[:, 0] > 0.5, tf.int32)
         else:
-            answers = tf.argmax(predicted, axis=-1, output_type=tf.int32)
+            # Not a number is the largest for XLA and the smallest for the CPU's kernel: here it is the smallest.
+            known = tf.where(tf.math.is_nan(predicted), -1.0, predicted)
+            answers = tf.argmax(known, axis=-1, output_type=tf.int32)
         return tf.reduce_sum(counts * tf.cast(answers == y, tf.float32))
 
     def score(self, state: Sequence[Tensors], chunks: Sequence[tuple[Any, ...]]) -> tuple[np.ndarray, np.ndarray]:
@@ -346,7 +348,8 @@ class PhiloxDropout(keras.layers.Dropout):  # type: ignore[misc]
         """Drop entries in training and scale the others up."""
         if not training or self.rate == 0:
             return inputs
-        noise = philox.uniform(self.seed_generator.next(), math.prod(inputs.shape))
+        seed = tf.math.floormod(self.seed_generator.next(), tf.int32.max - 1)  # as Keras wraps it
+        noise = philox.uniform(seed, math.prod(inputs.shape))
         kept = tf.reshape(noise, inputs.shape) >= self.rate
         return tf.where(kept, inputs * (1.0 / (1.0 - self.rate)), 0.0)
 
