@@ -110,11 +110,16 @@ class RunConfig:
     kernel_initializer: str = _text(
         "glorot_uniform", "network", "initial weights of the hidden layers", choices=models.INITIALIZERS
     )
+    init_scale: float = _number(
+        1.0, "network", "factor on the initial kernels of the hidden layers", low=0, high=1e6, open_low=True
+    )
     use_bias: str = _text(
         "auto", "network", "auto: no bias where a norm with center directly follows", choices=models.USE_BIAS
     )
     norm: str = _text("none", "normalization", "the normalization", choices=tuple(norms.names()))
-    placement: str = _text("before", "normalization", "before or after the activation", choices=models.PLACEMENTS)
+    placement: str = _text(
+        "before", "normalization", "before or after the activation, or the input only", choices=models.PLACEMENTS
+    )
     norm_input: bool = _flag(False, "normalization", "normalize the input too")
     norm_output: bool = _flag(False, "normalization", "normalize the output layer too, before its activation")
     norm_momentum: float = _number(
@@ -261,7 +266,8 @@ def without_effect(config: RunConfig) -> set[str]:
     void = set(datasets.without_effect(config))
     own = {*norms.fields(config.norm), "norm"}
     if config.norm != norms.NONE:
-        own |= {"norm_input", "norm_output"} | ({"placement"} if _is_placed(config) else set())
+        own |= {"norm_output"} | ({"placement"} if _is_placed(config) else set())
+        own |= set() if "placement" in own and config.placement == "input" else {"norm_input"}
     void |= set(NORM_FIELDS) - own
     if config.optimizer != "sgd":
         void |= {"momentum", "nesterov"}
@@ -271,9 +277,9 @@ def without_effect(config: RunConfig) -> set[str]:
 
 
 def _is_placed(config: RunConfig) -> bool:
-    """Whether the field `placement` moves anything in this network."""
+    """Whether the field `placement` moves anything in this network: an LSTM has its norm after it or not at all."""
     hidden = any(word.kind in ("dense", "conv") for word in models.parse(config.model))
-    return hidden and not models.places_norms(config.model)
+    return (hidden or config.placement == "input") and not models.places_norms(config.model)
 
 
 def _implied(config: RunConfig) -> dict[str, Value]:

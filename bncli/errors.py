@@ -23,3 +23,7 @@ class DataError(BncliError):
 
 class StoreError(BncliError):
     """A study's folder that can't be read, written, or belongs to another study."""
+
+
+class ClusterError(BncliError):
+    """Worker processes or a Dask scheduler that can't be used."""

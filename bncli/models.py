@@ -28,7 +28,7 @@ INITIALIZERS = (
     "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
     "random_uniform", "random_normal", "truncated_normal", "orthogonal",
 )  # fmt: skip
-PLACEMENTS = ("before", "after")
+PLACEMENTS = ("before", "after", "input")
 USE_BIAS = ("auto", "true", "false")
 WEIGHTED = ("dense", "conv", "lstm")
 
@@ -47,6 +47,8 @@ class NetworkFields(Protocol):
     def activation(self) -> str: ...
     @property
     def kernel_initializer(self) -> str: ...
+    @property
+    def init_scale(self) -> float: ...
     @property
     def use_bias(self) -> str: ...
     @property
@@ -222,8 +224,8 @@ def plan(fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) ->
     """Lay out the network that `fields` describe, layer by layer.
 
     Hidden weighted layers become linear, norm, activation (`placement` before) or linear, activation, norm
-    (after), unless the spec places its norms itself. An image fed to a dense layer is flattened, fed to an LSTM
-    is read row by row.
+    (after) or get none (input: only the data is normalized), unless the spec places its norms itself. An image fed
+    to a dense layer is flattened, fed to an LSTM is read row by row.
 
     Raises:
         InvalidConfig: A layer that can't take what the one before it puts out.
@@ -247,7 +249,7 @@ class _Planner:
             self.add("flatten", (_size(self.shape),))
         if self.words[0].kind == "lstm" and len(self.shape) == 3:
             self.add("reshape", (self.shape[0], self.shape[1] * self.shape[2]))
-        if self.fields.norm_input:
+        if self.fields.norm_input or (self.fields.placement == "input" and not self.explicit):
             self.add_norm()
         for index, word in enumerate(self.words):
             self.add_word(index, word)
@@ -299,12 +301,12 @@ class _Planner:
 
     def add_linear(self, kind: str, shape: tuple[int, ...], units: int) -> None:
         normed = self.fields.norm != norms.NONE and not self.explicit
-        before = normed and self.fields.placement == "before"
+        before, after = (normed and self.fields.placement == place for place in ("before", "after"))
         self.add(kind, shape, units, use_bias=self.has_bias(before))
         if before:
             self.add_norm()
         self.add("activation", shape, self.fields.activation)
-        if normed and not before:
+        if after:
             self.add_norm()
 
     def add_lstm(self, index: int, units: int) -> None:
@@ -312,7 +314,7 @@ class _Planner:
             self.refuse(f"lstm{units} needs a sequence or an image but receives shape {self.shape}")
         more = any(word.kind == "lstm" for word in self.words[index + 1 :])
         self.add("lstm", (self.shape[0], units) if more else (units,), units)
-        if not self.explicit:
+        if not self.explicit and self.fields.placement != "input":
             self.add_norm()
 
     def add_output(self, n_classes: int) -> None:
@@ -381,7 +383,12 @@ def build(
     import keras
 
     steps = plan(fields, input_shape, n_classes)
-    return keras.Sequential([keras.Input(input_shape), *(_layer(step, fields, seed, layers or {}) for step in steps)])
+    made = [_layer(step, fields, seed, layers or {}) for step in steps]
+    model = keras.Sequential([keras.Input(input_shape), *made])
+    if fields.init_scale != 1:
+        for kernel in (_kernel(layer) for step, layer in zip(steps, made, strict=True) if _is_hidden(step)):
+            kernel.assign(kernel * fields.init_scale)
+    return model
 
 
 def _layer(
@@ -415,6 +422,15 @@ def _layer(
     return makers[step.kind](**arguments.get(step.kind, {}), **more)
 
 
+def _is_hidden(step: Step) -> bool:
+    return step.kind in WEIGHTED and not step.is_output
+
+
+def _kernel(layer: keras.Layer) -> keras.Variable:
+    """The kernel of a weighted layer; an LSTM keeps it in its cell."""
+    return getattr(layer, "cell", layer).kernel
+
+
 def _initializers(step: Step, fields: NetworkFields, seed: int) -> dict[str, Any]:
     """The seeded initializers of a weighted layer, by Keras' argument names."""
     chosen = "glorot_uniform" if step.is_output else fields.kernel_initializer
@@ -443,9 +459,11 @@ def seeded_values(
         if step.kind == "dropout" and step.value:  # at rate 0 the layer keeps no seed
             values[layer.seed_generator.state.path] = [derive(seed, "dropout", step.number), 0]
         if step.kind in WEIGHTED:
-            drawn = _initializers(step, fields, seed)
-            cell = layer.cell if step.kind == "lstm" else layer
-            values[cell.kernel.path] = drawn["kernel_initializer"](cell.kernel.shape)
+            drawn, kernel = _initializers(step, fields, seed), _kernel(layer)
+            values[kernel.path] = drawn["kernel_initializer"](kernel.shape)
+            if _is_hidden(step):
+                values[kernel.path] *= fields.init_scale
             if step.kind == "lstm":
-                values[cell.recurrent_kernel.path] = drawn["recurrent_initializer"](cell.recurrent_kernel.shape)
+                recurrent = layer.cell.recurrent_kernel
+                values[recurrent.path] = drawn["recurrent_initializer"](recurrent.shape)
     return values

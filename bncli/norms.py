@@ -91,7 +91,7 @@ def rms(*, norm_epsilon: float) -> keras.Layer:
     """Gamma * x / sqrt(mean(x**2) + epsilon), per sample over the last axis; no mean is subtracted.
 
     The same in training and inference (Zhang and Sennrich 2019, arXiv 1910.07467). Keras' layer always has
-    gamma, so `center`, `scale`,
+    gamma and never a shift, so `center` and `scale` have no effect.
     """
     import keras
 

@@ -25,6 +25,9 @@ LOWER_IS_BETTER = {
 HISTORY_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """The metrics that are known after every epoch."""
 
+TOLERANCE = 1e-6
+"""Relative difference up to which two metrics are equal: they were computed with 32 bits."""
+
 Epochs = dict[str, list[float | None]]
 
 
@@ -100,3 +103,17 @@ def best_epoch(metric: str, values: list[float | None]) -> dict[str, float | int
         return None
     _, epoch, value = min(ranked)
     return {"value": value, "epoch": epoch}
+
+
+def reaches(metric: str, value: float | None, threshold: float) -> bool:
+    """Whether a value is at or past the threshold, on the metric's better side; None never is."""
+    if value is None:
+        return False
+    ahead = threshold - value if lower_is_better(metric) else value - threshold
+    return ahead >= -TOLERANCE * abs(threshold)
+
+
+def hit_epoch(result: RunResult, metric: str, threshold: float) -> float:
+    """The first epoch (from 1) at which a metric of the history is at or past the threshold; inf if it never is."""
+    values = result.history.get(metric, [])
+    return next((epoch for epoch, value in enumerate(values, 1) if reaches(metric, value, threshold)), math.inf)

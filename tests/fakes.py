@@ -49,12 +49,12 @@ def learned(config):
     return complete(config, tuple(accuracies), train_accuracy=min(1.0, reach + 0.05), params=100 + config.seed)
 
 
-def evidence(study, make=learned, chance=0.5):
-    """The study with one result a run, made by `make`; a None result is missing."""
+def evidence(study, make=learned, chance=0.5, **choice):
+    """The study with one result a run, made by `make`; a None result is missing. `choice`: metric and threshold."""
     plan = study.plan()
     results = [result for result in (make(config) for config, _ in plan.runs) if result]
-    return Evidence(study, results, dict(plan.runs), len(plan.runs), chance)
+    return Evidence(study, results, dict(plan.runs), len(plan.runs), chance, **choice)
 
 
-def picture(study, make=learned, chance=0.5):
-    return evidence(study, make, chance).picture()
+def picture(study, make=learned, chance=0.5, **choice):
+    return evidence(study, make, chance, **choice).picture()

@@ -31,7 +31,8 @@ def seen_batches(config):
 
 ARMS = [
     {"norm": "none"},
-    *({"norm": n, "placement": p} for n, p in itertools.product(norms.REGISTRY, models.PLACEMENTS)),
+    *({"norm": n, "placement": p} for n, p in itertools.product(norms.REGISTRY, ("before", "after"))),
+    {"norm": "batch", "placement": "input"},
 ]
 
 

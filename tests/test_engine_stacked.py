@@ -29,7 +29,8 @@ SEEDS = (0, 1)
 
 ARMS = [
     {"norm": "none"},
-    *({"norm": n, "placement": p} for n, p in itertools.product(norms.REGISTRY, models.PLACEMENTS)),
+    *({"norm": n, "placement": p} for n, p in itertools.product(norms.REGISTRY, ("before", "after"))),
+    {"norm": "batch", "placement": "input"},  # the only norm that takes every input, one channel too
 ]
 UPDATES = [
     {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9},
@@ -146,7 +147,7 @@ def case(model, images, **fields):
 
 def is_distinct(model, arm):
     """Whether this placement of the arm differs from the first one."""
-    return arm.get("placement") != "after" or "placement" not in without_effect(RunConfig(model=model, **arm))
+    return arm.get("placement") in (None, "before") or "placement" not in without_effect(RunConfig(model=model, **arm))
 
 
 def name_of(fields):
@@ -192,6 +193,7 @@ OTHER_CASES = {
         "batch_size": 32,
         "shuffle": False,
     },
+    "initial kernels a tenth as large": {"model": "lstm8", "norm": "batch", "init_scale": 0.1},
     "norms where the spec says, equal pixels to pool": {
         "model": "conv8 norm pool dropout0.2 flatten norm",
         "norm": "batch",
@@ -233,7 +235,8 @@ def test_the_default_cases_cover_every_model_arm_and_optimizer():
     ids=name_of,
 )
 def test_engines_agree_on_the_whole_matrix(model, arm, images):
-    optimizers = [{"optimizer": name, "momentum": 0.9, "lr": 0.02} for name in OPTIMIZERS]
+    # At a higher rate RMSprop, which divides small gradients by their size, amplifies rounding past any tolerance.
+    optimizers = [{"optimizer": name, "momentum": 0.9, "lr": 0.001} for name in OPTIMIZERS]
     check_engines_agree([run for update in optimizers for run in seeded(case(model, images, **arm, **update))])
 
 
@@ -395,16 +398,66 @@ def test_a_graph_that_can_not_be_built_fails_its_runs_and_the_next_stack_goes_on
     assert "poisoned" in results[1].error
 
 
-def test_a_stack_that_raises_while_it_trains_fails_alone(monkeypatch):
-    def raises_for_seed_2(configs, epoch):
-        if configs[0].seed == 2:
-            raise RuntimeError("power cut")
+def test_a_run_that_raises_fails_alone_and_its_stack_mates_are_trained_without_it(monkeypatch):
+    configs = seeded(circles(norm="batch", lr=0.05), range(32))
+    configs[20] = configs[20].replace(lr=1e6)
+    undisturbed = train(stacked, configs)
+    inject(monkeypatch, lambda stack: RuntimeError("power cut") if configs[5] in stack else None)
+    results = train(stacked, configs)
+    assert [result.config for result in results] == configs
+    assert [seed for seed in range(32) if results[seed].state == "failed"] == [5]
+    assert results[5].engine == "stacked"
+    assert results[5].error.startswith("RuntimeError: power cut\n")
+    assert "in train" in results[5].error
+    for seed in set(range(32)) - {5}:
+        check_same(results[seed], undisturbed[seed])
 
-    stacks_of(monkeypatch, 2)
-    results = train(stacked, seeded(circles(), range(5)), on_epoch=raises_for_seed_2)
-    assert [result.state for result in results] == ["complete", "complete", "failed", "failed", "complete"]
-    assert {result.engine for result in results} == {"stacked"}
-    assert results[2].error.startswith("RuntimeError: power cut\n")
+
+def inject(monkeypatch, fault):
+    """Have a stack raise what `fault` returns for it; returns the stacks that were tried."""
+    tried, original = [], stacked.Program.train
+
+    def train(program, stack, *callbacks):
+        tried.append([config.seed for config in stack])
+        if error := fault(stack):
+            raise error
+        return original(program, stack, *callbacks)
+
+    monkeypatch.setattr(stacked.Program, "train", train)
+    return tried
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), tf.errors.ResourceExhaustedError(None, None, "no room")])
+def test_where_memory_runs_out_smaller_stacks_go_on(monkeypatch, error):
+    configs = seeded(circles(), range(7))
+    undisturbed = train(stacked, configs)
+    tried = inject(monkeypatch, lambda stack: error if len(stack) > 2 else None)
+    results = train(stacked, configs)
+    assert tried == [[0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3], [0, 1], [2, 3], [4, 5], [6]]
+    assert [result.config for result in results] == configs
+    for result, expected in zip(results, undisturbed, strict=True):
+        check_same(result, expected)
+
+
+def test_memory_that_does_not_suffice_for_one_run_fails_it_alone(monkeypatch):
+    inject(monkeypatch, lambda stack: MemoryError("no room") if any(c.seed == 1 for c in stack) else None)
+    results = train(stacked, seeded(circles(), range(3)))
+    assert [result.state for result in results] == ["complete", "failed", "complete"]
+
+
+def test_memory_that_does_not_suffice_to_compile_halves_the_stack(monkeypatch):
+    original = stacked.Program
+
+    def program(runs, dataset, method):
+        if method.n_runs > 2:
+            raise MemoryError("no room")
+        return original(runs, dataset, method)
+
+    monkeypatch.setattr(stacked, "Program", program)
+    told = []
+    results = train(stacked, seeded(circles(epochs=1), range(5)), on_epoch=lambda stack, _: told.append(len(stack)))
+    assert [result.state for result in results] == ["complete"] * 5
+    assert told == [2, 2, 1]
 
 
 # --- callbacks and records ------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ def test_placement_before_and_after_the_activation():
     tail = ["dense", "activation"]
     assert steps(POINTS, placement="before", **one) == ["dense", "norm", "activation", *tail]
     assert steps(POINTS, placement="after", **one) == ["dense", "activation", "norm", *tail]
+    assert steps(POINTS, placement="input", **one) == ["norm", "dense", "activation", *tail]
     assert steps(POINTS, model="dense8") == ["dense", "activation", *tail]
 
 
@@ -79,7 +80,7 @@ def test_both_ends_can_be_normalized():
 def test_a_spec_that_places_its_norms_gets_them_there_only():
     fields = {"model": "conv8 norm pool flatten dense8", **BATCH}
     expected = ["conv", "activation", "norm", "pool", "flatten", "dense", "activation", "dense", "activation"]
-    assert steps(placement="before", **fields) == steps(placement="after", **fields) == expected
+    assert all(steps(placement=placement, **fields) == expected for placement in models.PLACEMENTS)
 
 
 def test_an_image_is_flattened_for_dense_and_read_by_rows_for_lstm():
@@ -95,6 +96,7 @@ def test_all_lstms_but_the_last_return_sequences():
 
 def test_the_norm_of_an_lstm_comes_after_it():
     assert steps(model="lstm8", placement="before", **BATCH)[:3] == ["reshape", "lstm", "norm"]
+    assert steps(model="lstm8", placement="input", **BATCH)[:3] == ["reshape", "norm", "lstm"]
 
 
 @pytest.mark.parametrize(
@@ -140,11 +142,30 @@ def test_the_output_layer_keeps_its_initializer():
     assert not np.array_equal(plain.get_layer("dense_0").kernel, he.get_layer("dense_0").kernel)
 
 
+@pytest.mark.parametrize("model", ["conv4 flatten dense4", "lstm4"])
+def test_init_scale_multiplies_the_kernels_of_hidden_layers_alone(model):
+    plain, scaled = (build(DIGITS, model=model, init_scale=scale) for scale in (1.0, 0.25))
+    ratios = {
+        old.path.partition("/")[2]: np.unique(np.asarray(new) / np.asarray(old)).tolist()
+        for old, new in zip(plain.weights, scaled.weights, strict=True)
+        if "kernel" in old.path
+    }
+    hidden = {path: [0.25] for path in ratios if path.endswith("/kernel") and path != output_kernel(plain)}
+    assert hidden
+    assert ratios == {path: [1.0] for path in ratios} | hidden
+
+
+def output_kernel(model):
+    """The path of the last kernel."""
+    return [w.path.partition("/")[2] for w in model.weights if w.path.endswith("/kernel")][-1]
+
+
 ARMS = [
     {"norm": norm, "placement": placement}
     for norm, placement in itertools.product(norms.names(), models.PLACEMENTS)
-    if norm != "none" or placement == "before"
+    if placement == "before" or norm == "batch" or (norm != "none" and placement == "after")
 ]
+"""Normalized input is tried with batch norm only: it alone takes a single channel."""
 
 
 def small(model):

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bncli import models
 from bncli.config import FIELDS, RunConfig, Value
 from bncli.datasets import Dataset
 
-VARIED = ("seed", "lr", "momentum", "weight_decay")
+RATES = ("lr", "momentum", "weight_decay")
+"""The numbers that the updates read."""
+
+VARIED = ("seed", "init_scale", *RATES)
 """Fields that enter a compiled program as numbers, one a run; all others shape the graph."""
 
 STACK_BYTES = 1 << 30
@@ -36,6 +39,9 @@ COMPILE_SECONDS = 0.25
 
 DISPATCH_SECONDS = 70e-6
 """What a layer's operations cost in a step without XLA, however few the runs."""
+
+FIT_STEP_SECONDS = 4e-3
+"""What a step of `model.fit` costs apart from its arithmetic."""
 
 STEP_SECONDS, FLOPS, SAVED_SHARE = 4e-6, 50e9, 3.0
 """A run's step under XLA: fixed part and speed; without XLA it takes so many times longer still."""
@@ -62,6 +68,11 @@ class Method:
     xla_evaluation: bool = False
 
 
+def halved(method: Method) -> Method:
+    """The same method for half as many runs at a time."""
+    return replace(method, n_runs=math.ceil(method.n_runs / 2))
+
+
 def graph_key(config: RunConfig) -> tuple[Value, ...]:
     """What two runs must share to share a graph: every field but `VARIED`, and which of those are zero."""
     shared = tuple(getattr(config, name) for name in FIELDS if name not in VARIED)
@@ -85,8 +96,7 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
     steps = models.plan(config, dataset.input_shape, dataset.n_classes)
     macs = macs_per_row(steps, dataset.input_shape)
     if macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack:
-        n_turns = math.ceil(n_runs / SIDE_BY_SIDE)
-        return Method(math.ceil(n_runs / n_turns), stacked=False, matrix_conv=False)
+        return Method(_side_by_side(n_runs), stacked=False, matrix_conv=False)
     most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(steps, config, dataset)))
     n_stacks = math.ceil(n_runs / most)
     n_rows = len(dataset.y_train)
@@ -106,10 +116,28 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
     )
 
 
+def _side_by_side(n_runs: int) -> int:
+    """How many large networks to train at a time, so that the last turn is filled up with the fewest copies."""
+    sizes = range(min(n_runs, SIDE_BY_SIDE), min(n_runs, 2) - 1, -1)
+    return min(sizes, key=lambda size: math.ceil(n_runs / size) * size)
+
+
 def _xla_pays(n_layers: int, n_calls: int, n_runs: int, flops: int) -> bool:
     """Whether XLA saves more seconds in `n_calls` calls of `flops` each, for every run, than its compiler takes."""
     saved = DISPATCH_SECONDS * n_layers + n_runs * SAVED_SHARE * (STEP_SECONDS + flops / FLOPS)
     return n_calls * saved > COMPILE_SECONDS * n_layers
+
+
+def estimate_seconds(config: RunConfig, dataset: Dataset, n_runs: int, engine: str) -> float:
+    """Rough seconds that one process trains `n_runs` runs of one graph, compilation included."""
+    steps = models.plan(config, dataset.input_shape, dataset.n_classes)
+    macs = macs_per_row(steps, dataset.input_shape)
+    n_rows = len(dataset.y_train)
+    n_steps = config.epochs * math.ceil(n_rows / config.batch_size)
+    arithmetic = 2 * macs * config.epochs * (3 * n_rows + len(dataset.y_val)) / FLOPS
+    if engine == "keras":
+        return n_runs * (n_steps * FIT_STEP_SECONDS + arithmetic)
+    return COMPILE_SECONDS * len(steps) + n_runs * (n_steps * len(steps) * STEP_SECONDS + arithmetic)
 
 
 def macs_per_row(steps: Iterable[models.Step], input_shape: tuple[int, ...]) -> int:

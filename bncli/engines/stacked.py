@@ -7,6 +7,7 @@ carry a leading axis of runs. See docs/performance.md for what this buys and whe
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections import deque
@@ -27,11 +28,13 @@ from bncli.config import RunConfig  # noqa: E402
 from bncli.datasets import Dataset  # noqa: E402
 from bncli.engines import philox, updates  # noqa: E402
 from bncli.engines.keras import OnEpoch, OnModel, compile_model, count_params, failed  # noqa: E402
-from bncli.engines.planner import EVALUATION_ROWS, VARIED, Method, choose, group  # noqa: E402
+from bncli.engines.planner import EVALUATION_ROWS, RATES, Method, choose, group, halved  # noqa: E402
 from bncli.results import HISTORY_METRICS, RunResult, finite  # noqa: E402
 from bncli.seeds import batch_order  # noqa: E402
 
 NAME = "stacked"
+
+OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 
 COMPILERS = 2
 """Threads that compile ahead; more would only hold more programs in memory."""
@@ -59,7 +62,7 @@ def train(
         always_stack: Stack networks too that the planner would rather train side by side.
 
     Yields:
-        The results of a stack. A stack that raises is yielded as `failed` results.
+        The results of a stack. A run that raises is a `failed` result; its mates are trained again without it.
     """
     for runs, ahead in _prepared(group(configs), dataset, always_stack):
         yield from _train_group(runs, ahead, on_epoch, on_model)
@@ -74,7 +77,7 @@ def _prepared(
     ahead: deque[tuple[list[RunConfig], Future[Program]]] = deque()
     try:
         for runs in groups:
-            ahead.append((runs, pool.submit(Program, runs, dataset, always_stack=always_stack)))
+            ahead.append((runs, pool.submit(prepare, runs, dataset, always_stack=always_stack)))
             if len(ahead) > COMPILERS:
                 yield ahead.popleft()
         yield from ahead
@@ -82,48 +85,98 @@ def _prepared(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def prepare(
+    runs: Sequence[RunConfig], dataset: Dataset, method: Method | None = None, *, always_stack: bool = False
+) -> Program:
+    """Compile a program for the runs of one graph, for half as many at a time for as long as memory runs out.
+
+    Args:
+        runs: Runs of one graph; how many decides the method.
+        dataset: Their data.
+        method: The method to try instead of the planner's choice.
+        always_stack: Have the planner choose among stacked methods only.
+    """
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    method = method or choose(runs[0], dataset, len(runs), has_gpu=has_gpu, always_stack=always_stack)
+    while True:
+        try:
+            return Program(runs, dataset, method)
+        except OUT_OF_MEMORY:
+            if method.n_runs == 1:
+                raise
+        method = halved(method)
+
+
 def _train_group(
     runs: list[RunConfig], ahead: Future[Program], on_epoch: OnEpoch | None, on_model: OnModel | None
 ) -> Iterator[list[RunResult]]:
-    """Train the runs of one graph, a stack at a time; what raises becomes the records of its runs."""
+    """Train the runs of one graph; where it can't be compiled at all, that is their record."""
     try:
         program = ahead.result()
     except Exception as error:  # noqa: BLE001 - one broken graph must not end a study; its records say why
         yield [failed(config, error, NAME) for config in runs]
         return
-    for start in range(0, len(runs), program.method.n_runs):
+    yield from train_stacks(program, runs, on_epoch, on_model)
+
+
+def train_stacks(
+    program: Program, runs: Sequence[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None
+) -> Iterator[list[RunResult]]:
+    """Train the runs of a program's graph, a stack at a time, in smaller stacks from where memory ran out."""
+    start = 0
+    while start < len(runs):
         stack = runs[start : start + program.method.n_runs]
+        results = _survivors(program, stack, on_epoch, on_model)
+        if results:
+            yield results
+            start += len(stack)
+            continue
+        dataset, method = program.dataset, halved(program.method)
+        del program
+        gc.collect()
         try:
-            results = program.train(stack, on_epoch, on_model)
-        except Exception as error:  # noqa: BLE001 - nor must one broken stack
-            results = [failed(config, error, NAME) for config in stack]
-        yield results
+            program = prepare(runs[start:], dataset, method)
+        except Exception as error:  # noqa: BLE001 - see _train_group
+            yield [failed(config, error, NAME) for config in runs[start:]]
+            return
+
+
+def _survivors(
+    program: Program, stack: Sequence[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None
+) -> list[RunResult]:
+    """Train a stack; where it raises, its halves apart, until the guilty run is alone. Nothing if memory ran out."""
+    try:
+        return program.train(stack, on_epoch, on_model)
+    except Exception as error:  # noqa: BLE001 - one broken run must not end a study; its record says why
+        if isinstance(error, OUT_OF_MEMORY) and program.method.n_runs > 1:
+            return []
+        if len(stack) == 1:
+            return [failed(stack[0], error, NAME)]
+    middle = len(stack) // 2
+    halves = [_survivors(program, half, on_epoch, on_model) for half in (stack[:middle], stack[middle:])]
+    return [*halves[0], *halves[1]] if all(halves) else []
 
 
 class Program:
     """One graph over one data set, compiled once, that trains up to `method.n_runs` runs at a time.
 
     Args:
-        runs: Runs of one graph; how many decides the method.
+        runs: Runs of one graph.
         dataset: Their data.
-        method: The method to use instead of the planner's choice.
-        always_stack: Have the planner choose among stacked methods only.
+        method: How they are trained; see `prepare`.
     """
 
-    def __init__(
-        self, runs: Sequence[RunConfig], dataset: Dataset, method: Method | None = None, *, always_stack: bool = False
-    ) -> None:
-        has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    def __init__(self, runs: Sequence[RunConfig], dataset: Dataset, method: Method) -> None:
         self.config = config = runs[0]
         self.dataset = dataset
-        self.method = method = method or choose(config, dataset, len(runs), has_gpu=has_gpu, always_stack=always_stack)
+        self.method = method
         self.model = build(config, dataset, method)
         self.rule = updates.rule_for(config.optimizer, momentum=config.momentum > 0, nesterov=config.nesterov)
         self.decay = (config.weight_decay or 0) > 0
         self.is_binary = self.model.output_shape[-1] == 1
         self.x, self.y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
         self.batch = min(config.batch_size, len(dataset.y_train))
-        self.values: dict[int, dict[str, Any]] = {}
+        self.values: dict[tuple[int, float], dict[str, Any]] = {}
         self.steps = tf.function(self._steps, jit_compile=method.xla_steps, autograph=False)
         self.tail = tf.function(self._step, jit_compile=method.xla_tail, autograph=False)
         self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
@@ -163,8 +216,8 @@ class Program:
         return state, (loss / n_rows, correct / n_rows)
 
     def numbers(self, configs: Sequence[RunConfig]) -> dict[str, tf.Tensor]:
-        """What may differ between the runs of a stack, shape (runs,) each; the seed is in the state."""
-        return {name: tf.constant([getattr(c, name) for c in configs], tf.float32) for name in VARIED[1:]}
+        """What the updates of the runs may differ in, shape (runs,) each."""
+        return {name: tf.constant([getattr(c, name) for c in configs], tf.float32) for name in RATES}
 
     def train(
         self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None
@@ -199,18 +252,19 @@ class Program:
 
     def start(self, configs: Sequence[RunConfig]) -> State:
         """Initial values of a stack: each run's own weights and dropout seeds, the rest as Keras starts it."""
-        own = [self.seeded(config.seed) for config in configs]
+        own = [self.seeded(config) for config in configs]
         weights = [_stack(variable, own) for variable in self.model.trainable_variables]
         others = [_stack(variable, own) for variable in self.model.non_trainable_variables]
         slots = [tf.zeros_like(weight) for weight in weights for _ in range(self.rule.n_slots)]
         return weights, others, slots
 
-    def seeded(self, seed: int) -> dict[str, Any]:
-        """The values that depend on the seed, drawn once for all runs that share it."""
-        if seed not in self.values:
+    def seeded(self, config: RunConfig) -> dict[str, Any]:
+        """The values that a run starts from, drawn once for all runs that share them."""
+        key = (config.seed, config.init_scale)
+        if key not in self.values:
             shape, n_classes = self.dataset.input_shape, self.dataset.n_classes
-            self.values[seed] = models.seeded_values(self.model, self.config, shape, n_classes, seed)
-        return self.values[seed]
+            self.values[key] = models.seeded_values(self.model, config, shape, n_classes, config.seed)
+        return self.values[key]
 
     def _steps(
         self, state: State, numbers: dict[str, tf.Tensor], orders: tf.Tensor, done: tf.Tensor, n_steps: tf.Tensor
