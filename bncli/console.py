@@ -31,6 +31,7 @@ BEST = " *"
 """What the name of the best arm ends in."""
 
 _UNLIMITED = 10_000
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 def _console(*, stderr: bool) -> Console:
@@ -76,14 +77,18 @@ def check_format(name: str) -> None:
     check_name("format", name, FORMATS)
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON types: None where a number is missing or not finite."""
+def records(table: pd.DataFrame, *, keep_infinite: bool = False) -> list[dict[str, Any]]:
+    """Rows as JSON types: None where a number is missing, or infinite unless kept (an epoch that never came)."""
     plain = table.astype(object).where(table.notna(), None)
-    return [{str(key): _plain(value) for key, value in row.items()} for row in plain.to_dict("records")]
+    rows = [{str(key): _plain(value) for key, value in row.items()} for row in plain.to_dict("records")]
+    return rows if keep_infinite else [{key: _finite(value) for key, value in row.items()} for row in rows]
 
 
 def _plain(value: Any) -> Any:
-    value = value.item() if hasattr(value, "item") else value
+    return value.item() if hasattr(value, "item") else value
+
+
+def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -104,6 +109,15 @@ def to_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> str:
     writer.writeheader()
     writer.writerows({key: str(v).lower() if isinstance(v, bool) else v for key, v in row.items()} for row in rows)
     return text.getvalue()
+
+
+def sparkline(values: Sequence[float], low: float, high: float, width: int = 10) -> str:
+    """Spell a curve as one bar a value, at most `width`, on the scale `low` to `high`; a blank where it has none."""
+    step = max(1.0, len(values) / width)
+    chosen = [values[min(len(values) - 1, int((place + 1) * step) - 1)] for place in range(min(len(values), width))]
+    span = high - low or 1.0
+    shares = [min(max((value - low) / span, 0.0), 1.0) if math.isfinite(value) else None for value in chosen]
+    return "".join(" " if share is None else _BARS[round(share * (len(_BARS) - 1))] for share in shares)
 
 
 def print_rows(rows: Sequence[dict[str, str]], *, title: str = "", caption: str = "", format: str = "table") -> None:

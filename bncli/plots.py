@@ -1,72 +1,53 @@
 """Figures from tables of numbers: no training, no files, no global style.
 
 A figure is a function from a `Picture` to a matplotlib `Figure`, or to None where the study has nothing for it.
-An arm keeps one colour and one line style in every figure.
+An arm keeps one colour, one line style and one marker in every figure.
 """
 
 from __future__ import annotations
 
 import math
-import textwrap
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from bncli.canvas import (
+    CHAR,
+    COLOURS,
+    LABELS,
+    MAX_PANELS,
+    Picture,
+    blank,
+    by_point,
+    finish,
+    n_text,
+    panel_grid,
+    point_label,
+    set_title,
+    short,
+    whole_epochs,
+    wrapped,
+)
 from bncli.registry import Registry
+from bncli.results import lower_is_better
 from bncli.study import show
 from bncli.summary import points
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from bncli.datasets import Dataset
 
-COLOURS = ("#595959", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
-"""Okabe and Ito's palette, which colour-blind readers can tell apart; the baseline, the first arm, is grey."""
-
-LINES = ("-", "--", "-.", ":")
-"""Four arms share a line style; with the eight colours that tells 16 arms apart."""
-
-MARKERS = ("o", "^", "s", "x", "D", "v", "*")
-LABELS = {"val_accuracy": "validation accuracy", "accuracy": "training accuracy (as fit reports it)"}
-MAX_PANELS = 48
+CLASS_MARKERS = ("o", "^", "s", "x", "D", "v", "*")
 MAX_LEGEND_CLASSES = 18
-CHAR = 0.08
-"""Width of a character in inches at 10 points, on the generous side."""
+MAX_DIFFERENCES = 60
+MAX_REACHED = 12
+"""Panels of the share of seeds: each takes as long to draw as a panel of curves and says less."""
 
-
-@dataclass(frozen=True)
-class Picture:
-    """What figures are drawn from.
-
-    Attributes:
-        title: The study's name.
-        arms: Labels in the study's order, the baseline first.
-        axes: The names of the axes.
-        conditions: `summary.conditions_table`.
-        history: `summary.history_table`.
-        chance: Accuracy of the best constant answer, or None where unknown.
-    """
-
-    title: str
-    arms: tuple[str, ...]
-    axes: tuple[str, ...]
-    conditions: pd.DataFrame
-    history: pd.DataFrame
-    chance: float | None = None
-
-    def colour(self, arm: str) -> str:
-        """The colour of an arm."""
-        return COLOURS[self.arms.index(arm) % len(COLOURS)]
-
-    def line(self, arm: str) -> str:
-        """The line style of an arm."""
-        return LINES[self.arms.index(arm) // 4 % len(LINES)]
-
+MIN_RATES = 3
+"""Learning rates below which a response has no shape to show."""
 
 REGISTRY: Registry[Callable[[Picture], Any]] = Registry("figure")
 register = REGISTRY.register
@@ -80,26 +61,15 @@ def draw_all(picture: Picture) -> dict[str, Figure]:
 
 @register("curves")
 def curves(picture: Picture) -> Figure | None:
-    """Validation accuracy by epoch, a panel a point of the axes, mean over seeds with a band of one sd."""
-    panels = _panels(picture)
-    if not 0 < len(panels) <= MAX_PANELS:
+    """The metric by epoch, a panel a point of the axes: mean over seeds, with a band of one standard deviation."""
+    parts = _histories(picture)
+    if not 0 < len(parts) <= MAX_PANELS:
         return None
-    n_columns = _n_columns(picture, len(panels))
-    n_rows = math.ceil(len(panels) / n_columns)
-    figure = _figure(max(5.4, 3.4 * n_columns + 0.6), 2.5 * n_rows + 1.0)
-    grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-    for axes, (label, rows) in zip(grid.flat, panels, strict=False):
-        _draw_curves(axes, picture, rows, "val_accuracy")
-        axes.set_title(_wrapped(label, 3.4, size=9), fontsize=9)
-    for axes in grid.flat[len(panels) :]:
-        axes.remove()
-    for axes in grid.flat[max(0, len(panels) - n_columns) : len(panels)]:
-        axes.set_xlabel("epoch")
-        axes.tick_params(labelbottom=True)
-    for axes in grid[:, 0]:
-        axes.set_ylabel(LABELS["val_accuracy"])
-    _finish(figure, picture)
-    return figure
+    metric = picture.curve_metric
+    figure, panels = panel_grid(picture, [label for label, _ in parts], "epoch", LABELS[metric])
+    for axes, (_, rows) in zip(panels, parts, strict=True):
+        _draw_curves(axes, picture, rows, metric)
+    return finish(figure, picture, _curve_caption(picture, metric))
 
 
 @register("train_val")
@@ -107,124 +77,275 @@ def train_val(picture: Picture) -> Figure | None:
     """Training accuracy beside validation accuracy by epoch, the tutorials' picture, for a study without axes."""
     if picture.history.empty or picture.axes:
         return None
-    figure = _figure(8.6, 3.8)
+    figure = blank(8.6, 3.8)
     for axes, metric in zip(figure.subplots(1, 2, sharey=True), ("accuracy", "val_accuracy"), strict=True):
         _draw_curves(axes, picture, picture.history, metric)
         axes.set_title(LABELS[metric], fontsize=9)
         axes.set(xlabel="epoch", ylabel="accuracy")
+        axes.grid(alpha=0.25, lw=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
         axes.label_outer()
-    _finish(figure, picture)
-    return figure
+    return finish(figure, picture, _curve_caption(picture, "val_accuracy"))
+
+
+@register("differences")
+def differences(picture: Picture) -> Figure | None:
+    """Each arm's difference to the baseline, paired by seed: mean with its 95% interval; hollow where that holds 0."""
+    table = picture.differences
+    if not 0 < len(table) <= MAX_DIFFERENCES or table["mean_difference"].isna().all():
+        return None
+    groups = by_point(table, picture.axes)
+    n_lines = sum(len(rows) for _, rows in groups)
+    figure = blank(7.2, max(0.8, 0.2 * n_lines + 0.1 * len(groups)) + 1.5)
+    axes = figure.subplots()
+    middles = _draw_differences(axes, picture, groups)
+    axes.axvline(0, color="0.35", lw=1.0, zorder=0)
+    axes.set_yticks(middles, [wrapped(label, 2.6, size=9) for label, _ in groups], fontsize=9)
+    axes.set_ylim(n_lines + 0.5 * len(groups) - 0.9, -0.6)
+    axes.grid(axis="x", alpha=0.25, lw=0.6)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(left=False)
+    better = "left" if lower_is_better(picture.metric) else "right"
+    baseline = short(str(table["baseline"].iloc[0]))
+    axes.set_xlabel(f"difference to {baseline} in {LABELS[picture.metric]}\n({better} of 0: better than {baseline})")
+    bars = ["bars: 95% intervals", "hollow: the interval holds 0"] if table["low"].notna().any() else []
+    return finish(figure, picture, [n_text(table["n"], "n = {} pairs of seeds"), *bars])
+
+
+@register("lr")
+def lr(picture: Picture) -> Figure | None:
+    """The metric after training by learning rate, with 95% intervals; below, the widest range of rates that learn."""
+    rates, parts = picture.rates, _by_rate(picture)
+    if rates is None or picture.conditions["param_lr"].nunique() < MIN_RATES or not 0 < len(parts) <= MAX_PANELS:
+        return None
+    tolerated = dict(by_point(rates, [name for name in picture.axes if name != "lr"]))
+    figure, panels = panel_grid(picture, list(parts), "learning rate", LABELS[picture.metric])
+    for axes, (label, rows) in zip(panels, parts.items(), strict=True):
+        _draw_response(axes, picture, rows)
+        _draw_tolerance(axes, picture, tolerated.get(label))
+        axes.set_xscale("log")
+    several = picture.conditions["n"].max() > 1
+    caption = [n_text(picture.conditions["n"]), *(["bars: 95% intervals"] if several else [])]
+    if rates["decades"].notna().any():
+        caption.append("thick lines: rates at which at least 90% of seeds learn")
+    return finish(figure, picture, [*caption, *_chance_caption(picture, picture.metric)])
+
+
+@register("reached")
+def reached(picture: Picture) -> Figure | None:
+    """The share of seeds that have reached the threshold, by epoch; a seed that never does is never dropped."""
+    parts = by_point(picture.reached, picture.axes)
+    if not 0 < len(parts) <= MAX_REACHED:
+        return None
+    figure, panels = panel_grid(picture, [label for label, _ in parts], "epoch", "share of seeds")
+    for axes, (_, rows) in zip(panels, parts, strict=True):
+        for arm in picture.arms:
+            curve = rows[rows["arm"] == arm]
+            if not curve.empty:
+                look = picture.curve(arm, len(curve))
+                axes.plot(curve["epoch"], curve["share"], label=arm, drawstyle="steps-post", **look)
+        axes.set_ylim(-0.04, 1.04)
+        whole_epochs(axes)
+    return finish(figure, picture, [picture.threshold, n_text(picture.conditions["n"], "n = {} seeds")])
 
 
 @register("heatmap")
 def heatmap(picture: Picture) -> Figure | None:
-    """Final validation accuracy over two axes, a panel an arm, one colour scale."""
+    """The metric after training over two axes, a panel an arm, one colour scale; hatched where arms did not learn."""
     table = picture.conditions
     varied = [name for name in picture.axes if table[f"param_{name}"].nunique() > 1]
     arms = [arm for arm in picture.arms if (table["arm"] == arm).any()]
-    if len(varied) != 2 or len(arms) > MAX_PANELS:
+    if len(varied) != 2 or len(arms) > MAX_PANELS or table[f"mean_{picture.metric}"].isna().all():
         return None
     rows, columns = (list(dict.fromkeys(table[f"param_{name}"].dropna())) for name in varied)
     width, height = min(max(2.0, 0.75 * len(columns)), 12.0), min(max(1.2, 0.5 * len(rows)), 6.0)
     n_columns = min(len(arms), max(1, int(14 // (width + 0.6))))
     n_rows = math.ceil(len(arms) / n_columns)
-    figure = _figure((width + 0.6) * n_columns + 2.0, (height + 0.8) * n_rows + 1.0)
+    figure = blank((width + 0.6) * n_columns + 2.0, (height + 0.8) * n_rows + 1.0)
     grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    limits = _colour_limits(table[f"mean_{picture.metric}"], picture.metric)
     for axes, arm in zip(grid.flat, arms, strict=False):
         cells = table[table["arm"] == arm]
-        image = _draw_cells(axes, _cell_grid(cells, varied, rows, columns), width / len(columns), height / len(rows))
-        axes.set_title(_wrapped(arm, width, size=9), fontsize=9)
+        values = _cell_grid(cells, varied, rows, columns, cells[f"mean_{picture.metric}"])
+        image = _draw_cells(axes, values, limits, width / len(columns), height / len(rows))
+        _hatch(axes, _cell_grid(cells, varied, rows, columns, _unlearned(cells)))
+        axes.set_title(wrapped(arm, width, size=9), fontsize=9)
     for axes in grid.flat[len(arms) :]:
         axes.remove()
     _label_cells(grid, len(arms), varied, (rows, columns), (height, width))
-    figure.colorbar(image, ax=list(grid.flat[: len(arms)]), label=LABELS["val_accuracy"], shrink=0.85)
-    _title(figure, picture, [_n_text(picture)])
+    figure.colorbar(image, ax=list(grid.flat[: len(arms)]), label=LABELS[picture.metric], shrink=0.85)
+    note = ["hatched: at least half of the seeds did not learn"] if _unlearned(table).any() else []
+    set_title(figure, picture, [n_text(table["n"]), *note])
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained", dpi=130)
-
-
-def _wrapped(text: str, width: float, size: float = 10) -> str:
-    """Break a text into lines of at most `width` inches; a dollar sign starts no formula."""
-    lines = textwrap.wrap(text.replace("+", " +"), max(8, int(width / (CHAR * size / 10))))
-    return "\n".join(lines).replace(" +", "+").replace("$", r"\$")
-
-
-def _short(name: str, length: int = 24) -> str:
-    return (name if len(name) <= length else name[: length - 1] + "…").replace("$", r"\$")
-
-
-def _panels(picture: Picture) -> list[tuple[str, pd.DataFrame]]:
+def _histories(picture: Picture) -> list[tuple[str, pd.DataFrame]]:
     """The history, taken apart by the points of the axes, each with a label."""
     parts = []
     for point, places in points(picture.conditions).items():
         rows = picture.history[picture.history["condition"].isin(places)]
-        values = zip(picture.axes, point, strict=True)
-        label = ", ".join(f"{name} {show(value)}" for name, value in values if value is not None)
-        parts.append((label, rows))
+        parts.append((point_label(picture.axes, point), rows))
     return [(label, rows) for label, rows in parts if not rows.empty]
 
 
-def _n_columns(picture: Picture, n_panels: int) -> int:
-    """One row a value of the first of several axes; a single axis wraps."""
-    if len(picture.axes) > 1:
-        first = picture.conditions[f"param_{picture.axes[0]}"].nunique()
-        if first and n_panels % first == 0 and n_panels // first <= 6:
-            return n_panels // first
-    n_rows = math.ceil(n_panels / 4)
-    return math.ceil(n_panels / n_rows)
-
-
 def _draw_curves(axes: Axes, picture: Picture, rows: pd.DataFrame, metric: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
+    is_loss = lower_is_better(metric)
     for arm in picture.arms:
         runs = rows[rows["arm"] == arm]
         if runs.empty:
             continue
         by_epoch = runs.pivot(index="epoch", columns="run_id", values=metric).ffill()
         mean, sd = by_epoch.mean(axis=1), by_epoch.std(axis=1, ddof=1).fillna(0.0)
-        marker = "o" if len(mean) == 1 else None
-        axes.plot(mean.index, mean, picture.line(arm), color=picture.colour(arm), label=arm, lw=1.8, marker=marker)
-        low, high = (mean - sd).clip(lower=0), (mean + sd).clip(upper=1)
-        axes.fill_between(mean.index, low, high, color=picture.colour(arm), alpha=0.18, lw=0)
-    if picture.chance is not None:
-        axes.axhline(picture.chance, color="0.6", lw=0.8, ls=":", zorder=0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(alpha=0.25, lw=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+        look = picture.curve(arm, len(mean))
+        axes.plot(mean.index, mean, label=arm, **look)
+        low, high = (mean - sd).clip(lower=0), (mean + sd).clip(upper=None if is_loss else 1)
+        axes.fill_between(mean.index, low, high, color=look["color"], alpha=0.18, lw=0)
+    _draw_chance(axes, picture, metric)
+    whole_epochs(axes)
+    if is_loss:
+        axes.set_yscale("log")
 
 
-def _cell_grid(cells: pd.DataFrame, names: list[str], rows: list[Any], columns: list[Any]) -> np.ndarray:
-    """Mean accuracy by row and column; a condition on which an axis is void fills all along that axis."""
+def _draw_chance(axes: Axes, picture: Picture, metric: str) -> None:
+    chance = picture.chance_of(metric)
+    if chance is not None:
+        axes.axhline(chance, color="0.6", lw=0.8, ls=":", zorder=0)
+
+
+def _curve_caption(picture: Picture, metric: str) -> list[str]:
+    several = picture.conditions["n"].max() > 1
+    caption = [n_text(picture.conditions["n"]), *(["band: 1 sd"] if several else [])]
+    if picture.conditions["n_diverged"].any():
+        caption.append("diverged runs stay at their last value")
+    return [*caption, *_chance_caption(picture, metric)]
+
+
+def _chance_caption(picture: Picture, metric: str) -> list[str]:
+    return [] if picture.chance_of(metric) is None else ["dotted: a constant answer"]
+
+
+def _draw_differences(axes: Axes, picture: Picture, groups: list[tuple[str, pd.DataFrame]]) -> list[float]:
+    """Draw a line a difference, groups apart by half a line; return the middle of every group."""
+    top, middles, labelled = 0.0, [], set()
+    for _, rows in groups:
+        middles.append(top + (len(rows) - 1) / 2)
+        for place, (_, row) in enumerate(rows.iterrows()):
+            arm, look = str(row["arm"]), picture.look(str(row["arm"]))
+            holds_zero = not (row["low"] > 0 or row["high"] < 0)
+            face = "white" if holds_zero else look["color"]
+            axes.plot([row["low"], row["high"]], [top + place] * 2, color=look["color"], lw=1.8)
+            axes.plot(
+                row["mean_difference"],
+                top + place,
+                color=look["color"],
+                marker=look["marker"],
+                mfc=face,
+                ms=7,
+                ls="",
+                label=None if arm in labelled else arm,
+            )
+            labelled.add(arm)
+        top += len(rows) + 0.5
+    return middles
+
+
+def _by_rate(picture: Picture) -> dict[str, pd.DataFrame]:
+    """The conditions by the points of the axes other than the learning rate, each with a label."""
+    if "lr" not in picture.axes:
+        return {}
+    at = picture.axes.index("lr")
+    others = [name for name in picture.axes if name != "lr"]
+    places: dict[str, list[int]] = {}
+    for point, found in points(picture.conditions).items():
+        places.setdefault(point_label(others, [*point[:at], *point[at + 1 :]]), []).extend(found)
+    return {label: picture.conditions.loc[list(dict.fromkeys(found))] for label, found in places.items()}
+
+
+def _draw_response(axes: Axes, picture: Picture, rows: pd.DataFrame) -> None:
+    metric = picture.metric
+    for arm in picture.arms:
+        curve = rows[rows["arm"] == arm].sort_values("param_lr")
+        mean = curve[f"mean_{metric}"]
+        if mean.notna().any():
+            below, above = mean - curve[f"low_{metric}"].fillna(mean), curve[f"high_{metric}"].fillna(mean) - mean
+            bars = (below.clip(lower=0), above.clip(lower=0))
+            axes.errorbar(curve["param_lr"], mean, bars, label=arm, lw=1.8, elinewidth=1.0, ms=4, **picture.look(arm))
+    _draw_chance(axes, picture, metric)
+    if lower_is_better(metric):
+        axes.set_yscale("log")
+
+
+def _draw_tolerance(axes: Axes, picture: Picture, rates: pd.DataFrame | None) -> None:
+    """Draw each arm's range of rates as a thick line along the bottom of a panel."""
+    if rates is None:
+        return
+    for place, (_, row) in enumerate(rates.iterrows()):
+        height = 0.02 + 0.035 * (len(rates) - 1 - place)
+        if row["decades"] == row["decades"]:
+            axes.plot(
+                [row["lr_low"], row["lr_high"]],
+                [height] * 2,
+                color=picture.look(str(row["arm"]))["color"],
+                lw=4,
+                solid_capstyle="butt",
+                marker="|",
+                transform=axes.get_xaxis_transform(),
+            )
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(low - 0.05 * len(rates) * (high - low), high)
+
+
+def _unlearned(cells: pd.DataFrame) -> pd.Series[bool]:
+    """Whether at least half of the seeds of a condition never learned."""
+    return (cells["n"] > 0) & (2 * cells["n_chance"] >= cells["n"])
+
+
+def _colour_limits(means: pd.Series[float], metric: str) -> tuple[float, float]:
+    """The ends of the colour scale: 0 to 1 for accuracies, up to the 90th percentile for losses."""
+    return (float(means.min()), float(means.quantile(0.9))) if lower_is_better(metric) else (0.0, 1.0)
+
+
+def _cell_grid(
+    cells: pd.DataFrame, names: list[str], rows: list[Any], columns: list[Any], values: pd.Series[Any]
+) -> np.ndarray:
+    """Values by row and column; a condition on which an axis is void fills all along that axis."""
     import numpy as np
     import pandas as pd
 
     grid = np.full((len(rows), len(columns)), np.nan)
-    for _, cell in cells.iterrows():
+    for value, (_, cell) in zip(values, cells.iterrows(), strict=True):
         row, column = (cell[f"param_{name}"] for name in names)
         at_row = slice(None) if pd.isna(row) else rows.index(row)
         at_column = slice(None) if pd.isna(column) else columns.index(column)
-        grid[at_row, at_column] = cell["mean_val_accuracy"]
+        grid[at_row, at_column] = value
     return grid
 
 
-def _draw_cells(axes: Axes, grid: np.ndarray, cell_width: float, cell_height: float) -> Any:
+def _draw_cells(
+    axes: Axes, grid: np.ndarray, limits: tuple[float, float], cell_width: float, cell_height: float
+) -> Any:
     """Draw one arm's cells, with their values where these fit into a cell of this size in inches."""
     import numpy as np
 
-    image = axes.imshow(grid, vmin=0, vmax=1, cmap="cividis", aspect="auto")
+    low, high = limits
+    image = axes.imshow(grid, vmin=low, vmax=high, cmap="cividis", aspect="auto", interpolation="none")
     if cell_width >= 0.5 and cell_height >= 0.2:
         for (row, column), value in np.ndenumerate(grid):
-            text = "" if np.isnan(value) else f"{value:.3f}"
-            colour = "white" if value < 0.6 else "black"
+            text = "" if np.isnan(value) else f"{value:.3f}" if abs(value) < 1000 else f"{value:.1g}"
+            colour = "white" if value < low + 0.6 * (high - low) else "black"
             axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
     return image
+
+
+def _hatch(axes: Axes, unlearned: np.ndarray) -> None:
+    """Hatch the cells whose seeds did not learn, behind their numbers."""
+    import numpy as np
+    from matplotlib.patches import Rectangle
+
+    for row, column in np.argwhere(unlearned == 1):
+        corner = (column - 0.5, row - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", edgecolor="white", lw=0, alpha=0.55))
 
 
 def _label_cells(
@@ -233,7 +354,7 @@ def _label_cells(
     """Name rows and columns of the cells at the outer panels, as many of them as there is room for."""
     n_columns = grid.shape[1]
     (height, width), (rows, columns) = size, values
-    labels = [_wrapped(show(value), 1.8) for value in columns]
+    labels = [wrapped(show(value), 1.8) for value in columns]
     upright = max(map(len, labels)) * CHAR > width / len(columns)
     steps = [math.ceil(0.22 * len(rows) / height), math.ceil(0.25 * len(columns) / width)]
     for axes in grid.flat[max(0, n_panels - n_columns) : n_panels]:
@@ -241,40 +362,8 @@ def _label_cells(
         axes.set_xlabel(names[1])
         axes.tick_params(labelbottom=True)
     for axes in grid[:, 0]:
-        axes.set_yticks(range(0, len(rows), steps[0]), [_wrapped(show(value), 1.8) for value in rows[:: steps[0]]])
+        axes.set_yticks(range(0, len(rows), steps[0]), [wrapped(show(value), 1.8) for value in rows[:: steps[0]]])
         axes.set_ylabel(names[0])
-
-
-def _finish(figure: Figure, picture: Picture) -> None:
-    """Put title, caption and one legend for all panels around them."""
-    several = picture.conditions["n"].max() > 1
-    caption = [_n_text(picture), *(["band: 1 sd"] if several else [])]
-    if picture.conditions["n_diverged"].any():
-        caption.append("diverged runs stay at their last value")
-    if picture.chance is not None:
-        caption.append("dotted: a constant answer")
-    _title(figure, picture, caption)
-    drawn: dict[str, Artist] = {}
-    for axes in figure.axes:
-        handles, labels = axes.get_legend_handles_labels()
-        drawn |= {str(label): handle for label, handle in zip(labels, handles, strict=True)}
-    arms = [arm for arm in picture.arms if arm in drawn]
-    n_columns = max(1, int(figure.get_figwidth() / (CHAR * max(map(len, arms)) + 0.6)))
-    figure.set_figheight(figure.get_figheight() + 0.22 * (math.ceil(len(arms) / n_columns) - 1))
-    figure.legend([drawn[arm] for arm in arms], arms, loc="outside lower center", ncols=n_columns, frameon=False)
-
-
-def _title(figure: Figure, picture: Picture, caption: Iterable[str]) -> None:
-    text = _wrapped(f"{picture.title}  ({', '.join(caption)})", figure.get_figwidth())
-    figure.set_figheight(figure.get_figheight() + 0.18 * text.count("\n"))
-    figure.suptitle(text, fontsize=10)
-
-
-def _n_text(picture: Picture) -> str:
-    low, high = picture.conditions["n"].min(), picture.conditions["n"].max()
-    if high <= 1:
-        return "one seed"
-    return f"mean over seeds, n = {low}" if low == high else f"mean over seeds, n = {low} to {high}"
 
 
 def draw_dataset(data: Dataset) -> Figure:
@@ -301,31 +390,35 @@ def _in_the_plane(data: Dataset) -> tuple[np.ndarray, np.ndarray, tuple[str, ...
 
 
 def _draw_points(data: Dataset, train: np.ndarray, val: np.ndarray, names: tuple[str, ...]) -> Figure:
-    figure = _figure(9.0, 4.4)
+    figure = blank(9.0, 4.4)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     parts = (("training", train, data.y_train), ("validation", val, data.y_val))
     for axes, (part, x, y) in zip(panels, parts, strict=True):
         for number, name in enumerate(data.class_names):
             turn, place = divmod(number, len(COLOURS) - 1)
-            look = {"color": COLOURS[1:][place], "marker": MARKERS[turn % len(MARKERS)], "label": _short(name)}
+            look = {
+                "color": COLOURS[1:][place],
+                "marker": CLASS_MARKERS[turn % len(CLASS_MARKERS)],
+                "label": short(name),
+            }
             chosen = x[y == number]
             axes.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.7, lw=0.5, **look)
         axes.set_title(f"{part}, {len(y)} rows", fontsize=10)
-        axes.set(xlabel=_wrapped(names[0], 3.4), ylabel=_wrapped(names[1], 3.4))
+        axes.set(xlabel=wrapped(names[0], 3.4), ylabel=wrapped(names[1], 3.4))
         axes.label_outer()
         if data.input_shape == (1,):
             axes.set_yticks(range(data.n_classes)[:: math.ceil(data.n_classes / 20)])
     handles, labels = (found[:MAX_LEGEND_CLASSES] for found in panels[0].get_legend_handles_labels())
     title = "class" if data.n_classes == len(labels) else f"first {len(labels)} of {data.n_classes} classes"
     figure.legend(handles, labels, loc="outside right upper", title=title, frameon=False)
-    figure.suptitle(_wrapped(data.name, 9.0), fontsize=10)
+    figure.suptitle(wrapped(data.name, 9.0), fontsize=10)
     return figure
 
 
 def _draw_images(data: Dataset, per_class: int = 8) -> Figure:
     """The first training images of each class, a row a class (at most 20 rows)."""
     shown = data.class_names[:20]
-    figure = _figure(per_class * 0.7 + 1.4, len(shown) * 0.7 + 0.6)
+    figure = blank(per_class * 0.7 + 1.4, len(shown) * 0.7 + 0.6)
     grid = figure.subplots(len(shown), per_class, squeeze=False)
     low, high = float(data.x_train.min()), float(data.x_train.max())
     for number, row in enumerate(grid):
@@ -335,8 +428,8 @@ def _draw_images(data: Dataset, per_class: int = 8) -> Figure:
             axes.set_frame_on(False)
             if place < len(images):
                 _show_image(axes, images[place], low, high)
-        row[0].set_ylabel(_wrapped(shown[number], 1.4), rotation=0, ha="right", va="center")
-    figure.suptitle(_wrapped(f"{data.name}: first training images by class", figure.get_figwidth()), fontsize=10)
+        row[0].set_ylabel(wrapped(shown[number], 1.4), rotation=0, ha="right", va="center")
+    figure.suptitle(wrapped(f"{data.name}: first training images by class", figure.get_figwidth()), fontsize=10)
     return figure
 
 

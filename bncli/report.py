@@ -1,27 +1,48 @@
-"""Everything that is derived from a study's records: tables, files and figures, made again without TensorFlow."""
+"""Everything that is derived from a study's records: tables, figures and the page, made again without TensorFlow."""
 
 from __future__ import annotations
 
+import functools
+import importlib
+import io
 import math
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from bncli import console, plots, summary
+from bncli import claims, console, page, plots, summary, wording
+from bncli.canvas import Picture
 from bncli.config import RunConfig
-from bncli.errors import BncliError, StoreError
-from bncli.results import RunResult
+from bncli.errors import BncliError, InvalidConfig, StoreError
+from bncli.results import HISTORY_METRICS, RunResult, lower_is_better
 from bncli.store import RUNS_FILE, Store
-from bncli.study import Condition, Study, condition_id, show, study_from_dict
+from bncli.study import Condition, Study, condition_id, study_from_dict
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-LONG = 10_000.0
-"""Numbers from here on, the losses of runs that nearly diverged, are shown with an exponent."""
+REPORT_FILE = "report.html"
+TABLE_FILES = ("summary.csv", "history.csv", "differences.csv")
+
+_Made = TypeVar("_Made")
+
+
+def _once(make: Callable[[Evidence], _Made]) -> Callable[[Evidence], _Made]:
+    """Let a table be computed on first use and kept with the evidence."""
+
+    @functools.wraps(make)
+    def kept(evidence: Evidence) -> _Made:
+        tables = vars(evidence).setdefault("_tables", {})
+        if make.__name__ not in tables:
+            tables[make.__name__] = make(evidence)
+        found: _Made = tables[make.__name__]
+        return found
+
+    return kept
 
 
 @dataclass(frozen=True)
@@ -34,6 +55,8 @@ class Evidence:
         conditions: The condition of every run.
         n_planned: How many runs the study has in all.
         chance: Accuracy of the best constant answer; None where data sets differ in it.
+        metric: What arms are compared by.
+        threshold: The value of the metric that counts as reached; None for the best of the baseline's mean curve.
     """
 
     study: Study
@@ -41,33 +64,134 @@ class Evidence:
     conditions: Mapping[RunConfig, Condition]
     n_planned: int
     chance: float | None = None
+    metric: str = summary.METRICS[0]
+    threshold: float | None = None
 
+    @property
+    def baseline(self) -> str:
+        """The arm that the others are compared with."""
+        return self.study.arms[0].label
+
+    @property
+    def curve_metric(self) -> str:
+        """The metric of curves and hit epochs: `train_accuracy` is measured at the end only and has no history."""
+        return self.metric if self.metric in HISTORY_METRICS else summary.METRICS[0]
+
+    @_once
     def conditions_table(self) -> pd.DataFrame:
         """`summary.conditions_table` of these results."""
-        return summary.conditions_table(self.results, self.conditions)
+        return summary.conditions_table(self.results, self.conditions, self.chance)
 
+    @_once
     def runs_table(self) -> pd.DataFrame:
         """`summary.runs_table` of these results."""
         return summary.runs_table(self.results, self.conditions)
 
+    @_once
     def history_table(self) -> pd.DataFrame:
         """`summary.history_table` of these results."""
         return summary.history_table(self.results, self.conditions)
 
-    def picture(self) -> plots.Picture:
+    @_once
+    def differences_table(self) -> pd.DataFrame:
+        """`summary.differences_table` of the metric."""
+        return summary.differences_table(self.results, self.conditions, self.metric, self.baseline)
+
+    @_once
+    def hits_table(self) -> pd.DataFrame:
+        """`summary.hits_table` of the metric and the threshold."""
+        return summary.hits_table(
+            self.results, self.conditions, self.curve_metric, self.threshold, self.baseline, self.chance
+        )
+
+    @_once
+    def reached_table(self) -> pd.DataFrame:
+        """`summary.reached_table` of the metric and the threshold."""
+        return summary.reached_table(
+            self.results, self.conditions, self.curve_metric, self.threshold, self.baseline, self.chance
+        )
+
+    @_once
+    def lr_table(self) -> pd.DataFrame | None:
+        """`summary.lr_table`, or None where the learning rate is no axis. Its threshold is what `learned` says."""
+        if "lr" not in dict(self.study.axes):
+            return None
+        return summary.lr_table(self.results, self.conditions, self.metric, chance=self.chance, baseline=self.baseline)
+
+    @_once
+    def joined_table(self) -> pd.DataFrame:
+        """`conditions_table` with what `differences_table` and `hits_table` say on each condition.
+
+        An arm on which an axis is void is compared at every value of that axis. Where these comparisons differ, the
+        condition has none here; `differences_table` holds them all.
+        """
+        differences = _one_each(self.differences_table(), _DIFFERENCE_COLUMNS)
+        hits = _one_each(self.hits_table(), _HIT_COLUMNS)
+        return self.conditions_table().assign(metric=self.metric).join(differences).join(hits)
+
+    def picture(self) -> Picture:
         """What the figures are drawn from."""
-        return plots.Picture(
+        return Picture(
             title=self.study.name,
             arms=tuple(arm.label for arm in self.study.arms),
             axes=tuple(name for name, _ in self.study.axes),
+            metric=self.metric,
             conditions=self.conditions_table(),
             history=self.history_table(),
+            differences=self.differences_table(),
+            reached=self.reached_table(),
+            rates=self.lr_table(),
+            threshold=wording.threshold_text(self),
             chance=self.chance,
         )
 
 
-def read(folder: Path) -> Evidence:
+_DIFFERENCE_COLUMNS = {
+    "n": "n_pairs",
+    "mean_difference": "mean_difference",
+    "low": "low_difference",
+    "high": "high_difference",
+    **{name: name for name in ("p_value", "p_holm", "wins", "ties", "losses", "effect_size")},
+}
+_HIT_COLUMNS = {
+    name: name
+    for name in (
+        "threshold",
+        "n_never",
+        *(f"{part}_hit_epoch" for part in ("median", "low", "high")),
+        *(f"{part}{what}_ratio" for what in ("epochs", "seconds") for part in ("", "low_", "high_")),
+    )
+}
+
+
+def _one_each(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The columns by condition, renamed; a condition with several different rows is left out."""
+    rows = table[["condition", *columns]].drop_duplicates()
+    return rows.drop_duplicates("condition", keep=False).set_index("condition").rename(columns=columns)
+
+
+def check_choice(metric: str, threshold: float | None) -> None:
+    """Check what the user asks to compare by, before anything is trained.
+
+    Raises:
+        UnknownName: No such metric.
+        InvalidConfig: No such threshold.
+    """
+    is_loss = lower_is_better(metric)
+    if threshold is None:
+        return
+    if not math.isfinite(threshold) or threshold < 0 or (threshold > 1 and not is_loss):
+        allowed = "a number from 0" if is_loss else "a number from 0 to 1"
+        raise InvalidConfig(f"--threshold must be {allowed} for the metric {metric}. Received: {threshold:g}.")
+
+
+def read(folder: Path, metric: str = summary.METRICS[0], threshold: float | None = None) -> Evidence:
     """Read a study and its results back from its folder; neither the data nor TensorFlow is needed.
+
+    Args:
+        folder: The study's folder.
+        metric: What arms are compared by.
+        threshold: The value of the metric that counts as reached; None for the best of the baseline's mean curve.
 
     Raises:
         StoreError: There is no study, or no result yet, or the files are damaged.
@@ -96,6 +220,8 @@ def read(folder: Path) -> Evidence:
         {result.config: condition for condition, result in found},
         len(known) * len(study.seeds),
         _chance(content["datasets"]),
+        metric,
+        threshold,
     )
 
 
@@ -109,83 +235,54 @@ def _chance(data: Mapping[str, Any]) -> float | None:
 
 
 def write_files(evidence: Evidence, store: Store) -> list[str]:
-    """Write `summary.csv`, `history.csv` and the figures into the study's folder; return their names.
+    """Write tables, figures and the page into the study's folder; return their names.
 
     Figures that an earlier state of the study had and this one has not are removed.
     """
-    tables = {"summary.csv": evidence.conditions_table(), "history.csv": evidence.history_table()}
-    for name, table in tables.items():
-        store.write_text(name, console.to_csv(console.records(table), list(table.columns)))
+    tables = (evidence.joined_table(), evidence.history_table(), evidence.differences_table())
+    for name, table in zip(TABLE_FILES, tables, strict=True):
+        store.write_text(name, console.to_csv(console.records(table, keep_infinite=True), list(table.columns)))
     figures = plots.draw_all(evidence.picture())
-    for name, figure in figures.items():
-        store.write_with(f"figures/{name}.png", partial(_save, figure))
+    drawn = [_write_figure(name, figure, store) for name, figure in figures.items()]
     for name in set(plots.REGISTRY) - set(figures):
-        store.remove(f"figures/{name}.png")
-    return [*tables, *(f"figures/{name}.png" for name in figures)]
+        for kind in ("png", "svg"):
+            store.remove(f"figures/{name}.{kind}")
+    verdicts = claims.verdicts(evidence.study, evidence.results, evidence.conditions)
+    store.write_text(REPORT_FILE, page.render(evidence, drawn, store.read_study() or {}, verdicts))
+    return [*TABLE_FILES, *(f"figures/{name}.{kind}" for name in figures for kind in ("png", "svg")), REPORT_FILE]
 
 
-def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, metadata={"Software": None})
+def preload() -> None:
+    """Import in the background what `write_files` takes, while the training leaves a core idle."""
+
+    def load() -> None:
+        for name in ("jinja2", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "scipy.stats"):
+            importlib.import_module(name)
+
+    threading.Thread(target=load, daemon=True).start()
 
 
-def result_rows(evidence: Evidence) -> list[dict[str, str]]:
-    """The table for people: one row a condition, mean and sd over seeds, the best arm of each point marked."""
-    table = evidence.conditions_table()
-    rows = []
-    for _, row in table.iterrows():
-        shown = {name: _cell(row[f"param_{name}"]) for name, _ in evidence.study.axes}
-        shown["arm"] = str(row["arm"]) + (console.BEST if row["best"] else "")
-        for metric in ("val_accuracy", "train_accuracy", "val_loss"):
-            shown[metric] = mean_sd(row[f"mean_{metric}"], row[f"std_{metric}"])
-        shown |= {"n": str(row["n"]), "diverged": str(row["n_diverged"])}
-        if table["n_failed"].any():
-            shown["failed"] = str(row["n_failed"])
-        rows.append(shown | {"params": _count(row["params"])})
-    return rows
+def derived_files() -> list[str]:
+    """The names that `write_files` may write, whatever the study."""
+    figures = [f"figures/{name}.{kind}" for name in plots.REGISTRY for kind in ("png", "svg")]
+    return [*TABLE_FILES, *figures, REPORT_FILE]
 
 
-def run_rows(evidence: Evidence) -> list[dict[str, str]]:
-    """The table for people of single runs: one row a seed."""
-    rows = []
-    for _, row in evidence.runs_table().iterrows():
-        numbers = {metric: mean_sd(row[metric], float("nan")) for metric in summary.METRICS}
-        known = {"arm": str(row["arm"]), "seed": str(row["seed"]), "state": str(row["state"])}
-        rows.append(known | numbers | {"params": _count(row["params"]), "seconds": f"{row['seconds']:.1f}"})
-    return rows
+def _write_figure(name: str, figure: Figure, store: Store) -> page.Drawing:
+    """Write a figure as PNG and SVG, without dates and versions; return it as the page takes it."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-
-def caption(evidence: Evidence) -> str:
-    """What the reader of the table must know: the marks, and what is missing."""
-    lines = ["mean ± sd over seeds; * best validation accuracy among the arms"]
-    if evidence.chance is not None:
-        lines.append(f"a constant answer scores {evidence.chance:.3f}")
-    missing = evidence.n_planned - len(evidence.results)
-    if missing:
-        lines.append(f"{missing} of {evidence.n_planned} runs are still missing")
-    return "; ".join(lines)
-
-
-def mean_sd(mean: float, sd: float) -> str:
-    """Spell `0.912 ± 0.014`; without a spread where there is one value, a dash where there is none."""
-    if math.isnan(mean):
-        return "-"
-    return _number(mean) if math.isnan(sd) else f"{_number(mean)} ± {_number(sd)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < LONG else f"{value:.3g}"
-
-
-def _cell(value: Any) -> str:
-    import pandas as pd
-
-    return "-" if pd.isna(value) else show(value)
-
-
-def _count(number: Any) -> str:
-    import pandas as pd
-
-    return "-" if pd.isna(number) else f"{number:,}"
+    png = FigureCanvasAgg(figure)  # savefig would draw everything twice
+    store.write_with(f"figures/{name}.png", partial(png.print_png, metadata={"Software": None}))
+    figure.set_layout_engine("none")  # the layout stays as it was found for the first file
+    svg = io.StringIO()
+    with rc_context({"svg.hashsalt": "bncli", "svg.fonttype": "path"}):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        FigureCanvasSVG(figure).print_svg(svg, metadata=nothing)  # type: ignore[no-untyped-call]
+    store.write_text(f"figures/{name}.svg", svg.getvalue())
+    return page.Drawing(name, svg.getvalue(), " ".join(figure.get_suptitle().replace(r"\$", "$").split()))
 
 
 def as_json(evidence: Evidence) -> dict[str, Any]:
@@ -202,6 +299,8 @@ def as_json(evidence: Evidence) -> dict[str, Any]:
         "n_planned": evidence.n_planned,
         "n_recorded": len(evidence.results),
         "chance": evidence.chance,
-        "conditions": console.records(evidence.conditions_table()),
+        "metric": evidence.metric,
+        "threshold": evidence.threshold,
+        "conditions": console.records(evidence.joined_table()),
         "run": study["run"],
     }

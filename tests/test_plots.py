@@ -95,10 +95,11 @@ def test_every_figure_can_be_drawn_and_its_panels_have_room(name):
 
 @every_picture
 def test_the_outer_axes_are_labelled(name):
-    for figure in drawn(name).values():
+    for kind, figure in drawn(name).items():
         for axes in panels(figure):
             place = axes.get_subplotspec()
-            assert axes.get_ylabel() or not place.is_first_col()
+            named = axes.get_ylabel() or (kind == "differences" and axes.get_yticklabels())
+            assert named or not place.is_first_col()
             assert axes.get_xlabel() or not place.is_last_row()
 
 
@@ -113,6 +114,8 @@ def test_the_legend_lists_the_arms_in_order(name):
     for kind, figure in drawn(name).items():
         if kind == "heatmap":
             assert [title.replace("\n", "") for title in titles(figure)] == list(PICTURES[name].arms)
+        elif kind == "differences":
+            assert legend(figure) == drawn_arms(PICTURES[name])[1:]
         else:
             assert legend(figure) == drawn_arms(PICTURES[name])
 
@@ -122,12 +125,18 @@ def test_an_arm_has_one_look_in_every_figure_and_no_other_arm_has_it(name):
     looks = {arm: set() for arm in drawn_arms(PICTURES[name])}
     for figure in drawn(name).values():
         for axes in panels(figure):
-            for each in axes.get_lines():
-                if each.get_label() in looks:
-                    looks[each.get_label()].add((to_hex(each.get_color()), each.get_linestyle()))
-    n_looks = 1 if {"curves", "train_val"} & set(drawn(name)) else 0
+            for label, each in labelled(axes).items():
+                if label in looks:
+                    looks[label].add((to_hex(each.get_color()), each.get_marker()))
+    n_looks = 1 if {"curves", "train_val", "lr", "reached"} & set(drawn(name)) else 0
     assert {arm: len(each) for arm, each in looks.items()} == dict.fromkeys(looks, n_looks)
     assert len(set().union(*looks.values())) == n_looks * len(looks)
+
+
+def labelled(axes):
+    """Label to line; the line of points with error bars is the first of their parts."""
+    handles, labels = axes.get_legend_handles_labels()
+    return {label: getattr(each, "lines", [each])[0] for label, each in zip(labels, handles, strict=True)}
 
 
 def test_nothing_is_drawn_through_pyplot():
@@ -139,12 +148,12 @@ def test_nothing_is_drawn_through_pyplot():
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("two-axes", ["curves", "heatmap"]),
-        ("no-axes", ["curves", "train_val"]),
-        ("five-points", ["curves"]),
-        ("sixty-points", []),
-        ("sixty-columns", ["heatmap"]),
-        ("void-for-all", ["curves"]),
+        ("two-axes", ["curves", "differences", "reached", "heatmap"]),
+        ("no-axes", ["curves", "train_val", "differences", "reached"]),
+        ("five-points", ["curves", "differences", "lr", "reached"]),
+        ("sixty-points", ["differences", "lr"]),
+        ("sixty-columns", ["lr", "heatmap"]),
+        ("void-for-all", ["curves", "reached"]),
     ],
 )
 def test_a_study_gets_the_figures_that_it_has_the_columns_for(name, expected):
@@ -296,6 +305,109 @@ def test_rows_and_columns_are_named_by_the_values_of_the_axes():
     assert [text.get_text() for text in axes.get_yticklabels()] == ["sigmoid", "relu"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0.01", "0.1"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("activation", "lr")
+
+
+@pytest.mark.parametrize(("at_chance", "n_hatched"), [(1, 0), (2, 1), (3, 1)])
+def test_a_cell_is_hatched_where_half_of_the_seeds_did_not_learn(at_chance, n_hatched):
+    def make(config):
+        is_low = config.norm == "none" and config.lr > 0.05 and config.activation == "relu"
+        return complete(config, (0.5, 0.5) if is_low and config.seed < at_chance else (0.5, 0.9))
+
+    figure = plots.heatmap(picture(make_study(axes=TWO_AXES, seeds=(0, 1, 2, 3)), make))
+    baseline, other = panels(figure)
+    assert [patch.get_xy() for patch in baseline.patches] == [(0.5, 0.5)] * n_hatched
+    assert len(other.patches) == 0
+    assert ("hatched: at least half of the seeds did not learn" in figure.get_suptitle()) == bool(n_hatched)
+
+
+# Differences to the baseline
+
+
+def by_seed(gains, start=0.5):
+    """The arm gains over the baseline, seed by seed."""
+
+    def make(config):
+        return complete(config, (0.4, start + (gains[config.seed] if config.norm != "none" else 0)))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("gains", "face"), [((0.1, 0.12, 0.11, 0.1, 0.13), "#0072b2"), ((0.1, -0.1, 0.05, 0.0, -0.06), "#ffffff")]
+)
+def test_a_difference_is_a_point_on_its_interval_hollow_where_that_holds_0(gains, face):
+    given = picture(make_study(seeds=range(5)), by_seed(gains))
+    row = given.differences.iloc[0]
+    bar, point, zero = plots.differences(given).axes[0].get_lines()
+    assert point.get_xdata() == pytest.approx([np.mean(gains)])
+    assert bar.get_xdata() == pytest.approx([row["low"], row["high"]])
+    assert to_hex(point.get_markerfacecolor()) == face
+    assert list(zero.get_xdata()) == [0, 0]
+
+
+@pytest.mark.parametrize(("metric", "side"), [("val_accuracy", "right"), ("val_loss", "left")])
+def test_the_forest_says_on_which_side_an_arm_is_better(metric, side):
+    axes = plots.differences(picture(make_study(), metric=metric)).axes[0]
+    assert axes.get_xlabel().endswith(f"({side} of 0: better than none)")
+
+
+def test_differences_stand_in_the_order_of_the_study_and_are_named_by_point():
+    axes = drawn("two-axes")["differences"].axes[0]
+    names = [text.get_text().replace("\n", " ") for text in axes.get_yticklabels()]
+    assert names == [f"activation {activation}, lr {lr}" for activation in ("sigmoid", "relu") for lr in (0.01, 0.1)]
+    assert axes.yaxis_inverted()
+
+
+def test_one_seed_has_no_interval_and_the_caption_promises_none():
+    assert drawn("one-seed")["differences"].get_suptitle() == "fake  (one seed)"
+
+
+# The learning rate
+
+
+def test_the_response_has_the_means_at_their_rates_and_the_ranges_that_learn():
+    def make(config):
+        return complete(config, (0.5, 0.9 if config.lr < 0.05 or config.norm != "none" else 0.5))
+
+    given = picture(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), make)
+    axes = plots.lr(given).axes[0]
+    assert axes.get_xscale() == "log"
+    assert labelled(axes)["none"].get_xydata().tolist() == [[0.001, 0.9], [0.01, 0.9], [0.1, 0.5]]
+    spans = [list(each.get_xdata()) for each in axes.get_lines() if each.get_linewidth() == 4]
+    assert spans == [[0.001, 0.01], [0.001, 0.1]]
+
+
+def test_without_a_range_that_learns_none_is_drawn_or_promised():
+    given = picture(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), diverged)
+    figure = plots.lr(given)
+    assert [each for each in figure.axes[0].get_lines() if each.get_linewidth() == 4] == []
+    assert "thick lines" not in figure.get_suptitle()
+
+
+# The share of seeds past the threshold
+
+
+def test_a_seed_that_never_gets_there_keeps_the_share_below_1():
+    def make(config):
+        return complete(config, (0.5, 0.7, 0.9) if config.seed else (0.5, 0.6, 0.6))
+
+    given = picture(make_study("none", seeds=range(4)), make, threshold=0.65)
+    figure = plots.reached(given)
+    assert line(figure.axes[0], "none").get_xydata().tolist() == [[1, 0], [2, 0.75], [3, 0.75]]
+    assert figure.get_suptitle().replace("\n", " ") == "fake  (val_accuracy at or past 0.65, n = 4 seeds)"
+
+
+# Losses
+
+
+@pytest.mark.parametrize("axes", [(), TWO_AXES, (("lr", (0.001, 0.01, 0.1)),)])
+def test_every_figure_can_be_drawn_of_a_loss(axes):
+    figures = plots.draw_all(picture(make_study(axes=axes), metric="val_loss"))
+    for figure in figures.values():
+        figure.draw_without_rendering()
+    assert figures["curves"].axes[0].get_ylabel() == "validation loss"
+    assert figures["curves"].axes[0].get_yscale() == "log"
+    assert "a constant answer" not in figures["curves"].get_suptitle()
 
 
 # Layout

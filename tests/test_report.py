@@ -12,15 +12,23 @@ from fakes import TWO_AXES, VOID_AXIS, complete, diverged, evidence, failed, lea
 from test_store import bytes_of, write_points
 
 from bncli import datasets, report
-from bncli.errors import StoreError
-from bncli.report import caption, mean_sd, result_rows, run_rows
+from bncli.errors import InvalidConfig, StoreError, UnknownName
 from bncli.store import RUNS_FILE, STUDY_FILE, Store
 from bncli.study import open_store
 
+KINDS = ("png", "svg")
 CHANCE = 0.65
 """Of the 20 validation rows of the data set that `make_study` takes, 13 are of one class."""
 
-TABLES = ("conditions_table", "runs_table", "history_table")
+TABLES = (
+    "conditions_table",
+    "runs_table",
+    "history_table",
+    "differences_table",
+    "hits_table",
+    "reached_table",
+    "joined_table",
+)
 
 
 def record(folder, shown, order=1):
@@ -34,11 +42,6 @@ def record(folder, shown, order=1):
 def mixed(config):
     """One of each state."""
     return (learned, diverged, failed)[config.seed % 3](config)
-
-
-def by_seed(config):
-    """One of each state, with round numbers."""
-    return (complete, diverged, failed)[config.seed % 3](config)
 
 
 def without_seed_one(config):
@@ -72,7 +75,6 @@ def test_a_study_read_back_is_the_study_that_was_recorded(folder, study, make, o
         pd.testing.assert_frame_equal(getattr(read, table)(), getattr(shown, table)())
     assert read.study == study
     assert read.chance == shown.chance
-    assert caption(read) == caption(shown)
     assert report.as_json(read) == report.as_json(shown)
 
 
@@ -98,7 +100,7 @@ def test_a_study_is_read_where_its_data_is_gone(folder, monkeypatch):
     monkeypatch.setattr(datasets, "load", None)
     read = report.read(folder)
     pd.testing.assert_frame_equal(read.conditions_table(), shown.conditions_table())
-    assert report.write_files(read, Store(folder))[:2] == ["summary.csv", "history.csv"]
+    assert report.write_files(read, Store(folder))[:3] == ["summary.csv", "history.csv", "differences.csv"]
 
 
 def test_data_sets_that_differ_in_chance_have_no_line_for_it(folder):
@@ -125,38 +127,24 @@ def test_a_folder_without_results_is_refused(folder, names, expected):
     assert str(caught.value) == f"'{folder}' {expected}"
 
 
-# The caption
-
-
-@pytest.mark.parametrize(
-    ("make", "chance", "more"),
-    [
-        (learned, 0.5, "; a constant answer scores 0.500"),
-        (learned, None, ""),
-        (without_seed_one, 0.102, "; a constant answer scores 0.102; 2 of 4 runs are still missing"),
-    ],
-)
-def test_the_caption_tells_the_marks_and_what_is_missing(make, chance, more):
-    expected = "mean ± sd over seeds; * best validation accuracy among the arms" + more
-    assert caption(evidence(make_study(), make, chance)) == expected
-
-
 # Files
 
 
 def test_the_files_of_a_study_are_tables_and_figures(folder):
     shown = evidence(make_study(axes=TWO_AXES))
     names = report.write_files(shown, record(folder, shown))
-    assert names == ["summary.csv", "history.csv", "figures/curves.png", "figures/heatmap.png"]
+    kinds = [f"figures/{name}.{kind}" for name in ("curves", "differences", "reached", "heatmap") for kind in KINDS]
+    assert names == ["summary.csv", "history.csv", "differences.csv", *kinds, "report.html"]
     assert {str(name) for name in bytes_of(folder)} == {STUDY_FILE, RUNS_FILE, *names}
-    assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in names[2:])
+    starts = {"png": b"\x89PNG", "svg": b"<?xml"}
+    assert all((folder / name).read_bytes().startswith(starts[name[-3:]]) for name in kinds)
 
 
-@pytest.mark.parametrize("table", ["summary", "history"])
+@pytest.mark.parametrize("table", ["summary", "history", "differences"])
 def test_the_tables_in_files_read_back_as_they_are_in_memory(folder, table):
     shown = evidence(make_study(axes=VOID_AXIS, seeds=(0, 1, 2)), mixed)
     report.write_files(shown, record(folder, shown))
-    expected = shown.conditions_table() if table == "summary" else shown.history_table()
+    expected = getattr(shown, {"summary": "joined_table"}.get(table, f"{table}_table"))()
     pd.testing.assert_frame_equal(pd.read_csv(folder / f"{table}.csv"), expected, check_dtype=False)
 
 
@@ -173,8 +161,12 @@ def test_files_hold_no_time_and_no_versions(folder):
     shown = evidence(make_study())
     report.write_files(shown, record(folder, shown))
     for name, content in bytes_of(folder / "figures").items():
-        kinds = {content[place - 4 : place] for place in chunk_starts(content)}
-        assert kinds <= {b"IHDR", b"pHYs", b"IDAT", b"IEND"}, name
+        if name.suffix == ".png":
+            kinds = {content[place - 4 : place] for place in chunk_starts(content)}
+            assert kinds <= {b"IHDR", b"pHYs", b"IDAT", b"IEND"}, name
+        else:
+            assert b"<metadata>" not in content
+            assert b"Matplotlib" not in content
 
 
 def chunk_starts(png):
@@ -192,12 +184,14 @@ def test_a_figure_that_the_study_no_longer_has_is_removed(folder):
     report.write_files(plain, store)
     (folder / "figures" / "mine.png").touch()
     report.write_files(varied, store)
-    assert sorted(path.name for path in (folder / "figures").iterdir()) == ["curves.png", "mine.png"]
+    kept = [f"{name}.{kind}" for name in ("curves", "differences", "reached") for kind in KINDS]
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == sorted([*kept, "mine.png"])
 
 
 def test_where_all_runs_failed_the_tables_have_their_headers(folder):
     shown = evidence(make_study(), failed)
-    assert report.write_files(shown, record(folder, shown)) == ["summary.csv", "history.csv"]
+    names = report.write_files(shown, record(folder, shown))
+    assert names == ["summary.csv", "history.csv", "differences.csv", "report.html"]
     header = (folder / "history.csv").read_text()
     assert header == "run_id,condition,arm,seed,epoch,loss,accuracy,val_loss,val_accuracy\n"
     rows = list(csv.DictReader(io.StringIO((folder / "summary.csv").read_text())))
@@ -207,108 +201,71 @@ def test_where_all_runs_failed_the_tables_have_their_headers(folder):
     ]
 
 
-# Tables for people
-
-
-def test_a_condition_is_shown_with_mean_sd_and_the_mark_of_the_best():
-    scores = {("none", 0): 0.5, ("none", 1): 0.6, ("batch", 0): 0.9, ("batch", 1): 0.9}
-    shown = evidence(
-        make_study(axes=(("lr", (0.05,)),)),
-        lambda config: complete(config, (scores[config.norm, config.seed],), params=12345),
-    )
-    assert result_rows(shown) == [
-        {
-            "lr": "0.05",
-            "arm": "none",
-            "val_accuracy": "0.550 ± 0.071",
-            "train_accuracy": "0.800 ± 0.000",
-            "val_loss": "1.450 ± 0.071",
-            "n": "2",
-            "diverged": "0",
-            "params": "12,345",
-        },
-        {
-            "lr": "0.05",
-            "arm": "batch:before *",
-            "val_accuracy": "0.900 ± 0.000",
-            "train_accuracy": "0.800 ± 0.000",
-            "val_loss": "1.100 ± 0.000",
-            "n": "2",
-            "diverged": "0",
-            "params": "12,345",
-        },
-    ]
-
-
-def test_one_seed_is_shown_without_a_spread():
-    rows = result_rows(evidence(make_study(seeds=(0,)), complete))
-    assert [row["val_accuracy"] for row in rows] == ["0.700", "0.700"]
-
-
-def test_failed_runs_have_a_column_only_where_there_are_some():
-    assert "failed" not in result_rows(evidence(make_study(), diverged))[0]
-    row = result_rows(evidence(make_study(), failed))[0]
-    assert row == {
-        "arm": "none",
-        "val_accuracy": "-",
-        "train_accuracy": "-",
-        "val_loss": "-",
-        "n": "0",
-        "diverged": "0",
-        "failed": "2",
-        "params": "-",
-    }
-
-
-def test_void_axes_are_dashes_and_values_are_spelled_as_typed():
-    shown = evidence(make_study("none,group:before", (("groups", (1, 2)), ("center", (False, True)), ("lr", (1e-5,)))))
-    cells = [(row["groups"], row["center"], row["lr"]) for row in result_rows(shown)]
-    assert cells == [("-", "-", "1e-05"), *((g, c, "1e-05") for g in "12" for c in ("false", "true"))]
-
-
-@pytest.mark.parametrize(
-    ("mean", "sd", "text"),
-    [
-        (0.91234, 0.01449, "0.912 ± 0.014"),
-        (0.5, math.nan, "0.500"),
-        (math.nan, math.nan, "-"),
-        (9999.0, 12345.6, "9999.000 ± 1.23e+04"),
-        (1.5e30, 2e29, "1.5e+30 ± 2e+29"),
-        (-12345.0, math.inf, "-1.23e+04 ± inf"),
-        (0.0, 0.0, "0.000 ± 0.000"),
-    ],
-)
-def test_mean_and_sd_are_spelled_short(mean, sd, text):
-    assert mean_sd(mean, sd) == text
-
-
-def test_single_runs_are_shown_a_row_a_seed():
-    shown = evidence(make_study("none", seeds=(3, 4, 5)), by_seed)
-    rows = run_rows(shown)
-    assert [(row["seed"], row["state"], row["val_loss"]) for row in rows[1:]] == [
-        ("4", "diverged", "-"),
-        ("5", "failed", "-"),
-    ]
-    assert rows[0] == {
-        "arm": "none",
-        "seed": "3",
-        "state": "complete",
-        "val_accuracy": "0.700",
-        "train_accuracy": "0.800",
-        "accuracy": "0.630",
-        "val_loss": "1.300",
-        "loss": "0.300",
-        "params": "12",
-        "seconds": "1.0",
-    }
+# What programs read
 
 
 def test_the_json_of_a_study_is_json_and_names_what_it_holds():
     shown = evidence(make_study(axes=VOID_AXIS, seeds=(0, 1, 2)), mixed)
     content = json.loads(json.dumps(report.as_json(shown), allow_nan=False))
-    assert content["baseline"] == "none"
+    assert (content["baseline"], content["metric"], content["threshold"]) == ("none", "val_accuracy", None)
     assert (content["n_planned"], content["n_recorded"]) == (18, 18)
     assert content["axes"] == {"norm_momentum": [0.9, 0.99], "lr": [0.01, 0.1]}
     assert [row["arm"] for row in content["conditions"]] == ["none", "batch:before"] * 2 + ["batch:before"] * 2
     assert content["conditions"][0]["param_norm_momentum"] is None
     assert content["run"] == shown.study.base.to_dict()
+
+
+def test_differences_and_hits_stand_beside_the_numbers_of_their_condition():
+    shown = evidence(make_study(axes=(("lr", (0.01, 0.1)),), seeds=range(5)))
+    joined, differences, hits = shown.joined_table(), shown.differences_table(), shown.hits_table()
+    assert joined["mean_difference"].isna().tolist() == [True, False, True, False]
+    assert joined.loc[[1, 3], "mean_difference"].tolist() == differences["mean_difference"].tolist()
+    assert joined.loc[[1, 3], ["low_difference", "high_difference"]].to_numpy().tolist() == (
+        differences[["low", "high"]].to_numpy().tolist()
+    )
+    assert joined["median_hit_epoch"].tolist() == hits["median_hit_epoch"].tolist()
+
+
+def test_an_arm_that_is_compared_at_several_points_has_its_differences_in_their_own_table_only():
+    arms = "batch:before,layer:before"
+    shown = evidence(
+        make_study(arms, axes=(("norm_momentum", (0.5, 0.9)),)),
+        lambda config: complete(config, (0.5, config.norm_momentum if config.norm == "batch" else 0.7)),
+    )
+    assert shown.differences_table()["mean_difference"].tolist() == pytest.approx([0.2, -0.2])
+    layer = shown.joined_table().set_index("arm").loc["layer:before"]
+    assert math.isnan(layer["mean_difference"])
+    assert layer["mean_val_accuracy"] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize(
+    ("metric", "threshold", "expected"),
+    [
+        ("val_accuracy", 1.5, "a number from 0 to 1 for the metric val_accuracy. Received: 1.5."),
+        ("val_accuracy", -0.1, "a number from 0 to 1 for the metric val_accuracy. Received: -0.1."),
+        ("val_loss", -1.0, "a number from 0 for the metric val_loss. Received: -1."),
+        ("loss", math.inf, "a number from 0 for the metric loss. Received: inf."),
+        ("loss", math.nan, "a number from 0 for the metric loss. Received: nan."),
+    ],
+)
+def test_a_threshold_that_the_metric_cannot_reach_is_refused(metric, threshold, expected):
+    with pytest.raises(InvalidConfig) as caught:
+        report.check_choice(metric, threshold)
+    assert str(caught.value) == f"--threshold must be {expected}"
+
+
+def test_an_unknown_metric_is_refused_with_the_nearest_one():
+    with pytest.raises(UnknownName) as caught:
+        report.check_choice("val_acuracy", None)
+    assert str(caught.value) == (
+        "Unknown metric 'val_acuracy'. Allowed: loss, accuracy, val_loss, val_accuracy, train_accuracy. "
+        "Did you mean 'val_accuracy'?"
+    )
+
+
+def test_another_metric_is_what_arms_are_compared_by(folder):
+    shown = evidence(make_study(seeds=range(3)), learned, CHANCE, metric="val_loss", threshold=1.4)
+    assert set(shown.joined_table()["metric"]) == {"val_loss"}
+    assert set(shown.hits_table()["threshold"]) == {1.4}
+    read = report.read((record(folder, shown)).folder, "val_loss", 1.4)
+    pd.testing.assert_frame_equal(read.joined_table(), shown.joined_table())
