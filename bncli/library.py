@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bncli import datasets, report
+from bncli import cluster, datasets, lock, report
 from bncli.config import RunConfig, resolve
 from bncli.results import RunResult
+from bncli.store import RUNS_FILE
 from bncli.study import Study, execute, open_store
 
 if TYPE_CHECKING:
@@ -27,14 +29,23 @@ def train(config: RunConfig) -> RunResult:
     return result
 
 
-def run_study(study: Study, out: str | Path | None = None) -> list[RunResult]:
+def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> list[RunResult]:
     """Train what a study lacks, record it in the folder `out` if given, and return all its results in order.
+
+    Args:
+        study: What to train.
+        out: Its folder; what is there is continued.
+        jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
 
     Raises:
         BncliError: A run can't be trained, or the folder can't be used; nothing was started.
     """
     plan = study.plan()
-    return execute(plan, open_store(Path(out), study, plan) if out else None)
+    with (
+        lock.hold(Path(out) / RUNS_FILE) if out else nullcontext(),
+        cluster.connect(jobs) if jobs > 1 else nullcontext() as workers,
+    ):
+        return execute(plan, open_store(Path(out), study, plan) if out else None, cluster=workers)
 
 
 def load_runs(folder: str | Path) -> pd.DataFrame:

@@ -1,0 +1,175 @@
+"""Which claims a call of `bncli verify` is about, what they need, and how their verdicts read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bncli import checks, claims, readers, report
+from bncli.claims import Claim, Verdict
+from bncli.config import RunConfig
+from bncli.errors import InvalidConfig
+from bncli.registry import check_name
+from bncli.results import RunResult, finite
+from bncli.store import STUDY_FILE
+from bncli.study import Condition, Plan, Study, load_study, presets
+
+DOWNLOADED = ("mnist", "fashion_mnist")
+"""Data sets that don't come with an installation."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A study, and those of its claims that are to be verified.
+
+    Attributes:
+        study: The study.
+        claims: The selected ones.
+    """
+
+    study: Study
+    claims: tuple[Claim, ...]
+
+    @property
+    def trains(self) -> bool:
+        """Whether a claim needs the study's runs."""
+        return any(claim.measure for claim in self.claims)
+
+    @property
+    def absent(self) -> str | None:
+        """The data set that the study needs and this machine has not."""
+        needed = data_needed(self.study)
+        return needed if needed and readers.find_mnist_family(needed) is None else None
+
+
+def data_needed(study: Study) -> str | None:
+    """Return the data set of the study that has to be found or downloaded, if there is one."""
+    used = {study.base.dataset, *dict(study.axes).get("dataset", ())}
+    return next((name for name in DOWNLOADED if name in used), None)
+
+
+def how_to_get(name: str | None) -> str:
+    """Say in one line how a set of the MNIST family comes onto this machine."""
+    return (
+        f"`bncli dataset {name}` downloads it where there is a network; "
+        f"or put its four IDX files into $BNCLI_DATA_DIR/{name}/, or {name}.npz into $BNCLI_DATA_DIR"
+    )
+
+
+def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool = False) -> tuple[Subject, ...]:
+    """Select studies and claims.
+
+    Without names: all presets, where claims that take MNIST are left out unless `everything` or `ids` ask for them.
+
+    Args:
+        names: Presets or paths of study files.
+        ids: Claims; all if empty.
+        everything: Leave no claim out.
+
+    Raises:
+        UnknownName: No such preset, file or claim.
+        InvalidConfig: A study without claims.
+    """
+    found = [Subject(study, claims.parse(study)) for study in map(load_study, names or presets())]
+    bare = [subject.study.name for subject in found if not subject.claims]
+    if names and bare:
+        raise InvalidConfig(f"Study {bare[0]!r} makes no claims. Add them as [[claims]] tables: see the README.")
+    for name in ids:
+        check_name("claim", name, [claim.id for subject in found for claim in subject.claims])
+    if ids:
+        found = [replace(each, claims=tuple(c for c in each.claims if c.id in ids)) for each in found]
+    elif not names and not everything:
+        found = [
+            replace(each, claims=tuple(c for c in each.claims if not takes_mnist(c, each.study))) for each in found
+        ]
+    return tuple(subject for subject in found if subject.claims)
+
+
+def part_of(plan: Plan, chosen: Sequence[Claim]) -> Plan:
+    """The runs of a study's plan that the claims are measured on; the others wait until somebody asks for them."""
+    needed = {condition for condition in plan.conditions if any(claims.takes(claim, condition) for claim in chosen)}
+    return replace(plan, runs=tuple(run for run in plan.runs if run[1] in needed))
+
+
+def takes_mnist(claim: Claim, study: Study) -> bool:
+    """Whether the claim is tested on data that has to be found or downloaded."""
+    if claim.check:
+        return bool(checks.needs_mnist(claim.check))
+    return bool(claim.measure and data_needed(study))
+
+
+def left_out(chosen: Sequence[Subject]) -> dict[str, int]:
+    """Presets with the number of their claims that a call without names leaves out."""
+    counts = {name: len(load_study(name).claims) for name in presets()}
+    taken = {subject.study.name: len(subject.claims) for subject in chosen}
+    missing = {name: count - taken.get(name, 0) for name, count in counts.items()}
+    return {name: count for name, count in missing.items() if count}
+
+
+def judge(subject: Subject, results: Sequence[RunResult], conditions: Mapping[RunConfig, Condition]) -> list[Verdict]:
+    """Give the verdicts on the selected claims, in their order; `skipped` where runs and data both lack."""
+    absent = subject.absent
+
+    def is_out(claim: Claim) -> bool:
+        return bool(absent) and takes_mnist(claim, subject.study) and not (claim.measure and results)
+
+    able = [claim for claim in subject.claims if not is_out(claim)]
+    found = claims.verdicts_on(able, subject.study, results, conditions)
+    found += [
+        Verdict(claim, "skipped", text=f"{absent} is not on this machine", advice=how_to_get(absent))
+        for claim in filter(is_out, subject.claims)
+    ]
+    places = {claim.id: place for place, claim in enumerate(subject.claims)}
+    return sorted(found, key=lambda verdict: places[verdict.claim.id])
+
+
+def read(subject: Subject, folder: Path) -> list[Verdict]:
+    """Give the verdicts on the selected claims by the runs that the study's folder holds, if there is one."""
+    if not (folder / STUDY_FILE).is_file():
+        return judge(subject, [], {})
+    stored = report.read(folder)
+    return judge(subject, stored.results, stored.conditions)
+
+
+def in_order(verdicts: Iterable[tuple[str, Verdict]]) -> list[tuple[str, Verdict]]:
+    """Sort pairs of study and verdict by the claims' numbers; claims without one come last, as they stand."""
+    return sorted(verdicts, key=lambda pair: pair[1].claim.number or math.inf)
+
+
+def columns(study: str, claim: Claim) -> dict[str, Any]:
+    """What is known of a claim before it is tested, as columns for programs."""
+    known = {name: getattr(claim, name) for name in ("number", "id", "statement", "source", "link", "published")}
+    return known | {"published_value": claim.published_value, "study": study, "test": claim.test()}
+
+
+def record(study: str, verdict: Verdict) -> dict[str, Any]:
+    """A verdict as columns for programs; None where a number is missing or infinite (an epoch that never came)."""
+    numbers = {name: getattr(verdict, name) for name in ("value", "low", "high")}
+    plain = {name: None if number is None else finite(number) for name, number in numbers.items()}
+    texts = {"measured": verdict.text, "advice": verdict.advice, "note": verdict.claim.note}
+    return columns(study, verdict.claim) | {"verdict": verdict.verdict, "n": verdict.n} | plain | texts
+
+
+def row(study: str, verdict: Verdict) -> dict[str, str]:
+    """A verdict as a row for people."""
+    claim = verdict.claim
+    measured = ". ".join(part.rstrip(".") for part in (verdict.text, verdict.advice) if part)
+    return {
+        "#": str(claim.number or ""),
+        "verdict": verdict.verdict,
+        "claim": claim.statement,
+        "published": claim.published,
+        "measured": measured,
+        "study": study,
+    }
+
+
+def listed(study: str, claim: Claim) -> dict[str, str]:
+    """A claim as a row of `--list`."""
+    number = str(claim.number or "")
+    return {"#": number, "id": claim.id, "claim": claim.statement, "source": claim.source, "study": study} | {
+        "tested by": claim.test()
+    }
