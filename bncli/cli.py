@@ -7,17 +7,22 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from bncli import console, datasets, models
+from bncli import claims, cluster, console, datasets, lock, models
 from bncli.config import DATA_FIELDS, FIELDS, OPTIMIZERS, RunConfig, Value, parse_value
-from bncli.errors import BncliError, InvalidConfig
+from bncli.errors import BncliError, InvalidConfig, StoreError
 from bncli.registry import check_name
+from bncli.report import check_choice, preload
+from bncli.shard import Shard, parse_shard
+from bncli.signals import interruptible
+from bncli.store import RUNS_FILE, Store
 from bncli.study import (
     DEFAULT_ARMS,
     ENGINES,
@@ -33,14 +38,17 @@ from bncli.study import (
     parse_arms,
     parse_axis,
     presets,
+    share_of,
     show,
 )
+from bncli.summary import METRICS
 
 if TYPE_CHECKING:
+    from bncli.claims import Verdict
     from bncli.report import Evidence
     from bncli.results import RunResult
-    from bncli.store import Store
     from bncli.study import Condition
+    from bncli.verify import Subject
 
 EXIT_FAILED_RUNS, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 FLAGSHIP = "lr-activation"
@@ -68,6 +76,25 @@ def _option(*names: str, help: str, complete: Callable[[], Any] | None = None, m
         autocompletion=_complete(complete) if complete else None,
         show_default=False,
     )
+
+
+MetricOption = Annotated[
+    str,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help=f"What arms are compared by: {', '.join(METRICS)}.",
+        autocompletion=_complete(lambda: METRICS),
+    ),
+]
+ThresholdOption = Annotated[
+    float | None,
+    _option(
+        "--threshold",
+        metavar="NUMBER",
+        help="Value of the metric to reach; without it, the best of the baseline's mean curve.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -148,6 +175,22 @@ class Flags:
         _option("--out", "-o", metavar="DIR", help="Folder of the study; what is there is continued."),
     ] = None
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed runs of the folder again.")] = False
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Delete what bncli left in the folder, naming it, and start over.")
+    ] = False
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False
+    jobs: Annotated[
+        str,
+        _option("--jobs", "-j", metavar="N|auto", help="Worker processes; auto decides by the work."),
+    ] = "1"
+    scheduler: Annotated[
+        str | None,
+        _option("--scheduler", metavar="ADDRESS", help="Train on the workers of a Dask scheduler, tcp://HOST:8786."),
+    ] = None
+    shard: Annotated[
+        str | None,
+        _option("--shard", metavar="I/N", help="Train share I of N only, into a journal of its own (job arrays)."),
+    ] = None
     engine: Annotated[
         str,
         typer.Option(
@@ -156,6 +199,8 @@ class Flags:
             help="auto chooses by the work; stacked always stacks runs in one program; keras is one model.fit a run.",
         ),
     ] = "auto"
+    metric: MetricOption = METRICS[0]
+    threshold: ThresholdOption = None
     format: Annotated[
         str,
         typer.Option(
@@ -448,24 +493,76 @@ def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = 
     """Plan a study, train what is missing, show the result; exit with 1 if runs failed, 130 if interrupted."""
     console.check_format(flags.format)
     check_name("engine", flags.engine, ENGINES)
+    check_choice(flags.metric, flags.threshold)
+    cluster.parse_jobs(flags.jobs)
+    shard = _check_shard(flags, out)
     plan = study.plan()
+    claims.parse(study)
     for notice in plan.notices:
         console.warn(notice)
     if flags.dry_run:
         _show_plan(study, plan, flags)
         return
-    store = open_store(out, study, plan) if out else None
+    store = None
     try:
-        results = _train(study, plan, store, flags, save_model)
-    except KeyboardInterrupt:
-        _say_interrupted(store, plan)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    _show(study, plan, results, store, flags)
+        with interruptible(), _folder(out, shard, restart=flags.restart):
+            store = open_store(out, study, plan, shard, anew=flags.restart) if out else None
+            if store and not shard:
+                preload()
+            results = _train(study, plan, store, flags, save_model, shard)
+            _show_share(results, shard, out) if shard else _show(study, plan, results, store, flags)
+    except KeyboardInterrupt as interrupt:
+        _say_interrupted(store, plan, out)
+        raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
+    _check_failed(results)
+
+
+def _check_shard(flags: Flags, out: Path | None) -> Shard | None:
+    if not flags.shard:
+        return None
+    if flags.restart:
+        raise InvalidConfig("--restart deletes the runs of all shards. Give it once, without --shard.")
+    if not out:
+        raise InvalidConfig("--shard records its share in the study's folder. Try --out DIR.")
+    return parse_shard(flags.shard)
+
+
+@contextmanager
+def _folder(out: Path | None, shard: Shard | None = None, *, restart: bool = False) -> Iterator[None]:
+    """Hold the journal of the study's folder, if there is a folder; empty it first to `restart`."""
+    with lock.hold(out / (shard.journal if shard else RUNS_FILE)) if out else nullcontext():
+        if out and restart:
+            _delete(out)
+        yield
+
+
+def _delete(folder: Path) -> None:
+    """Delete bncli's own files in a study's folder, and say which."""
+    from bncli import report, status
+
+    store = Store(folder)
+    shards = [text for text in status.writers(folder) if not text.startswith(RUNS_FILE)]
+    if shards:
+        raise StoreError(f"--restart would delete runs under way: {shards[0]}. Wait for it to end.")
+    names = store.own_files(report.derived_files())
+    if names:
+        console.warn(f"--restart deletes in {folder}: {', '.join(names)}")
+    for name in names:
+        store.remove(name)
+
+
+def _check_failed(results: list[RunResult]) -> None:
+    """Exit with 1 if runs failed, and name the first one's error."""
     failed = [result for result in results if result.state == "failed"]
     if failed:
         first = (failed[0].error or "").splitlines()[0]
         console.error(f"{len(failed)} of {len(results)} runs failed, the first with {first}")
         raise typer.Exit(EXIT_FAILED_RUNS)
+
+
+def _show_share(results: list[RunResult], shard: Shard, out: Path | None) -> None:
+    """A shard has no result of its own: say what reads all of them."""
+    console.say(f"Share {shard.number} of {shard.count} is done. bncli report {out} shows what all shares have so far.")
 
 
 def _show_plan(study: Study, plan: Plan, flags: Flags) -> None:
@@ -499,24 +596,37 @@ def _print_plan(study: Study, plan: Plan, format: str) -> None:
     console.print_rows(rows, title=study.name, caption=_size(study, plan), format=format)
 
 
-def _train(study: Study, plan: Plan, store: Store | None, flags: Flags, save_model: Path | None) -> list[RunResult]:
+def _train(
+    study: Study,
+    plan: Plan,
+    store: Store | None,
+    flags: Flags,
+    save_model: Path | None,
+    shard: Shard | None = None,
+) -> list[RunResult]:
+    """Train what is missing of the study, or of its share, while progress shows."""
     done = done_runs(plan, store, retry_failed=flags.retry_failed)
-    pending = [config for config, _ in plan.runs if config.run_id not in done]
-    _announce(study, plan, len(done), store, flags)
+    share = share_of(plan, shard)
+    pending = [config for config in share if config.run_id not in done]
+    _announce(study, plan, share, len(share) - len(pending), store, flags, shard)
     conditions, streams = dict(plan.runs), flags.format == "jsonl"
     if streams:
-        for result in done.values():
-            _stream(result, conditions[result.config])
-    with console.track(len(pending), sum(config.epochs for config in pending), quiet=flags.quiet) as tracker:
+        for config in share:
+            if config.run_id in done:
+                _stream(done[config.run_id], conditions[config])
 
-        def on_result(result: RunResult, condition: Condition) -> None:
-            tracker.run(str(condition), result.config.epochs - len(result.history.get("loss", [])))
-            if result.state == "failed":
-                console.warn(f"{condition} seed={result.config.seed} failed: {(result.error or '').splitlines()[0]}")
-            if streams:
-                _stream(result, condition)
+    def on_result(result: RunResult, condition: Condition) -> None:
+        tracker.run(str(condition), result.config.epochs - len(result.history.get("loss", [])))
+        if result.state == "failed":
+            console.warn(f"{condition} seed={result.config.seed} failed: {(result.error or '').splitlines()[0]}")
+        if streams:
+            _stream(result, condition)
 
-        return execute(
+    with (
+        _workers(flags, pending, in_process=save_model is not None) as workers,
+        console.track(len(pending), sum(config.epochs for config in pending), quiet=flags.quiet) as tracker,
+    ):
+        results = execute(
             plan,
             store,
             on_epoch=lambda configs, epoch: tracker.epoch(str(conditions[configs[0]]), len(configs)),
@@ -524,13 +634,41 @@ def _train(study: Study, plan: Plan, store: Store | None, flags: Flags, save_mod
             on_result=on_result,
             on_model=(lambda config, model: model.save(save_model)) if save_model else None,
             retry_failed=flags.retry_failed,
+            fail_fast=flags.fail_fast,
+            shard=shard,
+            cluster=workers,
+            done=done,
         )
+    ids = {config.run_id for config in share}
+    return [result for result in results if result.config.run_id in ids]
 
 
-def _announce(study: Study, plan: Plan, n_done: int, store: Store | None, flags: Flags) -> None:
+@contextmanager
+def _workers(flags: Flags, pending: list[RunConfig], *, in_process: bool) -> Iterator[cluster.Cluster | None]:
+    """The worker processes that the options ask for; None where this process trains."""
+    alone = in_process or not pending
+    jobs = 1 if alone else cluster.choose_jobs(cluster.parse_jobs(flags.jobs), pending, flags.engine)
+    if alone or (jobs == 1 and not flags.scheduler):
+        yield None
+        return
+    with cluster.connect(jobs, flags.scheduler) as workers:
+        where = f"the Dask scheduler {flags.scheduler}" if flags.scheduler else f"{jobs} worker processes"
+        console.say(f"Training on {where}", quiet=flags.quiet)
+        yield workers
+
+
+def _announce(
+    study: Study,
+    plan: Plan,
+    share: list[RunConfig],
+    n_done: int,
+    store: Store | None,
+    flags: Flags,
+    shard: Shard | None,
+) -> None:
     if study.question:
         console.say(study.question, quiet=flags.quiet)
-    text = _size(study, plan)
+    text = _size(study, plan) + (f"; share {shard.number} of {shard.count} has {len(share)}" if shard else "")
     console.say(text + (f"; {n_done} are done already" if n_done else ""), quiet=flags.quiet)
     if store:
         console.say(f"Folder: {store.folder}", quiet=flags.quiet)
@@ -542,8 +680,10 @@ def _stream(result: RunResult, condition: Condition) -> None:
     console.write(console.to_json_line(summary.condition_columns(condition) | result.to_record()))
 
 
-def _say_interrupted(store: Store | None, plan: Plan) -> None:
-    if store:
+def _say_interrupted(store: Store | None, plan: Plan, out: Path | None = None) -> None:
+    if out and not store:
+        console.say("Interrupted before the first run; the same command starts again.")
+    elif store:
         n_done = len(done_runs(plan, store))
         console.say(
             f"Interrupted. {n_done} of {len(plan.runs)} runs are saved in {store.folder}; the same command continues."
@@ -557,18 +697,26 @@ def _show(study: Study, plan: Plan, results: list[RunResult], store: Store | Non
 
     levels = {describe.facts(datasets.load(config))["chance"] for config, _ in plan.runs}
     chance = levels.pop() if len(levels) == 1 else None
-    evidence = report.Evidence(study, results, dict(plan.runs), len(plan.runs), chance)
+    evidence = report.Evidence(study, results, dict(plan.runs), len(plan.runs), chance, flags.metric, flags.threshold)
     single = study.name == "train"
     if flags.format != "jsonl":
         show_evidence(evidence, flags.format, single=single)
     if store:
-        names = report.write_files(evidence, store)
-        console.say(f"Wrote {', '.join(names)} in {store.folder}", quiet=flags.quiet)
+        _write_files(evidence, store, flags.quiet)
+
+
+def _write_files(evidence: Evidence, store: Store, quiet: bool) -> None:
+    """Write what is derived from the records, and say where the page is that a person opens."""
+    from bncli import report
+
+    names = [name for name in report.write_files(evidence, store) if not name.endswith((".svg", report.REPORT_FILE))]
+    console.say(f"Wrote {', '.join(names)} in {store.folder}", quiet=quiet)
+    console.say(f"Report: {store.folder / report.REPORT_FILE}", quiet=quiet)
 
 
 def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> None:
     """Write a study's result to stdout: one row a condition, or one row a run where there is a `single` condition."""
-    from bncli import report
+    from bncli import report, wording
 
     if format == "json":
         runs = {"runs": console.records(evidence.runs_table())} if single else {}
@@ -577,15 +725,15 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         for result in evidence.results:
             _stream(result, evidence.conditions[result.config])
     elif format == "csv":
-        table = evidence.runs_table() if single else evidence.conditions_table()
-        console.write(console.to_csv(console.records(table)))
+        table = evidence.runs_table() if single else evidence.joined_table()
+        console.write(console.to_csv(console.records(table, keep_infinite=True)))
     elif single:
-        console.print_rows(report.run_rows(evidence), format=format)
+        console.print_rows(wording.run_rows(evidence), format=format)
     else:
         console.print_rows(
-            report.result_rows(evidence),
+            wording.result_rows(evidence),
             title=evidence.study.name,
-            caption=report.caption(evidence),
+            caption=wording.caption(evidence),
             format=format,
         )
 
@@ -596,20 +744,166 @@ def report(
         Path,
         typer.Argument(metavar="DIR", show_default=False, help="The --out folder of a compare or sweep."),
     ],
+    metric: MetricOption = METRICS[0],
+    threshold: ThresholdOption = None,
     format: Annotated[
         str, typer.Option("--format", "-f", metavar="|".join(console.FORMATS), help="What stdout gets.")
     ] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Results, notices and errors only.")] = False,
 ) -> None:
-    """Make tables and figures again from stored runs, without TensorFlow."""
+    """Make tables, figures and report.html again from stored runs, without TensorFlow."""
     from bncli import report as reports
-    from bncli.store import Store
 
     console.check_format(format)
-    evidence = reports.read(folder)
+    check_choice(metric, threshold)
+    evidence = reports.read(folder, metric, threshold)
     show_evidence(evidence, format)
-    names = reports.write_files(evidence, Store(folder))
-    console.say(f"Wrote {', '.join(names)} in {folder}", quiet=quiet)
+    _write_files(evidence, Store(folder), quiet)
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PRESET|FILE.toml]...",
+            show_default=False,
+            help="Studies whose claims are checked; without any, all presets, less what takes MNIST.",
+            autocompletion=_complete(presets),
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All presets, those that train on MNIST (hours) among them.")
+    ] = False,
+    ids: Annotated[list[str] | None, _option("--claim", metavar="ID", help="Only this claim; may be repeated.")] = None,
+    list_only: Annotated[
+        bool, typer.Option("--list", "-l", help="Say of every claim how it is tested, or why not; train nothing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if a claim is contradicted or not reproduced.")
+    ] = False,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", "-s", min=1, metavar="N", show_default=False, help="Seeds 0 to N-1 in every study."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Holds a folder for each study; what is there counts.")
+    ] = Path("studies"),
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="|".join(ENGINES), help="What trains, as in sweep.")
+    ] = "auto",
+    format: Annotated[
+        str, typer.Option("--format", "-f", metavar="|".join(console.FORMATS), help="What stdout gets.")
+    ] = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Results, notices and errors only.")] = False,
+) -> None:
+    """Run the shipped studies and give verdicts on the claims that are published.
+
+    A verdict is reproduced, direction only, not reproduced, contradicted, exact, inconclusive, not testable or
+    skipped. Whatever it is, the exit status is 0, unless --strict.
+    """
+    from bncli import verify as verifying
+
+    console.check_format(format)
+    check_name("engine", engine, ENGINES)
+    chosen = verifying.subjects(names or (), ids or (), everything=everything or list_only)
+    if list_only:
+        _show_claims(chosen, format)
+        return
+    flags = Flags(engine=engine, quiet=quiet, seeds=seeds)
+    found: list[tuple[str, Verdict]] = []
+    trained: list[RunResult] = []
+    for subject in chosen:
+        results, conditions = _runs_of(subject, out / subject.study.name, flags)
+        judged = [(subject.study.name, verdict) for verdict in verifying.judge(subject, results, conditions)]
+        if format == "jsonl":
+            _show_verdicts(judged, format)
+        found += judged
+        trained += results
+    if format != "jsonl":
+        _show_verdicts(verifying.in_order(found), format)
+    if not (names or ids or everything):
+        _say_left_out(verifying.left_out(chosen), quiet)
+    _check_failed(trained)
+    if strict and any(verdict.verdict in claims.UNMET for _, verdict in found):
+        raise typer.Exit(EXIT_FAILED_RUNS)
+
+
+def _runs_of(subject: Subject, folder: Path, flags: Flags) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
+    """Train what the claims of a study still need; nothing where they need no runs, or the data is absent."""
+    from bncli.verify import part_of
+
+    if subject.absent or not subject.trains:
+        return [], {}
+    study = subject.study.vary(seeds=tuple(range(flags.seeds)) if flags.seeds else None)
+    plan, store = study.plan(), None
+    part = part_of(plan, subject.claims)
+    try:
+        with interruptible(), _folder(folder):
+            store = open_store(folder, study, plan)
+            return _train(study, part, store, flags, None), dict(part.runs)
+    except KeyboardInterrupt as interrupt:
+        _say_interrupted(store, part, folder)
+        raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
+
+
+def _say_left_out(counts: dict[str, int], quiet: bool) -> None:
+    if counts:
+        console.say(
+            f"Left out: {console.count(sum(counts.values()), 'claim')} that take MNIST. "
+            f"Try bncli verify --all (hours), or one of: {', '.join(counts)}",
+            quiet=quiet,
+        )
+
+
+def _show_claims(chosen: Sequence[Subject], format: str) -> None:
+    from bncli import verify as verifying
+
+    pairs = [(subject.study.name, claim) for subject in chosen for claim in subject.claims]
+    _write_rows([verifying.columns(*pair) for pair in pairs], [verifying.listed(*pair) for pair in pairs], format)
+
+
+def _show_verdicts(found: Sequence[tuple[str, Verdict]], format: str) -> None:
+    from bncli import verify as verifying
+
+    _write_rows([verifying.record(*pair) for pair in found], [verifying.row(*pair) for pair in found], format)
+
+
+def _write_rows(records: list[dict[str, Any]], rows: list[dict[str, str]], format: str, *, caption: str = "") -> None:
+    """Write the same rows for programs (`records`) or for people (`rows`)."""
+    if format == "json":
+        console.write(console.to_json(records))
+    elif format == "jsonl":
+        console.write("\n".join(map(console.to_json_line, records)))
+    elif format == "csv":
+        console.write(console.to_csv(records))
+    else:
+        console.print_rows(rows, caption=caption, format=format)
+
+
+@app.command()
+def status(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", show_default=False, help="The --out folder of a compare or sweep."),
+    ],
+    format: Annotated[
+        str, typer.Option("--format", "-f", metavar="|".join(console.FORMATS), help="What stdout gets.")
+    ] = "table",
+) -> None:
+    """Count the runs of a study by condition: complete, diverged, failed, pending; also while it trains."""
+    from bncli import status as states
+
+    console.check_format(format)
+    rows = states.rows(folder)
+    shown = [{name.removeprefix("param_"): _text(value) for name, value in row.items()} for row in rows]
+    _write_rows(rows, shown, format, caption=states.totals(rows))
+    for text in states.writers(folder):
+        console.say(text)
+
+
+def _text(value: Value) -> str:
+    return "-" if value is None else show(value)
 
 
 def _version(wanted: bool) -> None:

@@ -1,7 +1,8 @@
 """A study's folder: `study.json` says what it is, `runs.jsonl` holds one line a finished run.
 
-One writer appends and syncs; a torn last line (a writer that was killed) is forgiven, any other damage is an
-error that names the line. Files derived from the two are replaced whole, so that no reader sees a half.
+One writer a journal appends and syncs; shards of a study write journals of their own (`runs-2-of-4.jsonl`), and every
+reader reads all of them. A torn last line (a writer that was killed) is forgiven, any other damage is an error that
+names the line. Files derived from them are replaced whole, so that no reader sees a half.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from bncli.results import RunResult
 FORMAT = 1
 STUDY_FILE = "study.json"
 RUNS_FILE = "runs.jsonl"
+SHARD_FILES = "runs-*-of-*.jsonl"
 STUDY_PARTS = ("study", "conditions", "datasets")
 """What a reader of `study.json` relies on."""
 
@@ -29,10 +32,17 @@ class Store:
 
     Args:
         folder: The study's folder; made by `create`.
+        journal: Name of the journal that `append` writes to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, journal: str = RUNS_FILE) -> None:
         self.folder = folder
+        self.journal = folder / journal
+
+    def journals(self) -> list[Path]:
+        """The journals that are there, in the order in which they are read."""
+        main = self.folder / RUNS_FILE
+        return [main] * main.exists() + sorted(self.folder.glob(SHARD_FILES))
 
     def create(self) -> None:
         """Make the folder and check that it can be written to, before any work starts.
@@ -48,7 +58,10 @@ class Store:
             raise StoreError(
                 f"Can't write to the output folder {str(self.folder)!r} ({error.strerror}). Try another --out DIR."
             ) from error
-        strangers = sorted(path.name for path in self.folder.iterdir() if path.name not in (STUDY_FILE, RUNS_FILE))
+        own = {STUDY_FILE, *(path.name for path in self.journals())}
+        strangers = sorted(
+            path.name for path in self.folder.iterdir() if path.name not in own and not path.name.endswith(".lock")
+        )
         if strangers and not (self.folder / STUDY_FILE).exists():
             shown = strangers[0] + (", ..." if len(strangers) > 1 else "")
             raise StoreError(
@@ -85,49 +98,38 @@ class Store:
         self.write_text(STUDY_FILE, json.dumps({"format": FORMAT} | content, indent=1) + "\n")
 
     def read_runs(self) -> dict[str, RunResult]:
-        """Return all results by `run_id`; of two lines on one run the later holds.
+        """Return all results by `run_id`; of two lines on one run the later holds, but a failure undoes no success.
 
         Raises:
             StoreError: A line other than a torn last one can't be read.
         """
         results: dict[str, RunResult] = {}
-        for number, line in enumerate(self._lines(), 1):
-            try:
-                result = RunResult.from_record(json.loads(line))
-            except (ValueError, KeyError, TypeError, BncliError) as error:
-                reason = f"no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
-                raise StoreError(
-                    f"{str(self.folder / RUNS_FILE)!r}, line {number}, is damaged ({reason}). "
-                    "Remove that line; the same command then trains its run again."
-                ) from error
-            results[result.config.run_id] = result
+        for path in self.journals():
+            for result in _read_journal(path):
+                before = results.get(result.config.run_id)
+                if not before or before.state == "failed" or result.state != "failed":
+                    results[result.config.run_id] = result
         return results
-
-    def _lines(self) -> list[bytes]:
-        """The whole lines of the journal; a torn last one has no line end and is left out."""
-        path = self.folder / RUNS_FILE
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise StoreError(f"{str(path)!r} can't be read: {error.strerror}.") from error
-        return content[: content.rfind(b"\n") + 1].splitlines()
 
     def append(self, *results: RunResult) -> None:
         """Append a line a result and wait once until all are on the disk; a torn line before them is cut off first."""
         lines = "".join(json.dumps(result.to_record(), allow_nan=False) + "\n" for result in results).encode()
         try:
-            with (self.folder / RUNS_FILE).open("a+b") as journal:
+            with self.journal.open("a+b", buffering=0) as journal:
                 _cut_torn_line(journal.fileno())
-                journal.write(lines)
-                journal.flush()
+                _write_all(journal.fileno(), lines)
                 os.fsync(journal.fileno())
         except OSError as error:
+            kept = "Finished runs are safe" if self.folder.is_dir() else "The folder is gone with its runs"
             raise StoreError(
-                f"Can't write to {str(self.folder / RUNS_FILE)!r} ({error.strerror}). "
-                "Finished runs are safe; mend this and give the same command again."
+                f"Can't write to {str(self.journal)!r} ({error.strerror}). "
+                f"{kept}; mend this and give the same command again."
             ) from error
+
+    def own_files(self, derived: Iterable[str]) -> list[str]:
+        """Names of the files in the folder that are bncli's own, but for the study: journals and the `derived` ones."""
+        names = [*(path.name for path in self.journals()), *derived]
+        return [name for name in names if (self.folder / name).is_file()]
 
     def write_text(self, name: str, text: str) -> None:
         """Replace the file `name` of the folder by `text`."""
@@ -151,7 +153,7 @@ def replace_file(target: Path, write: Callable[[Path], object]) -> None:
     Raises:
         StoreError: The place can't be written to.
     """
-    temporary = target.with_name(f".{os.getpid()}.{target.name}")
+    temporary = target.with_name(f".{uuid.uuid4().hex[:8]}.{target.name}")  # process ids repeat between hosts
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
@@ -161,6 +163,35 @@ def replace_file(target: Path, write: Callable[[Path], object]) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _read_journal(path: Path) -> Iterator[RunResult]:
+    """Results of the whole lines of a journal; a torn last one has no line end and is left out."""
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.endswith(b"\n"):
+                    yield _read_line(path, number, line[:-1])
+    except OSError as error:
+        raise StoreError(f"{str(path)!r} can't be read: {error.strerror}.") from error
+
+
+def _read_line(path: Path, number: int, line: bytes) -> RunResult:
+    try:
+        return RunResult.from_record(json.loads(line))
+    except (ValueError, KeyError, TypeError, BncliError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise StoreError(
+            f"{str(path)!r}, line {number}, is damaged ({reason}). "
+            "Remove that line; the same command then trains its run again."
+        ) from error
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    """Write to the end; a disk that fills up takes a part first and fails on the next attempt."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def _cut_torn_line(descriptor: int) -> None:

@@ -7,7 +7,8 @@ import itertools
 import json
 import math
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -28,9 +29,11 @@ from bncli.config import (
 from bncli.errors import BncliError, InvalidConfig, StoreError, UnknownName
 from bncli.registry import check_name, nearest
 from bncli.results import RunResult
-from bncli.store import Store
+from bncli.shard import Shard
+from bncli.store import RUNS_FILE, Store
 
 if TYPE_CHECKING:
+    from bncli.cluster import Cluster
     from bncli.engines.keras import OnEpoch, OnModel
 
 DEFAULT_ARMS = ("none", "batch:before", "batch:after")
@@ -38,7 +41,7 @@ DEFAULT_SEEDS = 3
 MAX_RUNS = 1_000_000
 ENGINES = ("auto", "stacked", "keras")
 ARM_FIELDS = (*(name for name in NORM_FIELDS if name not in ("norm", "placement")), "use_bias")
-_STUDY_KEYS = ("name", "question", "source", "seeds", "arms", "axes", "run")
+_STUDY_KEYS = ("name", "question", "source", "seeds", "arms", "axes", "run", "claims")
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class Study:
         seeds: Replicates of every condition.
         question: What the study answers, one sentence.
         source: Where the setting was published, if anywhere.
+        claims: What is claimed of it, tables as in the study file; `claims.parse` reads and checks them.
     """
 
     name: str
@@ -104,6 +108,7 @@ class Study:
     seeds: tuple[int, ...] = tuple(range(DEFAULT_SEEDS))
     question: str = ""
     source: str = ""
+    claims: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         _check_study(self)
@@ -123,6 +128,7 @@ class Study:
             "arms": [arm.label for arm in self.arms],
             "axes": {name: list(values) for name, values in self.axes},
             "run": self.base.to_dict(),
+            **({"claims": [dict(claim) for claim in self.claims]} if self.claims else {}),
         }
 
     def vary(
@@ -133,19 +139,24 @@ class Study:
         axes: Iterable[tuple[str, tuple[Value, ...]]] = (),
         seeds: tuple[int, ...] | None = None,
     ) -> Study:
-        """Return a copy with some things changed; a field that is set stops being an axis, an axis is replaced."""
+        """Return a copy with some things changed; a field that is set stops being an axis, an axis is replaced.
+
+        Its claims are about the study as it stands: they stay if nothing but seeds changes.
+        """
         fields, new = fields or {}, dict(axes)
         both = [name for name in new if name in fields]
         if both:
             raise InvalidConfig(f"{both[0]} is given both as an axis and as a single value. Give it once.")
         kept = {name: values for name, values in self.axes if name not in fields}
-        return replace(
+        varied = replace(
             self,
             base=self.base.replace(**fields),
             arms=arms or self.arms,
             axes=tuple((kept | new).items()),
             seeds=seeds or self.seeds,
         )
+        is_same = (varied.base, varied.arms, varied.axes) == (self.base, self.arms, self.axes)
+        return varied if is_same else replace(varied, claims=())
 
     def plan(self) -> Plan:
         """Expand, resolve and check every run, axes outermost, then arms, then seeds.
@@ -341,6 +352,7 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         "arms": list,
         "axes": dict,
         "run": dict,
+        "claims": list,
     }
     for key, value in content.items():
         if not isinstance(value, shapes[key]):
@@ -356,7 +368,14 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         seeds=_file_seeds(content.get("seeds", DEFAULT_SEEDS)),
         question=content.get("question", ""),
         source=content.get("source", ""),
+        claims=_file_claims(content.get("claims", [])),
     )
+
+
+def _file_claims(claims: list[Any]) -> tuple[Mapping[str, Any], ...]:
+    if not all(isinstance(claim, dict) for claim in claims):
+        raise InvalidConfig("claims must be tables, each under a line [[claims]]. See the README on study files.")
+    return tuple(claims)
 
 
 def _file_axis(base: RunConfig, name: str, values: Any) -> tuple[Value, ...]:
@@ -392,14 +411,17 @@ def _fixed(study: Mapping[str, Any], varied: set[str]) -> dict[str, Any]:
     return {name: value for name, value in study["run"].items() if name not in {*varied, "seed"}}
 
 
-def open_store(folder: Path, study: Study, plan: Plan) -> Store:
+def open_store(folder: Path, study: Study, plan: Plan, shard: Shard | None = None, *, anew: bool = False) -> Store:
     """Open a study's folder for this study, new or to be continued, and write `study.json`.
+
+    Who goes on to write runs holds `lock.hold` on the journal around both. A study that starts `anew` is not held to
+    what was in the folder.
 
     Raises:
         StoreError: The folder holds another study or other data, or can't be written to.
     """
-    store = Store(folder)
-    before = store.read_study() if folder.is_dir() else None
+    store = Store(folder, shard.journal if shard else RUNS_FILE)
+    before = store.read_study() if folder.is_dir() and not anew else None
     store.create()
     data = {_data_label(config): _data_facts(config) for config in _one_per_data(plan)}
     if before:
@@ -475,8 +497,12 @@ def execute(
     on_result: OnResult | None = None,
     on_model: OnModel | None = None,
     retry_failed: bool = False,
+    fail_fast: bool = False,
+    shard: Shard | None = None,
+    cluster: Cluster | None = None,
+    done: Mapping[str, RunResult] | None = None,
 ) -> list[RunResult]:
-    """Train what is missing, record each run as it ends, and return the results of the whole plan in its order.
+    """Train what is missing, record each run as it ends, and return the results of the plan in its order.
 
     Args:
         plan: What to run.
@@ -484,22 +510,34 @@ def execute(
         engine: `auto`, `stacked` or `keras`.
         on_epoch: Called with the runs that train together and the epoch (from 1) after each epoch.
         on_result: Called with result and condition once a run has been recorded.
-        on_model: Called with run and trained model.
+        on_model: Called with run and trained model; not together with `cluster`.
         retry_failed: Train runs again whose record says `failed`.
+        fail_fast: Stop once a failed run has been recorded.
+        shard: Train this share of the plan only.
+        cluster: Workers to train on; None trains in this process.
+        done: What `done_runs` returned; read from the store if None.
     """
     check_name("engine", engine, ENGINES)
-    results = done_runs(plan, store, retry_failed=retry_failed)
+    results = dict(done_runs(plan, store, retry_failed=retry_failed) if done is None else done)
     conditions = dict(plan.runs)
-    pending = [config for config in conditions if config.run_id not in results]
-    for group in _by_data(pending):
-        for batch in _train(group, on_epoch, on_model, engine):
+    pending = [config for config in share_of(plan, shard) if config.run_id not in results]
+    with closing(_batches(pending, engine, on_epoch, on_model, cluster)) as batches:
+        for batch in batches:
             if store:
                 store.append(*batch)
             results |= {result.config.run_id: result for result in batch}
             if on_result:
                 for result in batch:
                     on_result(result, conditions[result.config])
-    return [results[config.run_id] for config in conditions]
+            if fail_fast and any(result.state == "failed" for result in batch):
+                break
+    return [results[config.run_id] for config in conditions if config.run_id in results]
+
+
+def share_of(plan: Plan, shard: Shard | None) -> list[RunConfig]:
+    """The runs of a plan, or of one share of it, done or not."""
+    configs = [config for config, _ in plan.runs]
+    return shard.of(configs) if shard else configs
 
 
 def done_runs(plan: Plan, store: Store | None, *, retry_failed: bool = False) -> dict[str, RunResult]:
@@ -511,6 +549,22 @@ def done_runs(plan: Plan, store: Store | None, *, retry_failed: bool = False) ->
         for run_id, result in stored.items()
         if run_id in ids and not (retry_failed and result.state == "failed")
     }
+
+
+def _batches(
+    pending: list[RunConfig],
+    engine: str,
+    on_epoch: OnEpoch | None,
+    on_model: OnModel | None,
+    cluster: Cluster | None,
+) -> Generator[list[RunResult], None, None]:
+    """Results of the pending runs, those that trained together at once."""
+    groups = _by_data(pending)
+    if cluster:
+        yield from cluster.train(groups, engine, on_epoch)
+        return
+    for group in groups:
+        yield from _train(group, on_epoch, on_model, engine)
 
 
 def _by_data(configs: Iterable[RunConfig]) -> Iterator[list[RunConfig]]:

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "bncli"
 ORDER = (
     "errors",
+    "signals",
     "registry",
     "seeds",
     "readers",
@@ -18,25 +19,39 @@ ORDER = (
     "models",
     "config",
     "results",
+    "stats",
     "engines.quiet",
     "engines.keras",
     "engines.philox",
     "engines.updates",
     "engines.planner",
     "engines.stacked",
+    "lock",
+    "shard",
+    "worker",
+    "cluster",
+    "probes",
     "store",
     "describe",
     "provenance",
     "study",
+    "status",
+    "checks",
+    "measures",
+    "claims",
     "summary",
+    "canvas",
     "plots",
     "console",
+    "wording",
+    "page",
     "report",
+    "verify",
     "library",
     "cli",
     "__main__",
 )
-HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib", "pandas", "numpy", "pyarrow")
+HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib", "pandas", "numpy", "pyarrow", "dask", "distributed")
 
 
 def module_name(path):

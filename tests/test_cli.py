@@ -91,23 +91,45 @@ def test_compare_prints_one_row_an_arm_and_tells_the_rest_on_stderr(bncli, engin
     status, out, err = bncli("compare", *TINY, "--seeds", "2", "--out", "s")
     assert status == 0
     assert out.splitlines()[0].strip() == "compare"
-    assert out.splitlines()[2].split() == [
-        "arm",
-        "val_accuracy",
-        "train_accuracy",
-        "val_loss",
-        "n",
-        "diverged",
-        "params",
-    ]
-    assert [line.split()[0] for line in out.splitlines() if "±" in line and "mean" not in line] == [
+    assert out.splitlines()[2].split() == ["arm", "val_accuracy", "difference", "hit", "epoch", "curve", "n"]
+    assert [line.split()[0] for line in out.splitlines() if "[0." in line] == [
         "none",
         "batch:before",
         "batch:after",
     ]
-    assert "0.506 ± 0.007" in out
+    assert "0.506 [" in out
     assert "6 runs: 3 conditions x 2 seeds" in err
-    assert "Wrote summary.csv, history.csv, figures/curves.png, figures/train_val.png in s" in err
+    figures = ", ".join(f"figures/{name}.png" for name in ("curves", "train_val", "differences", "reached"))
+    assert f"Wrote summary.csv, history.csv, differences.csv, {figures} in s\nReport: s/report.html\n" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            ("--metric", "accuracies"),
+            "Unknown metric 'accuracies'. Allowed: loss, accuracy, val_loss, val_accuracy, train_accuracy. "
+            "Did you mean 'accuracy'?",
+        ),
+        (
+            ("--threshold", "90"),
+            "--threshold must be a number from 0 to 1 for the metric val_accuracy. Received: 90.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [("compare", *TINY), ("report", "nowhere")])
+def test_what_arms_are_compared_by_is_checked_first(bncli, command, options, expected):
+    status, out, err = bncli(*command, *options)
+    assert (status, out, err) == (2, "", f"Error: {expected}\n")
+
+
+def test_report_compares_by_another_metric(bncli, engine):
+    bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q")
+    status, out, err = bncli("report", "s", "--metric", "val_loss", "--threshold", "1.5")
+    assert status == 0
+    assert out.splitlines()[2].split()[:2] == ["arm", "val_loss"]
+    assert "hit epoch: median, val_loss at or past 1.5" in out
+    assert err.endswith("Report: s/report.html\n")
 
 
 def test_sweep_formats_agree(bncli, engine):

@@ -55,7 +55,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(shell):
 
 def test_a_sweep_as_csv_json_and_stream(shell):
     rows = shell(f"bncli sweep lr=0.01,0.1 --arms none,batch {TINY} --format csv -o s | head -3").stdout.splitlines()
-    assert rows[0].startswith("arm,param_lr,n,n_diverged,n_failed,params,mean_val_accuracy,std_val_accuracy")
+    assert rows[0].startswith("arm,param_lr,n,n_diverged,n_failed,n_chance,params,mean_val_accuracy,std_val_accuracy")
     assert [row.split(",")[:3] for row in rows[1:]] == [["none", "0.01", "2"], ["batch", "0.01", "2"]]
     content = shell(f"bncli compare {TINY} --format json | python -m json.tool")
     assert content.returncode == 0

@@ -1,0 +1,141 @@
+"""What runs inside a Dask worker: one batch of runs at a time, in a process that keeps its last program."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bncli import datasets
+from bncli.config import RunConfig
+from bncli.datasets import Dataset
+from bncli.engines import planner
+from bncli.errors import DataError
+from bncli.results import RunResult
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+    from bncli.engines.keras import OnEpoch
+
+TOPIC = "bncli-epochs"
+"""Where workers tell the epochs that they have trained."""
+
+TELL_SECONDS = 0.25
+
+MAX_BATCHES = 500
+MAX_MEMORY_SHARE = 0.7
+"""A worker that has trained so many batches, or that fills so much of its memory, is replaced by a fresh process."""
+
+_busy = threading.Lock()
+_n_done = 0
+_programs: dict[Any, Any] = {}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Runs that train together.
+
+    Attributes:
+        runs: Runs on one data set, of one graph.
+        fingerprint: Their data's; a worker that holds other data refuses them.
+        engine: `auto`, `stacked` or `keras`.
+    """
+
+    runs: tuple[RunConfig, ...]
+    fingerprint: str
+    engine: str
+
+    @property
+    def key(self) -> str:
+        """Name of the task."""
+        return f"bncli-{self.runs[0].run_id}-{len(self.runs)}-{uuid.uuid4().hex[:6]}"
+
+    def halves(self) -> list[Batch]:
+        """The batch in two."""
+        middle = len(self.runs) // 2
+        return [Batch(runs, self.fingerprint, self.engine) for runs in (self.runs[:middle], self.runs[middle:])]
+
+
+def train_batch(batch: Batch, key: str) -> list[RunResult]:
+    """Train a batch in this worker process and return its results in order.
+
+    Raises:
+        DataError: The data here is not what the study was planned with.
+        Reschedule: This process is to be replaced first; Dask then gives the batch to another.
+    """
+    global _n_done
+    with _busy:  # a worker with several threads would train several at a time in one TensorFlow
+        _make_room()
+        data = datasets.load(batch.runs[0])
+        if data.fingerprint() != batch.fingerprint:
+            raise DataError(
+                f"A worker's data {batch.runs[0].dataset!r} is not that of this process. "
+                "Give all workers the same files."
+            )
+        results = _train(batch, data, _teller(key))
+        _n_done += 1
+        return results
+
+
+def _train(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult]:
+    if batch.engine == "keras":
+        from bncli.engines import keras
+
+        stacks = keras.train(batch.runs, data, on_epoch)
+    else:
+        stacks = _train_stacked(batch, data, on_epoch)
+    return [result for stack in stacks for result in stack]
+
+
+def _train_stacked(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> Any:
+    """Train with the program of the batch before, if it fits; its compilation is what takes longest."""
+    from bncli.engines import stacked
+    from bncli.engines.keras import failed
+
+    key = (planner.graph_key(batch.runs[0]), batch.fingerprint, batch.engine)
+    program = _programs.get(key)
+    if not (program and program.method.n_runs // 2 < len(batch.runs) <= program.method.n_runs):
+        _programs.clear()
+        try:
+            program = stacked.prepare(batch.runs, data, always_stack=batch.engine == "stacked")
+        except Exception as error:  # noqa: BLE001 - the record of its runs says why
+            return [[failed(config, error, stacked.NAME) for config in batch.runs]]
+        _programs[key] = program
+    return stacked.train_stacks(program, batch.runs, on_epoch, None)
+
+
+def _teller(key: str) -> OnEpoch:
+    """A function that tells the driver, now and then, which epoch this batch has reached."""
+    from distributed import get_worker
+
+    worker, last = get_worker(), 0.0
+
+    def on_epoch(runs: Sequence[RunConfig], epoch: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= TELL_SECONDS:
+            last = time.monotonic()
+            worker.log_event(TOPIC, {"key": key, "epoch": epoch})
+
+    return on_epoch
+
+
+def _make_room() -> None:
+    """Ask for a fresh process in place of one that has done or leaked enough."""
+    from distributed import Reschedule, get_worker
+
+    worker = get_worker()
+    if _n_done and (_n_done >= MAX_BATCHES or _memory_share(worker) > MAX_MEMORY_SHARE):
+        logging.disable()  # nobody needs to read how this process ends
+        worker.loop.add_callback(worker.close_gracefully, restart=True, reason="bncli-fresh-process")
+        raise Reschedule
+
+
+def _memory_share(worker: Worker) -> float:
+    """How much of its memory the worker fills, from 0 to 1; 0 where it has no limit."""
+    limit = worker.memory_manager.memory_limit
+    return worker.monitor.proc.memory_info().rss / limit if limit else 0.0

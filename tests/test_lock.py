@@ -1,0 +1,52 @@
+"""One writer a journal. That a second process is refused is in test_torture."""
+
+import os
+import platform
+
+import pytest
+
+from bncli import lock
+from bncli.errors import StoreError
+
+
+def test_the_holder_is_known_while_it_holds_and_leaves_nothing(tmp_path):
+    journal = tmp_path / "new" / "runs.jsonl"
+    assert lock.holder(journal) is None
+    with lock.hold(journal):
+        who = lock.holder(journal)
+        assert (who["pid"], who["host"]) == (str(os.getpid()), platform.node())
+        assert lock.describe(journal).startswith(f"process {os.getpid()} on {platform.node()}, since 20")
+        with lock.hold(tmp_path / "new" / "runs-1-of-2.jsonl"):
+            pass
+        with pytest.raises(StoreError) as caught, lock.hold(journal):
+            pass
+        assert str(caught.value) == (
+            f"{str(journal)!r} is being written by {lock.describe(journal)}. "
+            "Wait for it to end, or try another --out DIR; bncli status shows how far it is."
+        )
+    assert lock.describe(journal) == ""
+    assert list(journal.parent.iterdir()) == []
+
+
+def test_a_lock_that_a_killed_process_left_is_taken_over(tmp_path):
+    journal = tmp_path / "runs.jsonl"
+    (tmp_path / ".runs.jsonl.lock").write_text('{"pid": "1"}')
+    assert lock.holder(journal) is None
+    with lock.hold(journal):
+        assert lock.holder(journal)["pid"] == str(os.getpid())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_that_is_not_yet_written_is_no_error(tmp_path):
+    journal = tmp_path / "runs.jsonl"
+    with lock.hold(journal):
+        (tmp_path / ".runs.jsonl.lock").write_text("")
+        assert lock.describe(journal) == "process ? on ?, since now: ?"
+
+
+def test_a_place_that_can_not_be_written_to(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError) as caught, lock.hold(tmp_path / "file" / "runs.jsonl"):
+        pass
+    folder = str(tmp_path / "file")
+    assert str(caught.value) == f"Can't write to the output folder {folder!r} (File exists). Try another --out DIR."
