@@ -1,0 +1,84 @@
+"""The examples do what they say: run as a user runs them, where that needs no cluster."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parent / "examples"
+
+
+@pytest.fixture
+def shell(folder, monkeypatch):
+    """Run a command in an empty folder where `bncli` is the driver, which trains at once."""
+    script = folder / "bin" / "bncli"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {HERE / "driver.py"} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent)]))
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of a `make test` that runs this one
+        monkeypatch.delenv(name, raising=False)
+
+    def call(command):
+        return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    return call
+
+
+def n_runs(folder):
+    return sum(len(path.read_text().splitlines()) for path in folder.glob("runs*.jsonl"))
+
+
+def test_the_makefile_builds_only_what_changed(shell, folder):
+    make, study = f"make -f {EXAMPLES}/Makefile", folder / "studies" / "circles"
+    first = shell(make)
+    assert first.returncode == 0, first.stderr
+    assert n_runs(study) == 20
+    assert (study / "report.md").read_text().startswith("**sweep**\n\n| lr")
+    best = (study / "best.csv").read_text().splitlines()
+    assert [row.split(",")[1] for row in best] == ["param_lr", "0.01", "0.1"]
+    again = shell(make)
+    assert (again.returncode, again.stdout) == (0, "")
+    more = shell(f"{make} SEEDS=6")
+    assert more.returncode == 0
+    assert n_runs(study) == 24
+
+
+def test_the_makefile_trains_shares_beside_each_other(shell, folder):
+    done = shell(f"make -f {EXAMPLES}/Makefile -j 4 shards")
+    assert done.returncode == 0, done.stderr
+    study = folder / "studies" / "circles"
+    assert len(list(study.glob("runs-*-of-4.jsonl"))) == 4
+    assert n_runs(study) == 20
+    assert (study / "report.md").exists()
+
+
+def test_the_slurm_script_trains_the_share_of_its_task(shell, folder):
+    shell(f"sed 's/mnist/digits/; s/--seeds 30/--seeds 1/' {EXAMPLES}/array.slurm > array")
+    done = shell("SLURM_CPUS_PER_TASK=1 SLURM_ARRAY_TASK_COUNT=3 SLURM_ARRAY_TASK_ID=2 bash array")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (folder / "studies" / "momentum").glob("runs*")] == ["runs-2-of-3.jsonl"]
+    assert n_runs(folder / "studies" / "momentum") == 24
+
+
+@pytest.mark.parametrize(
+    ("status", "out", "err"),
+    [
+        (0, "All claims hold.\n", ""),
+        (1, "", "A claim does not hold; see gate/verdicts.json\n"),
+        (2, "", "bncli verify ended with status 2\n"),
+    ],
+)
+def test_the_gate_passes_on_the_status_of_verify(shell, folder, status, out, err):
+    (folder / "bin" / "bncli").write_text(f'#!/bin/sh\necho "[\\"$*\\"]"\nexit {status}\n')
+    done = shell(f"{EXAMPLES}/gate.sh gate lr-activation")
+    assert (done.returncode, done.stdout, done.stderr) == (status, out, err)
+    (call,) = json.loads((folder / "gate" / "verdicts.json").read_text())
+    assert call == "verify lr-activation --strict --quiet --out gate --format json"
+    assert shell(f"{EXAMPLES}/gate.sh gate").returncode == 2
