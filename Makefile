@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 LOWEST := .venv-lowest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-lowest bench check format docs clean
+.PHONY: help install demo test test-all test-lowest bench reproduce check format docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -38,6 +38,11 @@ test-lowest:  ## the same as test, with the lowest versions that pyproject.toml 
 
 bench: $(READY)  ## bncli against model.fit, side by side: the tables of docs/performance.md
 	$(BIN)/python benchmarks/bench.py
+
+reproduce: $(READY)  ## check every published claim, MNIST included (hours), and write docs/reproduction.md
+	$(BIN)/bncli verify --all --quiet --format csv > /dev/null
+	$(BIN)/python docs/reproduce.py studies > docs/.reproduction.md
+	mv docs/.reproduction.md docs/reproduction.md
 
 check: $(READY)  ## lint, format, types, and whether the generated docs are up to date
 	$(BIN)/ruff check .

@@ -221,6 +221,30 @@ def many(n_seeds, n_rates):
             print(f"| {' | '.join(cells)} |", flush=True)
 
 
+JOBS_CASES = [
+    ("circles MLP, 1,000 runs", CASES[0], 100, "lr=log:0.001:0.1:10"),
+    ("MNIST CNN, 6400 rows, 12 runs", CASES[-1], 6, "lr=0.001,0.01"),
+]
+
+
+def jobs(only, repeats):
+    """Seconds of the whole command with one process and with two workers."""
+    for name, case, seeds, axis in JOBS_CASES:
+        if only in name and ("MNIST" not in name or find_mnist_family("mnist")):
+            _, _, arm, *settings = shell_arguments(case, seeds)
+            if f"lr={case.fields.get('lr')}" in settings:  # the axis takes its place
+                place = settings.index(f"lr={case.fields['lr']}")
+                del settings[place - 1 : place + 1]
+            command = ["-m", "bncli", "sweep", axis, "--arms", arm, *settings, "--quiet"]
+            pairs = [tuple(jobs_seconds([*command, "--jobs", n]) for n in ("1", "2")) for _ in range(repeats)]
+            print_row([name], pairs)
+
+
+def jobs_seconds(command):
+    with tempfile.TemporaryDirectory() as folder:
+        return process_seconds([*command, "--out", str(Path(folder) / "study")])
+
+
 def fit_loop(name, count):
     """The tutorial's way: one `model.fit` after the other."""
     case = next(case for case in CASES if case.name == name)
@@ -232,7 +256,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--repeats", type=int, default=3)
     options.add_argument("--only", default="", help="cases whose name holds this text")
-    options.add_argument("--part", choices=["run", "process", "many", "all"], default="all")
+    options.add_argument("--part", choices=["run", "process", "many", "jobs", "all"], default="all")
     options.add_argument("--fit", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.fit:
@@ -252,6 +276,9 @@ def main():
         print_head("whole process", "seeds", "model.fit", "bncli", "ratio", "lowest to highest")
         for case in cases:
             whole_process(case, chosen.repeats)
+    if chosen.part in ("jobs", "all"):
+        print_head("whole process", "--jobs 1", "--jobs 2", "ratio", "lowest to highest")
+        jobs(chosen.only, chosen.repeats)
     if chosen.part in ("many", "all"):
         print_head("circles MLP", "runs", "whole process", "a run", "peak memory")
         many(100, 100)

@@ -28,7 +28,7 @@ def shell(command: str, lines: int | None = None) -> None:
 
 def help_screens() -> None:
     """Print every help screen."""
-    for command in ("", "dataset ", "train ", "compare ", "sweep ", "report "):
+    for command in ("", "dataset ", "train ", "compare ", "sweep ", "report ", "status ", "verify "):
         shell(f"bncli {command}--help")
         print()
 

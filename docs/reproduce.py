@@ -1,0 +1,86 @@
+"""Prints docs/reproduction.md: every claim that ships with the verdict of the runs in a folder of studies."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from tabulate import tabulate
+
+from bncli import verify
+from bncli.claims import VERDICTS, Verdict
+from bncli.store import STUDY_FILE, Store
+from bncli.study import load_study
+
+INTRODUCTION = Path(__file__).parent / "reproduction.md.in"
+"""Written by hand; `{circles-after-faster}` stands for what was measured on that claim."""
+
+Pair = tuple[str, Verdict]
+
+
+def main(folder: Path) -> None:
+    """Judge every claim by the runs in `folder` and print the page."""
+    found: list[Pair] = []
+    for subject in verify.subjects((), everything=True):
+        name = subject.study.name
+        found += [(name, verdict) for verdict in verify.read(subject, folder / name)]
+    known = {verdict.claim.id: short(verdict) for _, verdict in found}
+    text = INTRODUCTION.read_text(encoding="utf-8")
+    print(text.format_map(known | {"count": tally(found), "versions": versions(folder)}).rstrip())
+    for name in dict.fromkeys(name for name, _ in found):
+        own = [verdict for study, verdict in verify.in_order(found) if study == name]
+        print(section(name, own))
+
+
+def short(verdict: Verdict) -> str:
+    """The measured value with its interval: `0.847 [0.844, 0.849]`; in words where nothing was measured."""
+    if verdict.value is None:
+        return verdict.text
+    value, low, high = (f"{number:.3g}" for number in (verdict.value, verdict.low, verdict.high))
+    return f"{value} [{low}, {high}]"
+
+
+def tally(found: list[Pair]) -> str:
+    """Count the verdicts: `12 exact, 30 reproduced`."""
+    counts = Counter(verdict.verdict for _, verdict in found)
+    return ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
+
+
+def versions(folder: Path) -> str:
+    """Name the versions and machines that the runs come from."""
+    seen = []
+    for path in sorted(folder.glob(f"*/{STUDY_FILE}")):
+        content = Store(path.parent).read_study() or {}
+        packages = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
+        seen.append(f"{packages} ({content['host']['machine']}, {content['host']['cores']} cores)")
+    return "; ".join(dict.fromkeys(seen))
+
+
+def section(name: str, verdicts: list[Verdict]) -> str:
+    """The claims of one preset as a table under its question and the command that checks them."""
+    rows = [{key: cell.replace("|", "\\|") for key, cell in row(verdict).items()} for verdict in verdicts]
+    notes = [f"- {verdict.claim.id}: {verdict.claim.note}" for verdict in verdicts if verdict.claim.note]
+    parts = [
+        f"\n## {name}",
+        load_study(name).question,
+        f"```console\n$ bncli verify {name}\n```",
+        tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True),
+        "\n".join(notes),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def row(verdict: Verdict) -> dict[str, str]:
+    """One claim: number, statement with its source, published, measured, verdict."""
+    claim = verdict.claim
+    source = f"[{claim.source}]({claim.link})" if claim.link else claim.source
+    return {
+        "#": str(claim.number or ""),
+        "claim": f"{claim.statement} (`{claim.id}`; {source})",
+        "published": claim.published or "no figure",
+        "measured": " ".join(part for part in (f"{verdict.text}.", verdict.advice) if part),
+        "verdict": f"**{verdict.verdict}**",
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
