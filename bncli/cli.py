@@ -726,7 +726,7 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
             _stream(result, evidence.conditions[result.config])
     elif format == "csv":
         table = evidence.runs_table() if single else evidence.joined_table()
-        console.write(console.to_csv(console.records(table, keep_infinite=True)))
+        console.write(console.to_csv(table))
     elif single:
         console.print_rows(wording.run_rows(evidence), format=format)
     else:

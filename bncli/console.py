@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -23,6 +21,8 @@ from rich.text import Text
 from bncli.registry import check_name
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 FORMATS = ("table", "json", "jsonl", "csv", "md")
@@ -77,11 +77,10 @@ def check_format(name: str) -> None:
     check_name("format", name, FORMATS)
 
 
-def records(table: pd.DataFrame, *, keep_infinite: bool = False) -> list[dict[str, Any]]:
-    """Rows as JSON types: None where a number is missing, or infinite unless kept (an epoch that never came)."""
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON types: None where a number is missing or infinite (an epoch that never came)."""
     plain = table.astype(object).where(table.notna(), None)
-    rows = [{str(key): _plain(value) for key, value in row.items()} for row in plain.to_dict("records")]
-    return rows if keep_infinite else [{key: _finite(value) for key, value in row.items()} for row in rows]
+    return [{str(key): _finite(_plain(value)) for key, value in row.items()} for row in plain.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:
@@ -102,13 +101,41 @@ def to_json_line(content: Any) -> str:
     return json.dumps(content, allow_nan=False)
 
 
-def to_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> str:
-    """CSV with a header, also where there is no row but `columns`; empty cells for what is missing, `true`, `false`."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns or list(rows[0] if rows else ()), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: str(v).lower() if isinstance(v, bool) else v for key, v in row.items()} for row in rows)
-    return text.getvalue()
+def to_csv(rows: pd.DataFrame | Sequence[dict[str, Any]]) -> str:
+    """CSV of a table or of records, with a header; empty cells for what is missing, `true`, `false`."""
+    import pandas as pd
+
+    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, dtype=object)
+    return str(_with_plain_cells(table).to_csv(index=False, lineterminator="\n"))
+
+
+def write_csv(table: pd.DataFrame, target: Path) -> None:
+    """Write a table as `to_csv` spells it, millions of rows a part at a time; whole floats may lose their `.0`."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    plain = _with_plain_cells(table)
+    with target.open("wb") as file:
+        file.write(to_csv(table[:0]).encode())
+        try:
+            options = csv.WriteOptions(include_header=False, quoting_style="none")
+            csv.write_csv(pa.Table.from_pandas(plain, preserve_index=False), file, options)
+        except pa.ArrowInvalid:  # a text that needs quotes, or columns of several types
+            plain.to_csv(target, index=False, lineterminator="\n")
+
+
+def _with_plain_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with flags spelled as in JSON."""
+    import pandas as pd
+
+    plain = table.copy(deep=False)
+    for name in plain.columns[[kind in (bool, object) for kind in plain.dtypes]]:
+        plain[name] = pd.Series(map(_spelled, plain[name]), plain.index, dtype=object)
+    return plain
+
+
+def _spelled(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def sparkline(values: Sequence[float], low: float, high: float, width: int = 10) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REPORT_FILE = "report.html"
-TABLE_FILES = ("summary.csv", "history.csv", "differences.csv")
+SUMMARY_FILE, HISTORY_FILE, DIFFERENCES_FILE = TABLE_FILES = ("summary.csv", "history.csv", "differences.csv")
 
 _Made = TypeVar("_Made")
 
@@ -239,9 +239,9 @@ def write_files(evidence: Evidence, store: Store) -> list[str]:
 
     Figures that an earlier state of the study had and this one has not are removed.
     """
-    tables = (evidence.joined_table(), evidence.history_table(), evidence.differences_table())
-    for name, table in zip(TABLE_FILES, tables, strict=True):
-        store.write_text(name, console.to_csv(console.records(table, keep_infinite=True), list(table.columns)))
+    store.write_text(SUMMARY_FILE, console.to_csv(evidence.joined_table()))
+    store.write_text(DIFFERENCES_FILE, console.to_csv(evidence.differences_table()))
+    store.write_with(HISTORY_FILE, partial(console.write_csv, evidence.history_table()))
     figures = plots.draw_all(evidence.picture())
     drawn = [_write_figure(name, figure, store) for name, figure in figures.items()]
     for name in set(plots.REGISTRY) - set(figures):
@@ -256,7 +256,7 @@ def preload() -> None:
     """Import in the background what `write_files` takes, while the training leaves a core idle."""
 
     def load() -> None:
-        for name in ("jinja2", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "scipy.stats"):
+        for name in ("jinja2", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "scipy.special"):
             importlib.import_module(name)
 
     threading.Thread(target=load, daemon=True).start()

@@ -82,27 +82,52 @@ def test_an_empty_table_has_no_records():
 
 def test_csv_leaves_missing_cells_empty_and_spells_flags_in_lower_case():
     table = pd.DataFrame({"arm": ["none", "a,b"], "value": [float("nan"), 0.1], "best": [True, False]})
-    assert console.to_csv(console.records(table)) == 'arm,value,best\nnone,,true\n"a,b",0.1,false\n'
+    text = 'arm,value,best\nnone,,true\n"a,b",0.1,false\n'
+    assert console.to_csv(table) == console.to_csv(console.records(table)) == text
 
 
 def test_csv_without_rows_is_its_header():
-    assert console.to_csv([], ["arm", "n"]) == "arm,n\n"
+    assert console.to_csv(pd.DataFrame(columns=["arm", "n"])) == "arm,n\n"
 
 
-def test_csv_takes_the_order_of_its_columns():
-    assert console.to_csv([{"a": 1, "b": None}], ["b", "a"]) == "b,a\n,1\n"
+def test_csv_keeps_whole_numbers_flags_and_infinity_beside_missing_cells():
+    rows = [{"a": 1, "b": True, "c": float("inf"), "d": "auto"}, {"a": None, "b": None, "c": None, "d": False}]
+    assert console.to_csv(rows) == "a,b,c,d\n1,true,inf,auto\n,,,false\n"
+
+
+TABLES = {
+    "plain": {"run_id": ["f0", "f1"], "param_lr": [0.1, 1e-3], "epoch": [1, 2], "loss": [float("nan"), float("inf")]},
+    "text that needs quotes": {"arm": ["none", 'a,"b"'], "epoch": [1, 2]},
+    "flags and a word": {"param_use_bias": [True, "auto", None], "best": [True, False, True]},
+    "several types": {"param_x": pd.Series([1, "auto", 0.5], dtype=object)},
+    "no row": {"arm": [], "epoch": []},
+}
+
+
+@pytest.mark.parametrize("columns", TABLES.values(), ids=TABLES)
+def test_csv_in_a_file_is_what_stdout_gets(tmp_path, columns):
+    table = pd.DataFrame(columns)
+    console.write_csv(table, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == console.to_csv(table)
 
 
 @given(
     st.lists(st.fixed_dictionaries({"a": st.text(st.characters(exclude_characters="\r\0")), "b": st.text("ab,\"'\n")}))
 )
 def test_csv_survives_any_text(rows):
-    assert list(csv.DictReader(io.StringIO(console.to_csv(rows, ["a", "b"]), newline=""))) == rows
+    assert list(csv.DictReader(io.StringIO(console.to_csv(rows), newline=""))) == rows
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_csv_keeps_every_digit_of_a_number(value):
     assert float(console.to_csv([{"a": value}]).splitlines()[1]) == value
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+def test_csv_in_a_file_keeps_every_digit_too(tmp_path_factory, value):
+    path = tmp_path_factory.getbasetemp() / "digits.csv"
+    console.write_csv(pd.DataFrame({"a": [value]}), path)
+    assert float(path.read_text().splitlines()[1]) == value
 
 
 @pytest.mark.parametrize("spell", [console.to_json, console.to_json_line])
