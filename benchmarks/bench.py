@@ -222,27 +222,32 @@ def many(n_seeds, n_rates):
 
 
 JOBS_CASES = [
-    ("circles MLP, 1,000 runs", CASES[0], 100, "lr=log:0.001:0.1:10"),
-    ("MNIST CNN, 6400 rows, 12 runs", CASES[-1], 6, "lr=0.001,0.01"),
+    ("circles MLP", CASES[0], "lr=log:0.001:0.1:10", 10, 100),
+    ("MNIST CNN, 6400 rows", CASES[-1], "lr=0.001,0.01", 2, 6),
 ]
 
 
 def jobs(only, repeats):
-    """Seconds of the whole command with one process and with two workers."""
-    for name, case, seeds, axis in JOBS_CASES:
+    """Seconds of a whole command with one process and with two workers, and of twice as many runs more."""
+    for name, case, axis, n_rates, seeds in JOBS_CASES:
         if only in name and ("MNIST" not in name or find_mnist_family("mnist")):
-            _, _, arm, *settings = shell_arguments(case, seeds)
-            if f"lr={case.fields.get('lr')}" in settings:  # the axis takes its place
-                place = settings.index(f"lr={case.fields['lr']}")
-                del settings[place - 1 : place + 1]
-            command = ["-m", "bncli", "sweep", axis, "--arms", arm, *settings, "--quiet"]
-            pairs = [tuple(jobs_seconds([*command, "--jobs", n]) for n in ("1", "2")) for _ in range(repeats)]
-            print_row([name], pairs)
+            turns = [[jobs_seconds(case, axis, n) for n in (seeds, 3 * seeds)] for _ in range(repeats)]
+            small, large = zip(*turns, strict=True)
+            print_row([f"{name}, {n_rates * seeds:,} runs"], small)
+            more = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(small, large, strict=True)]
+            print_row([f"{name}, each {2 * n_rates * seeds:,} runs more"], more)
 
 
-def jobs_seconds(command):
+def jobs_seconds(case, axis, seeds):
+    """Seconds of one command with `--jobs 1` and `--jobs 2`."""
+    _, _, arm, *settings = shell_arguments(case, seeds)
+    if (rate := f"lr={case.fields.get('lr')}") in settings:  # the axis takes its place
+        place = settings.index(rate)
+        del settings[place - 1 : place + 1]
+    command = ["-m", "bncli", "sweep", axis, "--arms", arm, *settings, "--quiet"]
     with tempfile.TemporaryDirectory() as folder:
-        return process_seconds([*command, "--out", str(Path(folder) / "study")])
+        pair = [process_seconds([*command, "--jobs", n, "--out", str(Path(folder) / n)]) for n in ("1", "2")]
+    return tuple(pair)
 
 
 def fit_loop(name, count):

@@ -35,7 +35,9 @@ SIDE_BY_SIDE = 4
 EVALUATION_ROWS = 512
 
 COMPILE_SECONDS = 0.25
-"""What XLA's compiler takes for a layer."""
+"""What XLA's compiler takes for a layer's three passes: forward, and backward to weights and to inputs."""
+
+PASSES = 3
 
 DISPATCH_SECONDS = 70e-6
 """What a layer's operations cost in a step without XLA, however few the runs."""
@@ -104,14 +106,14 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
     n_full, n_left = divmod(n_rows, batch)
 
     def pays(n_calls: int, n_rows: int, passes: int) -> bool:
-        return has_gpu or _xla_pays(len(steps), n_calls, n_runs, 2 * passes * n_rows * macs)
+        return has_gpu or _xla_pays(len(steps), n_calls, n_runs, 2 * n_rows * macs, passes)
 
     return Method(
         math.ceil(n_runs / n_stacks),
         stacked=True,
         matrix_conv=True,
-        xla_steps=pays(config.epochs * n_full, batch, 3),
-        xla_tail=pays(config.epochs, n_left, 3),
+        xla_steps=pays(config.epochs * n_full, batch, PASSES),
+        xla_tail=pays(config.epochs, n_left, PASSES),
         xla_evaluation=pays(config.epochs, len(dataset.y_val), 1),
     )
 
@@ -122,10 +124,10 @@ def _side_by_side(n_runs: int) -> int:
     return min(sizes, key=lambda size: math.ceil(n_runs / size) * size)
 
 
-def _xla_pays(n_layers: int, n_calls: int, n_runs: int, flops: int) -> bool:
-    """Whether XLA saves more seconds in `n_calls` calls of `flops` each, for every run, than its compiler takes."""
-    saved = DISPATCH_SECONDS * n_layers + n_runs * SAVED_SHARE * (STEP_SECONDS + flops / FLOPS)
-    return n_calls * saved > COMPILE_SECONDS * n_layers
+def _xla_pays(n_layers: int, n_calls: int, n_runs: int, flops: int, passes: int) -> bool:
+    """Whether XLA saves more seconds in `n_calls` calls of `flops` a pass, for every run, than its compiler takes."""
+    saved = DISPATCH_SECONDS * n_layers + n_runs * SAVED_SHARE * (STEP_SECONDS + passes * flops / FLOPS)
+    return n_calls * saved > COMPILE_SECONDS * n_layers * passes / PASSES
 
 
 def estimate_seconds(config: RunConfig, dataset: Dataset, n_runs: int, engine: str) -> float:
