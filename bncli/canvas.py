@@ -185,6 +185,8 @@ def finish(figure: Figure, picture: Picture, caption: Iterable[str]) -> Figure:
 
 
 def _legend(figure: Figure, drawn: Mapping[str, Artist]) -> None:
+    if not drawn:
+        return
     n_columns = max(1, int(figure.get_figwidth() / (CHAR * max(map(len, drawn)) + 0.6)))
     figure.set_figheight(figure.get_figheight() + 0.22 * (math.ceil(len(drawn) / n_columns) - 1))
     figure.legend(list(drawn.values()), list(drawn), loc="outside lower center", ncols=n_columns, frameon=False)

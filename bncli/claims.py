@@ -7,7 +7,9 @@ exact check, or not at all, with the reason. The rules of the verdicts are in `j
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,8 +18,8 @@ from bncli import checks, measures
 from bncli.config import RunConfig, Value
 from bncli.errors import BncliError, InvalidConfig
 from bncli.registry import check_name
-from bncli.results import HISTORY_METRICS, LOWER_IS_BETTER, RunResult, lower_is_better
-from bncli.stats import Interval, bootstrap_interval
+from bncli.results import HISTORY_METRICS, LOWER_IS_BETTER, RunResult
+from bncli.stats import MIN_MEDIAN, Interval, bootstrap_interval
 from bncli.study import Condition, Study, show
 
 VERDICTS = (
@@ -44,11 +46,15 @@ TAIL = 0.01
 ROUNDING = 1e-9
 """What float64 may add to a difference of equal decimals."""
 
-POWER = (1.96 + 0.84) ** 2
-"""Squared standard errors that a true effect must measure to be found at 5 % (two-sided) with a power of 80 %."""
+POWER = 0.8
+"""How surely the seeds that an advice names would show the effect."""
 
-HALF_WIDTH = 1.96
-"""Standard errors from the middle of a 95 % interval to its end."""
+ENOUGH = 20
+"""From so many seeds on, their own range says what one more run may score."""
+
+CHECKED_ELSEWHERE = "a check, not a matter of these runs: bncli verify makes it"
+
+NO_VALUE = "A diverged run has no loss, and never minus never is nothing: try another metric or measure."
 
 SMALL = 0.005
 """Where no seed differs by more than this, three decimals would tell nothing."""
@@ -66,7 +72,7 @@ class Claim:
         statement: What is claimed, in one sentence.
         number: Its number among the claims that bncli ships; None for others.
         source: Who says so.
-        link: Where; the study's own source if not given.
+        link: Where; the study's own source if not given, empty for nowhere.
         published: The figure as the source prints it.
         published_value: The figure as a number of the measure's unit.
         measure: A measure's name; empty where a check tests the claim, or nothing does.
@@ -185,6 +191,11 @@ class Verdict:
     high: float | None = None
     text: str = ""
     advice: str = ""
+
+    @property
+    def measured(self) -> str:
+        """What was measured, and the advice, as sentences without the last full stop."""
+        return ". ".join(part.rstrip(".") for part in (self.text, self.advice) if part)
 
 
 def _side(arm: str, where: Mapping[str, Value]) -> str:
@@ -312,6 +323,21 @@ def _check_sides(claim: Claim, study: Study) -> None:
         if (name in claim.where) == (name == claim.across):
             other = "not both" if name == claim.across else f"or across = '{name}'"
             raise InvalidConfig(f"The study varies {name}: give where = {{ {name} = VALUE }} {other}.")
+    if claim.across:
+        _check_across(claim, axes[claim.across])
+
+
+def _check_across(claim: Claim, along: Sequence[Value]) -> None:
+    """Raise unless the axis can be reduced, and nothing else picks a value of it."""
+    if claim.across in claim.baseline_where:
+        raise InvalidConfig(f"{claim.across} is reduced by across and can't be in baseline_where too.")
+    if BEST in (*claim.where.values(), *claim.baseline_where.values()):
+        raise InvalidConfig(f"{BEST!r} and across can't go together: the best place would be another at each value.")
+    if claim.reduce in measures.POSITIVE and not all(isinstance(value, int | float) and value > 0 for value in along):
+        shown = ", ".join(map(show, along))
+        raise InvalidConfig(f"reduce = '{claim.reduce}' takes an axis of numbers above 0. {claim.across} has {shown}.")
+    if len(along) < 2:
+        raise InvalidConfig(f"across takes an axis of two or more values. {claim.across} has {show(along[0])} only.")
 
 
 def takes(claim: Claim, condition: Condition) -> bool:
@@ -329,15 +355,17 @@ def takes(claim: Claim, condition: Condition) -> bool:
 
 
 def verdicts(study: Study, results: Iterable[RunResult], conditions: Mapping[RunConfig, Condition]) -> list[Verdict]:
-    """Judge the claims of a study by its runs; those that take a check, and maybe TensorFlow, are left out.
+    """Judge the claims of a study by its runs; those that take a check, and maybe TensorFlow, are `skipped`.
 
     Args:
         study: The study with its claims.
         results: Its results so far.
         conditions: The condition of every run.
     """
-    chosen = [claim for claim in parse(study) if not claim.check]
-    return verdicts_on(chosen, study, results, conditions)
+    known = parse(study)
+    judged = verdicts_on([claim for claim in known if not claim.check], study, results, conditions)
+    found = {verdict.claim.id: verdict for verdict in judged}
+    return [found.get(claim.id) or Verdict(claim, "skipped", text=CHECKED_ELSEWHERE) for claim in known]
 
 
 def verdicts_on(
@@ -356,12 +384,26 @@ def _verdict_on(claim: Claim, grid: _Grid) -> Verdict:
     if claim.not_testable:
         return Verdict(claim, "not testable", text=claim.not_testable)
     if not claim.check:
-        return judge(claim, _seed_values(claim, grid))
+        found = judge(claim, _seed_values(claim, grid))
+        return _untimed(found) if _shares_time(claim, grid) else found
     measured = checks.run(claim.check)
     if measured.holds is not None:
         return Verdict(claim, "exact" if measured.holds else "contradicted", text=measured.text)
     found = judge(claim, measured.values)
     return dataclasses.replace(found, text=f"{measured.text}; {found.text}")
+
+
+def _shares_time(claim: Claim, grid: _Grid) -> bool:
+    """Whether the claim is about seconds, and of runs that were not timed one by one."""
+    used = (run for at, runs in grid.runs.items() if takes(claim, at) for run in runs.values())
+    return claim.measure in measures.TIMED and any(run.engine != "keras" for run in used)
+
+
+def _untimed(found: Verdict) -> Verdict:
+    """The verdict where the seeds of a condition share one measured time, so that their spread tells nothing."""
+    text = f"about {found.value:.2g}, timed once for all {found.n} seeds" if found.value is not None else found.text
+    advice = "Runs that train together share one time: try --engine keras and a new --out."
+    return Verdict(found.claim, "inconclusive", found.n, found.value, text=text, advice=advice)
 
 
 @dataclass(frozen=True)
@@ -392,14 +434,8 @@ def _seed_values(claim: Claim, grid: _Grid) -> tuple[float, ...]:
 
 def _side_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, float]:
     """One number a seed for an arm at a point, best values looked up, reduced along the axis of `across`."""
-    for name, value in where.items():
-        if value == BEST:
-            found = {option: _run_values(claim, grid.at(arm, {**where, name: option})) for option in grid.axes[name]}
-            means = {option: _mean(values.values()) for option, values in found.items() if values}
-            if not means:
-                return {}
-            pick = min if lower_is_better(claim.metric) else max
-            where = {**where, name: pick(means, key=lambda option: means[option])}
+    if BEST in where.values():
+        return _best_values(claim, arm, where, grid)
     if not claim.across:
         return _run_values(claim, grid.at(arm, where))
     along = list(grid.axes[claim.across])
@@ -407,6 +443,18 @@ def _side_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid
     reduce = measures.REDUCTIONS[claim.reduce]
     seeds = [seed for seed in columns[0] if all(seed in column for column in columns)]
     return {seed: reduce([column[seed] for column in columns], along) for seed in seeds}
+
+
+def _best_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, float]:
+    """One number a seed at the point at which the arm does best by the typical value of all its seeds."""
+    free = [name for name, value in where.items() if value == BEST]
+    found = []
+    for values in itertools.product(*(grid.axes[name] for name in free)):
+        at = {**where, **dict(zip(free, values, strict=True))}
+        if runs := _run_values(claim, grid.at(arm, at)):
+            found.append(runs)
+    pick = min if measures.lower_is_better(claim.measure, claim.metric) else max
+    return pick(found, key=lambda runs: _typical(claim, list(runs.values())), default={})
 
 
 def _run_values(claim: Claim, runs: Mapping[int, RunResult]) -> dict[int, float]:
@@ -431,23 +479,29 @@ def judge(claim: Claim, values: Sequence[float]) -> Verdict:
     """Give the verdict on a claim from one value a seed.
 
     A direction (`expect` above or below): `reproduced` if the 95 % interval lies on the claimed side of the reference
-    and a published value, if there is one, among the seeds (between their 1 % and 99 % quantiles); `direction only` if
-    it does not lie there; `not reproduced` if the interval holds the reference; `contradicted` if it lies on the
-    other side. `expect = "published"`: `reproduced` if the published value lies among the seeds, else
-    `not reproduced`. A band: `reproduced` if the interval lies in it, `contradicted` if it lies outside,
-    `inconclusive` if it straddles an end. Too few seeds: `inconclusive`.
+    and a published value, if there is one, among the seeds (see `_plausible`); `direction only` if it does not lie
+    there; `not reproduced` if the interval holds the reference; `contradicted` if it lies on the other side.
+    `expect = "published"`: `reproduced` if the published value lies among the seeds, else `not reproduced`. A band:
+    `reproduced` if the interval lies in it, `contradicted` if it lies outside, `inconclusive` if it straddles an end.
+    Too few seeds, or seeds without a value: `inconclusive`.
     """
-    import numpy as np
-
-    n = len(values)
+    if not (claim.expect or claim.is_band):
+        raise InvalidConfig(f"Claim {claim.id!r} measures numbers and needs an expectation to judge them by.")
+    n, n_void = len(values), sum(map(math.isnan, values))
     if not n:
-        return Verdict(claim, "inconclusive", text="no finished runs", advice=_missing_seeds(claim, 0))
-    statistic = claim.statistic if np.isfinite(values).all() else "median"
-    value = float(np.median(values) if statistic == "median" else np.mean(values))
-    interval = bootstrap_interval(values, statistic)
-    verdict, advice = _decide(claim, values, value, interval)
-    if n < claim.min_seeds or math.isnan(interval.low):
-        verdict, advice = "inconclusive", _missing_seeds(claim, n)
+        return Verdict(claim, "inconclusive", text="no finished runs", advice=_missing_seeds(claim, 0, claim.min_seeds))
+    if n_void:
+        return Verdict(claim, "inconclusive", n, text=f"{n_void} of {n} seeds have no value", advice=NO_VALUE)
+    is_mean = claim.statistic == "mean" and all(map(math.isfinite, values))
+    statistic: Literal["mean", "median"] = "mean" if is_mean else "median"
+    value, interval = _typical(claim, values), bootstrap_interval(values, statistic)
+    needed = claim.min_seeds if is_mean else max(claim.min_seeds, MIN_MEDIAN)
+    if n < needed:
+        verdict, advice = "inconclusive", _missing_seeds(claim, n, needed)
+    elif math.isnan(interval.low):
+        verdict, advice = "inconclusive", NO_VALUE
+    else:
+        verdict, advice = _decide(claim, values, value, interval)
     return Verdict(claim, verdict, n, value, *interval, _text(claim, values, value, interval, statistic), advice)
 
 
@@ -456,8 +510,6 @@ def _decide(claim: Claim, values: Sequence[float], value: float, interval: Inter
         return ("reproduced" if _is_among(claim.published_value, values) else "not reproduced"), ""
     if claim.is_band:
         return _decide_band(claim, values, value, interval)
-    if not claim.expect:
-        raise InvalidConfig(f"Claim {claim.id!r} measures numbers and needs an expectation to judge them by.")
     side = 1 if claim.expect == "above" else -1
     low, high = sorted(side * (end - claim.reference) for end in interval)
     if high < 0:
@@ -473,30 +525,42 @@ def _decide_band(claim: Claim, values: Sequence[float], value: float, interval: 
         return "reproduced", ""
     if interval.high < claim.at_least or interval.low > claim.at_most:
         return "contradicted", ""
-    sd, distance = _sd(values), min(abs(value - end) for end in (claim.at_least, claim.at_most))
-    needed = math.ceil((HALF_WIDTH * sd / distance) ** 2) if distance and math.isfinite(sd) else math.inf
+    needed = _needed(min(abs(value - end) for end in (claim.at_least, claim.at_most)), values)
+    if not all(map(math.isfinite, values)):
+        return "inconclusive", "Some seeds never get there, and how many would settle it can't be told."
     if needed > MAX_ADVICE:
         return "inconclusive", "The value stands at the edge of the band: more seeds would hardly settle it."
-    return "inconclusive", f"About {_more_seeds(max(1, int(needed) - len(values)))} would settle it."
+    return "inconclusive", f"About {_more_seeds(max(1, needed - len(values)))} would settle it."
 
 
 def _power_advice(claim: Claim, values: Sequence[float]) -> str:
     """Say how many seeds would find the published effect, if there is one."""
-    sd = _sd(values)
-    effect = 0.0 if claim.published_value is None else claim.published_value - claim.reference
-    if not effect or not math.isfinite(sd):
+    effect = 0.0 if claim.published_value is None else abs(claim.published_value - claim.reference)
+    if not effect or not all(map(math.isfinite, values)):
         return ""
-    needed = math.ceil(POWER * (sd / effect) ** 2)
+    needed = max(_needed(effect, values), claim.min_seeds)
     if needed <= len(values):
-        return f"An effect as published would have shown with {max(2, needed)} seeds."
+        return f"An effect as published would have shown with {needed} seeds."
     if needed > MAX_ADVICE:
         return "The published effect is too small against the spread of seeds to be found."
     return f"About {_more_seeds(needed - len(values))} would show an effect as published."
 
 
-def _missing_seeds(claim: Claim, n: int) -> str:
-    lacking = max(claim.min_seeds - n, 1)
-    return f"{_more_seeds(lacking)} {'is' if lacking == 1 else 'are'} needed: a verdict takes {claim.min_seeds}."
+def _needed(effect: float, values: Sequence[float]) -> int:
+    """Seeds that find an effect at 5 % (two-sided) with a power of 80 %, by Student's t; many if none do."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    if not all(map(math.isfinite, values)) or len(values) < 2:
+        return 2 * MAX_ADVICE
+    n = np.arange(2, MAX_ADVICE + 1)
+    reach = (stdtrit(n - 1, 0.975) + stdtrit(n - 1, POWER)) * np.std(values, ddof=1) / np.sqrt(n)
+    return int(n[reach <= effect][0]) if (reach <= effect).any() else 2 * MAX_ADVICE
+
+
+def _missing_seeds(claim: Claim, n: int, needed: int) -> str:
+    lacking = max(needed - n, 1)
+    return f"{_more_seeds(lacking)} {'is' if lacking == 1 else 'are'} needed: a verdict takes {needed}."
 
 
 def _more_seeds(number: int) -> str:
@@ -504,8 +568,24 @@ def _more_seeds(number: int) -> str:
 
 
 def _is_among(published: float | None, values: Sequence[float]) -> bool:
-    low, high = _range(values)
+    low, high = _plausible(values)
     return published is not None and low - ROUNDING <= published <= high + ROUNDING
+
+
+def _plausible(values: Sequence[float]) -> tuple[float, float]:
+    """The 1 % and 99 % quantiles of one more run: those of the seeds.
+
+    Below `ENOUGH` finite seeds, whose range leaves out many a run of the same kind (half of them at n = 3), those of
+    the t distribution that predicts one more value of a normal sample.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    n = len(values)
+    if n >= ENOUGH or n < 2 or not all(map(math.isfinite, values)):
+        return _range(values)
+    reach = stdtrit(n - 1, 1 - TAIL) * float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / n)
+    return float(np.mean(values)) - reach, float(np.mean(values)) + reach
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
@@ -516,15 +596,12 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-def _sd(values: Sequence[float]) -> float:
+def _typical(claim: Claim, values: Sequence[float]) -> float:
+    """What stands for all seeds: the median where a value may be infinite, else the mean."""
     import numpy as np
 
-    return float(np.std(values, ddof=1)) if len(values) > 1 and np.isfinite(values).all() else math.inf
-
-
-def _mean(values: Iterable[float]) -> float:
-    numbers = list(values)
-    return sum(numbers) / len(numbers)
+    is_mean = claim.statistic == "mean" and np.isfinite(values).all()
+    return float(np.mean(values) if is_mean else statistics.median(values))
 
 
 def _text(claim: Claim, values: Sequence[float], value: float, interval: Interval, statistic: str) -> str:
@@ -534,6 +611,8 @@ def _text(claim: Claim, values: Sequence[float], value: float, interval: Interva
     decimals = 3 if max(known, default=1.0) >= SMALL else 6
 
     def spell(number: float) -> str:
+        if math.isnan(number):
+            return "-"
         if math.isinf(number) and not claim.compares:
             return "never"
         sign = "+" if claim.compares and claim.compare == "difference" else ""
@@ -541,8 +620,8 @@ def _text(claim: Claim, values: Sequence[float], value: float, interval: Interva
         return text if float(text) else text.lstrip("+-")
 
     what = f"{statistic} {claim.compare}" if claim.compares else statistic
-    low, high = map(spell, interval)
+    ends = "" if math.isnan(interval.low) else " [{}, {}]".format(*map(spell, interval))
     span = f", seeds {' to '.join(map(spell, _range(values)))}" if len(values) > 1 else ""
     held = sum(claim.at_least <= number <= claim.at_most for number in values)
     inside = f", {held} of them in the band" if claim.is_band else ""
-    return f"{what} {spell(value)} [{low}, {high}], n = {len(values)}{span}{inside}"
+    return f"{what} {spell(value)}{ends}, n = {len(values)}{span}{inside}"

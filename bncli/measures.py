@@ -13,13 +13,31 @@ from collections.abc import Callable, Sequence
 from bncli import results
 from bncli.config import Value
 from bncli.registry import Registry
-from bncli.results import RunResult, lower_is_better
+from bncli.results import RunResult
 
 REGISTRY: Registry[Callable[..., float]] = Registry("measure")
 REDUCTIONS: Registry[Callable[[Sequence[float], Sequence[Value]], float]] = Registry("reduction")
 
 CENSORED = ("hit_epoch", "hit_seconds", "highest")
 """Measures and reductions that may be infinite by design: their typical value is a median, not a mean."""
+
+
+TIMED = ("hit_seconds", "epoch_seconds")
+"""Measures in seconds, which runs that train together have in common."""
+
+POSITIVE = ("tolerance", "highest")
+"""Reductions over the logarithm of an axis."""
+
+LOWER = ("hit_epoch", "hit_seconds", "epoch_seconds")
+"""Measures of which less is better, whatever the metric."""
+
+HIGHER = ("learned",)
+"""Measures of which more is better, whatever the metric."""
+
+
+def lower_is_better(name: str, metric: str) -> bool:
+    """Whether less is better of the measure `name`, taken of `metric`."""
+    return name in LOWER or (name not in HIGHER and results.lower_is_better(metric))
 
 
 def parameters(name: str) -> tuple[str, ...]:
@@ -86,7 +104,7 @@ def epoch_seconds(result: RunResult) -> float:
 
 def _number(metric: str, value: float | None) -> float:
     """The value, or the worst there is where a diverged run has none."""
-    return value if value is not None else (math.inf if lower_is_better(metric) else -math.inf)
+    return value if value is not None else (math.inf if results.lower_is_better(metric) else -math.inf)
 
 
 @REDUCTIONS.register("slope")

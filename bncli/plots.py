@@ -30,7 +30,7 @@ from bncli.canvas import (
 from bncli.registry import Registry
 from bncli.results import lower_is_better
 from bncli.study import show
-from bncli.summary import points
+from bncli.summary import points, seed_curves
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,12 +118,16 @@ def lr(picture: Picture) -> Figure | None:
     rates, parts = picture.rates, _by_rate(picture)
     if rates is None or picture.conditions["param_lr"].nunique() < MIN_RATES or not 0 < len(parts) <= MAX_PANELS:
         return None
+    if picture.conditions[f"mean_{picture.metric}"].isna().all():
+        return None
     tolerated = dict(by_point(rates, [name for name in picture.axes if name != "lr"]))
     figure, panels = panel_grid(picture, list(parts), "learning rate", LABELS[picture.metric])
-    for axes, (label, rows) in zip(panels, parts.items(), strict=True):
+    for axes, rows in zip(panels, parts.values(), strict=True):
         _draw_response(axes, picture, rows)
-        _draw_tolerance(axes, picture, tolerated.get(label))
         axes.set_xscale("log")
+    for axes, label in zip(panels, parts, strict=True):
+        _draw_tolerance(axes, picture, tolerated.get(label))
+    _make_room(panels[0], len(picture.arms))
     several = picture.conditions["n"].max() > 1
     caption = [n_text(picture.conditions["n"]), *(["bars: 95% intervals"] if several else [])]
     if rates["decades"].notna().any():
@@ -194,7 +198,7 @@ def _draw_curves(axes: Axes, picture: Picture, rows: pd.DataFrame, metric: str) 
         runs = rows[rows["arm"] == arm]
         if runs.empty:
             continue
-        by_epoch = runs.pivot(index="epoch", columns="run_id", values=metric).ffill()
+        by_epoch = seed_curves(runs, metric)
         mean, sd = by_epoch.mean(axis=1), by_epoch.std(axis=1, ddof=1).fillna(0.0)
         look = picture.curve(arm, len(mean))
         axes.plot(mean.index, mean, label=arm, **look)
@@ -291,14 +295,18 @@ def _draw_tolerance(axes: Axes, picture: Picture, rates: pd.DataFrame | None) ->
                 marker="|",
                 transform=axes.get_xaxis_transform(),
             )
+
+
+def _make_room(axes: Axes, n_lines: int) -> None:
+    """Extend the scale that all panels share downwards, past the thick lines along the bottom."""
     low, high = axes.get_ylim()
     if axes.get_yscale() == "linear":
-        axes.set_ylim(low - 0.05 * len(rates) * (high - low), high)
+        axes.set_ylim(low - 0.05 * n_lines * (high - low), high)
 
 
 def _unlearned(cells: pd.DataFrame) -> pd.Series[bool]:
     """Whether at least half of the seeds of a condition never learned."""
-    return (cells["n"] > 0) & (2 * cells["n_chance"] >= cells["n"])
+    return (cells["n"] > 0) & (2 * cells["n_chance"] >= cells["n"]).fillna(False)
 
 
 def _colour_limits(means: pd.Series[float], metric: str) -> tuple[float, float]:

@@ -17,6 +17,9 @@ N_RESAMPLES = 9_999
 MIN_RESAMPLED = 6
 """Below this many values a resample can't reach far enough: of three, it never leaves their range (75 %)."""
 
+MIN_MEDIAN = 5
+"""Below this many values a median has no interval: the range of four covers it 88 % of the time, of three 75 %."""
+
 MAX_RESAMPLED = 1_000
 """Above this many values Student's interval is no other, and takes no table of resamples."""
 
@@ -53,14 +56,15 @@ def bootstrap_interval(values: Sequence[float] | np.ndarray, statistic: Statisti
     values. Over samples of a normal distribution it covers the mean 92 to 96 % of the time for any n from 2, over
     strongly skewed ones less (an exponential: 87 % at n = 3, 90 % at 10, 93 % at 30), as every interval does.
     Of the median: the plain percentile interval, which can't leave the range of the values and so covers at most
-    1 - 2 / 2**n (75 % at n = 3, 94 % at 5).
+    1 - 2 / 2**n (94 % at n = 5); none below `MIN_MEDIAN` values.
 
     Args:
         values: Numbers, one a seed; for the median also `inf` (an epoch that never came).
         statistic: `mean` or `median`.
 
     Returns:
-        The interval; nan at both ends of fewer than two values, or where one is nan (or infinite, for the mean).
+        The interval; nan at both ends of too few values (two for the mean), or where one is nan (or infinite, for
+        the mean).
     """
     import numpy as np
 
@@ -68,7 +72,7 @@ def bootstrap_interval(values: Sequence[float] | np.ndarray, statistic: Statisti
     if len(sample) < 2 or np.isnan(sample).any():
         return NO_INTERVAL
     if statistic == "median":
-        return _median_interval(sample)
+        return _median_interval(sample) if len(sample) >= MIN_MEDIAN else NO_INTERVAL
     if not np.isfinite(sample).all():
         return NO_INTERVAL
     if not MIN_RESAMPLED <= len(sample) <= MAX_RESAMPLED:
@@ -97,7 +101,8 @@ def _median_interval(sample: np.ndarray) -> Interval:
     ordered = np.sort(sample)
     lower, upper = _middles(len(sample))
     tails = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-    medians = (ordered[lower] + ordered[upper]) / 2
+    with np.errstate(invalid="ignore"):  # from never to never on the other side, halfway is nothing
+        medians = (ordered[lower] + ordered[upper]) / 2
     return Interval(*np.quantile(medians, tails, method="inverted_cdf").tolist())
 
 

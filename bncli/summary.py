@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bncli import stats
 from bncli.config import FIELDS, RunConfig, Value
 from bncli.registry import check_name
-from bncli.results import HISTORY_METRICS, TOLERANCE, RunResult, best_epoch, hit_epoch, lower_is_better, reaches
+from bncli.results import HISTORY_METRICS, TOLERANCE, RunResult, best_epoch, hit_epoch, lower_is_better
 from bncli.study import Condition
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def runs_table(results: Results, conditions: Conditions) -> pd.DataFrame:
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
     """Keep whole numbers whole and metrics floats in columns where some, or all, values are missing."""
     whole = [f"param_{name}" for name, info in FIELDS.items() if info.kind == "whole"]
-    kinds = dict.fromkeys([*whole, "best_epoch", "params"], "Int64")
+    kinds = dict.fromkeys([*whole, "best_epoch", "params", "n_chance"], "Int64")
     kinds |= dict.fromkeys([*METRICS, "best_val_accuracy"], "float64")
     return table.astype({name: kind for name, kind in kinds.items() if name in table.columns})
 
@@ -70,7 +70,7 @@ def _run_row(result: RunResult, condition: Condition, places: Mapping[Condition,
         "best_val_accuracy": best.get("value"),
         "best_epoch": best.get("epoch"),
         "params": result.params.get("total"),
-        "seconds": _seconds(result),
+        "seconds": result.seconds,
     }
 
 
@@ -93,14 +93,9 @@ def _best(result: RunResult, metric: str) -> Mapping[str, float | int]:
     return best_epoch(metric, result.history.get(metric, [])) or {}
 
 
-def _seconds(result: RunResult) -> float:
-    """Seconds as they are recorded, so that tables of stored runs are those of the study that made them."""
-    return round(result.seconds, 3)
-
-
 def _seconds_per_epoch(result: RunResult) -> float:
     n_epochs = len(result.history.get("loss", []))
-    return _seconds(result) / n_epochs if n_epochs else math.nan
+    return result.seconds / n_epochs if n_epochs else math.nan
 
 
 def learned(result: RunResult, chance: float) -> bool:
@@ -126,7 +121,7 @@ def conditions_table(results: Results, conditions: Conditions, chance: float | N
     """One row a condition, in the study's order.
 
     Columns: `arm`, `param_<axis>`, `n` (runs with a result), `n_diverged`, `n_failed`, `n_chance` (runs that did
-    not learn, see `learned`, diverged ones among them; 0 where `chance` is unknown), `params`; for every metric
+    not learn, see `learned`, diverged ones among them; missing where `chance` is unknown), `params`; for every metric
     `mean_<metric>`, `std_<metric>` (sample standard deviation over seeds), `median_<metric>`, `low_<metric>` and
     `high_<metric>` (95 % interval of the mean, see `stats.bootstrap_interval`); `mean_best_val_accuracy` (the best
     over epochs), `median_best_epoch`, `mean_seconds`, `mean_seconds_per_epoch`, `best`.
@@ -154,12 +149,12 @@ def _condition_row(condition: Condition, runs: Results, chance: float | None) ->
         "n": len(counted),
         "n_diverged": sum(result.state == "diverged" for result in counted),
         "n_failed": len(runs) - len(counted),
-        "n_chance": 0 if chance is None else sum(not learned(result, chance) for result in counted),
+        "n_chance": None if chance is None else sum(not learned(result, chance) for result in counted),
         "params": max((result.params["total"] for result in counted if result.params), default=None),
         **statistics,
         "mean_best_val_accuracy": _mean(_numbers(found.get("value") for found in best)),
         "median_best_epoch": _median(_numbers(found.get("epoch") for found in best)),
-        "mean_seconds": _mean(_numbers(map(_seconds, counted))),
+        "mean_seconds": _mean(_numbers(result.seconds for result in counted)),
         "mean_seconds_per_epoch": _mean(_numbers(map(_seconds_per_epoch, counted))),
     }
 
@@ -256,6 +251,16 @@ def history_table(results: Results, conditions: Conditions) -> pd.DataFrame:
         ]
         table[metric] = np.array(list(itertools.chain.from_iterable(values)), dtype="float64")
     return _typed(table)
+
+
+def seed_curves(history: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """A metric by epoch (rows) and run (columns); a run that stopped early stays at its last value.
+
+    Args:
+        history: Rows of `history_table`, of one condition.
+        metric: One of its metrics.
+    """
+    return history.pivot(index="epoch", columns="run_id", values=metric).ffill()
 
 
 class _Cell(NamedTuple):
@@ -547,7 +552,6 @@ def lr_table(
     results: Results,
     conditions: Conditions,
     metric: str = METRICS[0],
-    threshold: float | None = None,
     chance: float | None = None,
     baseline: str | None = None,
 ) -> pd.DataFrame:
@@ -565,8 +569,7 @@ def lr_table(
         results: The runs.
         conditions: The condition of each.
         metric: What the best rate and the differences are about.
-        threshold: Learned is a final metric at or past it; None for what `learned` says.
-        chance: Accuracy of the best constant answer, for `learned`; without it and a threshold no range is told.
+        chance: Accuracy of the best constant answer, for `learned`; without it no range is told.
         baseline: The arm to compare with; the first where None.
 
     Raises:
@@ -578,8 +581,9 @@ def lr_table(
         at = dict(point)
         for arm, rates in arms.items():
             against = {} if arm == at["baseline"] else arms.get(at["baseline"], {})
-            tolerance = _tolerance(rates, metric, threshold, chance)
-            rows.append({"arm": arm, **at, "metric": metric} | tolerance | _views(rates, against, metric))
+            rows.append(
+                {"arm": arm, **at, "metric": metric} | _tolerance(rates, chance) | _views(rates, against, metric)
+            )
     views = "n difference low high same_lr_n same_lr_difference same_lr_low same_lr_high"
     table = _table(rows, conditions, f"arm baseline params metric lr_low lr_high decades best_lr mean_best {views}")
     return table.drop(columns="param_lr", errors="ignore")
@@ -599,11 +603,11 @@ def _by_rate(
     return {at: {arm: dict(sorted(rates.items())) for arm, rates in arms.items()} for at, arms in found.items()}
 
 
-def _tolerance(rates: Rates, metric: str, threshold: float | None, chance: float | None) -> dict[str, float]:
+def _tolerance(rates: Rates, chance: float | None) -> dict[str, float]:
     """The widest range of neighbouring rates at which enough seeds learn; of equally wide ones, the lowest."""
     ranges: list[list[float]] = [[]]
     for lr, runs in rates.items():
-        n_learned = sum(_has_learned(result, metric, threshold, chance) for result in runs.values())
+        n_learned = 0 if chance is None else sum(learned(result, chance) for result in runs.values())
         if n_learned >= TOLERATED * len(runs):
             ranges[-1].append(lr)
         else:
@@ -611,12 +615,6 @@ def _tolerance(rates: Rates, metric: str, threshold: float | None, chance: float
     ends = [(found[0], found[-1]) for found in ranges if found]
     low, high = max(ends, key=lambda pair: pair[1] / pair[0], default=(math.nan, math.nan))
     return {"lr_low": low, "lr_high": high, "decades": math.log10(high / low)}
-
-
-def _has_learned(result: RunResult, metric: str, threshold: float | None, chance: float | None) -> bool:
-    if threshold is None:
-        return chance is not None and learned(result, chance)
-    return reaches(metric, result.metrics.get(metric), threshold)
 
 
 def _views(rates: Rates, against: Rates, metric: str) -> dict[str, float]:

@@ -14,7 +14,7 @@ from bncli.config import RunConfig
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
 from bncli.results import RunResult, finite
-from bncli.store import STUDY_FILE
+from bncli.store import STUDY_FILE, Store
 from bncli.study import Condition, Plan, Study, load_study, presets
 
 DOWNLOADED = ("mnist", "fashion_mnist")
@@ -41,14 +41,13 @@ class Subject:
     @property
     def absent(self) -> str | None:
         """The data set that the study needs and this machine has not."""
-        needed = data_needed(self.study)
-        return needed if needed and readers.find_mnist_family(needed) is None else None
+        return next((name for name in data_needed(self.study) if readers.find_mnist_family(name) is None), None)
 
 
-def data_needed(study: Study) -> str | None:
-    """Return the data set of the study that has to be found or downloaded, if there is one."""
+def data_needed(study: Study) -> list[str]:
+    """Return the data sets of the study that have to be found or downloaded."""
     used = {study.base.dataset, *dict(study.axes).get("dataset", ())}
-    return next((name for name in DOWNLOADED if name in used), None)
+    return [name for name in DOWNLOADED if name in used]
 
 
 def how_to_get(name: str | None) -> str:
@@ -111,27 +110,35 @@ def left_out(chosen: Sequence[Subject]) -> dict[str, int]:
 
 def judge(subject: Subject, results: Sequence[RunResult], conditions: Mapping[RunConfig, Condition]) -> list[Verdict]:
     """Give the verdicts on the selected claims, in their order; `skipped` where runs and data both lack."""
-    absent = subject.absent
+    absent = None if results else subject.absent
+    lacks = {claim.id: _lacks(claim, absent) for claim in subject.claims}
+    able = [claim for claim in subject.claims if not lacks[claim.id]]
+    found = {verdict.claim.id: verdict for verdict in claims.verdicts_on(able, subject.study, results, conditions)}
+    return [found.get(claim.id) or _skipped(claim, lacks[claim.id]) for claim in subject.claims]
 
-    def is_out(claim: Claim) -> bool:
-        return bool(absent) and takes_mnist(claim, subject.study) and not (claim.measure and results)
 
-    able = [claim for claim in subject.claims if not is_out(claim)]
-    found = claims.verdicts_on(able, subject.study, results, conditions)
-    found += [
-        Verdict(claim, "skipped", text=f"{absent} is not on this machine", advice=how_to_get(absent))
-        for claim in filter(is_out, subject.claims)
-    ]
-    places = {claim.id: place for place, claim in enumerate(subject.claims)}
-    return sorted(found, key=lambda verdict: places[verdict.claim.id])
+def _skipped(claim: Claim, name: str | None) -> Verdict:
+    return Verdict(claim, "skipped", text=f"{name} is not on this machine", advice=how_to_get(name))
+
+
+def _lacks(claim: Claim, absent: str | None) -> str | None:
+    """The data set without which the claim can't be tested here; `absent` is the one that its study lacks."""
+    if claim.check and checks.needs_mnist(claim.check):
+        return None if readers.find_mnist_family("mnist") else "mnist"
+    return absent if claim.measure else None
 
 
 def read(subject: Subject, folder: Path) -> list[Verdict]:
     """Give the verdicts on the selected claims by the runs that the study's folder holds, if there is one."""
-    if not (folder / STUDY_FILE).is_file():
-        return judge(subject, [], {})
-    stored = report.read(folder)
-    return judge(subject, stored.results, stored.conditions)
+    return judge(subject, *stored(folder))
+
+
+def stored(folder: Path) -> tuple[Sequence[RunResult], Mapping[RunConfig, Condition]]:
+    """The results that a study's folder holds, with their conditions; none where it holds no study, or no run yet."""
+    if not (folder / STUDY_FILE).is_file() or not Store(folder).read_runs():
+        return [], {}
+    evidence = report.read(folder)
+    return evidence.results, evidence.conditions
 
 
 def in_order(verdicts: Iterable[tuple[str, Verdict]]) -> list[tuple[str, Verdict]]:
@@ -156,13 +163,12 @@ def record(study: str, verdict: Verdict) -> dict[str, Any]:
 def row(study: str, verdict: Verdict) -> dict[str, str]:
     """A verdict as a row for people."""
     claim = verdict.claim
-    measured = ". ".join(part.rstrip(".") for part in (verdict.text, verdict.advice) if part)
     return {
         "#": str(claim.number or ""),
         "verdict": verdict.verdict,
         "claim": claim.statement,
         "published": claim.published,
-        "measured": measured,
+        "measured": verdict.measured,
         "study": study,
     }
 

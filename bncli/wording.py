@@ -114,10 +114,16 @@ def result_rows(evidence: Evidence) -> Rows:
 
 def _sparklines(evidence: Evidence) -> dict[Any, str]:
     """The mean curve of every condition that has one, all on one scale."""
+    import numpy as np
+
     metric = evidence.curve_metric
-    means = evidence.history_table().groupby(["condition", "epoch"])[metric].mean()
-    low, high = float(means.min()), float(means.quantile(0.95) if lower_is_better(metric) else means.max())
-    return {place: console.sparkline(list(curve), low, high) for place, curve in means.groupby(level="condition")}
+    parts = evidence.history_table().groupby("condition")
+    curves = {place: summary.seed_curves(rows, metric).mean(axis=1) for place, rows in parts}
+    means = [value for curve in curves.values() for value in curve if not math.isnan(value)]
+    if not means:
+        return {}
+    low, high = min(means), float(np.quantile(means, 0.95)) if lower_is_better(metric) else max(means)
+    return {place: console.sparkline(list(curve), low, high) for place, curve in curves.items()}
 
 
 def detail_rows(evidence: Evidence) -> Rows:
@@ -133,7 +139,7 @@ def detail_rows(evidence: Evidence) -> Rows:
             "best val_accuracy": number(row["mean_best_val_accuracy"]),
             "at epoch": _value(row["median_best_epoch"]),
             "n": str(row["n"]),
-            "did not learn": str(row["n_chance"]),
+            "did not learn": _count(row["n_chance"]),
             "diverged": str(row["n_diverged"]),
             "failed": str(row["n_failed"]),
             "seconds": number(row["mean_seconds"]),
@@ -294,7 +300,7 @@ def _numbers(row: pd.Series[Any]) -> str:
 
 
 def _verdict(evidence: Evidence, row: pd.Series[Any]) -> str:
-    arm, baseline, label = row["arm"], row["baseline"], LABELS[evidence.metric]
+    arm, baseline, label = row["arm"], row["baseline"], LABELS[evidence.metric] + _at(evidence, row)
     if math.isnan(row["low"]):
         return f"{arm} differs from {baseline} in {label} by {_numbers(row)}: one pair settles nothing."
     if not is_clear(row):
@@ -307,11 +313,17 @@ def _side(evidence: Evidence, row: pd.Series[Any]) -> str:
 
 
 def _speed(evidence: Evidence, row: pd.Series[Any]) -> list[str]:
-    """How soon the only arm reaches the threshold, beside the baseline."""
-    hits = evidence.hits_table().set_index("arm")
-    if not {row["arm"], row["baseline"]} <= set(hits.index):
+    """How soon the only arm reaches the threshold, beside the baseline at the same point of the axes."""
+    import pandas as pd
+
+    table = evidence.hits_table()
+    for name, _ in evidence.study.axes:
+        if not pd.isna(row[f"param_{name}"]):
+            table = table[table[f"param_{name}"].isna() | (table[f"param_{name}"] == row[f"param_{name}"])]
+    hits = {side["arm"]: side for side in _records(table)}
+    if not {row["arm"], row["baseline"]} <= set(hits):
         return []
-    ours, theirs = hits.loc[row["arm"]], hits.loc[row["baseline"]]
+    ours, theirs = hits[row["arm"]], hits[row["baseline"]]
     told = [epochs(*(side[f"{part}_hit_epoch"] for part in ("median", "low", "high"))) for side in (ours, theirs)]
     never = f"{ours['n_never']} of {ours['n']} and {theirs['n_never']} of {theirs['n']} seeds never"
     level = f"{evidence.curve_metric} {number(ours['threshold'])}"
@@ -345,7 +357,9 @@ def _tolerance(evidence: Evidence) -> list[str]:
     table = evidence.lr_table()
     if table is None or len(table) != 2 or len(evidence.study.axes) > 1:
         return []
-    theirs, ours = (table.iloc[place] for place in (0, 1))
+    (theirs,), (ours,) = (list(_records(side)) for _, side in table.groupby(table["arm"] != table["baseline"]))
+    if math.isnan(ours["difference"]):
+        return []
     ends = interval(ours["difference"], ours["low"], ours["high"], sign="+")
     clear = "" if is_clear(ours) else ", no clear difference"
     spans = [f"{_short(side['decades'])} decades" if side["decades"] >= 0 else "no range" for side in (ours, theirs)]

@@ -2,13 +2,14 @@
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from tabulate import tabulate
 
 from bncli import verify
 from bncli.claims import VERDICTS, Verdict
-from bncli.store import STUDY_FILE, Store
+from bncli.store import Store
 from bncli.study import load_study
 
 INTRODUCTION = Path(__file__).parent / "reproduction.md.in"
@@ -25,8 +26,9 @@ def main(folder: Path) -> None:
         found += [(name, verdict) for verdict in verify.read(subject, folder / name)]
     known = {verdict.claim.id: short(verdict) for _, verdict in found}
     text = INTRODUCTION.read_text(encoding="utf-8")
-    print(text.format_map(known | {"count": tally(found), "versions": versions(folder)}).rstrip())
-    for name in dict.fromkeys(name for name, _ in found):
+    names = list(dict.fromkeys(name for name, _ in found))
+    print(text.format_map(known | {"count": tally(found), "versions": versions(folder, names)}).rstrip())
+    for name in names:
         own = [verdict for study, verdict in verify.in_order(found) if study == name]
         print(section(name, own))
 
@@ -45,14 +47,18 @@ def tally(found: list[Pair]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
 
 
-def versions(folder: Path) -> str:
-    """Name the versions and machines that the runs come from."""
-    seen = []
-    for path in sorted(folder.glob(f"*/{STUDY_FILE}")):
-        content = Store(path.parent).read_study() or {}
-        packages = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
-        seen.append(f"{packages} ({content['host']['machine']}, {content['host']['cores']} cores)")
-    return "; ".join(dict.fromkeys(seen))
+def versions(folder: Path, studies: Iterable[str]) -> str:
+    """Name the versions and machines that the runs come from, each once."""
+    packages: dict[str, set[str]] = {}
+    machines = set()
+    for path in (folder / name for name in studies):
+        content = Store(path).read_study() or {"versions": {}}
+        for name, number in content["versions"].items():
+            packages.setdefault(name, set()).add(number)
+        if host := content.get("host"):
+            machines.add(f"{host['machine']}, {host['cores']} cores")
+    listed = [f"{name} {' and '.join(sorted(numbers))}" for name, numbers in packages.items()]
+    return f"{', '.join(listed)} ({'; '.join(sorted(machines))})"
 
 
 def section(name: str, verdicts: list[Verdict]) -> str:
@@ -77,7 +83,7 @@ def row(verdict: Verdict) -> dict[str, str]:
         "#": str(claim.number or ""),
         "claim": f"{claim.statement} (`{claim.id}`; {source})",
         "published": claim.published or "no figure",
-        "measured": " ".join(part for part in (f"{verdict.text}.", verdict.advice) if part),
+        "measured": f"{verdict.measured}.",
         "verdict": f"**{verdict.verdict}**",
     }
 

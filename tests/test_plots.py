@@ -527,3 +527,30 @@ def test_a_data_set_is_not_drawn_through_pyplot():
     plots.draw_dataset(make_dataset((2,)))
     plots.draw_dataset(make_dataset((5, 4, 1)))
     assert pyplot.get_fignums() == []
+
+
+def test_a_response_curve_lies_inside_the_axes_of_every_panel():
+    """The panels share their scale, and each arm's thick line takes room at the bottom once, not once a panel."""
+
+    def make(config):
+        return complete(config, (0.2 if config.activation == "sigmoid" else 0.9 + 0.01 * config.seed,))
+
+    axes = (("activation", ("sigmoid", "relu")), ("lr", (0.001, 0.01, 0.1)))
+    figure = plots.REGISTRY["lr"](picture(make_study(axes=axes), make, chance=0.1))
+    for panel in figure.axes:
+        low, high = panel.get_ylim()
+        assert low < 0.2
+        assert high > 0.91
+        assert high - low < 1.3 * (0.91 - 0.1)
+
+
+def test_a_metric_without_any_value_has_no_response_curve():
+    shown = picture(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), diverged, metric="val_loss")
+    assert plots.REGISTRY["lr"](shown) is None
+
+
+@pytest.mark.parametrize("make", [failed, diverged])
+@pytest.mark.parametrize("metric", ["val_accuracy", "val_loss"])
+def test_a_sweep_in_which_nothing_worked_is_drawn_all_the_same(make, metric):
+    for figure in plots.draw_all(picture(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), make, metric=metric)).values():
+        figure.draw_without_rendering()

@@ -76,12 +76,11 @@ def test_the_mean_lies_in_its_interval(sample):
 def test_intervals_move_and_stretch_with_the_values(sample, statistic, factor, shift):
     expected = [shift + factor * end for end in bootstrap_interval(sample, statistic)]
     slack = 1e-7 * (factor * np.abs(sample).max() + abs(shift) + 1)
-    assert bootstrap_interval(shift + factor * sample, statistic) == pytest.approx(expected, abs=slack)
+    assert bootstrap_interval(shift + factor * sample, statistic) == pytest.approx(expected, abs=slack, nan_ok=True)
 
 
-@pytest.mark.parametrize("statistic", ["mean", "median"])
-@pytest.mark.parametrize("n", [2, 3, 6, 17])
-def test_equal_values_have_an_interval_of_no_width(n, statistic):
+@pytest.mark.parametrize(("statistic", "n"), [("mean", 2), ("mean", 3), ("mean", 6), ("median", 6), ("median", 17)])
+def test_equal_values_have_an_interval_of_no_width(statistic, n):
     assert bootstrap_interval([0.1] * n, statistic) == (0.1, 0.1)
 
 
@@ -106,7 +105,7 @@ def test_the_same_values_have_the_same_interval():
 # The interval of the median
 
 
-@pytest.mark.parametrize("n", [3, 5, 7, 9, 15, 31])
+@pytest.mark.parametrize("n", [5, 7, 9, 15, 31])
 def test_of_an_odd_number_the_median_has_efrons_interval(n):
     """The median of a resample is at most the k-th value where at least half of the resample is."""
     at_most = scipy.stats.binom.sf((n - 1) // 2, n, np.arange(1, n + 1) / n)
@@ -114,7 +113,7 @@ def test_of_an_odd_number_the_median_has_efrons_interval(n):
     assert bootstrap_interval(np.arange(1, n + 1), "median") == (low, high)
 
 
-@pytest.mark.parametrize("n", [2, 4, 6, 10, 30])
+@pytest.mark.parametrize("n", [6, 8, 10, 30])
 def test_of_an_even_number_it_is_that_of_resampling(n):
     sample = np.sort(np.random.default_rng(n).normal(size=n))
     drawn = np.median(sample[np.random.default_rng(5).integers(0, n, (100_000, n))], axis=1)
@@ -133,10 +132,15 @@ def test_intervals_of_the_median_cover_it(n, least):
     assert least <= np.mean([low <= math.log(2) <= high for low, high in intervals]) <= 0.98
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_few_values_have_no_interval_of_their_median(n):
+    assert all(map(math.isnan, bootstrap_interval(range(n), "median")))
+
+
 def test_epochs_that_never_came_are_the_last_of_all():
     never = math.inf
     assert bootstrap_interval([3, 4, 5, 6, never], "median") == (3, never)
-    assert bootstrap_interval([never] * 4, "median") == (never, never)
+    assert bootstrap_interval([never] * 6, "median") == (never, never)
     assert bootstrap_interval([5] * 20 + [never], "median") == (5, 5)
 
 

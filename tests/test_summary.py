@@ -178,7 +178,7 @@ def test_runs_that_never_learned_are_counted_diverged_ones_among_them():
     shown = evidence(make_study(seeds=(0, 1, 2, 3)), make)
     table = summary.conditions_table(shown.results, shown.conditions, 0.5)
     assert (column(table, "n"), column(table, "n_diverged"), column(table, "n_chance")) == ([3, 3], [1, 1], [2, 2])
-    assert column(summary.conditions_table(shown.results, shown.conditions), "n_chance") == [0, 0]
+    assert summary.conditions_table(shown.results, shown.conditions)["n_chance"].isna().all()
 
 
 # The best arm
@@ -519,7 +519,7 @@ def test_a_diverged_or_failed_run_hits_only_before_it_ended():
 
 
 def test_the_table_of_hits():
-    table = hits([SLOW] * 3, [RISING] * 3)
+    table = hits([SLOW] * 5, [RISING] * 5)
     assert list(table.columns) == [
         *("condition", "arm", "baseline", "metric", "threshold", "n", "n_never"),
         *("median_hit_epoch", "low_hit_epoch", "high_hit_epoch", "n_pairs"),
@@ -528,14 +528,14 @@ def test_the_table_of_hits():
     ]
     assert column(table, "median_hit_epoch") == [3, 2]
     assert column(table, "threshold") == [0.5, 0.5]
-    assert column(table, "n_pairs") == [0, 3]
+    assert column(table, "n_pairs") == [0, 5]
     assert math.isnan(table.loc[0, "epochs_ratio"])
     assert table.iloc[1][["epochs_ratio", "low_epochs_ratio", "high_epochs_ratio"]].tolist() == [1.5] * 3
 
 
 def test_seconds_are_those_until_the_hit_epoch():
     """Twice as slow an epoch: three seconds for the baseline's three epochs, four for the two with the norm."""
-    study = make_study(seeds=range(3), epochs=4)
+    study = make_study(seeds=range(5), epochs=4)
 
     def make(config):
         return complete(config, SLOW, seconds=4.0) if config.norm == "none" else complete(config, RISING, seconds=8.0)
@@ -545,20 +545,20 @@ def test_seconds_are_those_until_the_hit_epoch():
 
 
 def test_runs_that_never_hit_are_censored_not_dropped():
-    table = hits([SLOW, SLOW, FLAT, FLAT, FLAT], [RISING, FLAT, RISING, FLAT, RISING])
-    assert column(table, "n") == [5, 5]
-    assert column(table, "n_never") == [3, 2]
+    table = hits([SLOW, SLOW, FLAT, FLAT, FLAT, SLOW, FLAT], [RISING, FLAT, RISING, FLAT, RISING, FLAT, RISING])
+    assert column(table, "n") == [7, 7]
+    assert column(table, "n_never") == [4, 3]
     assert column(table, "median_hit_epoch") == [math.inf, 2]
     assert column(table, "high_hit_epoch") == [math.inf, math.inf]
     assert column(table, "low_hit_epoch") == [3, 2]
-    row = table.iloc[1]  # the ratios: 3 / 2, 3 / never = 0, never / 2 = never, no ratio, never
-    assert row["n_pairs"] == 4
+    row = table.iloc[1]  # the ratios: 3 / 2, 3 / never = 0, never / 2 = never, no ratio, never, 0, never
+    assert row["n_pairs"] == 6
     assert (row["low_epochs_ratio"], row["high_epochs_ratio"]) == (0, math.inf)
 
 
 def test_where_no_run_ever_hits():
-    table = hits([FLAT] * 3, [FLAT] * 3)
-    assert column(table, "n_never") == [3, 3]
+    table = hits([FLAT] * 5, [FLAT] * 5)
+    assert column(table, "n_never") == [5, 5]
     assert column(table, "median_hit_epoch") == column(table, "low_hit_epoch") == [math.inf] * 2
     assert column(table, "n_pairs") == [0, 0]
     assert table["epochs_ratio"].isna().all()
@@ -678,11 +678,6 @@ def test_nine_of_ten_seeds_are_enough():
     for n_lost, width in ((1, 3.0), (2, 1.0)):
         lost = lambda config, n=n_lost: complete(config, (0.5 if config.lr == 0.1 and config.seed < n else 0.9,))  # noqa: E731
         assert column(rates(lost, n=10, chance=0.5), "decades") == pytest.approx([width, width])
-
-
-def test_with_a_threshold_learned_is_past_it():
-    assert column(rates(threshold=0.8), "decades") == pytest.approx([0.0, 1.0])
-    assert column(rates(threshold=1.25, metric="val_loss"), "lr_low") == pytest.approx([0.01, 0.01])
 
 
 def test_each_arm_at_its_own_best_rate_beside_both_at_the_baselines():

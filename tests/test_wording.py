@@ -292,6 +292,48 @@ def test_a_single_arm_is_told_by_what_it_scores(axes, make, expected):
     assert all(map(str.startswith, sentences, expected))
 
 
+def test_the_only_comparison_that_is_done_names_its_point():
+    """What an interrupted sweep leaves: both arms at one value, the baseline alone at the next."""
+    axes = (("activation", ("relu", "sigmoid")),)
+
+    def make(config):
+        there = config.activation == "relu" or config.norm == "none"
+        return gaining(GAINS)(config) if there else None
+
+    answer = wording.answer(evidence(make_study(axes=axes, seeds=range(6)), make, threshold=0.55))
+    assert answer.sentences[0].startswith(
+        "batch:before is better than none in validation accuracy at activation relu: +0.113"
+    )
+    assert answer.sentences[1] == (
+        "It reaches val_accuracy 0.550 at a median epoch of 2 [2, 2], none at never (0 of 6 and 6 of 6 seeds never)."
+    )
+
+
+def test_each_at_its_best_rate_finds_the_baseline_by_name_and_needs_a_best():
+    def without_first_rate(config):
+        return failed(config) if config.lr == 0.001 and config.norm == "none" else gaining(GAINS * 2)(config)
+
+    study = make_study(axes=LR, seeds=range(9))
+    sentence = wording.answer(evidence(study, without_first_rate)).sentences[1]
+    assert sentence.startswith("Each at its own best learning rate, batch:before differs from none by +0.11")
+
+    def diverging(config):
+        return diverged(config) if config.seed == 0 else gaining(GAINS * 2)(config)
+
+    sentences = wording.answer(evidence(study, diverging, metric="val_loss")).sentences
+    assert sentences[1].startswith("The largest is that of batch:before at lr 0.001")
+
+
+def test_the_spark_of_a_run_that_diverged_stays_at_its_last_value():
+    def make(config):
+        return diverged(config, (0.1,)) if config.seed == 0 else complete(config, (0.1, 0.9, 0.9))
+
+    shown = evidence(make_study("none", seeds=(0, 1)), make)
+    assert wording._sparklines(shown) == {0: "▁██"}
+    even = evidence(make_study(seeds=(0, 1)), lambda c: make(c) if c.norm == "none" else complete(c, (0.1, 0.9, 0.9)))
+    assert wording._sparklines(even) == {0: "▁▅▅", 1: "▁██"}
+
+
 def test_failed_and_missing_runs_limit_the_answer():
     makes = {0: failed, 1: lambda config: None}
     shown = evidence(make_study(seeds=range(8)), lambda config: makes.get(config.seed, learned)(config))
