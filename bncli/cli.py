@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -22,7 +21,7 @@ from bncli.registry import check_name
 from bncli.report import check_choice, preload
 from bncli.shard import Shard, parse_shard
 from bncli.signals import interruptible
-from bncli.store import RUNS_FILE, Store
+from bncli.store import RUNS_FILE, Store, replace_file
 from bncli.study import (
     DEFAULT_ARMS,
     ENGINES,
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from bncli.verify import Subject
 
 EXIT_FAILED_RUNS, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-FLAGSHIP = "lr-activation"
+FLAGSHIP, TRAIN = "lr-activation", "train"
 
 app = typer.Typer(
     name="bncli",
@@ -350,7 +349,6 @@ def _show_catalogue(rows: list[dict[str, str]], format: str) -> None:
 
 def _save_plot(data: datasets.Dataset, path: Path) -> None:
     from bncli import plots
-    from bncli.store import replace_file
 
     check_name("ending of a plot", path.suffix, (".png", ".svg", ".pdf"))
     figure = plots.draw_dataset(data)
@@ -399,16 +397,16 @@ def train(
     ] = False,
 ) -> None:
     """Train one configuration, for one or many seeds."""
-    start = load_study(flags.preset) if flags.preset else Study("train", RunConfig(), (parse_arm("none"),))
+    start = load_study(flags.preset) if flags.preset else Study(TRAIN, RunConfig(), (parse_arm("none"),))
     base = start.vary(flags.fields()).base
     chosen = parse_arm(arm) if arm else base_arm(base)
     seeds = tuple(range(flags.seeds)) if flags.seeds else (base.seed,)
-    study = Study("train", base.replace(seed=0), (chosen,), seeds=seeds, question=start.question, source=start.source)
+    study = Study(TRAIN, base.replace(seed=0), (chosen,), seeds=seeds, question=start.question, source=start.source)
     if summary:
         _print_summary(study)
         return
     _check_save(save_model, seeds)
-    run(study, flags, flags.out, save_model)
+    run(study, flags, flags.out, save_model, single=True)
 
 
 def base_arm(base: RunConfig) -> Arm:
@@ -489,8 +487,11 @@ def build_study(name: str, flags: Flags, arms: str | None, axes: list[str], fall
     return study, preset in presets() and study.base == start.base and study.axes == start.axes
 
 
-def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = None) -> None:
-    """Plan a study, train what is missing, show the result; exit with 1 if runs failed, 130 if interrupted."""
+def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = None, *, single: bool = False) -> None:
+    """Plan a study, train what is missing, show the result; exit with 1 if runs failed, 130 if interrupted.
+
+    A study of a `single` condition is shown run by run.
+    """
     console.check_format(flags.format)
     check_name("engine", flags.engine, ENGINES)
     check_choice(flags.metric, flags.threshold)
@@ -505,12 +506,15 @@ def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = 
         return
     store = None
     try:
-        with interruptible(), _folder(out, shard, restart=flags.restart):
+        with interruptible(), _folder(out, shard, flags):
             store = open_store(out, study, plan, shard, anew=flags.restart) if out else None
             if store and not shard:
                 preload()
             results = _train(study, plan, store, flags, save_model, shard)
-            _show_share(results, shard, out) if shard else _show(study, plan, results, store, flags)
+            if shard:
+                _show_share(results, share_of(plan, shard), shard, out)
+            else:
+                _show(study, plan, results, store, flags, single=single)
     except KeyboardInterrupt as interrupt:
         _say_interrupted(store, plan, out)
         raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
@@ -528,27 +532,40 @@ def _check_shard(flags: Flags, out: Path | None) -> Shard | None:
 
 
 @contextmanager
-def _folder(out: Path | None, shard: Shard | None = None, *, restart: bool = False) -> Iterator[None]:
-    """Hold the journal of the study's folder, if there is a folder; empty it first to `restart`."""
+def _folder(out: Path | None, shard: Shard | None, flags: Flags) -> Iterator[None]:
+    """Hold the journal of the study's folder, if there is a folder; empty it first on --restart."""
     with lock.hold(out / (shard.journal if shard else RUNS_FILE)) if out else nullcontext():
-        if out and restart:
+        if out and flags.restart:
+            _check_scheduler(flags)
             _delete(out)
         yield
 
 
+def _check_scheduler(flags: Flags) -> None:
+    """Connect once before anything is deleted: a wrong address must lose no runs."""
+    if flags.scheduler:
+        with cluster.connect(1, flags.scheduler):
+            pass
+
+
 def _delete(folder: Path) -> None:
-    """Delete bncli's own files in a study's folder, and say which."""
-    from bncli import report, status
+    """Delete bncli's own files in a study's folder, while no shard writes to it, and say which."""
+    from bncli import report
 
     store = Store(folder)
-    shards = [text for text in status.writers(folder) if not text.startswith(RUNS_FILE)]
-    if shards:
-        raise StoreError(f"--restart would delete runs under way: {shards[0]}. Wait for it to end.")
     names = store.own_files(report.derived_files())
-    if names:
-        console.warn(f"--restart deletes in {folder}: {', '.join(names)}")
-    for name in names:
-        store.remove(name)
+    if names and not store.has_study():
+        raise StoreError(
+            f"--restart deletes nothing in {str(folder)!r}, which holds {names[0]} but no study (no study.json). "
+            "Try --out with a new or empty folder."
+        )
+    with ExitStack() as held:
+        for journal in sorted({*store.journals(), *lock.journals(folder)} - {store.journal}):
+            held.enter_context(lock.hold(journal))
+        if names:
+            console.warn(f"--restart deletes in {folder}: {', '.join(names)}")
+        for name in names:
+            store.remove(name)
 
 
 def _check_failed(results: list[RunResult]) -> None:
@@ -560,9 +577,11 @@ def _check_failed(results: list[RunResult]) -> None:
         raise typer.Exit(EXIT_FAILED_RUNS)
 
 
-def _show_share(results: list[RunResult], shard: Shard, out: Path | None) -> None:
-    """A shard has no result of its own: say what reads all of them."""
-    console.say(f"Share {shard.number} of {shard.count} is done. bncli report {out} shows what all shares have so far.")
+def _show_share(results: list[RunResult], share: list[RunConfig], shard: Shard, out: Path | None) -> None:
+    """A shard has no result of its own: say how far it is and what reads all of them."""
+    n_done, n_runs = len(results), len(share)
+    state = "is done" if n_done == n_runs else f"stopped after {n_done} of its {n_runs} runs"
+    console.say(f"Share {shard.number} of {shard.count} {state}. bncli report {out} shows what all shares have so far.")
 
 
 def _show_plan(study: Study, plan: Plan, flags: Flags) -> None:
@@ -608,6 +627,11 @@ def _train(
     done = done_runs(plan, store, retry_failed=flags.retry_failed)
     share = share_of(plan, shard)
     pending = [config for config in share if config.run_id not in done]
+    if save_model and store and not pending:
+        raise StoreError(
+            f"--save-model needs a run that is trained now, but this one is done already in {str(store.folder)!r}. "
+            "Try without --out."
+        )
     _announce(study, plan, share, len(share) - len(pending), store, flags, shard)
     conditions, streams = dict(plan.runs), flags.format == "jsonl"
     if streams:
@@ -632,7 +656,7 @@ def _train(
             on_epoch=lambda configs, epoch: tracker.epoch(str(conditions[configs[0]]), len(configs)),
             engine=flags.engine,
             on_result=on_result,
-            on_model=(lambda config, model: model.save(save_model)) if save_model else None,
+            on_model=(lambda config, model: replace_file(save_model, model.save)) if save_model else None,
             retry_failed=flags.retry_failed,
             fail_fast=flags.fail_fast,
             shard=shard,
@@ -692,13 +716,14 @@ def _say_interrupted(store: Store | None, plan: Plan, out: Path | None = None) -
         console.say("Interrupted. Nothing is saved: give --out DIR to keep finished runs.")
 
 
-def _show(study: Study, plan: Plan, results: list[RunResult], store: Store | None, flags: Flags) -> None:
+def _show(
+    study: Study, plan: Plan, results: list[RunResult], store: Store | None, flags: Flags, *, single: bool
+) -> None:
     from bncli import describe, report
 
     levels = {describe.facts(datasets.load(config))["chance"] for config, _ in plan.runs}
     chance = levels.pop() if len(levels) == 1 else None
     evidence = report.Evidence(study, results, dict(plan.runs), len(plan.runs), chance, flags.metric, flags.threshold)
-    single = study.name == "train"
     if flags.format != "jsonl":
         show_evidence(evidence, flags.format, single=single)
     if store:
@@ -757,8 +782,13 @@ def report(
     console.check_format(format)
     check_choice(metric, threshold)
     evidence = reports.read(folder, metric, threshold)
-    show_evidence(evidence, format)
+    show_evidence(evidence, format, single=_is_of_train(evidence.study))
     _write_files(evidence, Store(folder), quiet)
+
+
+def _is_of_train(study: Study) -> bool:
+    """Whether `bncli train` made this study: one arm, no axes, its name."""
+    return (study.name, len(study.arms), study.axes) == (TRAIN, 1, ())
 
 
 @app.command()
@@ -830,16 +860,19 @@ def verify(
 
 
 def _runs_of(subject: Subject, folder: Path, flags: Flags) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
-    """Train what the claims of a study still need; nothing where they need no runs, or the data is absent."""
-    from bncli.verify import part_of
+    """Train what the claims of a study still need; where the data is absent, take what the folder holds."""
+    from bncli.verify import part_of, stored
 
-    if subject.absent or not subject.trains:
+    if not subject.trains:
         return [], {}
+    if subject.absent:
+        results, conditions = stored(folder)
+        return list(results), dict(conditions)
     study = subject.study.vary(seeds=tuple(range(flags.seeds)) if flags.seeds else None)
     plan, store = study.plan(), None
     part = part_of(plan, subject.claims)
     try:
-        with interruptible(), _folder(folder):
+        with interruptible(), _folder(folder, None, flags):
             store = open_store(folder, study, plan)
             return _train(study, part, store, flags, None), dict(part.runs)
     except KeyboardInterrupt as interrupt:
@@ -924,12 +957,9 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one message and exit status 2, a closed pipe ends quietly."""
+    """Run the command line; a user's mistake is one message and exit status 2. Typer ends a closed pipe with 1."""
     try:
         app(prog_name="bncli")
     except BncliError as mistake:
         console.error(str(mistake))
         sys.exit(EXIT_USAGE)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_FAILED_RUNS)

@@ -7,6 +7,7 @@ split, until the run that kills its worker is known.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import os
@@ -20,6 +21,7 @@ from bncli import datasets
 from bncli.config import RunConfig
 from bncli.engines import planner
 from bncli.errors import BncliError, ClusterError, InvalidConfig
+from bncli.provenance import usable_cores
 from bncli.results import RunResult
 from bncli.worker import TOPIC, Batch, train_batch
 
@@ -57,7 +59,7 @@ class Cluster:
         self.news: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.tasks: dict[str, tuple[Future[Any], Batch]] = {}
         self.suspects: list[Batch] = []
-        self.n_workers = self.n_misses = 0
+        self.n_misses = self.n_seen = 0
 
     def train(
         self, groups: Iterable[list[RunConfig]], engine: str, on_epoch: OnEpoch | None
@@ -75,10 +77,9 @@ class Cluster:
         epochs = _Epochs(on_epoch)
         self.client.subscribe_topic(TOPIC, lambda event: self.news.put(event[1]))
         try:
-            self.n_workers = self._count_workers()
-            yield from self._run(iter(_batches(groups, engine, self.n_workers)), WINDOW * self.n_workers, epochs)
+            yield from self._run(iter(_batches(groups, engine, self._count_workers())), epochs)
             while self.suspects:
-                yield from self._run(iter([self.suspects.pop(0)]), 1, epochs, alone=True)
+                yield from self._run(iter([self.suspects.pop(0)]), epochs, alone=True)
         finally:
             self.client.unsubscribe_topic(TOPIC)
             self.client.cancel([future for future, _ in self.tasks.values()], force=True)
@@ -90,12 +91,10 @@ class Cluster:
             raise ClusterError(f"The scheduler {self.client.scheduler.address} has no workers. Try to start some.")
         return n_workers
 
-    def _run(
-        self, batches: Iterator[Batch], window: int, epochs: _Epochs, *, alone: bool = False
-    ) -> Iterator[list[RunResult]]:
-        """Keep `window` batches under way until all have ended; hand on epochs and results as they come."""
+    def _run(self, batches: Iterator[Batch], epochs: _Epochs, *, alone: bool = False) -> Iterator[list[RunResult]]:
+        """Keep a window of batches under way until all have ended; hand on epochs and results as they come."""
         while True:
-            while len(self.tasks) < window and (batch := next(batches, None)):
+            for batch in itertools.islice(batches, self._n_free()):
                 self._submit(batch)
             if not self.tasks:
                 return
@@ -117,8 +116,15 @@ class Cluster:
                 if results:
                     yield results
 
+    def _n_free(self) -> int:
+        """How many batches more the workers can take that are there by now; counted when all but one each are done."""
+        if len(self.tasks) > self.n_seen:
+            return 0
+        self.n_seen = max(1, len(self.client.nthreads()))
+        return WINDOW * self.n_seen - len(self.tasks)
+
     def _submit(self, batch: Batch) -> None:
-        key = batch.key
+        key = batch.new_key()
         future = self.client.submit(train_batch, batch, key, key=key, pure=False)
         self.tasks[key] = future, batch
         future.add_done_callback(self.news.put)
@@ -182,21 +188,26 @@ class _Epochs:
 
 
 def _batches(groups: Iterable[list[RunConfig]], engine: str, n_workers: int) -> Iterator[Batch]:
-    """Cut the runs into stacks, small enough for every worker to have one, and of equal size for equal programs."""
+    """Cut the runs into batches.
+
+    Stacks are those of one process, however many workers there are: in another stack, a run's numbers round otherwise.
+    Runs that train side by side or by `model.fit` don't touch each other, so of them every worker gets a share.
+    """
     groups = list(groups)
     share = math.ceil(sum(map(len, groups)) / n_workers)
     for configs in groups:
         data = datasets.load(configs[0])
         fingerprint = data.fingerprint()
         for runs in planner.group(configs):
-            n_batches = len(runs)
+            most, size = len(runs), 1
             if engine != "keras":
-                most = min(len(runs), share)
                 method = planner.choose(runs[0], data, most, has_gpu=False, always_stack=engine == "stacked")
-                n_batches = math.ceil(len(runs) / method.n_runs)
-            for number in range(n_batches):
-                start, end = (len(runs) * place // n_batches for place in (number, number + 1))
-                yield Batch(tuple(runs[start:end]), fingerprint, engine)
+                if not method.stacked:
+                    most = min(most, share)
+                    method = planner.choose(runs[0], data, most, has_gpu=False)
+                size = method.n_runs
+            for start in range(0, len(runs), size):
+                yield Batch(tuple(runs[start : start + size]), fingerprint, engine, most)
 
 
 @contextmanager
@@ -216,6 +227,8 @@ def connect(jobs: int, scheduler: str | None = None) -> Iterator[Cluster]:
                 address = scheduler or stack.enter_context(_local(jobs))
                 client = stack.enter_context(Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
         except (OSError, ValueError) as error:
+            if not scheduler:
+                raise ClusterError(f"Can't start {jobs} worker processes ({error}). Try fewer: --jobs 2.") from error
             raise ClusterError(
                 f"No Dask scheduler at {scheduler!r} ({error}). Try the tcp:// address that `dask scheduler` prints."
             ) from error
@@ -227,7 +240,7 @@ def _local(jobs: int) -> Iterator[Any]:
     """A scheduler in this process and `jobs` worker processes, each with its share of the cores."""
     from distributed import LocalCluster
 
-    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    threads = str(max(1, usable_cores() // jobs))
     settings = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), threads)
     cluster = LocalCluster(
         n_workers=jobs,
@@ -271,7 +284,7 @@ def choose_jobs(wanted: int | None, pending: Sequence[RunConfig], engine: str) -
     seconds = sum(
         planner.estimate_seconds(runs[0], datasets.load(runs[0]), len(runs), engine) for runs in planner.group(pending)
     )
-    return 1 if seconds < AUTO_SECONDS else min(os.cpu_count() or 1, len(pending))
+    return 1 if seconds < AUTO_SECONDS else min(usable_cores(), len(pending))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -152,8 +153,7 @@ class RunConfig:
     @property
     def run_id(self) -> str:
         """Twelve hexadecimal digits that depend on every field: equal id, equal run."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return run_id_of(self.to_dict())
 
     def to_dict(self) -> dict[str, Value]:
         """Return every field, in the documented order."""
@@ -183,6 +183,12 @@ class RunConfig:
         sizes = {"n_samples": 64} if "n_samples" in datasets.loader_defaults(self.dataset) else {}
         rows = {"train_rows": ":64", "val_rows": ":32"}
         return self.replace(model=small, epochs=2, batch_size=24, **sizes, **({} if sizes else rows))
+
+
+def run_id_of(fields: Mapping[str, Any]) -> str:
+    """Return the `run_id` of a run whose `to_dict`, by this version of bncli or another, is `fields`."""
+    text = json.dumps(fields, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 FIELDS: dict[str, FieldInfo] = {field.name: field.metadata["info"] for field in dataclasses.fields(RunConfig)}

@@ -264,6 +264,12 @@ def load(fields: DataFields) -> Dataset:
     return _load(fields.dataset, options, fields.train_rows, fields.val_rows, fields.scaling)
 
 
+def forget() -> None:
+    """Have the next `load` read files again."""
+    _load.cache_clear()
+    _pool.cache_clear()
+
+
 @lru_cache(maxsize=8)
 def _load(name: str, options: tuple[tuple[str, Any], ...], train_rows: str, val_rows: str, scaling: str) -> Dataset:
     pool = _pool(name, options)

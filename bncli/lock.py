@@ -1,4 +1,4 @@
-"""One writer a journal: a lock that ends with its process, and a note in it that says who holds it."""
+"""One writer a file, of a journal or `study.json`: a lock that ends with its process and says who holds it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,22 @@ from typing import IO
 
 from bncli.errors import StoreError
 
+SECONDS = 0.12
+"""How long a lock is tried for: who only asks for the holder holds it for a moment."""
+
+_held: dict[Path, IO[str]] = {}
+
 
 @contextmanager
-def hold(journal: Path) -> Iterator[None]:
+def hold(journal: Path, *, patience: float = SECONDS) -> Iterator[None]:
     """Keep every other process from writing to `journal` while the block runs; its folder is made if need be.
 
     The lock is the kernel's (`flock`), so a process that is killed leaves none behind. Its file is removed at the
     end; one that a killed process left is taken over.
+
+    Args:
+        journal: The file that the block writes to.
+        patience: Seconds after which another process that holds the lock is told to the user.
 
     Raises:
         StoreError: Another process holds the lock, or the folder can't be written to.
@@ -30,7 +39,7 @@ def hold(journal: Path) -> Iterator[None]:
     path = _path(journal)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        note = _acquire(path)
+        note = _acquire(path, patience)
     except BlockingIOError:
         raise StoreError(_refusal(journal)) from None
     except OSError as error:
@@ -38,10 +47,19 @@ def hold(journal: Path) -> Iterator[None]:
             f"Can't write to the output folder {str(journal.parent)!r} ({error.strerror}). Try another --out DIR."
         ) from error
     with note:
+        _held[path] = note
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            del _held[path]
+            if _is_at(path, note):
+                path.unlink(missing_ok=True)
+
+
+def is_lost(journal: Path) -> bool:
+    """Whether a lock that this process holds on `journal` is no longer in its folder: the folder was moved."""
+    path = _path(journal)
+    return path in _held and not _is_at(path, _held[path])
 
 
 def holder(journal: Path) -> dict[str, str] | None:
@@ -57,6 +75,12 @@ def holder(journal: Path) -> dict[str, str] | None:
         return {"pid": "?", "host": "?", "since": "now", "command": "?"}
 
 
+def journals(folder: Path) -> list[Path]:
+    """The journals of a folder that are, or may be, written to by a process right now."""
+    names = (path.name for path in sorted(folder.glob(_path(folder / "runs*.jsonl").name)))
+    return [folder / name[1:].removesuffix(".lock") for name in names]
+
+
 def describe(journal: Path) -> str:
     """Say in a few words which process writes to `journal`; nothing if there is none."""
     who = holder(journal)
@@ -67,12 +91,12 @@ def _path(journal: Path) -> Path:
     return journal.with_name(f".{journal.name}.lock")
 
 
-def _acquire(path: Path) -> IO[str]:
+def _acquire(path: Path, patience: float) -> IO[str]:
     """Open and lock the file at `path`; one that its last holder removed in between is no lock, so look again."""
     while True:
         note = path.open("a+")
         try:
-            _lock(note)
+            _lock(note, patience)
             if _is_at(path, note):
                 _write(note)
                 return note
@@ -82,15 +106,16 @@ def _acquire(path: Path) -> IO[str]:
         note.close()
 
 
-def _lock(file: IO[str]) -> None:
-    """Lock `file`, in more than one attempt: who only asks for the holder holds it for a moment."""
-    for wait in (0.02, 0.1, 0.0):
+def _lock(file: IO[str], patience: float) -> None:
+    """Lock `file`, in as many attempts as `patience` seconds allow."""
+    until = time.monotonic() + patience
+    while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if not wait:
+            if time.monotonic() > until:
                 raise
-            time.sleep(wait)
+            time.sleep(0.02)
         else:
             return
 
@@ -98,7 +123,7 @@ def _lock(file: IO[str]) -> None:
 def _is_at(path: Path, file: IO[str]) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

@@ -55,7 +55,7 @@ def batch(*, norm_momentum: float, norm_epsilon: float, center: bool, scale: boo
     In training mean and var come from the batch; in inference from moving averages, which each training
     step updates to `momentum * moving + (1 - momentum) * batch` from 0 and 1 (Ioffe and Szegedy 2015,
     arXiv 1502.03167; the averages are Keras', of the biased variance). After s steps `momentum ** s` of the
-    initial values remain: 0.99 needs 458 steps to forget 99 %.
+    initial values remain: 0.99 needs 459 steps to forget 99 %.
     """
     import keras
 

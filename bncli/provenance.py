@@ -37,7 +37,7 @@ def collect() -> dict[str, Any]:
             "machine": platform.machine(),
             "cpu": _cpu(),
             "cores": os.cpu_count(),
-            "usable_cores": _usable_cores(),
+            "usable_cores": usable_cores(),
             "gpus": _gpus(),
         },
         "settings": {name: os.environ.get(name) for name in _SETTINGS},
@@ -46,9 +46,9 @@ def collect() -> dict[str, Any]:
     }
 
 
-def _usable_cores() -> int | None:
-    """Cores that this process may run on: a batch system often gives it fewer than the host has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+def usable_cores() -> int:
+    """Cores that this process may run on: a batch system or container often gives it fewer than the host has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu() -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from bncli.config import RunConfig
+from bncli.config import RunConfig, run_id_of
+from bncli.errors import InvalidConfig
 from bncli.registry import check_name
 
 State = Literal["complete", "diverged", "failed"]
@@ -42,7 +43,7 @@ class RunResult:
         metrics: Final values, `train_accuracy` among them. A diverged network still classifies (everything
             alike), so its accuracies are measured; its losses are None.
         history: Values per epoch, up to the last or the diverged one; None where not finite.
-        seconds: Wall time of training and evaluation.
+        seconds: Wall time of training and evaluation, to the microsecond; of runs that train together, a share.
         engine: What trained it.
         error: Type, message and the end of the traceback of a failed run, or what diverged.
     """
@@ -55,6 +56,9 @@ class RunResult:
     seconds: float = 0.0
     engine: str = "keras"
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seconds", round(self.seconds, 6))
 
     @property
     def best(self) -> dict[str, dict[str, float | int]]:
@@ -72,16 +76,25 @@ class RunResult:
             "metrics": self.metrics,
             "best": self.best,
             "history": self.history,
-            "seconds": round(self.seconds, 3),
+            "seconds": self.seconds,
             "engine": self.engine,
             "error": self.error,
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> RunResult:
-        """Rebuild a result from a line of `runs.jsonl`."""
+        """Rebuild a result from a line of `runs.jsonl`.
+
+        Raises:
+            BncliError: Its state is unknown, or its `run_id` or a field of its run is wrong.
+        """
         parts = {name: record[name] for name in ("state", "params", "metrics", "history", "seconds", "engine", "error")}
-        return cls(config=RunConfig.from_dict(record["config"]), **parts)
+        result = cls(config=RunConfig.from_dict(record["config"]), **parts)
+        check_name("state", result.state, get_args(State))
+        expected = run_id_of(record["config"])
+        if record["run_id"] != expected:
+            raise InvalidConfig(f"run_id must be {expected} for this config. Received: {record['run_id']!r}.")
+        return result
 
 
 def finite(value: float) -> float | None:

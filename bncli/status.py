@@ -50,6 +50,5 @@ def totals(table: list[dict[str, Any]]) -> str:
 
 def writers(folder: Path) -> list[str]:
     """Describe each process that writes to a journal of the folder right now."""
-    journals = [path.with_name(path.name[1:].removesuffix(".lock")) for path in sorted(folder.glob(".runs*.lock"))]
-    found = [(journal.name, lock.describe(journal)) for journal in journals]
+    found = [(journal.name, lock.describe(journal)) for journal in lock.journals(folder)]
     return [f"{name} is being written by {who}" for name, who in found if who]

@@ -2,20 +2,24 @@
 
 One writer a journal appends and syncs; shards of a study write journals of their own (`runs-2-of-4.jsonl`), and every
 reader reads all of them. A torn last line (a writer that was killed) is forgiven, any other damage is an error that
-names the line. Files derived from them are replaced whole, so that no reader sees a half.
+names the line. Files derived from them are replaced whole, so that no reader sees a half. Names that begin with a dot
+(locks, temporary files) are no part of a study.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bncli import lock
 from bncli.errors import BncliError, StoreError
 from bncli.results import RunResult
 
@@ -25,6 +29,9 @@ RUNS_FILE = "runs.jsonl"
 SHARD_FILES = "runs-*-of-*.jsonl"
 STUDY_PARTS = ("study", "conditions", "datasets")
 """What a reader of `study.json` relies on."""
+
+ORPHAN_SECONDS = 24 * 3600
+"""Age from which a temporary file is one that a killed process left."""
 
 
 class Store:
@@ -59,15 +66,18 @@ class Store:
                 f"Can't write to the output folder {str(self.folder)!r} ({error.strerror}). Try another --out DIR."
             ) from error
         own = {STUDY_FILE, *(path.name for path in self.journals())}
-        strangers = sorted(
-            path.name for path in self.folder.iterdir() if path.name not in own and not path.name.endswith(".lock")
-        )
-        if strangers and not (self.folder / STUDY_FILE).exists():
+        names = sorted(path.name for path in self.folder.iterdir())
+        strangers = [name for name in names if name not in own and not name.startswith(".")]
+        if strangers and not self.has_study():
             shown = strangers[0] + (", ..." if len(strangers) > 1 else "")
             raise StoreError(
                 f"The output folder {str(self.folder)!r} holds other files ({shown}) and no study. "
                 "Try --out with a new or empty folder."
             )
+
+    def has_study(self) -> bool:
+        """Whether there is a `study.json`, readable or not."""
+        return (self.folder / STUDY_FILE).exists()
 
     def read_study(self) -> dict[str, Any] | None:
         """Return the content of `study.json`, or None where there is none.
@@ -94,8 +104,9 @@ class Store:
         return content
 
     def write_study(self, content: dict[str, Any]) -> None:
-        """Replace `study.json`."""
-        self.write_text(STUDY_FILE, json.dumps({"format": FORMAT} | content, indent=1) + "\n")
+        """Replace `study.json`, and wait until it is on the disk: no run is recorded before it."""
+        text = json.dumps({"format": FORMAT} | content, indent=1) + "\n"
+        replace_file(self.folder / STUDY_FILE, lambda path: path.write_text(text, encoding="utf-8"), durable=True)
 
     def read_runs(self) -> dict[str, RunResult]:
         """Return all results by `run_id`; of two lines on one run the later holds, but a failure undoes no success.
@@ -112,19 +123,34 @@ class Store:
         return results
 
     def append(self, *results: RunResult) -> None:
-        """Append a line a result and wait once until all are on the disk; a torn line before them is cut off first."""
+        """Append a line a result and wait once until all are on the disk; a torn line before them is cut off first.
+
+        Raises:
+            StoreError: The journal can't be written to, or is not the one that this process holds the lock of.
+        """
+        self._check_in_place()
+        is_new = not self.journal.exists()
         lines = "".join(json.dumps(result.to_record(), allow_nan=False) + "\n" for result in results).encode()
         try:
             with self.journal.open("a+b", buffering=0) as journal:
                 _cut_torn_line(journal.fileno())
                 _write_all(journal.fileno(), lines)
                 os.fsync(journal.fileno())
+            if is_new:
+                _sync_folder(self.folder)
         except OSError as error:
             kept = "Finished runs are safe" if self.folder.is_dir() else "The folder is gone with its runs"
             raise StoreError(
                 f"Can't write to {str(self.journal)!r} ({error.strerror}). "
                 f"{kept}; mend this and give the same command again."
             ) from error
+
+    def _check_in_place(self) -> None:
+        if self.folder.is_dir() and lock.is_lost(self.journal):
+            raise StoreError(
+                f"The folder {str(self.folder)!r} is another than at the start: that one was moved or removed. "
+                "Finished runs are in it; move it back and give the same command again."
+            )
 
     def own_files(self, derived: Iterable[str]) -> list[str]:
         """Names of the files in the folder that are bncli's own, but for the study: journals and the `derived` ones."""
@@ -147,8 +173,13 @@ class Store:
             raise StoreError(f"Can't remove {str(self.folder / name)!r}: {error.strerror}.") from error
 
 
-def replace_file(target: Path, write: Callable[[Path], object]) -> None:
+def replace_file(target: Path, write: Callable[[Path], object], *, durable: bool = False) -> None:
     """Let `write` fill a temporary file beside `target`, then rename it over `target`.
+
+    Args:
+        target: The file to replace.
+        write: Called with the path that it is to fill.
+        durable: Wait until the file is on the disk; what can be made again needs no such wait.
 
     Raises:
         StoreError: The place can't be written to.
@@ -156,13 +187,41 @@ def replace_file(target: Path, write: Callable[[Path], object]) -> None:
     temporary = target.with_name(f".{uuid.uuid4().hex[:8]}.{target.name}")  # process ids repeat between hosts
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_orphans(target)
         write(temporary)
+        if durable:
+            _sync(temporary)
         temporary.replace(target)
+        if durable:
+            _sync_folder(target.parent)
     except OSError as error:
         raise StoreError(f"Can't write {str(target)!r}: {error.strerror or error}.") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _remove_orphans(target: Path) -> None:
+    """Remove temporary files of `target` that killed processes left long ago."""
+    pattern = f".{'[0-9a-f]' * 8}.{glob.escape(target.name)}"
+    for path in target.parent.glob(pattern):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ORPHAN_SECONDS:
+                path.unlink()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk; some network file systems refuse that, and then do it themselves."""
+    with contextlib.suppress(OSError):
+        _sync(folder)
 
 
 def _read_journal(path: Path) -> Iterator[RunResult]:

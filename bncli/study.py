@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bncli import datasets, describe, norms, provenance
+from bncli import datasets, describe, lock, norms, provenance
 from bncli.config import (
     DATA_FIELDS,
     DEFAULTS,
@@ -30,7 +30,7 @@ from bncli.errors import BncliError, InvalidConfig, StoreError, UnknownName
 from bncli.registry import check_name, nearest
 from bncli.results import RunResult
 from bncli.shard import Shard
-from bncli.store import RUNS_FILE, Store
+from bncli.store import RUNS_FILE, STUDY_FILE, Store
 
 if TYPE_CHECKING:
     from bncli.cluster import Cluster
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 DEFAULT_ARMS = ("none", "batch:before", "batch:after")
 DEFAULT_SEEDS = 3
 MAX_RUNS = 1_000_000
+STUDY_SECONDS = 30.0
+"""How long a process waits for others to write `study.json`: many shards may start at once."""
 ENGINES = ("auto", "stacked", "keras")
 ARM_FIELDS = (*(name for name in NORM_FIELDS if name not in ("norm", "placement")), "use_bias")
 _STUDY_KEYS = ("name", "question", "source", "seeds", "arms", "axes", "run", "claims")
@@ -420,21 +422,50 @@ def open_store(folder: Path, study: Study, plan: Plan, shard: Shard | None = Non
     Raises:
         StoreError: The folder holds another study or other data, or can't be written to.
     """
-    store = Store(folder, shard.journal if shard else RUNS_FILE)
-    before = store.read_study() if folder.is_dir() and not anew else None
-    store.create()
     data = {_data_label(config): _data_facts(config) for config in _one_per_data(plan)}
-    if before:
-        _check_same_study(folder, before, study)
-        _check_same_data(folder, before["datasets"], data)
-    conditions = [
+    store = Store(folder, shard.journal if shard else RUNS_FILE)
+    with lock.hold(folder / STUDY_FILE, patience=STUDY_SECONDS):
+        before = None if anew else store.read_study()
+        store.create()
+        known = _fingerprints(before) if before else {}
+        if before:
+            _check_same_study(folder, before, study)
+            _check_same_data(folder, known, data)
+        if before and shard:
+            _check_no_less(folder, before["study"], study.to_dict())
+        content = {"study": study.to_dict(), "conditions": _condition_entries(study, plan), "datasets": data}
+        content["fingerprints"] = known | {name: facts["fingerprint"] for name, facts in data.items()}
+        rest = before or provenance.collect()
+        store.write_study(content | {name: value for name, value in rest.items() if name not in content})
+    return store
+
+
+def _condition_entries(study: Study, plan: Plan) -> list[dict[str, Any]]:
+    return [
         {"arm": condition.arm, "values": dict(condition.values), "id": condition_id(config)}
         for config, condition in plan.runs
         if config.seed == study.seeds[0]
     ]
-    content = {"study": study.to_dict(), "conditions": conditions, "datasets": data}
-    store.write_study(content | provenance.collect())
-    return store
+
+
+def _fingerprints(content: Mapping[str, Any]) -> dict[str, str]:
+    """Fingerprints of all data that runs in the folder may have used, also before the study was narrowed."""
+    used = {name: facts["fingerprint"] for name, facts in content["datasets"].items()}
+    return dict(content.get("fingerprints", {})) | used
+
+
+def note_session(store: Store) -> None:
+    """Add this process to the `sessions` in `study.json`, those that trained, unless it is like the last one there.
+
+    The newest session's facts are also beside the list.
+    """
+    now = provenance.collect()
+    with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
+        if content := store.read_study():
+            sessions = content.get("sessions", [{name: content[name] for name in now if name in content}])
+            if sessions[-1] != now:
+                sessions = [*sessions, now]
+            store.write_study(content | now | {"sessions": sessions})
 
 
 def condition_id(config: RunConfig) -> str:
@@ -474,10 +505,31 @@ def _check_same_study(folder: Path, before: Mapping[str, Any], study: Study) -> 
         )
 
 
-def _check_same_data(folder: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    changed = [
-        name for name, facts in here.items() if name in there and there[name]["fingerprint"] != facts["fingerprint"]
-    ]
+def _check_no_less(folder: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """Refuse a share of a smaller study: what it leaves out of `study.json` is hidden, while other shares train it."""
+    for part in ("seeds", "arms", *{**there["axes"], **here["axes"]}):
+        old, new = _values_of(part, there), _values_of(part, here)
+        if any(value not in new for value in old):
+            raise StoreError(
+                f"The output folder {str(folder)!r} holds a larger study than this share is of: it differs in {part} "
+                f"({_listed(old)} there, {_listed(new)} here). Give every share the same options, or try another --out."
+            )
+
+
+def _values_of(part: str, study: Mapping[str, Any]) -> list[Any]:
+    """The seeds, the arms, or the values of a field, which has one where it is no axis."""
+    if part in ("seeds", "arms"):
+        return list(study[part])
+    return list(study["axes"].get(part, [study["run"].get(part)]))
+
+
+def _listed(values: list[Any]) -> str:
+    texts = [show(value) for value in values]
+    return ", ".join(texts) if len(texts) < 6 else f"{len(texts)} from {texts[0]} to {texts[-1]}"
+
+
+def _check_same_data(folder: Path, there: Mapping[str, str], here: Mapping[str, Any]) -> None:
+    changed = [name for name, facts in here.items() if there.get(name, facts["fingerprint"]) != facts["fingerprint"]]
     if changed:
         raise StoreError(
             f"The data {changed[0]!r} is not what the runs in {str(folder)!r} were trained on. "
@@ -521,6 +573,8 @@ def execute(
     results = dict(done_runs(plan, store, retry_failed=retry_failed) if done is None else done)
     conditions = dict(plan.runs)
     pending = [config for config in share_of(plan, shard) if config.run_id not in results]
+    if store and pending:
+        note_session(store)
     with closing(_batches(pending, engine, on_epoch, on_model, cluster)) as batches:
         for batch in batches:
             if store:

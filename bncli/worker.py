@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bncli import datasets
@@ -31,6 +31,11 @@ MAX_BATCHES = 500
 MAX_MEMORY_SHARE = 0.7
 """A worker that has trained so many batches, or that fills so much of its memory, is replaced by a fresh process."""
 
+
+class Cancelled(BaseException):
+    """Ends a batch that nobody waits for; no `Exception`, so that no engine takes it for a run that broke."""
+
+
 _busy = threading.Lock()
 _n_done = 0
 _programs: dict[Any, Any] = {}
@@ -44,21 +49,23 @@ class Batch:
         runs: Runs on one data set, of one graph.
         fingerprint: Their data's; a worker that holds other data refuses them.
         engine: `auto`, `stacked` or `keras`.
+        n_planned: Runs of their graph in all, which decide the method: the same whatever the batches.
     """
 
     runs: tuple[RunConfig, ...]
     fingerprint: str
     engine: str
+    n_planned: int
 
-    @property
-    def key(self) -> str:
-        """Name of the task."""
+    def new_key(self) -> str:
+        """A name for a task that trains the batch."""
         return f"bncli-{self.runs[0].run_id}-{len(self.runs)}-{uuid.uuid4().hex[:6]}"
 
     def halves(self) -> list[Batch]:
-        """The batch in two."""
+        """The batch in two, each trained as if there were no more runs."""
         middle = len(self.runs) // 2
-        return [Batch(runs, self.fingerprint, self.engine) for runs in (self.runs[:middle], self.runs[middle:])]
+        parts = (self.runs[:middle], self.runs[middle:])
+        return [replace(self, runs=runs, n_planned=len(runs)) for runs in parts]
 
 
 def train_batch(batch: Batch, key: str) -> list[RunResult]:
@@ -71,15 +78,23 @@ def train_batch(batch: Batch, key: str) -> list[RunResult]:
     global _n_done
     with _busy:  # a worker with several threads would train several at a time in one TensorFlow
         _make_room()
-        data = datasets.load(batch.runs[0])
-        if data.fingerprint() != batch.fingerprint:
-            raise DataError(
-                f"A worker's data {batch.runs[0].dataset!r} is not that of this process. "
-                "Give all workers the same files."
-            )
+        data = _load(batch)
         results = _train(batch, data, _teller(key))
         _n_done += 1
         return results
+
+
+def _load(batch: Batch) -> Dataset:
+    """The batch's data: read again where this process still holds what a file was before it changed."""
+    data = datasets.load(batch.runs[0])
+    if data.fingerprint() != batch.fingerprint:
+        datasets.forget()
+        data = datasets.load(batch.runs[0])
+    if data.fingerprint() != batch.fingerprint:
+        raise DataError(
+            f"A worker's data {batch.runs[0].dataset!r} is not that of this process. Give all workers the same files."
+        )
+    return data
 
 
 def _train(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult]:
@@ -92,36 +107,47 @@ def _train(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult]:
     return [result for stack in stacks for result in stack]
 
 
-def _train_stacked(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> Any:
-    """Train with the program of the batch before, if it fits; its compilation is what takes longest."""
+def _train_stacked(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> Iterator[list[RunResult]]:
+    """Train with the program of the batch before, if it is the same; its compilation is what takes longest."""
     from bncli.engines import stacked
     from bncli.engines.keras import failed
 
-    key = (planner.graph_key(batch.runs[0]), batch.fingerprint, batch.engine)
-    program = _programs.get(key)
-    if not (program and program.method.n_runs // 2 < len(batch.runs) <= program.method.n_runs):
+    key = (planner.graph_key(batch.runs[0]), batch.fingerprint, batch.engine, batch.n_planned)
+    program = _programs.pop(key, None)
+    if not program:
         _programs.clear()
         try:
-            program = stacked.prepare(batch.runs, data, always_stack=batch.engine == "stacked")
+            program = stacked.prepare(batch.runs, data, n_runs=batch.n_planned, always_stack=batch.engine == "stacked")
         except Exception as error:  # noqa: BLE001 - the record of its runs says why
-            return [[failed(config, error, stacked.NAME) for config in batch.runs]]
+            yield [failed(config, error, stacked.NAME) for config in batch.runs]
+            return
+    if program := (yield from stacked.train_stacks(program, batch.runs, on_epoch, None)):
         _programs[key] = program
-    return stacked.train_stacks(program, batch.runs, on_epoch, None)
 
 
 def _teller(key: str) -> OnEpoch:
-    """A function that tells the driver, now and then, which epoch this batch has reached."""
+    """A function that tells the driver, now and then, which epoch this batch has reached.
+
+    It raises `Cancelled` where the driver no longer wants the batch: Dask can't stop a task by itself.
+    """
     from distributed import get_worker
 
     worker, last = get_worker(), 0.0
 
     def on_epoch(runs: Sequence[RunConfig], epoch: int) -> None:
         nonlocal last
+        if _is_cancelled(worker, key):
+            raise Cancelled
         if time.monotonic() - last >= TELL_SECONDS:
             last = time.monotonic()
             worker.log_event(TOPIC, {"key": key, "epoch": epoch})
 
     return on_epoch
+
+
+def _is_cancelled(worker: Worker, key: str) -> bool:
+    task = worker.state.tasks.get(key)
+    return task is None or task.state == "cancelled"
 
 
 def _make_room() -> None:

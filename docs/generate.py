@@ -92,7 +92,7 @@ def field_table() -> None:
             "about": info.about,
             "default": f"`{study.show(config.DEFAULTS[name])}`"
             if config.DEFAULTS[name] is not None
-            else "the data set's",
+            else ("the data set's" if info.about == "data" else "the optimizer's"),
             "allowed": info.allowed(),
             "meaning": info.help,
         }

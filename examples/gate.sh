@@ -16,7 +16,7 @@ status=0
 bncli verify "$@" --strict --quiet --out "$folder" --format json > "$folder/verdicts.json" || status=$?
 case $status in
   0) echo "All claims hold." ;;
-  1) echo "A claim does not hold; see $folder/verdicts.json" >&2 ;;
+  1) echo "A claim does not hold, or runs failed; see above and $folder/verdicts.json" >&2 ;;
   *) echo "bncli verify ended with status $status" >&2 ;;
 esac
 exit "$status"

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "bncli"
 ORDER = (
     "errors",
     "signals",
+    "provenance",
     "registry",
     "seeds",
     "readers",
@@ -33,7 +34,6 @@ ORDER = (
     "probes",
     "store",
     "describe",
-    "provenance",
     "study",
     "status",
     "checks",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bncli import cli, models
+from bncli import cli, cluster, models
 from bncli import study as studies
 from bncli.config import FIELDS
 from bncli.results import RunResult
@@ -176,6 +176,73 @@ def test_train_takes_a_single_seed_and_the_norm_of_its_fields(bncli, engine):
 def test_train_starts_from_the_base_of_a_preset(bncli, engine):
     assert bncli("train", "--preset", "circles-placement", "--epochs", "1")[0] == 0
     assert (engine[0].optimizer, engine[0].lr, engine[0].epochs, engine[0].norm) == ("sgd", 0.01, 1, "none")
+
+
+def test_report_on_the_folder_of_train_has_a_row_a_run_too(bncli, engine):
+    train = bncli("train", *TINY, "--seeds", "2", "-o", "s", "-q", "--format", "csv")[1]
+    assert bncli("report", "s", "-q", "--format", "csv") == (0, train, "")
+    assert bncli("report", "s", "-q")[1] == bncli("train", *TINY, "--seeds", "2", "-o", "s", "-q")[1]
+
+
+def test_a_study_that_is_called_train_is_a_study(bncli, engine, folder):
+    (folder / "train.toml").write_text('arms = ["none", "batch"]\n[run]\ndataset = "circles"\nmodel = "dense4"\n')
+    rows = list(csv.DictReader(io.StringIO(bncli("sweep", "-p", "train.toml", "-q", "-f", "csv", "-o", "s")[1])))
+    assert [(row["arm"], row["n"]) for row in rows] == [("none", "3"), ("batch", "3")]
+    assert list(csv.DictReader(io.StringIO(bncli("report", "s", "-q", "-f", "csv")[1]))) == rows
+
+
+def test_a_model_of_a_run_that_is_done_can_not_be_saved(bncli, engine, folder):
+    command = ("train", *TINY, "--seeds", "1", "-q", "-o", "s")
+    assert bncli(*command)[0] == 0
+    assert bncli(*command, "--save-model", "m.keras") == (
+        2,
+        "",
+        "Error: --save-model needs a run that is trained now, but this one is done already in 's'. "
+        "Try without --out.\n",
+    )
+    assert not (folder / "m.keras").exists()
+    assert len(engine) == 1
+
+
+def test_a_model_that_can_not_be_written_is_an_error_not_a_failed_run(bncli, monkeypatch, folder):
+    class Model:
+        def save(self, path):
+            raise OSError(28, "No space left on device")
+
+    def train(configs, on_epoch, on_model, engine):
+        on_model(configs[0], Model())
+        yield []
+
+    monkeypatch.setattr(studies, "_train", train)
+    assert error(bncli("train", *TINY, "--save-model", "m.keras", "-q")) == (
+        "Can't write 'm.keras': No space left on device."
+    )
+    assert list(folder.iterdir()) == []
+
+
+def test_restart_in_a_folder_without_a_study_deletes_nothing(bncli, engine, folder):
+    (folder / "summary.csv").write_text("mine")
+    (folder / "code.py").write_text("mine")
+    assert error(bncli("sweep", "lr=0.1", *TINY, "--restart", "-o", ".")) == (
+        "--restart deletes nothing in '.', which holds summary.csv but no study (no study.json). "
+        "Try --out with a new or empty folder."
+    )
+    (folder / "summary.csv").unlink()
+    assert error(bncli("sweep", "lr=0.1", *TINY, "--restart", "-o", ".")) == (
+        "The output folder '.' holds other files (code.py) and no study. Try --out with a new or empty folder."
+    )
+    assert [path.name for path in folder.iterdir()] == ["code.py"]
+    assert engine == []
+
+
+def test_restart_with_a_wrong_scheduler_deletes_nothing(bncli, engine, folder, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    command = ("sweep", "lr=0.1", *TINY, "-q", "-o", "s")
+    assert bncli(*command)[0] == 0
+    before = {path.name: path.read_bytes() for path in (folder / "s").iterdir() if path.is_file()}
+    message = error(bncli(*command, "--restart", "--scheduler", "tcp://127.0.0.1:9"))
+    assert message.startswith("No Dask scheduler at 'tcp://127.0.0.1:9' (")
+    assert {path.name: path.read_bytes() for path in (folder / "s").iterdir() if path.is_file()} == before
 
 
 def test_train_without_out_writes_nothing(bncli, engine, folder):

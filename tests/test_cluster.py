@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +17,11 @@ import psutil
 import pytest
 from fakes import learned, make_study
 
-from bncli import cluster, datasets
+from bncli import cluster, datasets, worker
 from bncli.config import RunConfig, resolve
 from bncli.engines import planner
-from bncli.errors import ClusterError, InvalidConfig
+from bncli.errors import ClusterError, DataError, InvalidConfig
+from bncli.provenance import usable_cores
 from bncli.store import Store
 from bncli.study import execute
 
@@ -90,21 +91,29 @@ def test_auto_keeps_small_work_in_one_process_and_spreads_large():
     large = [config.replace(epochs=5000) for config in small]
     assert cluster.choose_jobs(None, small, "auto") == 1
     assert cluster.choose_jobs(None, [resolve(RunConfig(epochs=2000, seed=s))[0] for s in range(64)], "auto") == (
-        os.cpu_count()
+        usable_cores()
     )
-    assert cluster.choose_jobs(None, large, "keras") == min(os.cpu_count(), 12)
+    assert cluster.choose_jobs(None, large, "keras") == min(usable_cores(), 12)
     assert cluster.choose_jobs(40, small, "auto") == 12
 
 
-@pytest.mark.parametrize(("n_workers", "sizes"), [(1, [6, 6]), (2, [6, 6]), (4, [3, 3, 3, 3]), (100, [1] * 12)])
-def test_batches_are_of_one_graph_and_enough_for_all_workers(n_workers, sizes):
+@pytest.mark.parametrize("n_workers", [1, 2, 4, 100])
+def test_stacks_are_those_of_one_process_however_many_workers_there_are(n_workers, monkeypatch):
+    monkeypatch.setattr(planner, "MAX_STACK", 4)
     configs = [config for config, _ in study().plan().runs]
     batches = list(cluster._batches([configs], "auto", n_workers))
-    assert [len(batch.runs) for batch in batches] == sizes
+    assert [(len(batch.runs), batch.n_planned) for batch in batches] == [(3, 6)] * 4
     assert [run for batch in batches for run in batch.runs] == configs
     assert all(len(planner.group(batch.runs)) == 1 for batch in batches)
     assert {batch.fingerprint for batch in batches} == {datasets.load(configs[0]).fingerprint()}
-    assert [len(batch.runs) for batch in cluster._batches([configs], "keras", 2)] == [1] * 12
+    assert [len(batch.runs) for batch in cluster._batches([configs], "keras", n_workers)] == [1] * 12
+
+
+@pytest.mark.parametrize(("n_workers", "sizes"), [(1, [4, 4, 4, 4]), (2, [4, 4, 4, 4]), (8, [2] * 8), (100, [1] * 16)])
+def test_large_networks_are_shared_out_to_all_workers(n_workers, sizes, monkeypatch):
+    monkeypatch.setattr(planner, "STACKED_MAC_LIMIT", 1)
+    configs = [config for config, _ in study(8).plan().runs]
+    assert [len(batch.runs) for batch in cluster._batches([configs], "auto", n_workers)] == sizes
 
 
 def test_no_scheduler_at_an_address(monkeypatch):
@@ -123,9 +132,70 @@ def test_two_jobs_find_what_one_finds():
     expected = execute(plan)
     assert [result.config for result in found] == [result.config for result in expected]
     for one, other in zip(found, expected, strict=True):
-        assert one.metrics == pytest.approx(other.metrics, abs=1e-4)
-        assert one.history["loss"] == pytest.approx(other.history["loss"], abs=1e-4)
+        assert (one.metrics, one.history) == (other.metrics, other.history)
     assert sorted(epochs) == [(6, epoch) for epoch in (1, 1, 2, 2, 3, 3, 4, 4)]
+
+
+def counting(path):
+    """A batch that would train for a minute and counts its epochs in a file."""
+
+    def train(batch, data, on_epoch):
+        for epoch in range(1, 601):
+            on_epoch(batch.runs, epoch)
+            path.write_text(str(epoch))
+            time.sleep(0.1)
+        return answer(batch, data, on_epoch)
+
+    return train
+
+
+def test_a_batch_that_nobody_waits_for_stops_and_its_worker_stays(tmp_path):
+    path = tmp_path / "epochs"
+    with faked(counting(path), jobs=1) as workers:
+        before = workers.client.run(os.getpid)
+        batches = workers.train([[config for config, _ in study().plan().runs]], "auto", stop_at(3))
+        with pytest.raises(KeyboardInterrupt):
+            next(batches)
+        time.sleep(1)
+        reached = path.read_text()
+        time.sleep(1)
+        assert path.read_text() == reached
+        assert workers.client.run(os.getpid) == before
+
+
+def stop_at(epoch):
+    def on_epoch(runs, number):
+        if number >= epoch:
+            raise KeyboardInterrupt
+
+    return on_epoch
+
+
+def test_a_worker_reads_a_file_again_that_has_changed(tmp_path):
+    path = tmp_path / "points.csv"
+
+    def write(shift):
+        rows = [f"{number + shift},{number % 2}" for number in range(40)]
+        path.write_text("\n".join(["x,y", *rows]))
+
+    write(0)
+    config = resolve(RunConfig(dataset=str(path), label="y", model="dense4"))[0]
+    old = datasets.load(config)
+    write(5)
+    assert datasets.load(config) is old
+    datasets.forget()
+    fingerprint = datasets.load(config).fingerprint()
+    write(0)
+    datasets.forget()
+    datasets.load(config)
+    write(5)
+    assert worker._load(worker.Batch((config,), fingerprint, "auto", 1)).fingerprint() == fingerprint
+    write(9)
+    with pytest.raises(DataError) as caught:
+        worker._load(worker.Batch((config,), "another", "auto", 1))
+    assert str(caught.value) == (
+        f"A worker's data {str(path)!r} is not that of this process. Give all workers the same files."
+    )
 
 
 def test_a_run_that_kills_its_worker_is_found_and_fails_alone(monkeypatch):
@@ -183,8 +253,13 @@ LONG = shlex.split("sweep lr=0.01,0.1 -d circles -m dense4 -e 100000 --set n_sam
 
 
 def workers_of(pid):
-    children = psutil.Process(pid).children(recursive=True)
-    return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+    """The worker processes of a driver, without what else it starts for a moment."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.fixture

@@ -158,6 +158,15 @@ def test_an_exception_is_a_failed_record_and_the_next_run_goes_on(monkeypatch):
     assert "poisoned" in states[0].error
 
 
+@pytest.mark.parametrize("name", ["on_epoch", "on_model"])
+def test_what_a_callback_raises_is_no_failed_run(name):
+    def closed(*news):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError, match=r"^\[Errno 32\] Broken pipe$"):
+        train(circles(seed=1), circles(seed=2), **{name: closed})
+
+
 def test_parameter_counts_and_callbacks():
     told = []
     (result,) = train(circles(norm="batch", use_bias="true"), on_epoch=lambda configs, epoch: told.append(epoch))

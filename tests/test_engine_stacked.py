@@ -473,6 +473,21 @@ def test_callbacks_get_the_runs_of_each_stack_epoch_by_epoch_and_records_share_i
     assert results[0].seconds == results[1].seconds > 0
 
 
+@pytest.mark.parametrize("name", ["on_epoch", "on_model"])
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), MemoryError("no room")])
+def test_what_a_callback_raises_is_no_failed_run(name, error):
+    told = []
+
+    def raises(*news):
+        told.append(news)
+        raise error
+
+    stacks = stacked.train(seeded(circles()), datasets.load(circles()), **{name: raises})
+    with pytest.raises(type(error)) as caught:
+        next(stacks)
+    assert (caught.value, len(told)) == (error, 1)
+
+
 def trained_models(configs):
     """Train in a stack; return the results and the models, in order."""
     found = []

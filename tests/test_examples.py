@@ -3,8 +3,10 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,39 @@ def test_the_makefile_builds_only_what_changed(shell, folder):
     assert n_runs(study) == 24
 
 
+def test_a_make_that_fails_keeps_the_runs_and_the_next_one_continues(shell, folder, monkeypatch):
+    make, study = f"make -f {EXAMPLES}/Makefile", folder / "studies" / "circles"
+    monkeypatch.setenv("FAILS", "4")
+    failed = shell(make)
+    assert failed.returncode == 2
+    assert n_runs(study) == 20
+    assert not (study / "report.md").exists()
+    monkeypatch.setenv("FAILS", "-1")
+    done = shell(make)
+    assert done.returncode == 0, done.stderr
+    assert n_runs(study) == 24
+    assert (study / "report.md").exists()
+
+
+def test_a_make_that_is_interrupted_keeps_the_runs_and_the_next_one_continues(shell, folder, monkeypatch):
+    make, study = f"make -f {EXAMPLES}/Makefile", folder / "studies" / "circles"
+    monkeypatch.setenv("PAUSE", "300")
+    process = subprocess.Popen(shlex.split(make), stderr=subprocess.PIPE, start_new_session=True, text=True)
+    deadline = time.monotonic() + 120
+    while n_runs(study) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Interrupted. 4 of 20 runs are saved in studies/circles; the same command continues.\n" in err
+    assert n_runs(study) == 4
+    monkeypatch.setenv("PAUSE", "0")
+    done = shell(make)
+    assert done.returncode == 0, done.stderr
+    assert n_runs(study) == 20
+
+
 def test_the_makefile_trains_shares_beside_each_other(shell, folder):
     done = shell(f"make -f {EXAMPLES}/Makefile -j 4 shards")
     assert done.returncode == 0, done.stderr
@@ -60,8 +95,8 @@ def test_the_makefile_trains_shares_beside_each_other(shell, folder):
 
 
 def test_the_slurm_script_trains_the_share_of_its_task(shell, folder):
-    shell(f"sed 's/mnist/digits/; s/--seeds 30/--seeds 1/' {EXAMPLES}/array.slurm > array")
-    done = shell("SLURM_CPUS_PER_TASK=1 SLURM_ARRAY_TASK_COUNT=3 SLURM_ARRAY_TASK_ID=2 bash array")
+    shell(f"sed 's/mnist/digits/; s/--seeds 30/--seeds 1/; s/^SHARES=16/SHARES=3/' {EXAMPLES}/array.slurm > array")
+    done = shell("SLURM_CPUS_PER_TASK=1 SLURM_ARRAY_TASK_COUNT=1 SLURM_ARRAY_TASK_ID=2 bash array")
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (folder / "studies" / "momentum").glob("runs*")] == ["runs-2-of-3.jsonl"]
     assert n_runs(folder / "studies" / "momentum") == 24
@@ -71,7 +106,7 @@ def test_the_slurm_script_trains_the_share_of_its_task(shell, folder):
     ("status", "out", "err"),
     [
         (0, "All claims hold.\n", ""),
-        (1, "", "A claim does not hold; see gate/verdicts.json\n"),
+        (1, "", "A claim does not hold, or runs failed; see above and gate/verdicts.json\n"),
         (2, "", "bncli verify ended with status 2\n"),
     ],
 )

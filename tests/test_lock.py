@@ -2,6 +2,8 @@
 
 import os
 import platform
+import threading
+import time
 
 import pytest
 
@@ -42,6 +44,36 @@ def test_a_note_that_is_not_yet_written_is_no_error(tmp_path):
     with lock.hold(journal):
         (tmp_path / ".runs.jsonl.lock").write_text("")
         assert lock.describe(journal) == "process ? on ?, since now: ?"
+
+
+def test_a_lock_that_another_process_took_at_the_place_of_a_moved_folder_is_left_alone(tmp_path):
+    journal = tmp_path / "s" / "runs.jsonl"
+    with lock.hold(journal):
+        assert not lock.is_lost(journal)
+        journal.parent.rename(tmp_path / "moved")
+        assert lock.is_lost(journal)
+        journal.parent.mkdir()
+        other = journal.with_name(".runs.jsonl.lock")
+        other.write_text("another's")
+        assert lock.is_lost(journal)
+    assert other.read_text() == "another's"
+    assert not lock.is_lost(journal)
+
+
+def test_a_short_hold_is_waited_for(tmp_path):
+    journal, order = tmp_path / "study.json", []
+
+    def late():
+        with lock.hold(journal, patience=30):
+            order.append("late")
+
+    with lock.hold(journal):
+        waits = threading.Thread(target=late)
+        waits.start()
+        time.sleep(0.5)
+        order.append("early")
+    waits.join()
+    assert order == ["early", "late"]
 
 
 def test_a_place_that_can_not_be_written_to(tmp_path):

@@ -53,6 +53,20 @@ def test_a_reader_that_goes_away_ends_it_quietly(shell):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("engine", ["stacked", "keras"])
+def test_a_reader_of_the_progress_that_goes_away_fails_no_run(shell, folder, engine):
+    (folder / "chatty.py").write_text(
+        "from bncli import cli, console\nconsole.PLAIN_PROGRESS_SECONDS = 0\ncli.main()\n"
+    )
+    compare = f"compare {TINY} --arms none --engine {engine} -o s"
+    done = shell(f"{sys.executable} chatty.py {compare} 2>&1 | head -2; exit ${{PIPESTATUS[0]}}")
+    assert done.stdout == "2 runs: 1 condition x 2 seeds\nFolder: s\n"
+    assert (done.returncode, done.stderr) == (1, "")
+    again = shell(f"bncli {compare} --format jsonl --quiet")
+    assert again.returncode == 0
+    assert [json.loads(line)["state"] for line in again.stdout.splitlines()] == ["complete"] * 2
+
+
 def test_a_sweep_as_csv_json_and_stream(shell):
     rows = shell(f"bncli sweep lr=0.01,0.1 --arms none,batch {TINY} --format csv -o s | head -3").stdout.splitlines()
     assert rows[0].startswith("arm,param_lr,n,n_diverged,n_failed,n_chance,params,mean_val_accuracy,std_val_accuracy")
@@ -66,8 +80,8 @@ def test_a_sweep_as_csv_json_and_stream(shell):
 
 def test_a_make_rule_builds_a_report_once(shell, folder):
     (folder / "Makefile").write_text(
-        f"report.csv: study/runs.jsonl\n\tbncli report study --format csv --quiet > $@\n"
-        f"study/runs.jsonl:\n\tbncli compare {TINY} --arms none,batch --quiet --out study\n"
+        f".DELETE_ON_ERROR:\nreport.csv: study/.done\n\tbncli report study --format csv --quiet > $@\n"
+        f"study/.done:\n\tbncli compare {TINY} --arms none,batch --quiet --out study\n\ttouch $@\n"
     )
     first, again = shell("make report.csv"), shell("make report.csv")
     rows = list(csv.DictReader((folder / "report.csv").read_text().splitlines()))

@@ -19,6 +19,7 @@ def test_the_facts_are_json_and_name_every_version(monkeypatch):
     assert facts["command"] == "bncli train -m 'dense8 dense4'"
     assert all(facts["versions"][name] for name in ("python", "bncli", "keras", "tensorflow", "numpy", "scikit-learn"))
     assert facts["host"]["cores"] >= facts["host"]["usable_cores"] >= 1
+    assert facts["host"]["usable_cores"] == provenance.usable_cores()
     assert facts["host"]["cpu"]
 
 

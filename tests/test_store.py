@@ -1,8 +1,11 @@
 """A study's folder: the journal, what it forgives, and what it refuses."""
 
 import dataclasses
+import errno
 import json
 import os
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,9 @@ from fakes import TWO_AXES, complete, diverged, evidence, failed, make_study
 from bncli import datasets, report
 from bncli.config import RunConfig
 from bncli.errors import StoreError
-from bncli.store import RUNS_FILE, STUDY_FILE, Store, replace_file
-from bncli.study import done_runs, open_store
+from bncli.shard import Shard
+from bncli.store import ORPHAN_SECONDS, RUNS_FILE, STUDY_FILE, Store, replace_file
+from bncli.study import done_runs, note_session, open_store
 
 CONTENT = {"study": {}, "conditions": [], "datasets": {}}
 
@@ -86,20 +90,51 @@ def test_a_journal_cut_at_any_byte_of_its_last_line_goes_on(store, n_whole, monk
 
 
 def test_a_line_is_on_the_disk_before_append_returns(store, monkeypatch):
-    sizes = []
-    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    synced = record_syncs(monkeypatch)
     _, journal = filled(store)
-    assert sizes == [len(journal) * n // 3 for n in (1, 2, 3)]
+    first, *more = [("runs.jsonl", len(journal) * n // 3) for n in (1, 2, 3)]
+    assert synced == [first, "out", *more]
+
+
+def record_syncs(monkeypatch):
+    """What is synced from now on, in order: names of folders; of files the names, and sizes at the time."""
+    synced = []
+
+    def fsync(descriptor):
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append(path.name if path.is_dir() else (path.name, path.stat().st_size))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return synced
+
+
+def test_the_study_is_on_the_disk_under_its_name_before_any_run(store, monkeypatch):
+    synced = record_syncs(monkeypatch)
+    store.write_study(CONTENT)
+    store.write_text("summary.csv", "made again at will")
+    (name, size), folder = synced
+    assert re.fullmatch(r"\.[0-9a-f]{8}\.study\.json", name)
+    assert (size, folder) == ((store.folder / STUDY_FILE).stat().st_size, "out")
+
+
+def test_a_file_system_that_syncs_no_folders_is_no_error(store, monkeypatch):
+    def fsync(descriptor):
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store.write_study(CONTENT)
+    store.append(*results(2))
+    assert len(store.read_runs()) == 2
 
 
 def test_runs_appended_together_are_the_same_lines_and_one_wait(store, monkeypatch):
     given, journal = filled(store)
     (store.folder / RUNS_FILE).write_bytes(journal[:10])
-    waits = []
-    monkeypatch.setattr(os, "fsync", waits.append)
+    synced = record_syncs(monkeypatch)
     store.append(*given)
     assert (store.folder / RUNS_FILE).read_bytes() == journal
-    assert len(waits) == 1
+    assert synced == [("runs.jsonl", len(journal))]
 
 
 def test_a_torn_line_longer_than_a_block_is_cut_off(store):
@@ -117,6 +152,10 @@ def test_a_run_that_json_does_not_know_leaves_the_journal_whole(store):
     assert (store.folder / RUNS_FILE).read_bytes() == journal
 
 
+STATE = "Unknown state 'completed'. Allowed: complete, diverged, failed. Did you mean 'complete'?"
+OWN_ID = RunConfig().run_id
+
+
 def without(name):
     record = results(1)[0].to_record()
     return json.dumps({key: value for key, value in record.items() if key != name}).encode()
@@ -125,6 +164,10 @@ def without(name):
 def with_config(**fields):
     record = results(1)[0].to_record()
     return json.dumps(record | {"config": record["config"] | fields}).encode()
+
+
+def with_parts(**parts):
+    return json.dumps(results(1)[0].to_record() | parts).encode()
 
 
 @pytest.mark.parametrize(
@@ -136,8 +179,12 @@ def with_config(**fields):
         (b"[]", "list indices must be integers or slices, not str"),
         (without("state"), "no 'state'"),
         (with_config(lr=-1), "lr must be a number above 0 to 1e+06. Received: -1"),
+        (with_parts(state="completed"), STATE),
+        (with_parts(state=None), "Unknown state None. Allowed: complete, diverged, failed"),
+        (with_parts(run_id="0123"), f"run_id must be {RunConfig().run_id} for this config. Received: '0123'"),
+        (with_config(lr=0.5), f"run_id must be {RunConfig(lr=0.5).run_id} for this config. Received: {OWN_ID!r}"),
     ],
-    ids=["empty", "torn", "bytes", "list", "field", "value"],
+    ids=["empty", "torn", "bytes", "list", "field", "value", "state", "none", "id", "config"],
 )
 def test_a_damaged_line_in_the_middle_is_named(store, line, reason):
     _, journal = filled(store)
@@ -186,6 +233,24 @@ def test_a_folder_that_holds_other_files_is_refused(tmp_path, names, shown):
         "Try --out with a new or empty folder."
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+def test_names_that_begin_with_a_dot_are_no_part_of_a_study(tmp_path):
+    names = (".done", ".0123abcd.study.json", ".runs-1-of-4.jsonl.lock", ".study.json.lock")
+    for name in names:
+        (tmp_path / name).touch()
+    Store(tmp_path).create()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+def test_temporary_files_that_killed_processes_left_are_removed_in_time(store):
+    names = [".0123abcd.study.json", ".0123abce.study.json", ".0123abcd.other.json", ".notes.study.json"]
+    for name in names:
+        (store.folder / name).touch()
+    for name in (names[0], *names[2:]):
+        os.utime(store.folder / name, (0, time.time() - ORPHAN_SECONDS - 60))
+    store.write_study(CONTENT)
+    assert sorted(path.name for path in store.folder.iterdir()) == sorted([*names[1:], STUDY_FILE])
 
 
 def test_a_study_may_have_files_beside_it(store):
@@ -343,14 +408,83 @@ def test_changed_data_is_refused(tmp_path, monkeypatch):
     opened(Path("out"), study)
     opened(Path("out"), study)
     write_points("points.csv", 1)
-    datasets._load.cache_clear()
-    datasets._pool.cache_clear()
     assert refusal(Path("out"), study) == (
         "The data 'points.csv label=kind data_seed=0 scaling=standard' is not what the runs in 'out' were trained on. "
         "Restore the data, or try another --out."
     )
 
 
+def test_data_of_runs_that_a_narrower_study_left_out_is_still_held_to(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_points("points.csv", 0)
+    axis = ("scaling", ("standard", "none"))
+    wide, narrow = (make_study(dataset="points.csv", n_samples=None, label="kind", axes=a) for a in ((axis,), ()))
+    narrow = narrow.vary({"scaling": "none"})
+    opened(Path("out"), wide)
+    content = opened(Path("out"), narrow).read_study()
+    standard, plain = (f"points.csv label=kind data_seed=0 scaling={value}" for value in axis[1])
+    assert list(content["datasets"]) == [plain]
+    assert set(content["fingerprints"]) == {standard, plain}
+    write_points("points.csv", 1)
+    refused = f"The data {standard!r} is not what the runs in 'out' were trained on. "
+    study = narrow.vary({"scaling": "standard"}).vary(axes=[("scaling", ("standard",))])
+    assert refusal(Path("out"), study) == refused + "Restore the data, or try another --out."
+    anew = open_store(Path("out"), study, study.plan(), anew=True).read_study()
+    assert list(anew["fingerprints"]) == list(anew["datasets"]) == [standard]
+
+
+def test_a_folder_of_an_earlier_bncli_without_fingerprints_and_sessions_goes_on(out):
+    store = Store(out)
+    before = store.read_study()
+    facts = before["datasets"]
+    for name in ("fingerprints", "sessions"):
+        before.pop(name, None)
+    store.write_study(before | {"command": "bncli of old"})
+    content = opened(out, make_study(seeds=(0, 1, 2))).read_study()
+    assert content["fingerprints"] == {name: each["fingerprint"] for name, each in facts.items()}
+    assert content["command"] == "bncli of old"
+    note_session(store)
+    old, new = store.read_study()["sessions"]
+    assert (old["command"], new["command"]) == ("bncli of old", store.read_study()["command"])
+
+
+def test_who_trained_is_kept_and_who_only_looked_is_not(out, monkeypatch):
+    store = Store(out)
+    facts = {name: store.read_study()[name] for name in FACTS}
+    note_session(store)
+    note_session(store)
+    assert store.read_study()["sessions"] == [facts]
+    monkeypatch.setattr("sys.argv", ["bncli", "sweep", "--seeds", "9"])
+    opened(out, make_study(seeds=(0, 1, 2)))
+    assert {name: store.read_study()[name] for name in FACTS} == facts
+    note_session(store)
+    content = store.read_study()
+    assert content["sessions"] == [facts, facts | {"command": "bncli sweep --seeds 9"}]
+    assert {name: content[name] for name in FACTS} == content["sessions"][-1]
+    assert content["study"] == make_study(seeds=(0, 1, 2)).to_dict()
+
+
+FACTS = ("versions", "host", "settings", "git", "command")
+
+
+def test_a_share_may_add_to_a_study_but_not_take_from_it(out):
+    more = make_study("none,batch:before", axes=(("lr", (0.001, 0.1)),), seeds=(0, 1, 2))
+    open_store(out, more, more.plan(), Shard(1, 2))
+    before = bytes_of(out)
+    for less, part in (
+        (make_study("none,batch:before", axes=(("lr", (0.001, 0.1)),)), "seeds (0, 1, 2 there, 0, 1 here)"),
+        (make_study(seeds=(0, 1, 2), lr=0.1), "lr (0.001, 0.1 there, 0.1 here)"),
+    ):
+        with pytest.raises(StoreError) as caught:
+            open_store(out, less, less.plan(), Shard(2, 2))
+        assert str(caught.value) == (
+            f"The output folder '{out}' holds a larger study than this share is of: it differs in {part}. "
+            "Give every share the same options, or try another --out."
+        )
+    assert bytes_of(out) == before
+
+
 def write_points(path, first):
     rows = [f"{first if i == 0 else i},{i % 3},{'ab'[i % 2]}" for i in range(40)]
     Path(path).write_text("\n".join(["x,y,kind", *rows, ""]))
+    datasets.forget()

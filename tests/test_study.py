@@ -317,6 +317,15 @@ def test_the_same_study_again_trains_nothing(folder, engine):
     assert len(engine.trained) == 8
 
 
+def test_only_who_trains_is_noted_as_a_session(folder, engine, monkeypatch):
+    for command in ("first", "first", "looks", "second"):
+        monkeypatch.setattr("sys.argv", ["bncli", command])
+        run_in(folder / "s", tiny_study(seeds=(0, 1) if command == "second" else (0,)))
+    content = Store(folder / "s").read_study()
+    assert [session["command"] for session in content["sessions"]] == ["bncli first", "bncli second"]
+    assert content["command"] == "bncli second"
+
+
 def test_a_larger_study_trains_only_what_is_new(folder, engine):
     run_in(folder / "s", tiny_study())
     results = run_in(folder / "s", tiny_study(axes=[("lr", (0.1, 0.2, 0.3))], seeds=(0, 1, 2)))

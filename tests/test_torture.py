@@ -75,21 +75,40 @@ def check_undisturbed(folder):
     assert values(folder) == values(Path("undisturbed"))
 
 
-@pytest.mark.parametrize("n_kills", [4, pytest.param(20, marks=pytest.mark.slow)])
-def test_a_driver_killed_at_random_moments_continues_and_repeats_nothing(n_kills, monkeypatch):
+@pytest.mark.parametrize("n_kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_driver_killed_between_two_batches_continues_and_repeats_nothing(n_kills, monkeypatch):
     dice, journal = random.Random(0), Path("s") / RUNS_FILE
     monkeypatch.setenv("PAUSE", "0.2")
     for _ in range(n_kills):
         before = size(journal)
         process = start(DRIVER, *SMALL, "-o", "s")
         wait_for(lambda before=before, process=process: size(journal) > before or process.poll() is not None)
-        time.sleep(dice.uniform(0, 0.2))
-        process.kill()
-        process.communicate()
+        kill_after(process, dice.uniform(0, 0.2))
     monkeypatch.setenv("PAUSE", "0")
     assert size(journal)
     assert run(DRIVER, *SMALL, "-o", "s")[0] == 0
     check_undisturbed(Path("s"))
+
+
+@pytest.mark.parametrize("n_kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_driver_killed_at_any_time_from_its_start_continues_and_repeats_nothing(n_kills, monkeypatch):
+    dice, started, folders = random.Random(0), time.monotonic(), [Path("0")]
+    monkeypatch.setenv("PAUSE", "0.02")
+    assert run(DRIVER, *SMALL, "-o", "undisturbed")[0] == 0
+    seconds = time.monotonic() - started
+    for _ in range(n_kills):
+        if size(folders[-1] / RUNS_FILE) and len(Store(folders[-1]).read_runs()) == N_RUNS:
+            folders.append(Path(str(len(folders))))
+        kill_after(start(DRIVER, *SMALL, "-o", str(folders[-1])), dice.uniform(0, seconds))
+    for folder in folders:
+        assert run(DRIVER, *SMALL, "-o", str(folder))[0] == 0
+        assert values(folder) == values(Path("undisturbed"))
+
+
+def kill_after(process, seconds):
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -169,6 +188,29 @@ def test_a_disk_that_fills_up_is_told_and_costs_one_batch():
     assert run(BNCLI, "status", "s")[0] == 0
     assert run(DRIVER, *SMALL, "-o", "s")[0] == 0
     check_undisturbed(Path("s"))
+
+
+def test_a_folder_that_is_moved_while_another_sweep_takes_its_place_keeps_its_runs(monkeypatch):
+    monkeypatch.setenv("PAUSE", "2")
+    first = start(DRIVER, *SMALL, "-o", "s")
+    wait_for(lambda: size(Path("s") / RUNS_FILE))
+    Path("s").rename("elsewhere")
+    monkeypatch.setenv("PAUSE", "300")
+    second = start(DRIVER, *SMALL, "-o", "s")
+    wait_for(lambda: size(Path("s") / RUNS_FILE) or first.poll() is not None)
+    code, _, err = ended(first)
+    assert code == 2
+    wait_for(lambda: size(Path("s") / RUNS_FILE))
+    assert err in (
+        "Error: The folder 's' is another than at the start: that one was moved or removed. "
+        "Finished runs are in it; move it back and give the same command again.\n",
+        "Error: Can't write to 's/runs.jsonl' (No such file or directory). "
+        "The folder is gone with its runs; mend this and give the same command again.\n",
+    )
+    assert run(DRIVER, *SMALL, "-o", "s")[0] == 2  # the second sweep still holds it
+    second.terminate()
+    assert ended(second)[0] == 143
+    assert (len(lines(Path("s"))), len(lines(Path("elsewhere")))) == (4, 4)
 
 
 def test_a_folder_that_is_lost_is_told(monkeypatch):
@@ -254,6 +296,46 @@ def test_restart_says_what_it_deletes_and_deletes_nothing_else():
     )
     assert len(lines(Path("s"))) == 8
     assert (Path("s") / "notes.txt").read_text() == (Path("s") / "figures" / "mine.png").read_text() == "mine"
+
+
+def test_restart_waits_for_no_shard_under_way(monkeypatch):
+    monkeypatch.setenv("PAUSE", "300")
+    shard = start(DRIVER, *SMALL, "-o", "s", "--shard", "1/4")
+    wait_for(lambda: size(Path("s") / "runs-1-of-4.jsonl"))
+    code, _, err = run(DRIVER, *SMALL, "-o", "s", "--restart")
+    assert code == 2
+    assert err.startswith(f"Error: 's/runs-1-of-4.jsonl' is being written by process {shard.pid} on ")
+    shard.terminate()
+    assert ended(shard)[0] == 143
+    assert len(lines(Path("s"))) == 4
+
+
+def test_a_share_that_stops_at_a_failed_run_does_not_say_that_it_is_done(monkeypatch):
+    monkeypatch.setenv("FAILS", "5")
+    code, _, err = run(DRIVER, *SMALL, "-o", "s", "--shard", "1/4", "--fail-fast")
+    assert code == 1
+    assert "Share 1 of 4 stopped after 8 of its 20 runs. bncli report s shows what all shares have so far.\n" in err
+    assert "is done" not in err
+
+
+def test_a_share_of_a_smaller_study_is_refused_and_hides_nothing():
+    assert run(DRIVER, *SMALL, "-o", "s", "--shard", "1/4")[0] == 0
+    study = (Path("s") / "study.json").read_bytes()
+    for more, part in (
+        (("--seeds", "4"), "seeds (20 from 0 to 19 there, 0, 1, 2, 3 here)"),
+        (("--arms", "batch"), "arms (none, batch there, batch here)"),
+        (("lr=0.01,0.2",), "lr (0.01, 0.1 there, 0.01, 0.2 here)"),
+    ):
+        small = [word for word in SMALL if not (word.startswith("lr=") and more[0].startswith("lr="))]
+        code, _, err = run(DRIVER, *small, *more, "-o", "s", "--shard", "2/4")
+        assert (code, err) == (
+            2,
+            "Error: The output folder 's' holds a larger study than this share is of: "
+            f"it differs in {part}. Give every share the same options, or try another --out.\n",
+        )
+    assert (Path("s") / "study.json").read_bytes() == study
+    assert run(DRIVER, *SMALL, "--seeds", "21", "-o", "s", "--shard", "2/4")[0] == 0
+    assert run(DRIVER, *SMALL, "-o", "s")[0] == 0
 
 
 def test_fail_fast_stops_at_the_first_failed_run_and_a_retry_continues(monkeypatch):

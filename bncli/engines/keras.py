@@ -7,6 +7,8 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import ParamSpec
 
 from bncli.engines.quiet import import_tensorflow
 
@@ -28,6 +30,7 @@ EVALUATION_BATCH = 512
 
 OnEpoch = Callable[[Sequence[RunConfig], int], None]
 OnModel = Callable[[RunConfig, keras.Model], None]
+_Arguments = ParamSpec("_Arguments")
 
 
 def train(
@@ -45,19 +48,21 @@ def train(
         on_model: Called with the run and its trained model, before the model is dropped.
 
     Yields:
-        One result a run, in order. A run that raises is a `failed` result, not an exception.
+        One result a run, in order. A run that raises is a `failed` result; what a callback raises ends the training.
     """
-    for config in configs:
-        try:
-            model, result = fit(config, dataset, on_epoch)
-            if on_model:
+    with callback_errors():
+        for config in configs:
+            model = None
+            try:
+                model, result = fit(config, dataset, carried(on_epoch))
+            except Exception as error:  # noqa: BLE001 - one broken run must not end a study; its record says why
+                result = failed(config, error, NAME)
+            if on_model and model:
                 on_model(config, model)
-        except Exception as error:  # noqa: BLE001 - one broken run must not end a study; its record says why
-            result = failed(config, error, NAME)
-        yield [result]
-        model = None
-        keras.backend.clear_session()
-        gc.collect()
+            yield [result]
+            model = None
+            keras.backend.clear_session()
+            gc.collect()
 
 
 def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) -> tuple[keras.Model, RunResult]:
@@ -151,6 +156,37 @@ class _StopOnNonFinite(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             self.model.stop_training = True
+
+
+class _Carried(BaseException):
+    """Takes what a callback raised past all that catches an `Exception` of a run: the run is not to blame."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def carried(callback: Callable[_Arguments, None] | None) -> Callable[_Arguments, None] | None:
+    """Return the callback such that what it raises leaves training at once and is raised by `callback_errors`."""
+    if callback is None:
+        return None
+
+    def call(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> None:
+        try:
+            callback(*arguments, **named)
+        except Exception as error:
+            raise _Carried(error) from error
+
+    return call
+
+
+@contextmanager
+def callback_errors() -> Iterator[None]:
+    """Raise, at the end of the block, what a `carried` callback raised in it."""
+    try:
+        yield
+    except _Carried as carrier:
+        raise carrier.error from None
 
 
 def failed(config: RunConfig, error: Exception, engine: str) -> RunResult:

@@ -23,8 +23,8 @@ VARIED = ("seed", "init_scale", *RATES)
 STACK_BYTES = 1 << 30
 """Memory that one stack may take by the estimate of `run_bytes`."""
 
-MAX_STACK = 512
-"""Larger stacks gain nothing: a step's fixed cost is spread over enough runs."""
+MAX_STACK = 256
+"""Larger stacks gain little: a step's fixed cost is spread over enough runs. Smaller ones are shared out better."""
 
 STACKED_MAC_LIMIT = 400_000
 """Multiply-adds a row above which a run keeps the cores busy by itself: such runs are not stacked."""

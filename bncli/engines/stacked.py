@@ -11,7 +11,7 @@ import gc
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -27,7 +27,15 @@ from bncli import models  # noqa: E402
 from bncli.config import RunConfig  # noqa: E402
 from bncli.datasets import Dataset  # noqa: E402
 from bncli.engines import philox, updates  # noqa: E402
-from bncli.engines.keras import OnEpoch, OnModel, compile_model, count_params, failed  # noqa: E402
+from bncli.engines.keras import (  # noqa: E402
+    OnEpoch,
+    OnModel,
+    callback_errors,
+    carried,
+    compile_model,
+    count_params,
+    failed,
+)
 from bncli.engines.planner import EVALUATION_ROWS, RATES, Method, choose, group, halved  # noqa: E402
 from bncli.results import HISTORY_METRICS, RunResult, finite  # noqa: E402
 from bncli.seeds import batch_order  # noqa: E402
@@ -38,6 +46,8 @@ OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 
 COMPILERS = 2
 """Threads that compile ahead; more would only hold more programs in memory."""
+
+Stacks = Generator[list[RunResult], None, "Program | None"]
 
 Tensors = list[tf.Tensor]
 State = tuple[Tensors, Tensors, Tensors]
@@ -62,7 +72,8 @@ def train(
         always_stack: Stack networks too that the planner would rather train side by side.
 
     Yields:
-        The results of a stack. A run that raises is a `failed` result; its mates are trained again without it.
+        The results of a stack. A run that raises is a `failed` result, its mates are trained again without it; what a
+        callback raises ends the training.
     """
     for runs, ahead in _prepared(group(configs), dataset, always_stack):
         yield from _train_group(runs, ahead, on_epoch, on_model)
@@ -86,18 +97,24 @@ def _prepared(
 
 
 def prepare(
-    runs: Sequence[RunConfig], dataset: Dataset, method: Method | None = None, *, always_stack: bool = False
+    runs: Sequence[RunConfig],
+    dataset: Dataset,
+    method: Method | None = None,
+    *,
+    n_runs: int | None = None,
+    always_stack: bool = False,
 ) -> Program:
     """Compile a program for the runs of one graph, for half as many at a time for as long as memory runs out.
 
     Args:
-        runs: Runs of one graph; how many decides the method.
+        runs: Runs of one graph.
         dataset: Their data.
         method: The method to try instead of the planner's choice.
+        n_runs: How many runs of this graph there are in all, for the planner; as many as `runs` if None.
         always_stack: Have the planner choose among stacked methods only.
     """
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
-    method = method or choose(runs[0], dataset, len(runs), has_gpu=has_gpu, always_stack=always_stack)
+    method = method or choose(runs[0], dataset, n_runs or len(runs), has_gpu=has_gpu, always_stack=always_stack)
     while True:
         try:
             return Program(runs, dataset, method)
@@ -121,8 +138,19 @@ def _train_group(
 
 def train_stacks(
     program: Program, runs: Sequence[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None
-) -> Iterator[list[RunResult]]:
-    """Train the runs of a program's graph, a stack at a time, in smaller stacks from where memory ran out."""
+) -> Stacks:
+    """Train the runs of a program's graph, a stack at a time, in smaller stacks from where memory ran out.
+
+    Returns:
+        The program that trained last, for more runs of the graph; None where there is none that fits the memory.
+    """
+    with callback_errors():
+        return (yield from _train_stacks(program, runs, carried(on_epoch), carried(on_model)))
+
+
+def _train_stacks(
+    program: Program, runs: Sequence[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None
+) -> Stacks:
     start = 0
     while start < len(runs):
         stack = runs[start : start + program.method.n_runs]
@@ -138,7 +166,8 @@ def train_stacks(
             program = prepare(runs[start:], dataset, method)
         except Exception as error:  # noqa: BLE001 - see _train_group
             yield [failed(config, error, NAME) for config in runs[start:]]
-            return
+            return None
+    return program
 
 
 def _survivors(
