@@ -253,13 +253,17 @@ def write_files(evidence: Evidence, store: Store) -> list[str]:
 
 
 def preload() -> None:
-    """Import in the background what `write_files` takes, while the training leaves a core idle."""
+    """Import in the background what `write_files` takes, while the training leaves a core idle.
+
+    No daemon thread: one that ends amid the import of a library in C++ takes the process down with it.
+    """
 
     def load() -> None:
         for name in ("jinja2", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "scipy.special"):
-            importlib.import_module(name)
+            if threading.main_thread().is_alive():
+                importlib.import_module(name)
 
-    threading.Thread(target=load, daemon=True).start()
+    threading.Thread(target=load).start()
 
 
 def derived_files() -> list[str]:

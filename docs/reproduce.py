@@ -1,5 +1,6 @@
 """Prints docs/reproduction.md: every claim that ships with the verdict of the runs in a folder of studies."""
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -37,6 +38,8 @@ def short(verdict: Verdict) -> str:
     """The measured value with its interval: `0.847 [0.844, 0.849]`; in words where nothing was measured."""
     if verdict.value is None:
         return verdict.text
+    if verdict.low is None or math.isnan(verdict.low):
+        return f"{verdict.value:.3g}"
     value, low, high = (f"{number:.3g}" for number in (verdict.value, verdict.low, verdict.high))
     return f"{value} [{low}, {high}]"
 

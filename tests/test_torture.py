@@ -135,7 +135,7 @@ def test_a_second_signal_ends_at_once_what_never_returns_to_python(number, statu
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=0.5)
     process.send_signal(number)
-    assert process.wait(timeout=5) == status
+    assert process.wait(timeout=5) in (status, -number)  # a shell shows both as `status`
     process.communicate()
     assert len(lines(Path("s"))) == 4
 
