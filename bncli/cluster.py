@@ -41,6 +41,9 @@ ALLOWED_DEATHS = 2
 WINDOW = 2
 """Batches under way for every worker: the next is there when one ends."""
 
+WAIT_FOR_WORKER = "1h"
+"""How long after a worker went Dask gives up on its place: by default, a second replacement within 15 s is the last."""
+
 MAX_JOBS = 1024
 
 AUTO_SECONDS = 30.0
@@ -220,7 +223,11 @@ def connect(jobs: int, scheduler: str | None = None) -> Iterator[Cluster]:
     import dask
     from distributed import Client
 
-    settings = {"distributed.scheduler.allowed-failures": ALLOWED_DEATHS, "distributed.admin.log-length": 0}
+    settings = {
+        "distributed.scheduler.allowed-failures": ALLOWED_DEATHS,
+        "distributed.admin.log-length": 0,
+        "distributed.deploy.lost-worker-timeout": WAIT_FOR_WORKER,
+    }
     with dask.config.set(settings), _silent(), ExitStack() as stack:
         try:
             with _no_interrupt_for_children():
