@@ -151,8 +151,6 @@ def panel_grid(picture: Picture, labels: Sequence[str], xlabel: str, ylabel: str
         axes.tick_params(labelbottom=True)
     for axes in grid[:, 0]:
         axes.set_ylabel(ylabel)
-    for axes in grid[:-2, 1:].flat:  # the outer panels say how much room a row and a column take; measuring is slow
-        axes.set_in_layout(False)
     return figure, panels
 
 

@@ -554,3 +554,12 @@ def test_a_metric_without_any_value_has_no_response_curve():
 def test_a_sweep_in_which_nothing_worked_is_drawn_all_the_same(make, metric):
     for figure in plots.draw_all(picture(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), make, metric=metric)).values():
         figure.draw_without_rendering()
+
+
+def test_panels_stand_in_rows_and_columns_of_one_size():
+    figure = plots.REGISTRY["curves"](picture(make_study(axes=(("lr", SIXTY[:10]),))))
+    figure.draw_without_rendering()
+    boxes = [axes.get_position() for axes in figure.axes]
+    assert len({round(box.width, 4) for box in boxes}) == len({round(box.height, 4) for box in boxes}) == 1
+    assert len({round(box.x0, 4) for box in boxes}) == 4
+    assert len({round(box.y0, 4) for box in boxes}) == 3
