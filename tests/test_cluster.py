@@ -227,6 +227,7 @@ def test_workers_killed_at_random_moments_cost_nothing_but_time(tmp_path, n_kill
     assert len(store.journal.read_text().splitlines()) == len(plan.runs)
 
 
+@pytest.mark.slow
 def test_workers_are_replaced_by_fresh_processes_in_time():
     plan = study(2).plan()
     with faked(sign, jobs=1, MAX_BATCHES=2) as workers:

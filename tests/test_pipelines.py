@@ -53,7 +53,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(shell):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("engine", ["stacked", "keras"])
+@pytest.mark.parametrize("engine", ["stacked", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_reader_of_the_progress_that_goes_away_fails_no_run(shell, folder, engine):
     (folder / "chatty.py").write_text(
         "from bncli import cli, console\nconsole.PLAIN_PROGRESS_SECONDS = 0\ncli.main()\n"

@@ -90,7 +90,8 @@ def test_a_driver_killed_between_two_batches_continues_and_repeats_nothing(n_kil
     check_undisturbed(Path("s"))
 
 
-@pytest.mark.parametrize("n_kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_kills", [10])
 def test_a_driver_killed_at_any_time_from_its_start_continues_and_repeats_nothing(n_kills, monkeypatch):
     dice, started, folders = random.Random(0), time.monotonic(), [Path("0")]
     monkeypatch.setenv("PAUSE", "0.02")
