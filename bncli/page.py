@@ -137,7 +137,8 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         wording.hit_rows(evidence),
         f"First epoch with {wording.threshold_text(evidence)}: median over seeds [95% interval]. Speed-up: median over "
         f"pairs of {baseline}'s epochs, or seconds, by the arm's; above 1 the arm is faster, inf where only {baseline} "
-        "never gets there, 0 where only the arm never does.",
+        "never gets there, 0 where only the arm never does. Runs that train together share one time, whose error no "
+        "interval holds.",
     )
     yield _part(
         "Learning rates",
