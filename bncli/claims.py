@@ -492,10 +492,9 @@ def judge(claim: Claim, values: Sequence[float]) -> Verdict:
         return Verdict(claim, "inconclusive", text="no finished runs", advice=_missing_seeds(claim, 0, claim.min_seeds))
     if n_void:
         return Verdict(claim, "inconclusive", n, text=f"{n_void} of {n} seeds have no value", advice=NO_VALUE)
-    is_mean = claim.statistic == "mean" and all(map(math.isfinite, values))
-    statistic: Literal["mean", "median"] = "mean" if is_mean else "median"
+    statistic = _statistic(claim, values)
     value, interval = _typical(claim, values), bootstrap_interval(values, statistic)
-    needed = claim.min_seeds if is_mean else max(claim.min_seeds, MIN_MEDIAN)
+    needed = claim.min_seeds if statistic == "mean" else max(claim.min_seeds, MIN_MEDIAN)
     if n < needed:
         verdict, advice = "inconclusive", _missing_seeds(claim, n, needed)
     elif math.isnan(interval.low):
@@ -596,12 +595,16 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
+def _statistic(claim: Claim, values: Sequence[float]) -> Literal["mean", "median"]:
+    """What stands for all seeds: the claim's statistic, but the median where a value is infinite."""
+    return claim.statistic if all(map(math.isfinite, values)) else "median"
+
+
 def _typical(claim: Claim, values: Sequence[float]) -> float:
-    """What stands for all seeds: the median where a value may be infinite, else the mean."""
+    """The value that stands for all seeds."""
     import numpy as np
 
-    is_mean = claim.statistic == "mean" and np.isfinite(values).all()
-    return float(np.mean(values) if is_mean else statistics.median(values))
+    return float(np.mean(values) if _statistic(claim, values) == "mean" else statistics.median(values))
 
 
 def _text(claim: Claim, values: Sequence[float], value: float, interval: Interval, statistic: str) -> str:

@@ -591,14 +591,7 @@ def _show_plan(study: Study, plan: Plan, flags: Flags) -> None:
         {"run_id": config.run_id, **summary.condition_columns(condition), "seed": config.seed}
         for config, condition in plan.runs
     ]
-    if flags.format == "json":
-        console.write(console.to_json(rows))
-    elif flags.format == "jsonl":
-        console.write("\n".join(console.to_json_line(row) for row in rows))
-    elif flags.format == "csv":
-        console.write(console.to_csv(rows))
-    else:
-        _print_plan(study, plan, flags.format)
+    _write_rows(rows, _plan_rows(study, plan), flags.format, title=study.name, caption=_size(study, plan))
 
 
 def _size(study: Study, plan: Plan) -> str:
@@ -606,13 +599,14 @@ def _size(study: Study, plan: Plan) -> str:
     return f"{console.count(len(plan.runs), 'run')}: {conditions} x {seeds}"
 
 
-def _print_plan(study: Study, plan: Plan, format: str) -> None:
+def _plan_rows(study: Study, plan: Plan) -> list[dict[str, str]]:
+    """A plan for people: one row a condition."""
     seeds = ", ".join(map(str, study.seeds)) if len(study.seeds) < 6 else f"{study.seeds[0]} to {study.seeds[-1]}"
     rows = []
     for condition in plan.conditions:
         values = {name: "-" if value is None else show(value) for name, value in condition.values}
         rows.append(values | {"arm": condition.arm, "seeds": seeds})
-    console.print_rows(rows, title=study.name, caption=_size(study, plan), format=format)
+    return rows
 
 
 def _train(
@@ -902,7 +896,9 @@ def _show_verdicts(found: Sequence[tuple[str, Verdict]], format: str) -> None:
     _write_rows([verifying.record(*pair) for pair in found], [verifying.row(*pair) for pair in found], format)
 
 
-def _write_rows(records: list[dict[str, Any]], rows: list[dict[str, str]], format: str, *, caption: str = "") -> None:
+def _write_rows(
+    records: list[dict[str, Any]], rows: list[dict[str, str]], format: str, *, title: str = "", caption: str = ""
+) -> None:
     """Write the same rows for programs (`records`) or for people (`rows`)."""
     if format == "json":
         console.write(console.to_json(records))
@@ -911,7 +907,7 @@ def _write_rows(records: list[dict[str, Any]], rows: list[dict[str, str]], forma
     elif format == "csv":
         console.write(console.to_csv(records))
     else:
-        console.print_rows(rows, caption=caption, format=format)
+        console.print_rows(rows, title=title, caption=caption, format=format)
 
 
 @app.command()
