@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from bncli import claims, cluster, console, datasets, lock, models
+from bncli import claims, cluster, console, datasets, lock, models, startup
 from bncli.config import DATA_FIELDS, FIELDS, OPTIMIZERS, RunConfig, Value, parse_value
 from bncli.errors import BncliError, InvalidConfig, StoreError
 from bncli.registry import check_name
@@ -497,6 +497,7 @@ def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = 
     check_choice(flags.metric, flags.threshold)
     cluster.parse_jobs(flags.jobs)
     shard = _check_shard(flags, out)
+    _warm_up(study, flags, out)
     plan = study.plan()
     claims.parse(study)
     for notice in plan.notices:
@@ -508,9 +509,7 @@ def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = 
     try:
         with interruptible(), _folder(out, shard, flags):
             store = open_store(out, study, plan, shard, anew=flags.restart) if out else None
-            if store and not shard:
-                preload()
-            results = _train(study, plan, store, flags, save_model, shard)
+            results = _train(study, plan, store, flags, save_model, shard, meanwhile=None if shard else preload)
             if shard:
                 _show_share(results, share_of(plan, shard), shard, out)
             else:
@@ -519,6 +518,20 @@ def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = 
         _say_interrupted(store, plan, out)
         raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
     _check_failed(results)
+
+
+def _warm_up(study: Study, flags: Flags, out: Path | None) -> None:
+    """Import TensorFlow and load the data side by side where both are sure to be needed.
+
+    A user's own file comes first and alone: what is wrong with it shall not take longer to say.
+    """
+    config, trains_here = study.base, (flags.jobs, flags.scheduler, flags.dry_run) == ("1", None, False)
+    is_new = flags.restart or not (out and Store(out).has_study())
+    if trains_here and is_new and config.dataset in datasets.REGISTRY and startup.can_fork():
+        from bncli.engines.quiet import import_tensorflow
+
+        with datasets.loading(config):
+            import_tensorflow()
 
 
 def _check_shard(flags: Flags, out: Path | None) -> Shard | None:
@@ -616,8 +629,13 @@ def _train(
     flags: Flags,
     save_model: Path | None,
     shard: Shard | None = None,
+    *,
+    meanwhile: Callable[[], None] | None = None,
 ) -> list[RunResult]:
-    """Train what is missing of the study, or of its share, while progress shows."""
+    """Train what is missing of the study, or of its share, while progress shows.
+
+    Call `meanwhile` once the first epoch has ended: from then on Python has little to do.
+    """
     done = done_runs(plan, store, retry_failed=flags.retry_failed)
     share = share_of(plan, shard)
     pending = [config for config in share if config.run_id not in done]
@@ -633,6 +651,13 @@ def _train(
             if config.run_id in done:
                 _stream(done[config.run_id], conditions[config])
 
+    def on_epoch(configs: Sequence[RunConfig], epoch: int) -> None:
+        nonlocal meanwhile
+        if meanwhile:
+            meanwhile()
+            meanwhile = None
+        tracker.epoch(str(conditions[configs[0]]), len(configs))
+
     def on_result(result: RunResult, condition: Condition) -> None:
         tracker.run(str(condition), result.config.epochs - len(result.history.get("loss", [])))
         if result.state == "failed":
@@ -647,7 +672,7 @@ def _train(
         results = execute(
             plan,
             store,
-            on_epoch=lambda configs, epoch: tracker.epoch(str(conditions[configs[0]]), len(configs)),
+            on_epoch=on_epoch,
             engine=flags.engine,
             on_result=on_result,
             on_model=(lambda config, model: replace_file(save_model, model.save)) if save_model else None,

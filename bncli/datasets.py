@@ -10,12 +10,13 @@ import hashlib
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bncli import readers
+from bncli import readers, startup
 from bncli.errors import DataError, InvalidConfig
 from bncli.readers import Labelled
 from bncli.registry import Registry, nearest
@@ -259,9 +260,21 @@ def load(fields: DataFields) -> Dataset:
         DataError: The data is missing, unreadable or unfit.
         InvalidConfig: A slice leaves no rows or one class, or the scaling does not fit the data.
     """
-    taken = {name: getattr(fields, name) for name in loader_defaults(fields.dataset)}
-    options = tuple((name, value) for name, value in taken.items() if value is not None)
-    return _load(fields.dataset, options, fields.train_rows, fields.val_rows, fields.scaling)
+    return _load(*_key(fields))
+
+
+@contextmanager
+def loading(fields: DataFields) -> Iterator[None]:
+    """Load data in a process beside this one while the block runs, if there can be one; `load` has it then.
+
+    Raises:
+        BncliError: As `load`, at the end of the block.
+    """
+    key = _key(fields)
+    with startup.beside(lambda: _read(*key)) as result:
+        yield
+        if data := result():
+            _loaded[key] = _loaded[*key[:-1], data.scaling] = _read_only(data)
 
 
 def forget() -> None:
@@ -270,24 +283,44 @@ def forget() -> None:
     _pool.cache_clear()
 
 
+_Key = tuple[str, tuple[tuple[str, Any], ...], str, str, str]
+_loaded: dict[_Key, Dataset] = {}
+"""What `loading` has brought and nobody has asked for yet."""
+
+
+def _key(fields: DataFields) -> _Key:
+    given = ((name, getattr(fields, name), default) for name, default in loader_defaults(fields.dataset).items())
+    options = tuple((name, default if value is None else value) for name, value, default in given)
+    return fields.dataset, options, fields.train_rows, fields.val_rows, fields.scaling
+
+
 @lru_cache(maxsize=8)
-def _load(name: str, options: tuple[tuple[str, Any], ...], train_rows: str, val_rows: str, scaling: str) -> Dataset:
+def _load(*key: Any) -> Dataset:
+    return _loaded.pop(key, None) or _read(*key)
+
+
+def _read(name: str, options: tuple[tuple[str, Any], ...], train_rows: str, val_rows: str, scaling: str) -> Dataset:
     pool = _pool(name, options)
+    if scaling == "auto":
+        return _load(name, options, train_rows, val_rows, pool.scaling)
     x_train, y_train = _rows("train_rows", train_rows, pool.x_train, pool.y_train)
     x_val, y_val = _rows("val_rows", val_rows, pool.x_val, pool.y_val)
     if len(set(y_train.tolist())) < 2:
         raise InvalidConfig(f"train_rows={train_rows!r} of {name!r} leaves fewer than two classes. Take more rows.")
-    applied = pool.scaling if scaling == "auto" else scaling
-    x_train, x_val = _scaled(applied, pool, x_train, x_val)
+    x_train, x_val = _scaled(scaling, pool, x_train, x_val)
     arrays = (
         x_train.astype("float32"),
         y_train.astype("int32"),
         x_val.astype("float32"),
         y_val.astype("int32"),
     )
-    for array in arrays:
+    return _read_only(Dataset(name, *arrays, pool.class_names, pool.feature_names, scaling))
+
+
+def _read_only(data: Dataset) -> Dataset:
+    for array in (data.x_train, data.y_train, data.x_val, data.y_val):
         array.setflags(write=False)
-    return Dataset(name, *arrays, pool.class_names, pool.feature_names, applied)
+    return data
 
 
 @lru_cache(maxsize=4)

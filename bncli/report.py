@@ -252,6 +252,16 @@ def write_files(evidence: Evidence, store: Store) -> list[str]:
     return [*TABLE_FILES, *(f"figures/{name}.{kind}" for name in figures for kind in ("png", "svg")), REPORT_FILE]
 
 
+_LIBRARIES = (
+    "pandas",
+    "rich.table",
+    "jinja2",
+    "scipy.special",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+)
+
+
 def preload() -> None:
     """Import in the background what `write_files` takes, while the training leaves a core idle.
 
@@ -259,7 +269,7 @@ def preload() -> None:
     """
 
     def load() -> None:
-        for name in ("jinja2", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "scipy.special"):
+        for name in _LIBRARIES:
             if threading.main_thread().is_alive():
                 importlib.import_module(name)
 

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "bncli"
 ORDER = (
     "errors",
     "signals",
+    "startup",
     "provenance",
     "registry",
     "seeds",

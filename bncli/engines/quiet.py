@@ -4,6 +4,8 @@ import os
 import sys
 import tempfile
 
+from bncli import startup
+
 
 def import_tensorflow() -> None:
     """Import TensorFlow and find the devices with the stream caught; what was caught is shown only on failure."""
@@ -16,7 +18,8 @@ def import_tensorflow() -> None:
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
-            import tensorflow as tf
+            with startup.lean_import():
+                import tensorflow as tf
 
             tf.config.list_logical_devices()
             tf.get_logger().setLevel("ERROR")

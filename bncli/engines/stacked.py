@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -46,6 +47,9 @@ OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 
 COMPILERS = 2
 """Threads that compile ahead; more would only hold more programs in memory."""
+
+_tracing = threading.Lock()
+"""Functions are traced one at a time: two that take turns at Python's lock would both be late for their compiler."""
 
 Stacks = Generator[list[RunResult], None, "Program | None"]
 
@@ -217,17 +221,30 @@ class Program:
 
     def _compile(self, configs: Sequence[RunConfig]) -> None:
         """Call every function once, on no step or one row, for what that compiles; XLA compiles them side by side."""
-        state, numbers, none = self.start(configs), self.numbers(configs), tf.constant(0)
+        state, numbers, none = self._zeros(len(configs)), self.numbers(configs), tf.constant(0)
         orders = tf.zeros([len(configs), len(self.dataset.y_train)], tf.int32)
         n_left = len(self.dataset.y_train) % self.batch
         chunk = _chunks(self.dataset.x_val[:1], self.dataset.y_val[:1])[0]
         with ThreadPoolExecutor(COMPILERS) as pool:
-            calls = [pool.submit(self.steps, state, numbers, orders, tf.constant(0.0), none)]
+            calls: list[Future[Any]] = []
+            calls.append(pool.submit(_first_call, self.steps, state, numbers, orders, tf.constant(0.0), none))
             if n_left:
-                calls.append(pool.submit(self.tail, state, numbers, orders[:, :n_left], tf.constant(1.0)))
-            calls.append(pool.submit(self.evaluate, state[0], state[1], *chunk))
+                rows = orders[:, :n_left]
+                calls.append(pool.submit(_first_call, self.tail, state, numbers, rows, tf.constant(1.0)))
+            calls.append(pool.submit(_first_call, self.evaluate, state[0], state[1], *chunk))
+            calls += [pool.submit(self.seeded, config) for config in configs]  # what the training will ask for
             for call in calls:
                 call.result()
+
+    def _zeros(self, n_runs: int) -> State:
+        """A state of the right shapes."""
+
+        def zeros(variables: Sequence[keras.Variable]) -> Tensors:
+            return [tf.zeros([n_runs, *variable.shape], variable.value.dtype) for variable in variables]
+
+        weights = zeros(self.model.trainable_variables)
+        slots = [tf.zeros_like(weight) for weight in weights for _ in range(self.rule.n_slots)]
+        return weights, zeros(self.model.non_trainable_variables), slots
 
     def epoch(
         self, state: State, numbers: dict[str, tf.Tensor], orders: tf.Tensor, number: int
@@ -491,6 +508,13 @@ class _Logs:
             }
             for run in range(n_runs)
         ]
+
+
+def _first_call(function: Any, *arguments: Any) -> None:
+    """Trace and compile a function: the one holds Python's lock all along, so only the others' compilers run beside."""
+    with _tracing:
+        function.get_concrete_function(*arguments)
+    function(*arguments)
 
 
 def _stack(variable: keras.Variable, own: Sequence[dict[str, Any]]) -> tf.Tensor:

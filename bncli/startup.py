@@ -1,0 +1,131 @@
+"""How a process that runs one command starts and ends fast, by means that a library in a notebook has no right to."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn, TypeVar
+
+from bncli.errors import BncliError
+
+OPTIONAL = ("matplotlib", "pandas", "sklearn")
+"""What Keras imports if it can, for functions that bncli does not call: a third of the time that its import takes."""
+
+COLLECT_AFTER = 100_000
+"""Objects between two garbage collections; Python's 700 has each of them look at all that an import brings in."""
+
+is_ours = False
+"""Whether this process is the command's own; false in a notebook, a script and a test."""
+
+_Found = TypeVar("_Found")
+
+
+def take_over() -> None:
+    """Make this process the command's own."""
+    global is_ours
+    is_ours = True
+    gc.set_threshold(COLLECT_AFTER)
+
+
+@contextmanager
+def lean_import() -> Iterator[None]:
+    """Import TensorFlow in the block: in a process of ours without what Keras could do without.
+
+    What has been imported stays to the end, so no garbage collection shall look at it again.
+    """
+    hidden = [name for name in OPTIONAL if is_ours and name not in sys.modules]
+    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]  # None has `import` raise ImportError
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+    if is_ours:
+        gc.freeze()
+
+
+@contextmanager
+def beside(function: Callable[[], _Found]) -> Iterator[Callable[[], _Found | None]]:
+    """Call `function` in a forked process while the block runs: two imports at a time, which threads can't do.
+
+    Yields:
+        A function that waits for the result and returns it; None where there is no such process (see `can_fork`), or
+        where it came to harm. It raises the `BncliError` that `function` raised.
+    """
+    if not can_fork():
+        yield lambda: None
+        return
+    context = multiprocessing.get_context("fork")
+    reader, writer = context.Pipe(duplex=False)
+    child = context.Process(target=_send, args=[function, writer], daemon=True)
+    child.start()
+    writer.close()
+    try:
+        yield lambda: _received(reader)
+    finally:
+        reader.close()
+        child.kill()
+        child.join()
+
+
+def can_fork() -> bool:
+    """Whether a copy of this process can go on alone: it is ours, has one thread, and its system is made for it."""
+    return is_ours and sys.platform == "linux" and threading.active_count() == 1
+
+
+def _send(function: Callable[[], Any], writer: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word: its parent has them
+    try:
+        found: Any = function()
+    except BncliError as error:
+        found = error
+    with suppress(OSError):
+        writer.send(found)
+
+
+def _received(reader: Connection) -> Any:
+    try:
+        found = reader.recv()
+    except EOFError:
+        return None
+    if isinstance(found, BncliError):
+        raise found
+    return found
+
+
+def run(command: Callable[[], None]) -> NoReturn:
+    """Run a command in a process of its own and end the process.
+
+    Python would take down what TensorFlow has built piece by piece, which takes up to a second, and wait for threads
+    that compile or import for nobody. The operating system does it at once.
+    """
+    take_over()
+    status: Any = 0
+    try:
+        command()
+    except SystemExit as end:
+        status = end.code
+    if not isinstance(status, int | None):
+        sys.exit(status)
+    atexit._run_exitfuncs()
+    os._exit(_flushed() or status or 0)
+
+
+def _flushed() -> int:
+    """Flush the standard streams; the exit status is Python's own, 120, where that fails."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        with suppress(OSError):
+            sys.stderr.write(f"bncli: {error}\n")
+        return 120
+    return 0

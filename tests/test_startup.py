@@ -1,0 +1,142 @@
+"""How commands start and end; what it is for is measured by `make bench`, here it must not change what they do."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from bncli import datasets, startup
+from bncli.config import RunConfig, resolve
+from bncli.errors import DataError
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+
+
+def python(code, *, stdout=subprocess.PIPE, **environment):
+    """Run code in a fresh interpreter that is its command's own."""
+    script = f"import sys\nfrom bncli import startup\nstartup.take_over()\n{code}"
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+@pytest.fixture
+def ours(monkeypatch):
+    """A process that may fork, whatever tests have started in it."""
+    monkeypatch.setattr(startup, "is_ours", True)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+
+
+def test_a_test_is_no_process_of_ours():
+    assert not startup.is_ours
+    assert not startup.can_fork()
+
+
+def test_tensorflow_comes_without_what_keras_can_do_without_and_leaves_it_importable():
+    code = (
+        "from bncli.engines.quiet import import_tensorflow\nimport_tensorflow()\n"
+        "print(sorted({*startup.OPTIONAL} & {*sys.modules}))\n"
+        "import matplotlib, pandas, sklearn, keras\nprint(keras.Sequential.__name__)"
+    )
+    assert python(code).stdout == "[]\nSequential\n"
+
+
+def test_what_was_imported_before_stays():
+    code = "import pandas\nwith startup.lean_import():\n    import pandas as again\nprint(again is pandas)"
+    assert python(code).stdout == "True\n"
+
+
+def test_in_a_notebook_keras_finds_everything():
+    with startup.lean_import():
+        import pandas
+
+        assert pandas
+
+
+@LINUX
+def test_a_function_runs_beside_the_block(ours):
+    with startup.beside(os.getpid) as result:
+        assert result() not in (None, os.getpid())
+
+
+@LINUX
+def test_its_error_is_raised_where_the_result_is_asked_for(ours):
+    def fail():
+        raise DataError("no such thing")
+
+    with startup.beside(fail) as result, pytest.raises(DataError, match=r"^no such thing$"):
+        result()
+
+
+@LINUX
+def test_a_process_that_dies_has_no_result(ours):
+    with startup.beside(lambda: os._exit(1)) as result:
+        assert result() is None
+
+
+@LINUX
+def test_it_does_not_outlive_the_block(ours, tmp_path):
+    def wait():
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        threading.Event().wait()
+
+    with startup.beside(wait):
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            pass
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_without_a_fork_there_is_no_result_and_data_is_loaded_as_ever():
+    with startup.beside(lambda: 1) as result:
+        assert result() is None
+
+
+@LINUX
+@pytest.mark.parametrize("name", ["digits", "circles", "breast_cancer"])
+def test_data_from_beside_is_the_same_and_is_not_read_again(ours, monkeypatch, name):
+    config = RunConfig(dataset=name)
+    expected = datasets.load(config).fingerprint()
+    datasets.forget()
+    with datasets.loading(config):
+        pass
+    monkeypatch.setattr(datasets, "_read", None)
+    for asked in (config, resolve(config)[0]):
+        data = datasets.load(asked)
+        assert data.fingerprint() == expected
+        assert not data.x_train.flags.writeable
+    monkeypatch.undo()
+    datasets.forget()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "output"),
+    [
+        ("print('out', end='')", 0, "out"),
+        ("sys.exit()", 0, ""),
+        ("sys.exit(3)", 3, ""),
+        ("import atexit; atexit.register(print, 'last')", 0, "last\n"),
+        ("import threading; threading.Thread(target=threading.Event().wait).start()", 0, ""),
+        ("raise RuntimeError", 1, ""),
+        ("sys.exit('a text')", 1, ""),
+    ],
+)
+def test_a_process_ends_at_once_with_the_status_of_its_command(code, status, output):
+    done = python(f"def command():\n    {code}\nstartup.run(command)")
+    assert (done.returncode, done.stdout) == (status, output)
+
+
+@LINUX
+def test_output_that_can_not_be_written_is_no_success(tmp_path):
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\nstartup.run(lambda: print('out'))"
+    with (tmp_path / "out").open("w") as full:
+        done = python(code, stdout=full)
+    assert done.returncode == 120
+    assert done.stderr == "bncli: [Errno 27] File too large\n"
