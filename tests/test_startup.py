@@ -14,7 +14,7 @@ from bncli.errors import DataError
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
 
-def python(code, *, stdout=subprocess.PIPE, **environment):
+def python(code, *, stdout=subprocess.PIPE):
     """Run code in a fresh interpreter that is its command's own."""
     script = f"import sys\nfrom bncli import startup\nstartup.take_over()\n{code}"
     return subprocess.run(
@@ -23,7 +23,7 @@ def python(code, *, stdout=subprocess.PIPE, **environment):
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        env=os.environ | environment,
+        env=os.environ | {"PYTHONUNBUFFERED": ""},
     )
 
 
