@@ -29,6 +29,9 @@ MAX_STACK = 256
 STACKED_MAC_LIMIT = 400_000
 """Multiply-adds a row above which a run keeps the cores busy by itself: such runs are not stacked."""
 
+LANES = 2
+"""Stacks under XLA that train at a time: a program keeps no more than one and a half cores busy."""
+
 SIDE_BY_SIDE = 4
 """Large networks in one program: their steps run beside each other on TensorFlow's threads."""
 
@@ -60,6 +63,7 @@ class Method:
         xla_steps: Whether XLA compiles the loop over whole batches.
         xla_tail: Whether XLA compiles the step on the smaller batch that ends an epoch.
         xla_evaluation: Whether XLA compiles inference.
+        lanes: Stacks that train at a time, each on a thread of its own.
     """
 
     n_runs: int
@@ -68,6 +72,7 @@ class Method:
     xla_steps: bool = False
     xla_tail: bool = False
     xla_evaluation: bool = False
+    lanes: int = 1
 
 
 def halved(method: Method) -> Method:
@@ -99,8 +104,6 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
     macs = macs_per_row(steps, dataset.input_shape)
     if macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack:
         return Method(_side_by_side(n_runs), stacked=False, matrix_conv=False)
-    most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(steps, config, dataset)))
-    n_stacks = math.ceil(n_runs / most)
     n_rows = len(dataset.y_train)
     batch = min(config.batch_size, n_rows)
     n_full, n_left = divmod(n_rows, batch)
@@ -108,13 +111,18 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
     def pays(n_calls: int, n_rows: int, passes: int) -> bool:
         return has_gpu or _xla_pays(len(steps), n_calls, n_runs, 2 * n_rows * macs, passes)
 
+    xla_steps = pays(config.epochs * n_full, batch, PASSES)
+    lanes = LANES if xla_steps and not has_gpu else 1
+    most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(steps, config, dataset)))
+    n_stacks = lanes * math.ceil(n_runs / most / lanes)
     return Method(
         math.ceil(n_runs / n_stacks),
         stacked=True,
         matrix_conv=True,
-        xla_steps=pays(config.epochs * n_full, batch, PASSES),
+        xla_steps=xla_steps,
         xla_tail=pays(config.epochs, n_left, PASSES),
         xla_evaluation=pays(config.epochs, len(dataset.y_val), 1),
+        lanes=lanes,
     )
 
 

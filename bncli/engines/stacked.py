@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from bncli.engines.quiet import import_tensorflow
@@ -38,6 +39,7 @@ from bncli.engines.keras import (  # noqa: E402
     failed,
 )
 from bncli.engines.planner import EVALUATION_ROWS, RATES, Method, choose, group, halved  # noqa: E402
+from bncli.provenance import usable_cores  # noqa: E402
 from bncli.results import HISTORY_METRICS, RunResult, finite  # noqa: E402
 from bncli.seeds import batch_order  # noqa: E402
 
@@ -157,11 +159,14 @@ def _train_stacks(
 ) -> Stacks:
     start = 0
     while start < len(runs):
-        stack = runs[start : start + program.method.n_runs]
-        results = _survivors(program, stack, on_epoch, on_model)
-        if results:
+        size, lanes = program.method.n_runs, min(program.method.lanes, usable_cores())
+        stacks = [runs[place : place + size] for place in range(start, len(runs), size)][:lanes]
+        for stack, results in zip(stacks, _abreast(program, stacks, on_epoch, on_model), strict=True):
+            if not results:
+                break
             yield results
             start += len(stack)
+        else:
             continue
         dataset, method = program.dataset, halved(program.method)
         del program
@@ -172,6 +177,38 @@ def _train_stacks(
             yield [failed(config, error, NAME) for config in runs[start:]]
             return None
     return program
+
+
+class _Stopped(BaseException):
+    """Ends a stack that nobody waits for any more; no `Exception`, so that no run is to blame."""
+
+
+def _abreast(
+    program: Program, stacks: Sequence[Sequence[RunConfig]], on_epoch: OnEpoch | None, on_model: OnModel | None
+) -> list[list[RunResult]]:
+    """Train stacks at the same time, each on a thread; where one ends with an error, the others end with their epoch.
+
+    What a run took is its share of the time that all of them took.
+    """
+    if len(stacks) == 1:
+        return [_survivors(program, stacks[0], on_epoch, on_model)]
+    stopped, turn = threading.Event(), threading.Lock()
+
+    def tell(configs: Sequence[RunConfig], epoch: int) -> None:
+        with turn:
+            if stopped.is_set():
+                raise _Stopped
+            if on_epoch:
+                on_epoch(configs, epoch)
+
+    pool = ThreadPoolExecutor(len(stacks))
+    try:
+        calls = [pool.submit(_survivors, program, stack, tell, on_model) for stack in stacks]
+        found = [call.result() for call in calls]
+    finally:
+        stopped.set()
+        pool.shutdown(wait=False)
+    return [[replace(result, seconds=result.seconds / len(stacks)) for result in results] for results in found]
 
 
 def _survivors(
@@ -213,14 +250,17 @@ class Program:
         self.steps = tf.function(self._steps, jit_compile=method.xla_steps, autograph=False)
         self.tail = tf.function(self._step, jit_compile=method.xla_tail, autograph=False)
         self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
-        self._compile(self.fill(runs[: method.n_runs]))
+        self._compile(self.fill(runs[: method.n_runs]), runs[: method.n_runs * method.lanes])
 
     def fill(self, configs: Sequence[RunConfig]) -> list[RunConfig]:
         """Fill a short stack up with copies of its last run: another size would be another program."""
         return [*configs, *[configs[-1]] * (self.method.n_runs - len(configs))]
 
-    def _compile(self, configs: Sequence[RunConfig]) -> None:
-        """Call every function once, on no step or one row, for what that compiles; XLA compiles them side by side."""
+    def _compile(self, configs: Sequence[RunConfig], drawn: Sequence[RunConfig]) -> None:
+        """Call every function once, on no step or one row, for what that compiles; XLA compiles them side by side.
+
+        Meanwhile the values are drawn that the runs `drawn` start from.
+        """
         state, numbers, none = self._zeros(len(configs)), self.numbers(configs), tf.constant(0)
         orders = tf.zeros([len(configs), len(self.dataset.y_train)], tf.int32)
         n_left = len(self.dataset.y_train) % self.batch
@@ -232,7 +272,7 @@ class Program:
                 rows = orders[:, :n_left]
                 calls.append(pool.submit(_first_call, self.tail, state, numbers, rows, tf.constant(1.0)))
             calls.append(pool.submit(_first_call, self.evaluate, state[0], state[1], *chunk))
-            calls += [pool.submit(self.seeded, config) for config in configs]  # what the training will ask for
+            calls += [pool.submit(self.seeded, config) for config in drawn]
             for call in calls:
                 call.result()
 
