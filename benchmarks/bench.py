@@ -7,8 +7,10 @@ same rate, because 128 of them take a quarter of an hour. Every figure is the me
 """
 
 import argparse
+import collections
 import itertools
 import json
+import math
 import os
 import platform
 import statistics
@@ -102,40 +104,34 @@ def fit_epoch(case):
     return (ends[-1] - ends[0]) / case.fit_epochs
 
 
-def stack_epoch(program, runs):
-    """A function that trains and validates one warm epoch of a stack, and returns its seconds per run."""
+def stack_seconds(program, runs):
+    """Seconds per run of training and evaluating runs of a program that is compiled."""
     from bncli.engines import stacked
 
-    data = program.dataset
-    state, numbers = program.start(runs), program.numbers(runs)
-    orders = next(iter(stacked._orders(runs, len(data.y_train))))
-    chunks = stacked._chunks(data.x_val, data.y_val)
-    program.epoch(state, numbers, orders, 0)
-
-    def epoch():
-        started = time.perf_counter()
-        program.score(program.epoch(state, numbers, orders, 0)[0], chunks)
-        return (time.perf_counter() - started) / len(runs)
-
-    return epoch
+    started = time.perf_counter()
+    collections.deque(stacked.train_stacks(program, runs, None, None), maxlen=0)
+    return (time.perf_counter() - started) / len(runs)
 
 
 def per_run(case, repeats):
     """Rows of the per-run table: seconds of a whole training by each, and their ratio with its spread."""
-    from bncli.engines import planner, stacked
+    from bncli.engines import stacked
 
     for count in case.counts:
         runs = [config(case, seed) for seed in range(count)]
-        method = planner.choose(runs[0], datasets.load(runs[0]), count, has_gpu=False)
-        stack = runs[: method.n_runs]
-        epoch = stack_epoch(stacked.Program(stack, datasets.load(runs[0]), method), stack)
-        pairs = [(fit_epoch(case), statistics.median(epoch() for _ in range(5))) for _ in range(repeats)]
-        print_row([case.name, count, describe(method)], [(a * case.epochs, b * case.epochs) for a, b in pairs])
+        program = stacked.prepare(runs, datasets.load(runs[0]))
+        stack_seconds(program, [run.replace(epochs=1) for run in runs])
+        pairs = [(case.epochs * fit_epoch(case), stack_seconds(program, runs)) for _ in range(repeats)]
+        print_row([case.name, count, describe(program.method, count)], pairs)
 
 
-def describe(method):
-    kind = "stacked" if method.stacked else "side by side"
-    return f"{kind} {method.n_runs}{', XLA' if method.xla_steps else ''}"
+def describe(method, count):
+    """A method in words: `2 stacks of 64, XLA`."""
+    if not method.stacked:
+        return f"{method.n_runs} side by side"
+    n_stacks = math.ceil(count / method.n_runs)
+    stacks = "1 stack" if n_stacks == 1 else f"{n_stacks} stacks"
+    return f"{stacks} of {method.n_runs}{', XLA' if method.xla_steps else ''}"
 
 
 def print_head(*names):

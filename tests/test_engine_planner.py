@@ -102,23 +102,33 @@ def test_groups_keep_the_order_of_first_appearance_and_of_their_runs():
     assert planner.group(runs) == expected
 
 
-@pytest.mark.parametrize("n_runs", [1, 30, planner.MAX_STACK + 1, 10_000])
+@pytest.mark.parametrize("n_runs", [1, 30, planner.MAX_STACK + 1, 2 * planner.MAX_STACK + 1, 10_000])
 def test_runs_are_split_into_equal_stacks_that_fit(n_runs):
     config = circles()
     dataset = datasets.load(config)
-    size = choose(config, dataset, n_runs).n_runs
+    method = choose(config, dataset, n_runs)
     most = min(planner.MAX_STACK, planner.STACK_BYTES // run_bytes(config, dataset))
-    n_stacks = math.ceil(n_runs / size)
-    assert size <= most
-    assert n_stacks == math.ceil(n_runs / most)
-    assert n_stacks * size - n_runs < n_stacks
+    n_stacks = math.ceil(n_runs / method.n_runs)
+    assert method.n_runs <= most
+    assert 0 <= n_stacks - math.ceil(n_runs / most) < method.lanes
+    assert n_stacks * method.n_runs - n_runs < n_stacks
+
+
+def test_under_xla_the_stacks_of_a_cpu_come_in_pairs():
+    config = circles(epochs=100)
+    dataset = datasets.load(config)
+    alone, pair, many = (choose(config, dataset, n_runs) for n_runs in (1, 128, 2 * planner.MAX_STACK + 2))
+    assert (alone.xla_steps, alone.lanes, alone.n_runs) == (False, 1, 1)
+    assert (pair.xla_steps, pair.lanes, pair.n_runs) == (True, 2, 64)
+    assert many.n_runs == math.ceil((2 * planner.MAX_STACK + 2) / 4)
+    assert choose(config, dataset, 128, has_gpu=True).n_runs == 128
 
 
 def test_stacks_shrink_with_what_a_run_takes():
     config, one_run = circles(batch_size=10_000), 256 << 20
     small, large = (data((1000,), n_train=n) for n in (100, 10_000))
-    assert choose(config, small, 64).n_runs == 64
-    assert 1 < choose(config, large, 64).n_runs < 64
+    assert choose(config, small, 64).n_runs == 32
+    assert 1 < choose(config, large, 64).n_runs < 32
     assert run_bytes(config, large) < one_run
 
 

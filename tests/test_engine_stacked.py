@@ -10,6 +10,8 @@ import functools
 import gc
 import itertools
 import math
+import threading
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -324,9 +326,11 @@ def test_learning_rate_and_decay_are_each_runs_own():
     check_engines_agree(runs)
 
 
-def stacks_of(monkeypatch, n_runs):
-    """Let the planner choose stacks of `n_runs`."""
-    monkeypatch.setattr(stacked, "choose", lambda *_, **__: Method(n_runs, stacked=True, matrix_conv=True))
+def stacks_of(monkeypatch, n_runs, lanes=1):
+    """Let the planner choose stacks of `n_runs`, and `lanes` of them at a time on whatever machine."""
+    method = Method(n_runs, stacked=True, matrix_conv=True, lanes=lanes)
+    monkeypatch.setattr(stacked, "choose", lambda *_, **__: method)
+    monkeypatch.setattr(stacked, "usable_cores", lambda: lanes)
 
 
 def test_a_short_stack_is_filled_up_and_yields_its_own_runs_only(monkeypatch):
@@ -337,6 +341,34 @@ def test_a_short_stack_is_filled_up_and_yields_its_own_runs_only(monkeypatch):
     assert [[result.config.seed for result in stack] for stack in split] == [[0, 1, 2], [3, 4]]
     assert told == [(runs[:3], 1), (runs[:3], 2), (runs[3:], 1), (runs[3:], 2)]
     check_all_same([result for stack in split for result in stack], whole)
+
+
+def test_stacks_that_train_at_the_same_time_train_as_one_after_the_other(monkeypatch):
+    runs, told, threads = seeded(circles(norm="batch"), range(5)), [], set()
+
+    def on_epoch(stack, epoch):
+        told.append((stack, epoch))
+        threads.add(threading.current_thread())
+
+    stacks_of(monkeypatch, 2)
+    in_turn = train(stacked, runs)
+    stacks_of(monkeypatch, 2, lanes=2)
+    abreast = list(stacked.train(runs, datasets.load(runs[0]), on_epoch))
+    assert [[result.config.seed for result in stack] for stack in abreast] == [[0, 1], [2, 3], [4]]
+    for result, expected in zip([result for stack in abreast for result in stack], in_turn, strict=True):
+        assert replace(result, seconds=0) == replace(expected, seconds=0)
+    assert sorted(told, key=lambda news: (news[0][0].seed, news[1])) == [
+        (stack, epoch) for stack in (runs[:2], runs[2:4], runs[4:]) for epoch in (1, 2)
+    ]
+    assert len(threads) == 3
+
+
+def test_one_core_trains_one_stack_at_a_time(monkeypatch):
+    runs, threads = seeded(circles(), range(4)), set()
+    stacks_of(monkeypatch, 2, lanes=2)
+    monkeypatch.setattr(stacked, "usable_cores", lambda: 1)
+    train(stacked, runs, on_epoch=lambda *_: threads.add(threading.current_thread()))
+    assert threads == {threading.main_thread()}
 
 
 # --- runs that go wrong ---------------------------------------------------------------------------------------------
@@ -439,6 +471,18 @@ def test_where_memory_runs_out_smaller_stacks_go_on(monkeypatch, error):
         check_same(result, expected)
 
 
+def test_where_memory_runs_out_in_one_of_two_lanes_its_runs_and_later_ones_go_on_in_smaller_stacks(monkeypatch):
+    configs = seeded(circles(), range(8))
+    undisturbed = train(stacked, configs)
+    stacks_of(monkeypatch, 4, lanes=2)
+    tried = inject(monkeypatch, lambda stack: MemoryError("no room") if stack[0].seed == 4 and len(stack) > 2 else None)
+    results = train(stacked, configs)
+    assert sorted(tried) == [[0, 1, 2, 3], [4, 5], [4, 5, 6, 7], [6, 7]]
+    assert [result.config for result in results] == configs
+    for result, expected in zip(results, undisturbed, strict=True):
+        check_same(result, expected)
+
+
 def test_memory_that_does_not_suffice_for_one_run_fails_it_alone(monkeypatch):
     inject(monkeypatch, lambda stack: MemoryError("no room") if any(c.seed == 1 for c in stack) else None)
     results = train(stacked, seeded(circles(), range(3)))
@@ -486,6 +530,23 @@ def test_what_a_callback_raises_is_no_failed_run(name, error):
     with pytest.raises(type(error)) as caught:
         next(stacks)
     assert (caught.value, len(told)) == (error, 1)
+
+
+def test_an_error_in_one_lane_ends_the_other_with_its_epoch(monkeypatch):
+    told = []
+
+    def raises(stack, epoch):
+        told.append(epoch)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    stacks_of(monkeypatch, 2, lanes=2)
+    with pytest.raises(BrokenPipeError):
+        train(stacked, seeded(circles(epochs=1000), range(4)), on_epoch=raises)
+    assert set(told) == {1}
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("bncli-lane")]
+    for thread in left:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in left)
 
 
 def trained_models(configs):

@@ -201,7 +201,7 @@ def _abreast(
             if on_epoch:
                 on_epoch(configs, epoch)
 
-    pool = ThreadPoolExecutor(len(stacks))
+    pool = ThreadPoolExecutor(len(stacks), thread_name_prefix="bncli-lane")
     try:
         calls = [pool.submit(_survivors, program, stack, tell, on_model) for stack in stacks]
         found = [call.result() for call in calls]
