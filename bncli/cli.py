@@ -497,9 +497,9 @@ def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = 
     check_choice(flags.metric, flags.threshold)
     cluster.parse_jobs(flags.jobs)
     shard = _check_shard(flags, out)
+    claims.parse(study)
     _warm_up(study, flags, out)
     plan = study.plan()
-    claims.parse(study)
     for notice in plan.notices:
         console.warn(notice)
     if flags.dry_run:
@@ -515,8 +515,7 @@ def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = 
             else:
                 _show(study, plan, results, store, flags, single=single)
     except KeyboardInterrupt as interrupt:
-        _say_interrupted(store, plan, out)
-        raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
+        raise _interrupted(interrupt, store, plan, out) from None
     _check_failed(results)
 
 
@@ -530,8 +529,11 @@ def _warm_up(study: Study, flags: Flags, out: Path | None) -> None:
     if trains_here and is_new and config.dataset in datasets.REGISTRY and startup.can_fork():
         from bncli.engines.quiet import import_tensorflow
 
-        with datasets.loading(config):
-            import_tensorflow()
+        try:
+            with datasets.loading(config), interruptible():
+                import_tensorflow()
+        except KeyboardInterrupt as interrupt:
+            raise _interrupted(interrupt, None, None, out) from None
 
 
 def _check_shard(flags: Flags, out: Path | None) -> Shard | None:
@@ -723,16 +725,18 @@ def _stream(result: RunResult, condition: Condition) -> None:
     console.write(console.to_json_line(summary.condition_columns(condition) | result.to_record()))
 
 
-def _say_interrupted(store: Store | None, plan: Plan, out: Path | None = None) -> None:
-    if out and not store:
-        console.say("Interrupted before the first run; the same command starts again.")
-    elif store:
+def _interrupted(interrupt: KeyboardInterrupt, store: Store | None, plan: Plan | None, out: Path | None) -> typer.Exit:
+    """Say what is saved, and return the end of the process, with the status that tells of the signal."""
+    if store and plan:
         n_done = len(done_runs(plan, store))
         console.say(
             f"Interrupted. {n_done} of {len(plan.runs)} runs are saved in {store.folder}; the same command continues."
         )
+    elif out:
+        console.say("Interrupted before the first run; the same command starts again.")
     else:
         console.say("Interrupted. Nothing is saved: give --out DIR to keep finished runs.")
+    return typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED))
 
 
 def _show(
@@ -895,8 +899,7 @@ def _runs_of(subject: Subject, folder: Path, flags: Flags) -> tuple[list[RunResu
             store = open_store(folder, study, plan)
             return _train(study, part, store, flags, None), dict(part.runs)
     except KeyboardInterrupt as interrupt:
-        _say_interrupted(store, part, folder)
-        raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
+        raise _interrupted(interrupt, store, part, folder) from None
 
 
 def _say_left_out(counts: dict[str, int], quiet: bool) -> None:

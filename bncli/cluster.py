@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bncli import datasets
+from bncli import datasets, startup
 from bncli.config import RunConfig
 from bncli.engines import planner
 from bncli.errors import BncliError, ClusterError, InvalidConfig
@@ -255,7 +255,7 @@ def _local(jobs: int) -> Iterator[Any]:
         processes=True,
         dashboard_address="127.0.0.1:0",  # any free port: a fixed one is taken where two sweeps run
         silence_logs=logging.CRITICAL,
-        env=settings | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=settings | {"TF_CPP_MIN_LOG_LEVEL": "3", startup.WORKER: "1"},
     )
     with cluster:
         try:

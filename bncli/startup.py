@@ -22,6 +22,9 @@ OPTIONAL = ("matplotlib", "pandas", "sklearn")
 COLLECT_AFTER = 100_000
 """Objects between two garbage collections; Python's 700 has each of them look at all that an import brings in."""
 
+WORKER = "BNCLI_WORKER"
+"""Variable in the environment of the worker processes that `--jobs` starts, which are as much our own."""
+
 is_ours = False
 """Whether this process is the command's own; false in a notebook, a script and a test."""
 

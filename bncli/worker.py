@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 import uuid
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bncli import datasets
+from bncli import datasets, startup
 from bncli.config import RunConfig
 from bncli.datasets import Dataset
 from bncli.engines import planner
@@ -77,6 +78,8 @@ def train_batch(batch: Batch, key: str) -> list[RunResult]:
     """
     global _n_done
     with _busy:  # a worker with several threads would train several at a time in one TensorFlow
+        if startup.WORKER in os.environ:
+            startup.take_over()
         _make_room()
         data = _load(batch)
         results = _train(batch, data, _teller(key))

@@ -127,6 +127,21 @@ def test_control_c_keeps_what_is_done_and_the_same_command_continues(shell, fold
     assert "6 runs: 3 conditions x 2 seeds; 2 are done already" in again.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_a_signal_while_tensorflow_is_imported_ends_it_at_once_and_leaves_no_process(folder):
+    command = [str(BNCLI), "compare", *TINY.split(), "-o", "s"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not (loaders := children.read_text().split()):
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (143, "Interrupted before the first run; the same command starts again.\n")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in loaders)
+    assert not (folder / "s").exists()
+
+
 def test_a_read_only_folder_is_told_before_any_training(shell):
     done = shell(f"bncli compare {TINY} -o /proc/bncli")
     assert done.returncode == 2

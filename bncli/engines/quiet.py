@@ -23,7 +23,7 @@ def import_tensorflow() -> None:
 
             tf.config.list_logical_devices()
             tf.get_logger().setLevel("ERROR")
-        except BaseException:
+        except Exception:
             caught.seek(0)
             os.write(kept, caught.read())
             raise
