@@ -46,7 +46,7 @@ WAIT_FOR_WORKER = "1h"
 
 MAX_JOBS = 1024
 
-AUTO_SECONDS = 30.0
+AUTO_SECONDS = 100.0
 """Work from which on `auto` starts workers; see docs/scale.md."""
 
 
