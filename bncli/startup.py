@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import multiprocessing
 import os
@@ -24,6 +25,9 @@ COLLECT_AFTER = 100_000
 
 WORKER = "BNCLI_WORKER"
 """Variable in the environment of the worker processes that `--jobs` starts, which are as much our own."""
+
+UNWRITABLE, UNWRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EPIPE), 120
+"""What a standard stream fails with that is full or closed, and Python's own exit status for it."""
 
 is_ours = False
 """Whether this process is the command's own; false in a notebook, a script and a test."""
@@ -111,24 +115,25 @@ def run(command: Callable[[], None]) -> NoReturn:
     that compile or import for nobody. The operating system does it at once.
     """
     take_over()
-    status: Any = 0
     try:
-        command()
-    except SystemExit as end:
-        status = end.code
-    if not isinstance(status, int | None):
-        sys.exit(status)
-    atexit._run_exitfuncs()
-    os._exit(_flushed() or status or 0)
-
-
-def _flushed() -> int:
-    """Flush the standard streams; the exit status is Python's own, 120, where that fails."""
-    try:
+        status = _status_of(command)
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        status = UNWRITTEN
         with suppress(OSError):
-            sys.stderr.write(f"bncli: {error}\n")
-        return 120
+            sys.stderr.write(f"Error: The output can't be written ({error.strerror}).\n")
+    if not isinstance(status, int):
+        sys.exit(status)
+    os._exit(status)
+
+
+def _status_of(command: Callable[[], None]) -> int | str:
+    try:
+        command()
+    except SystemExit as end:
+        return end.code or 0
     return 0

@@ -134,9 +134,10 @@ def test_a_process_ends_at_once_with_the_status_of_its_command(code, status, out
 
 
 @LINUX
-def test_output_that_can_not_be_written_is_no_success(tmp_path):
-    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\nstartup.run(lambda: print('out'))"
+@pytest.mark.parametrize("flush", [True, False])
+def test_output_that_can_not_be_written_is_no_success(tmp_path, flush):
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     with (tmp_path / "out").open("w") as full:
-        done = python(code, stdout=full)
+        done = python(f"{code}\nstartup.run(lambda: print('out', flush={flush}))", stdout=full)
     assert done.returncode == 120
-    assert done.stderr == "bncli: [Errno 27] File too large\n"
+    assert done.stderr == "Error: The output can't be written (File too large).\n"
