@@ -744,6 +744,7 @@ def _show(
 ) -> None:
     from bncli import describe, report
 
+    report.await_libraries()
     levels = {describe.facts(datasets.load(config))["chance"] for config, _ in plan.runs}
     chance = levels.pop() if len(levels) == 1 else None
     evidence = report.Evidence(study, results, dict(plan.runs), len(plan.runs), chance, flags.metric, flags.threshold)

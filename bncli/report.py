@@ -262,6 +262,9 @@ _LIBRARIES = (
 )
 
 
+_loaders: list[threading.Thread] = []
+
+
 def preload() -> None:
     """Import in the background what `write_files` takes, while the training leaves a core idle.
 
@@ -273,7 +276,14 @@ def preload() -> None:
             if threading.main_thread().is_alive():
                 importlib.import_module(name)
 
-    threading.Thread(target=load).start()
+    _loaders.append(threading.Thread(target=load))
+    _loaders[-1].start()
+
+
+def await_libraries() -> None:
+    """Wait for `preload`: two threads that import the same libraries can find each other's modules half done."""
+    while _loaders:
+        _loaders.pop().join()
 
 
 def derived_files() -> list[str]:
