@@ -509,7 +509,8 @@ def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = 
     try:
         with interruptible(), _folder(out, shard, flags):
             store = open_store(out, study, plan, shard, anew=flags.restart) if out else None
-            results = _train(study, plan, store, flags, save_model, shard, meanwhile=None if shard else preload)
+            meanwhile = preload if store and not shard else None
+            results = _train(study, plan, store, flags, save_model, shard, meanwhile=meanwhile)
             if shard:
                 _show_share(results, share_of(plan, shard), shard, out)
             else:
