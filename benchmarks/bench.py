@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from bncli import datasets
 from bncli.config import RunConfig, resolve
-from bncli.readers import find_mnist_family
+from bncli.data import datasets
+from bncli.data.mnist import find_mnist_family
 
 CIRCLES = {
     "dataset": "circles",
@@ -77,11 +77,11 @@ def fit_seconds(case, n_epochs):
     """Seconds to the end of each epoch of one idiomatic `model.fit` with validation."""
     import keras
 
-    from bncli import models
-    from bncli.engines.keras import make_optimizer
+    from bncli.engines.base import make_optimizer
+    from bncli.networks.building import build_model
 
     run, data = config(case), datasets.load(config(case))
-    model = models.build(run, data.input_shape, data.n_classes, 0)
+    model = build_model(run, data.input_shape, data.n_classes, 0)
     loss = "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
     model.compile(make_optimizer(run), loss, metrics=["accuracy"])
     ends, started = [], time.perf_counter()
@@ -109,7 +109,7 @@ def stack_seconds(program, runs):
     from bncli.engines import stacked
 
     started = time.perf_counter()
-    collections.deque(stacked.train_stacks(program, runs, None, None), maxlen=0)
+    collections.deque(stacked.run_stacks(program, runs, None, None), maxlen=0)
     return (time.perf_counter() - started) / len(runs)
 
 

@@ -2,14 +2,14 @@
 
 from typing import NoReturn
 
-from bncli import startup
+from bncli import process
 
 
 def main() -> NoReturn:
     """Run the command line and end the process."""
-    from bncli import cli
+    from bncli.cli import app
 
-    startup.run(cli.main)
+    process.run(app.main)
 
 
 if __name__ == "__main__":

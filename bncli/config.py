@@ -5,77 +5,40 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from bncli import datasets, models, norms
+from bncli.data import datasets
+from bncli.data.scaling import SCALINGS
+from bncli.data.splits import parse_rows
 from bncli.errors import InvalidConfig
+from bncli.networks import norms
+from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, USE_BIAS, lay_out
+from bncli.networks.spec import MAX_UNITS, WEIGHTED, parse_spec, places_norms
 from bncli.registry import check_name
+from bncli.values import Field, Value, checked
 
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+
 ADAMW_WEIGHT_DECAY = 0.004
 """Keras' own default for AdamW (Loshchilov and Hutter 2019); the other optimizers decay nothing."""
 
-Kind = Literal["text", "whole", "number", "flag"]
-Value = str | int | float | bool | None
-
-
-@dataclass(frozen=True)
-class FieldInfo:
-    """What a field of a run may hold; help, parsing and validation all read it.
-
-    Attributes:
-        about: `data`, `network`, `normalization` or `training`.
-        kind: `text`, `whole`, `number` or `flag`.
-        help: One line.
-        low: Smallest value.
-        high: Largest value.
-        open_low: Whether `low` itself is excluded.
-        open_high: Whether `high` itself is excluded.
-        choices: The only texts allowed; empty for any.
-        optional: Whether None is allowed: the data set or optimizer then decides.
-    """
-
-    about: str
-    kind: Kind
-    help: str
-    low: float = -math.inf
-    high: float = math.inf
-    open_low: bool = False
-    open_high: bool = False
-    choices: tuple[str, ...] = ()
-    optional: bool = False
-
-    def allowed(self) -> str:
-        """Describe the allowed values, as errors and the README print them."""
-        if self.choices:
-            return ", ".join(self.choices)
-        if self.kind == "flag":
-            return "true, false"
-        if self.kind == "text":
-            return "text"
-        noun = "a whole number" if self.kind == "whole" else "a number"
-        low = f"{'above' if self.open_low else 'from'} {self.low:g}" if self.low > -math.inf else ""
-        high = f"{'below' if self.open_high else 'to'} {self.high:g}" if self.high < math.inf else ""
-        return " ".join(part for part in (noun, low, high) if part)
-
 
 def _text(default: Any, about: str, help: str, **limits: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"info": FieldInfo(about, "text", help, **limits)})
+    return dataclasses.field(default=default, metadata={"info": Field(about, "text", help, **limits)})
 
 
 def _whole(default: Any, about: str, help: str, **limits: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"info": FieldInfo(about, "whole", help, **limits)})
+    return dataclasses.field(default=default, metadata={"info": Field(about, "whole", help, **limits)})
 
 
 def _number(default: Any, about: str, help: str, **limits: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"info": FieldInfo(about, "number", help, **limits)})
+    return dataclasses.field(default=default, metadata={"info": Field(about, "number", help, **limits)})
 
 
 def _flag(default: bool, about: str, help: str) -> Any:
-    return dataclasses.field(default=default, metadata={"info": FieldInfo(about, "flag", help)})
+    return dataclasses.field(default=default, metadata={"info": Field(about, "flag", help)})
 
 
 @dataclass(frozen=True)
@@ -104,22 +67,22 @@ class RunConfig:
         "auto",
         "data",
         "unit: pixels divided by white; standard: mean 0, sd 1 over the training rows",
-        choices=datasets.SCALINGS,
+        choices=SCALINGS,
     )
     model: str = _text("mlp", "network", "registered model, or a spec such as 'conv32 pool flatten dense64'")
-    activation: str = _text("relu", "network", "activation of the hidden layers", choices=models.ACTIVATIONS)
+    activation: str = _text("relu", "network", "activation of the hidden layers", choices=ACTIVATIONS)
     kernel_initializer: str = _text(
-        "glorot_uniform", "network", "initial weights of the hidden layers", choices=models.INITIALIZERS
+        "glorot_uniform", "network", "initial weights of the hidden layers", choices=INITIALIZERS
     )
     init_scale: float = _number(
         1.0, "network", "factor on the initial kernels of the hidden layers", low=0, high=1e6, open_low=True
     )
     use_bias: str = _text(
-        "auto", "network", "auto: no bias where a norm with center directly follows", choices=models.USE_BIAS
+        "auto", "network", "auto: no bias where a norm with center directly follows", choices=USE_BIAS
     )
     norm: str = _text("none", "normalization", "the normalization", choices=tuple(norms.names()))
     placement: str = _text(
-        "before", "normalization", "before or after the activation, or the input only", choices=models.PLACEMENTS
+        "before", "normalization", "before or after the activation, or the input only", choices=PLACEMENTS
     )
     norm_input: bool = _flag(False, "normalization", "normalize the input too")
     norm_output: bool = _flag(False, "normalization", "normalize the output layer too, before its activation")
@@ -129,7 +92,7 @@ class RunConfig:
     norm_epsilon: float = _number(0.001, "normalization", "added to the variance", low=0, high=1)
     center: bool = _flag(True, "normalization", "learn a shift (beta)")
     scale: bool = _flag(True, "normalization", "learn a factor (gamma)")
-    groups: int = _whole(2, "normalization", "channel groups of norm 'group'", low=1, high=models.MAX_UNITS)
+    groups: int = _whole(2, "normalization", "channel groups of norm 'group'", low=1, high=MAX_UNITS)
     optimizer: str = _text("adam", "training", "optimizer", choices=OPTIMIZERS)
     lr: float = _number(0.001, "training", "learning rate", low=0, high=1e6, open_low=True)
     momentum: float = _number(0.0, "training", "momentum of sgd", low=0, high=1, open_high=True)
@@ -144,11 +107,11 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for name, info in FIELDS.items():
-            object.__setattr__(self, name, _checked(name, info, getattr(self, name)))
+            object.__setattr__(self, name, checked(name, info, getattr(self, name)))
         datasets.loader_defaults(self.dataset)
-        datasets.parse_rows("train_rows", self.train_rows)
-        datasets.parse_rows("val_rows", self.val_rows)
-        models.parse(self.model)
+        parse_rows("train_rows", self.train_rows)
+        parse_rows("val_rows", self.val_rows)
+        parse_spec(self.model)
 
     @property
     def run_id(self) -> str:
@@ -177,9 +140,7 @@ class RunConfig:
 
     def tiny(self) -> RunConfig:
         """Return this run shrunk for tests: at most 64 rows, 2 epochs, layers of 8 units."""
-        small = " ".join(
-            f"{word.kind}8" if word.kind in models.WEIGHTED else str(word) for word in models.parse(self.model)
-        )
+        small = " ".join(f"{word.kind}8" if word.kind in WEIGHTED else str(word) for word in parse_spec(self.model))
         sizes = {"n_samples": 64} if "n_samples" in datasets.loader_defaults(self.dataset) else {}
         rows = {"train_rows": ":64", "val_rows": ":32"}
         return self.replace(model=small, epochs=2, batch_size=24, **sizes, **({} if sizes else rows))
@@ -191,36 +152,13 @@ def run_id_of(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-FIELDS: dict[str, FieldInfo] = {field.name: field.metadata["info"] for field in dataclasses.fields(RunConfig)}
+FIELDS: dict[str, Field] = {field.name: field.metadata["info"] for field in dataclasses.fields(RunConfig)}
+
 DEFAULTS: dict[str, Value] = {name: getattr(RunConfig, name) for name in FIELDS}
+
 NORM_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "normalization")
+
 DATA_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "data")
-
-
-def _checked(name: str, info: FieldInfo, value: Any) -> Value:
-    """Return `value` in the field's own type, or raise an error that says what is allowed."""
-    if value is None and info.optional:
-        return None
-    if info.choices:
-        value = str(value).lower() if isinstance(value, bool) else value
-        check_name(name, value, info.choices)
-        return str(value)
-    kinds: dict[Kind, type | tuple[type, ...]] = {
-        "text": str,
-        "whole": int,
-        "number": (int, float),
-        "flag": bool,
-    }
-    is_mistyped = not isinstance(value, kinds[info.kind]) or (isinstance(value, bool) and info.kind != "flag")
-    if is_mistyped or (info.kind in ("whole", "number") and not _in_range(info, value)):
-        raise InvalidConfig(f"{name} must be {info.allowed()}. Received: {value!r}.")
-    return float(value) if info.kind == "number" else value
-
-
-def _in_range(info: FieldInfo, value: float) -> bool:
-    above = value > info.low if info.open_low else value >= info.low
-    below = value < info.high if info.open_high else value <= info.high
-    return above and below and math.isfinite(value)
 
 
 def parse_value(name: str, text: str) -> Value:
@@ -258,18 +196,18 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
         DataError: The data can't be loaded.
         InvalidConfig: The network can't take the data.
     """
-    void = {name for name in without_effect(config) if getattr(config, name) != DEFAULTS[name]}
+    void = {name for name in ignored_fields(config) if getattr(config, name) != DEFAULTS[name]}
     config = config.replace(**{name: DEFAULTS[name] for name in void})
     config = config.replace(**_implied(config))
     data = datasets.load(config)
     config = config.replace(scaling=data.scaling)
-    models.plan(config, data.input_shape, data.n_classes)
+    lay_out(config, data.input_shape, data.n_classes)
     return config, tuple(name for name in FIELDS if name in void)
 
 
-def without_effect(config: RunConfig) -> set[str]:
+def ignored_fields(config: RunConfig) -> set[str]:
     """The fields that change nothing in this run, whatever their value."""
-    void = set(datasets.without_effect(config))
+    void = set(datasets.ignored_fields(config))
     own = {*norms.fields(config.norm), "norm"}
     if config.norm != norms.NONE:
         own |= {"norm_output"} | ({"placement"} if _is_placed(config) else set())
@@ -284,8 +222,8 @@ def without_effect(config: RunConfig) -> set[str]:
 
 def _is_placed(config: RunConfig) -> bool:
     """Whether the field `placement` moves anything in this network: an LSTM has its norm after it or not at all."""
-    hidden = any(word.kind in ("dense", "conv") for word in models.parse(config.model))
-    return (hidden or config.placement == "input") and not models.places_norms(config.model)
+    hidden = any(word.kind in ("dense", "conv") for word in parse_spec(config.model))
+    return (hidden or config.placement == "input") and not places_norms(config.model)
 
 
 def _implied(config: RunConfig) -> dict[str, Value]:

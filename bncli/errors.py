@@ -4,6 +4,8 @@ Every message says what is wrong, what is allowed, what was received, and what t
 prints the message alone and exits with status 2; library callers catch `BncliError`.
 """
 
+from __future__ import annotations
+
 
 class BncliError(Exception):
     """Base of every error that bncli raises on purpose."""
@@ -27,3 +29,7 @@ class StoreError(BncliError):
 
 class ClusterError(BncliError):
     """Worker processes or a Dask scheduler that can't be used."""
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

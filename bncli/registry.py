@@ -1,6 +1,10 @@
 """Tables of named functions: the one place to add a dataset, a normalization, a model or a figure."""
 
+from __future__ import annotations
+
 import difflib
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -28,21 +32,31 @@ class Registry(Generic[F]):
 
     Args:
         kind: What the names are, as error messages call it (`dataset`, `norm`).
+        package: A package whose modules register the entries; all of them are imported at the first look.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, package: str | None = None) -> None:
         self.kind = kind
-        self._entries: dict[str, F] = {}
+        self._package = package
+        self._known: dict[str, F] = {}
+
+    @property
+    def _entries(self) -> dict[str, F]:
+        if self._package:
+            package, self._package = importlib.import_module(self._package), None
+            for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+                importlib.import_module(module.name)
+        return self._known
 
     def register(self, name: str) -> Callable[[F], F]:
         """Return a decorator that adds a function under `name`; a second one of that name is refused."""
 
         def add(function: F) -> F:
-            if name in self._entries:
+            if name in self._known:
                 raise ValueError(f"{self.kind} {name!r} is registered twice")
             if not function.__doc__:
                 raise ValueError(f"{self.kind} {name!r} needs a docstring: its first line is shown in help")
-            self._entries[name] = function
+            self._known[name] = function
             return function
 
         return add

@@ -10,24 +10,9 @@ from typing import Any, Literal, get_args
 from bncli.config import RunConfig, run_id_of
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
+from bncli.tasks.metrics import best_epoch, reaches
 
 State = Literal["complete", "diverged", "failed"]
-
-LOWER_IS_BETTER = {
-    "loss": True,
-    "accuracy": False,
-    "val_loss": True,
-    "val_accuracy": False,
-    "train_accuracy": False,
-}
-"""The metrics, Keras' names, and their direction. `accuracy` and `loss` are running means in training mode, as
-`fit` reports them; `train_accuracy` is the training set in inference mode after the last epoch."""
-
-HISTORY_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
-"""The metrics that are known after every epoch."""
-
-TOLERANCE = 1e-6
-"""Relative difference up to which two metrics are equal: they were computed with 32 bits."""
 
 Epochs = dict[str, list[float | None]]
 
@@ -95,35 +80,6 @@ class RunResult:
         if record["run_id"] != expected:
             raise InvalidConfig(f"run_id must be {expected} for this config. Received: {record['run_id']!r}.")
         return result
-
-
-def finite(value: float) -> float | None:
-    """Return `value`, or None where it is infinite or not a number: JSON knows neither."""
-    return float(value) if math.isfinite(value) else None
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of `metric` is the better one; raises `UnknownName` for no metric."""
-    check_name("metric", metric, LOWER_IS_BETTER)
-    return LOWER_IS_BETTER[metric]
-
-
-def best_epoch(metric: str, values: list[float | None]) -> dict[str, float | int] | None:
-    """Return the best value of a history and the first epoch (from 1) that reached it; None if none is finite."""
-    sign = 1 if lower_is_better(metric) else -1
-    ranked = [(sign * value, epoch, value) for epoch, value in enumerate(values, 1) if value is not None]
-    if not ranked:
-        return None
-    _, epoch, value = min(ranked)
-    return {"value": value, "epoch": epoch}
-
-
-def reaches(metric: str, value: float | None, threshold: float) -> bool:
-    """Whether a value is at or past the threshold, on the metric's better side; None never is."""
-    if value is None:
-        return False
-    ahead = threshold - value if lower_is_better(metric) else value - threshold
-    return ahead >= -TOLERANCE * abs(threshold)
 
 
 def hit_epoch(result: RunResult, metric: str, threshold: float) -> float:

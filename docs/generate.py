@@ -7,7 +7,12 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
-from bncli import config, datasets, models, norms, study
+from bncli.config import DEFAULTS, FIELDS
+from bncli.data import datasets, sets
+from bncli.networks import models, norms
+from bncli.networks.spec import spec_of
+from bncli.study.files import load_study, presets
+from bncli.values import show
 
 
 def table(rows: Iterable[dict[str, str]]) -> None:
@@ -38,10 +43,10 @@ def dataset_table() -> None:
     table(
         {
             "data set": f"`{name}`",
-            "what it is": datasets.REGISTRY.description(name),
+            "what it is": sets.REGISTRY.description(name),
             "fields it obeys": ", ".join(f"`{k}={v}`" for k, v in datasets.loader_defaults(name).items()),
         }
-        for name in datasets.REGISTRY
+        for name in sets.REGISTRY
     )
 
 
@@ -50,7 +55,7 @@ def model_table() -> None:
     table(
         {
             "model": f"`{name}`",
-            "spec": f"`{models.spec_of(name)}`",
+            "spec": f"`{spec_of(name)}`",
             "what it is": models.REGISTRY.description(name),
         }
         for name in models.REGISTRY
@@ -71,13 +76,13 @@ def norm_table() -> None:
 
 def preset_table() -> None:
     """Print the studies that ship."""
-    loaded = [study.load_study(name) for name in study.presets()]
+    loaded = [load_study(name) for name in presets()]
     table(
         {
             "preset": f"`{each.name}`",
             "question": each.question,
             "arms": ", ".join(f"`{arm.label}`" for arm in each.arms),
-            "axes": "; ".join(f"`{name}`: {', '.join(map(study.show, values))}" for name, values in each.axes),
+            "axes": "; ".join(f"`{name}`: {', '.join(map(show, values))}" for name, values in each.axes),
             "runs": str(each.n_runs),
         }
         for each in loaded
@@ -90,11 +95,11 @@ def field_table() -> None:
         {
             "field": f"`{name}`",
             "about": info.about,
-            "default": f"`{study.show(config.DEFAULTS[name])}`"
-            if config.DEFAULTS[name] is not None
+            "default": f"`{show(DEFAULTS[name])}`"
+            if DEFAULTS[name] is not None
             else ("the data set's" if info.about == "data" else "the optimizer's"),
             "allowed": info.allowed(),
             "meaning": info.help,
         }
-        for name, info in config.FIELDS.items()
+        for name, info in FIELDS.items()
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from bncli import verify
-from bncli.claims import VERDICTS, Verdict
-from bncli.store import Store
-from bncli.study import load_study
+from bncli.claims import verify
+from bncli.claims.judgement import VERDICTS, Verdict
+from bncli.study.files import load_study
+from bncli.study.folder import Store
 
 INTRODUCTION = Path(__file__).parent / "reproduction.md.in"
 """Written by hand; `{circles-after-faster}` stands for what was measured on that claim."""
@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     found: list[Pair] = []
     for subject in verify.subjects((), everything=True):
         name = subject.study.name
-        found += [(name, verdict) for verdict in verify.read(subject, folder / name)]
+        found += [(name, verdict) for verdict in verify.read_verdicts(subject, folder / name)]
     known = {verdict.claim.id: short(verdict) for _, verdict in found}
     text = INTRODUCTION.read_text(encoding="utf-8")
     names = list(dict.fromkeys(name for name, _ in found))

@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def mnist():
     """Real MNIST, or a skip: it can't be shipped, and a test downloads nothing."""
-    from bncli.readers import find_mnist_family
+    from bncli.data.mnist import find_mnist_family
 
     if find_mnist_family("mnist") is None:
         pytest.skip("needs MNIST in $BNCLI_DATA_DIR")

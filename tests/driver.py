@@ -10,7 +10,9 @@ import time
 
 from fakes import failed, learned
 
-from bncli import cli, plots, study
+from bncli.cli.app import main
+from bncli.report import figure
+from bncli.study.execution import _train
 
 BATCH, PAUSE = 4, float(os.environ.get("PAUSE", "0"))
 STUCK, FAILS = (int(os.environ.get(name, "-1")) for name in ("STUCK", "FAILS"))
@@ -27,6 +29,6 @@ def train(configs, on_epoch, on_model, engine):
 
 
 if __name__ == "__main__":
-    study._train = train
-    plots.draw_all = lambda picture: {}
-    cli.main()
+    _train = train
+    figure.draw_all = lambda picture: {}
+    main()

@@ -2,10 +2,11 @@
 
 import math
 
+from bncli.analysis.evidence import Evidence
 from bncli.config import RunConfig
-from bncli.report import Evidence
 from bncli.results import RunResult
-from bncli.study import Study, parse_arms
+from bncli.study.arms import parse_arms
+from bncli.study.study import Study
 
 TWO_AXES = (("activation", ("sigmoid", "relu")), ("lr", (0.01, 0.1)))
 VOID_AXIS = (("norm_momentum", (0.9, 0.99)), ("lr", (0.01, 0.1)))
@@ -54,7 +55,3 @@ def evidence(study, make=learned, chance=0.5, **choice):
     plan = study.plan()
     results = [result for result in (make(config) for config, _ in plan.runs) if result]
     return Evidence(study, results, dict(plan.runs), len(plan.runs), chance, **choice)
-
-
-def picture(study, make=learned, chance=0.5, **choice):
-    return evidence(study, make, chance, **choice).picture()

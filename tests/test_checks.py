@@ -7,7 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from bncli import checks, datasets
+from bncli.claims import check
+from bncli.claims.checks.networks import _bias_sizes, _params, _separable
+from bncli.claims.checks.shift import _Networks, _networks, _paired
+from bncli.config import RunConfig
+from bncli.data import datasets
 from bncli.errors import UnknownName
 
 EXACT = {
@@ -31,24 +35,24 @@ EXACT = {
     "bias-training": True,
     "constant-answer": True,
 }
-STATISTICAL = tuple(name for name in checks.REGISTRY if name not in EXACT)
+STATISTICAL = tuple(name for name in check.REGISTRY if name not in EXACT)
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Few seeds and moments behind the statistical checks; each kind of network is still trained once."""
-    checks._networks.cache_clear()
+    _networks.cache_clear()
     monkeypatch.setattr(checks, "SEEDS", 3)
     monkeypatch.setattr(checks, "MOMENTS", (0, 1))
     yield
-    checks._networks.cache_clear()
+    _networks.cache_clear()
 
 
 @pytest.mark.parametrize("name", EXACT)
 def test_an_exact_check_measures_and_decides(name, request):
-    if checks.needs_mnist(name):
+    if check.needs_mnist(name):
         request.getfixturevalue("mnist")
-    found = checks.REGISTRY[name]()
+    found = check.REGISTRY[name]()
     assert found.holds is EXACT[name]
     assert found.values == ()
     assert any(letter.isdigit() for letter in found.text) or name == "default-affine"
@@ -57,7 +61,7 @@ def test_an_exact_check_measures_and_decides(name, request):
 
 def test_a_statistical_check_gives_a_value_a_seed(small):
     for name in STATISTICAL:
-        found = checks.REGISTRY[name]()
+        found = check.REGISTRY[name]()
         assert found.holds is None, name
         assert len(found.values) == 3, name
         assert all(map(math.isfinite, found.values)), name
@@ -68,20 +72,20 @@ def test_a_statistical_check_gives_a_value_a_seed(small):
 @pytest.mark.slow
 def test_statistical_checks_point_where_repeated_measurements_did():
     below = {"saturated-share", "percentile-path", "skew-relu", "kurtosis-relu", "zeros-relu"}
-    means = {name: np.mean(checks.REGISTRY[name]().values) for name in below}
+    means = {name: np.mean(check.REGISTRY[name]().values) for name in below}
     assert all(mean < 0 for mean in means.values()), means
 
 
 def test_descriptions_are_sentences():
-    for name in checks.REGISTRY:
-        assert checks.REGISTRY.description(name)[-1] == "."
+    for name in check.REGISTRY:
+        assert check.REGISTRY.description(name)[-1] == "."
         assert name == name.lower().replace("_", "-")
 
 
 def test_only_checks_that_say_so_need_mnist():
-    assert [name for name in checks.REGISTRY if checks.needs_mnist(name)] == ["constant-answer"]
+    assert [name for name in check.REGISTRY if check.needs_mnist(name)] == ["constant-answer"]
     with pytest.raises(UnknownName, match=r"^Unknown check 'frosen'\. Allowed: .* Did you mean 'frozen'\?$"):
-        checks.needs_mnist("frosen")
+        check.needs_mnist("frosen")
 
 
 class Population(keras.layers.BatchNormalization):
@@ -130,57 +134,57 @@ OTHER_LAYERS = {
 @pytest.mark.parametrize("name", OTHER_LAYERS)
 def test_another_layer_turns_the_answer(name, monkeypatch):
     monkeypatch.setattr(checks, "_batch_norm", OTHER_LAYERS[name])
-    assert checks.REGISTRY[name]().holds is not EXACT[name]
+    assert check.REGISTRY[name]().holds is not EXACT[name]
 
 
 def test_another_normalize_turns_the_answer(monkeypatch):
     signs = np.tile([1.0, -1.0], 32)
     monkeypatch.setattr("sklearn.preprocessing.normalize", lambda rows: np.tile(signs, (len(rows), 1)))
-    assert checks.REGISTRY["normalize-row"]().holds is True
+    assert check.REGISTRY["normalize-row"]().holds is True
 
 
 def test_separable():
     corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    assert checks._separable(corners, np.array([0, 0, 0, 1]))
-    assert not checks._separable(corners, np.array([0, 1, 1, 0]))
+    assert _separable(corners, np.array([0, 0, 0, 1]))
+    assert not _separable(corners, np.array([0, 1, 1, 0]))
 
 
 @pytest.mark.parametrize("name", ["linear-separability", "outer-class", "constant-answer"])
 def test_other_data_turns_the_answer(name, monkeypatch):
-    data = checks._digits() if name == "constant-answer" else datasets.load(checks.RunConfig(dataset="circles"))
+    data = check.digits_data() if name == "constant-answer" else datasets.load(RunConfig(dataset="circles"))
     x = data.x_train + 10 * data.y_train[:, None] if name == "linear-separability" else data.x_train
     other = dataclasses.replace(data, x_train=x, y_train=1 - data.y_train)
     monkeypatch.setattr(datasets, "load", lambda config: other)
-    assert checks.REGISTRY[name]().holds is False
+    assert check.REGISTRY[name]().holds is False
 
 
 def test_other_counts_are_not_those_published():
-    found = checks._params("lr-cnn", norm_output=False, without=(93_322, 0), normed=(94_024, 468))
+    found = _params("lr-cnn", norm_output=False, without=(93_322, 0), normed=(94_024, 468))
     assert found.holds is False
     assert found.text == "93,322 without batch normalization, 93,994 with, 448 of them not trainable"
 
 
 def test_bias_sizes():
-    config = checks.RunConfig(dataset="mnist", model="conv4 flatten dense5", use_bias="true")
+    config = RunConfig(dataset="mnist", model="conv4 flatten dense5", use_bias="true")
     plan = checks.models.plan(config, (5, 5, 1), 10)
-    assert checks._bias_sizes(plan) == (4 + 5 + 10, 3 * 3 * 4 + 5 + 10)
+    assert _bias_sizes(plan) == (4 + 5 + 10, 3 * 3 * 4 + 5 + 10)
 
 
 @pytest.mark.parametrize(("bias", "gap"), [(1e-3, 0.0), (0.0, 1e-3)])
 def test_a_bias_that_moves_or_matters_is_found_out(bias, gap, monkeypatch):
     runs = {"true": (bias, np.ones((2, 3))), "auto": (0.0, np.ones((2, 3)) + gap)}
     monkeypatch.setattr(checks, "_trained_biases", lambda placement, use_bias: runs[use_bias])
-    assert checks.REGISTRY["bias-training"]().holds is False
+    assert check.REGISTRY["bias-training"]().holds is False
 
 
 def test_a_pair_is_with_minus_without():
-    found = checks._paired(np.array([1.0, 2.0]), np.array([0.5, 3.0]), "thing")
+    found = _paired(np.array([1.0, 2.0]), np.array([0.5, 3.0]), "thing")
     assert found.values == (-0.5, 1.0)
     assert found.text.startswith("thing: 1.5 without batch normalization, 1.75 with; digits")
 
 
 def networks(shapes, shift):
-    return checks._Networks(np.zeros(2), np.zeros(2), np.array(shapes), np.array(shift))
+    return _Networks(np.zeros(2), np.zeros(2), np.array(shapes), np.array(shift))
 
 
 def test_differences_take_the_right_axis(monkeypatch):
@@ -189,10 +193,10 @@ def test_differences_take_the_right_axis(monkeypatch):
     fakes = {"none": networks(shapes, shift), "batch": networks(shapes, shift * [0.1, 1.5])}
     monkeypatch.setattr(checks, "_networks", lambda activation, norm: fakes[norm])
     monkeypatch.setattr(checks, "MOMENTS", (4,))
-    values = {name: checks.REGISTRY[name]().values for name in STATISTICAL if name not in ("saturated-share",)}
+    values = {name: check.REGISTRY[name]().values for name in STATISTICAL if name not in ("saturated-share",)}
     assert values["skew-relu"] == pytest.approx((-0.8, -1.5))
     assert values["kurtosis-sigmoid"] == pytest.approx((2.0, 1.0))
     assert values["zeros-relu"] == pytest.approx((-0.5, -0.4))
     assert values["shift-distance-relu"] == pytest.approx((-1.0, -1.0))
     assert values["shift-cosine-sigmoid"] == pytest.approx((0.25, 0.25))
-    assert "0.1 (after 4 epochs: 0.1)" in checks.REGISTRY["shift-distance-relu"]().text
+    assert "0.1 (after 4 epochs: 0.1)" in check.REGISTRY["shift-distance-relu"]().text

@@ -10,11 +10,13 @@ from fakes import complete, diverged, failed, make_study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli import checks, claims
-from bncli.checks import Measured
-from bncli.claims import Claim, judge
+from bncli.claims import check
+from bncli.claims.check import Measured
+from bncli.claims.claim import Claim, parse_claims
+from bncli.claims.judgement import NO_VALUE, judge
+from bncli.claims.verdicts import verdicts, verdicts_on
 from bncli.errors import BncliError
-from bncli.study import load_study, presets, study_from_dict
+from bncli.study.files import load_study, presets, study_from_dict
 
 SEEDS = tuple(range(20))
 SPREAD = (-0.02, -0.01, 0.0, 0.01, 0.02)
@@ -200,7 +202,7 @@ def test_a_median_of_few_seeds_has_no_verdict():
 
 def test_some_seeds_on_either_side_of_never_have_no_middle():
     found = judge(hits(expect="below", baseline="batch:before"), [-math.inf] * 5 + [math.inf] * 5)
-    assert (found.verdict, found.advice) == ("inconclusive", claims.NO_VALUE)
+    assert (found.verdict, found.advice) == ("inconclusive", NO_VALUE)
 
 
 def test_a_band_that_censored_seeds_straddle_gives_no_advice_in_seeds():
@@ -217,7 +219,7 @@ def run_study(tables, result, arms="none,batch:before", axes=(), seeds=SEEDS):
     study = replace(make_study(arms, axes, seeds), claims=tuple(tables))
     plan = study.plan()
     results = [result(config) for config, _ in plan.runs]
-    return claims.verdicts(study, results, dict(plan.runs))
+    return verdicts(study, results, dict(plan.runs))
 
 
 def test_pairs_are_differences_of_the_same_seed():
@@ -310,7 +312,7 @@ def test_a_value_that_is_none_is_no_verdict():
     gap = {"id": "a", "statement": "s", "measure": "gap", "metric": "val_loss", "minus": "loss", "arm": "none"}
     (found,) = run_study([gap | {"at_most": 1}], lambda c: (diverged if c.seed == 7 else complete)(c))
     assert (found.verdict, found.n, found.text) == ("inconclusive", 20, "1 of 20 seeds have no value")
-    assert found.advice == claims.NO_VALUE
+    assert found.advice == NO_VALUE
 
 
 @pytest.mark.parametrize(("engine", "verdict"), [("keras", "reproduced"), ("stacked", "inconclusive")])
@@ -346,9 +348,9 @@ def test_one_arm_can_be_compared_with_itself_elsewhere():
 
 
 def check_claim(monkeypatch, measured, **more):
-    monkeypatch.setitem(checks.REGISTRY._entries, "fake", lambda: measured)
+    monkeypatch.setitem(check.REGISTRY._entries, "fake", lambda: measured)
     study = replace(make_study(), claims=({"id": "c", "statement": "s", "check": "fake"} | more,))
-    return claims.verdicts_on(claims.parse(study), study, [], {})[0]
+    return verdicts_on(parse_claims(study), study, [], {})[0]
 
 
 def test_an_exact_check_holds_or_is_contradicted(monkeypatch):
@@ -370,7 +372,7 @@ def test_values_need_an_expectation(monkeypatch):
 
 
 def test_checks_are_skipped_where_only_runs_are_judged(monkeypatch):
-    monkeypatch.setitem(checks.REGISTRY._entries, "fake", lambda: pytest.fail("was run"))
+    monkeypatch.setitem(check.REGISTRY._entries, "fake", lambda: pytest.fail("was run"))
     found = run_study([{"id": "c", "statement": "s", "check": "fake"}, BASIC], lambda config: complete(config))
     assert [(verdict.claim.id, verdict.verdict) for verdict in found] == [("c", "skipped"), ("one", "reproduced")]
     assert found[0].text == "a check, not a matter of these runs: bncli verify makes it"
@@ -423,7 +425,7 @@ def test_a_claim_that_makes_no_sense_is_refused(change, message):
     study = make_study(axes=(("lr", (0.01, 0.1)),))
     table = BASIC | {"where": {"lr": 0.1}} | change
     with pytest.raises(BncliError) as raised:
-        claims.parse(replace(study, claims=(table,)))
+        parse_claims(replace(study, claims=(table,)))
     start, dots, end = message.partition("...")
     text = str(raised.value).removeprefix("Claim 'one' of study 'fake': ")
     assert text == message if not dots else (text.startswith(start) and text.endswith(end))
@@ -453,14 +455,14 @@ def test_a_claim_that_makes_no_sense_is_refused(change, message):
 def test_an_axis_that_cannot_be_reduced_is_refused(axes, change, message):
     table = BASIC | {"arm": "batch:before", "across": axes[0][0]} | change
     with pytest.raises(BncliError) as raised:
-        claims.parse(replace(make_study(axes=axes), claims=(table,)))
+        parse_claims(replace(make_study(axes=axes), claims=(table,)))
     assert str(raised.value) == f"Claim 'one' of study 'fake': {message}"
 
 
 def test_a_claim_is_linked_to_its_study_unless_it_says_where():
     study = replace(make_study(), source="https://study")
     tables = (BASIC, BASIC | {"id": "two", "link": "https://paper"}, BASIC | {"id": "three", "link": ""})
-    assert [claim.link for claim in claims.parse(replace(study, claims=tables))] == [
+    assert [claim.link for claim in parse_claims(replace(study, claims=tables))] == [
         "https://study",
         "https://paper",
         "",
@@ -469,14 +471,14 @@ def test_a_claim_is_linked_to_its_study_unless_it_says_where():
 
 def test_an_id_is_given_once():
     with pytest.raises(BncliError) as raised:
-        claims.parse(replace(make_study(), claims=(BASIC, BASIC)))
+        parse_claims(replace(make_study(), claims=(BASIC, BASIC)))
     assert str(raised.value) == "Study 'fake' has two claims of the id 'one'. Give each its own."
 
 
 def test_a_level_needs_its_published_value():
     table = {key: value for key, value in BASIC.items() if key != "at_most"} | {"expect": "published"}
     with pytest.raises(BncliError) as raised:
-        claims.parse(replace(make_study(), claims=(table,)))
+        parse_claims(replace(make_study(), claims=(table,)))
     assert str(raised.value) == (
         "Claim 'one' of study 'fake': expect = 'published' needs published_value, the figure as a number."
     )
@@ -485,7 +487,7 @@ def test_a_level_needs_its_published_value():
 def test_claims_of_a_study_file_survive_the_study_and_its_record():
     study = study_from_dict({"claims": [BASIC], "arms": ["none"], "source": "https://example.org"})
     assert study_from_dict(study.to_dict()) == study
-    assert claims.parse(study)[0].link == "https://example.org"
+    assert parse_claims(study)[0].link == "https://example.org"
     assert "claims" not in study_from_dict({}).to_dict()
 
 
@@ -508,13 +510,13 @@ def test_claims_must_be_tables():
 @pytest.mark.parametrize("name", presets())
 def test_the_claims_of_a_preset_are_sound(name):
     study = load_study(name)
-    for claim in claims.parse(study):
+    for claim in parse_claims(study):
         assert claim.source
         assert claim.test()
         assert not claim.measure or claim.min_seeds <= len(study.seeds)
 
 
 def test_every_number_from_1_to_47_is_a_claim_and_every_id_is_one():
-    shipped = [claim for name in presets() for claim in claims.parse(load_study(name))]
+    shipped = [claim for name in presets() for claim in parse_claims(load_study(name))]
     assert {claim.number for claim in shipped if claim.number} == set(range(1, 48))
     assert len({claim.id for claim in shipped}) == len(shipped)

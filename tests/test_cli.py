@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from bncli import cli, cluster, models
-from bncli import study as studies
+from bncli.cli.app import _complete, main
 from bncli.config import FIELDS
+from bncli.networks import models
 from bncli.results import RunResult
 
 TINY = ("--dataset", "circles", "--model", "dense4", "--epochs", "1", "--set", "n_samples=64")
@@ -22,7 +22,7 @@ def bncli(monkeypatch, capsys, folder):
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["bncli", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         out = capsys.readouterr()
         return ended.value.code or 0, out.out, out.err
 
@@ -368,7 +368,7 @@ def test_summary_prints_keras_layer_table(bncli):
 
 def test_every_model_and_format_is_completed():
     hints = {name for name in models.REGISTRY if name.startswith("mnist")}
-    assert set(cli._complete(lambda: models.REGISTRY)("mnist")) == hints == {"mnist-cnn"}
+    assert set(_complete(lambda: models.REGISTRY)("mnist")) == hints == {"mnist-cnn"}
 
 
 def test_dataset_lists_and_describes(bncli):

@@ -17,13 +17,14 @@ import psutil
 import pytest
 from fakes import learned, make_study
 
-from bncli import cluster, datasets, worker
 from bncli.config import RunConfig, resolve
-from bncli.engines import planner
+from bncli.data import datasets
+from bncli.engines.method import group
 from bncli.errors import ClusterError, DataError, InvalidConfig
-from bncli.provenance import usable_cores
-from bncli.store import Store
-from bncli.study import execute
+from bncli.process import usable_cores
+from bncli.study import cluster, worker
+from bncli.study.execution import execute
+from bncli.study.folder import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -41,7 +42,7 @@ def faked(train, jobs=2, **settings):
         name = "fake"
 
         def setup(self, worker):
-            from bncli import worker as module
+            pass
 
             for name, value in {"_train": train, **settings}.items():
                 setattr(module, name, value)
@@ -104,7 +105,7 @@ def test_stacks_are_those_of_one_process_however_many_workers_there_are(n_worker
     batches = list(cluster._batches([configs], "auto", n_workers))
     assert [(len(batch.runs), batch.n_planned) for batch in batches] == [(3, 6)] * 4
     assert [run for batch in batches for run in batch.runs] == configs
-    assert all(len(planner.group(batch.runs)) == 1 for batch in batches)
+    assert all(len(group(batch.runs)) == 1 for batch in batches)
     assert {batch.fingerprint for batch in batches} == {datasets.load(configs[0]).fingerprint()}
     assert [len(batch.runs) for batch in cluster._batches([configs], "keras", n_workers)] == [1] * 12
 

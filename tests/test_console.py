@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli import console
+from bncli.cli import console
+from bncli.cli.progress import track
 from bncli.errors import UnknownName
+from bncli.report.exports import records, to_csv, to_json, to_json_line, write_csv
+from bncli.report.spelling import counted
 
 ESCAPE = "\x1b"
 ROWS = [
@@ -47,7 +50,7 @@ def test_records_are_json_whatever_the_table_holds():
         "text": ["a", None],
         "mixed": [np.float64(0.5), np.int64(3)],
     })  # fmt: skip
-    assert json.loads(console.to_json(console.records(table))) == [
+    assert json.loads(to_json(records(table))) == [
         {
             "float": 0.5,
             "infinite": None,
@@ -73,26 +76,26 @@ def test_records_are_json_whatever_the_table_holds():
 
 def test_records_hold_plain_types():
     table = pd.DataFrame({"a": np.array([1], dtype="int8"), "b": np.array([True]), "c": np.array([0.5])})
-    assert [type(value) for value in console.records(table)[0].values()] == [int, bool, float]
+    assert [type(value) for value in records(table)[0].values()] == [int, bool, float]
 
 
 def test_an_empty_table_has_no_records():
-    assert console.records(pd.DataFrame(columns=["a"])) == []
+    assert records(pd.DataFrame(columns=["a"])) == []
 
 
 def test_csv_leaves_missing_cells_empty_and_spells_flags_in_lower_case():
     table = pd.DataFrame({"arm": ["none", "a,b"], "value": [float("nan"), 0.1], "best": [True, False]})
     text = 'arm,value,best\nnone,,true\n"a,b",0.1,false\n'
-    assert console.to_csv(table) == console.to_csv(console.records(table)) == text
+    assert to_csv(table) == to_csv(records(table)) == text
 
 
 def test_csv_without_rows_is_its_header():
-    assert console.to_csv(pd.DataFrame(columns=["arm", "n"])) == "arm,n\n"
+    assert to_csv(pd.DataFrame(columns=["arm", "n"])) == "arm,n\n"
 
 
 def test_csv_keeps_whole_numbers_flags_and_infinity_beside_missing_cells():
     rows = [{"a": 1, "b": True, "c": float("inf"), "d": "auto"}, {"a": None, "b": None, "c": None, "d": False}]
-    assert console.to_csv(rows) == "a,b,c,d\n1,true,inf,auto\n,,,false\n"
+    assert to_csv(rows) == "a,b,c,d\n1,true,inf,auto\n,,,false\n"
 
 
 TABLES = {
@@ -107,38 +110,38 @@ TABLES = {
 @pytest.mark.parametrize("columns", TABLES.values(), ids=TABLES)
 def test_csv_in_a_file_is_what_stdout_gets(tmp_path, columns):
     table = pd.DataFrame(columns)
-    console.write_csv(table, tmp_path / "t.csv")
-    assert (tmp_path / "t.csv").read_text() == console.to_csv(table)
+    write_csv(table, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == to_csv(table)
 
 
 @given(
     st.lists(st.fixed_dictionaries({"a": st.text(st.characters(exclude_characters="\r\0")), "b": st.text("ab,\"'\n")}))
 )
 def test_csv_survives_any_text(rows):
-    assert list(csv.DictReader(io.StringIO(console.to_csv(rows), newline=""))) == rows
+    assert list(csv.DictReader(io.StringIO(to_csv(rows), newline=""))) == rows
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_csv_keeps_every_digit_of_a_number(value):
-    assert float(console.to_csv([{"a": value}]).splitlines()[1]) == value
+    assert float(to_csv([{"a": value}]).splitlines()[1]) == value
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False))
 def test_csv_in_a_file_keeps_every_digit_too(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "digits.csv"
-    console.write_csv(pd.DataFrame({"a": [value]}), path)
+    write_csv(pd.DataFrame({"a": [value]}), path)
     assert float(path.read_text().splitlines()[1]) == value
 
 
-@pytest.mark.parametrize("spell", [console.to_json, console.to_json_line])
+@pytest.mark.parametrize("spell", [to_json, to_json_line])
 def test_json_refuses_what_json_does_not_know(spell):
     with pytest.raises(ValueError, match=r"^Out of range float values are not JSON compliant"):
         spell({"a": float("nan")})
 
 
 def test_a_line_of_json_is_one_line():
-    assert console.to_json_line({"a": [1, "x\ny"]}) == '{"a": [1, "x\\ny"]}'
-    assert console.to_json({"a": 1}) == '{\n  "a": 1\n}'
+    assert to_json_line({"a": [1, "x\ny"]}) == '{"a": [1, "x\\ny"]}'
+    assert to_json({"a": 1}) == '{\n  "a": 1\n}'
 
 
 def test_an_unknown_format_is_refused_with_the_nearest_one():
@@ -253,7 +256,7 @@ def test_no_color_gives_no_escape_codes(monkeypatch):
     terminal = open_terminal(monkeypatch)
     monkeypatch.setenv("NO_COLOR", "1")
     show_everything()
-    with console.track(2, 4, quiet=False) as tracker:
+    with track(2, 4, quiet=False) as tracker:
         tracker.epoch("none")
     assert ESCAPE + "[3" not in terminal.getvalue()
     assert ESCAPE not in terminal.getvalue().split("hello")[0]
@@ -263,7 +266,7 @@ def test_a_pipe_gets_no_escape_codes(capsys, monkeypatch):
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "xterm-256color")
     show_everything()
-    with console.track(2, 4, quiet=False) as tracker:
+    with track(2, 4, quiet=False) as tracker:
         tracker.epoch("none")
     shown = capsys.readouterr()
     assert ESCAPE not in shown.out + shown.err
@@ -289,7 +292,7 @@ def test_a_result_ends_in_one_line_end(capsys, text):
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs"), (12345, "12,345 runs")])
 def test_counts_are_spelled_with_their_noun(number, text):
-    assert console.count(number, "run") == text
+    assert counted(number, "run") == text
 
 
 # Progress
@@ -305,7 +308,7 @@ def clock(monkeypatch):
 
 def work(clock, *, quiet):
     """Two runs of four epochs, ten seconds an epoch; the second run ends after two."""
-    with console.track(2, 8, quiet=quiet) as tracker:
+    with track(2, 8, quiet=quiet) as tracker:
         for condition, n_epochs in (("none", 4), ("batch:before lr=0.1", 2)):
             for _ in range(n_epochs):
                 clock["now"] += 10
@@ -326,7 +329,7 @@ def test_progress_elsewhere_is_a_line_every_quarter_of_a_minute(capsys, clock):
 
 
 def test_runs_that_train_together_count_an_epoch_each(capsys, clock):
-    with console.track(4, 8, quiet=False) as tracker:
+    with track(4, 8, quiet=False) as tracker:
         clock["now"] += 30
         tracker.epoch("none", 4)
         clock["now"] += 20
@@ -350,7 +353,7 @@ def test_quiet_holds_on_a_terminal(monkeypatch, clock):
 
 def test_progress_on_a_terminal_is_a_bar_that_goes_away(monkeypatch):
     terminal = open_terminal(monkeypatch)
-    with console.track(2, 8, quiet=False) as tracker:
+    with track(2, 8, quiet=False) as tracker:
         for _ in range(4):
             tracker.epoch("model=[dense4] [/x]")
         tracker.run("none", 0)
@@ -362,7 +365,7 @@ def test_progress_on_a_terminal_is_a_bar_that_goes_away(monkeypatch):
 
 
 def test_nothing_to_train_is_no_division_by_zero(capsys, clock):
-    with console.track(0, 0, quiet=False) as tracker:
+    with track(0, 0, quiet=False) as tracker:
         clock["now"] += 100
         tracker.run("none", 0)
     assert capsys.readouterr().err == "1/0 runs, none\n"

@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli import datasets, describe
 from bncli.config import RunConfig
+from bncli.data import datasets, sets
+from bncli.data.export import export_dataset
+from bncli.data.mnist import _keras_download
+from bncli.data.splits import parse_rows
 from bncli.errors import BncliError, DataError, InvalidConfig
 
-REAL_DOWNLOAD = datasets._keras_download
+REAL_DOWNLOAD = _keras_download
 NEED_FILES = ("mnist", "fashion_mnist")
-SEEDED = [name for name in datasets.REGISTRY if "data_seed" in datasets.loader_defaults(name)]
-SIZED = [name for name in datasets.REGISTRY if "n_samples" in datasets.loader_defaults(name)]
-NOISY = [name for name in datasets.REGISTRY if "noise" in datasets.loader_defaults(name)]
+SEEDED = [name for name in sets.REGISTRY if "data_seed" in datasets.loader_defaults(name)]
+SIZED = [name for name in sets.REGISTRY if "n_samples" in datasets.loader_defaults(name)]
+NOISY = [name for name in sets.REGISTRY if "noise" in datasets.loader_defaults(name)]
 
 
 def load(dataset, **fields):
@@ -74,7 +77,7 @@ def has_files(name):
     return bool(folder) and any(Path(folder).glob(f"{name.replace('_', '?')}*"))
 
 
-@pytest.fixture(scope="module", params=list(datasets.REGISTRY))
+@pytest.fixture(scope="module", params=list(sets.REGISTRY))
 def name(request):
     """Every registered name in turn; of module scope, so that one set's tests run together and load it once."""
     if request.param in NEED_FILES and not has_files(request.param):
@@ -186,14 +189,14 @@ def test_unit_scaling_is_for_pixels_only(name):
     assert (data.x_train.min(), data.x_train.max()) == (0, 1)
 
 
-@pytest.mark.parametrize("dataset", datasets.REGISTRY)
+@pytest.mark.parametrize("dataset", sets.REGISTRY)
 def test_every_description_is_a_sentence(dataset):
-    description = datasets.REGISTRY.description(dataset)
+    description = sets.REGISTRY.description(dataset)
     assert description.endswith(".")
     assert len(description) > 20
 
 
-@pytest.mark.parametrize("dataset", datasets.REGISTRY)
+@pytest.mark.parametrize("dataset", sets.REGISTRY)
 def test_loaders_obey_fields_of_a_run_and_state_their_defaults(dataset):
     defaults = datasets.loader_defaults(dataset)
     assert set(defaults) <= set(datasets.LOADER_FIELDS)
@@ -487,7 +490,7 @@ def test_the_parts_of_an_archive_are_kept(tmp_path):
 def test_an_export_reads_back_as_it_was(tmp_path, dataset, scaling, kind):
     data = load(dataset, scaling=scaling)
     path = str(tmp_path / f"out.{kind}")
-    describe.export(data, path, None, None)
+    export_dataset(data, path, None, None)
     back = load(path, scaling="none", **({"label": "label"} if kind == "csv" else {}))
     assert same(back, data)
     assert back.fingerprint() == data.fingerprint()
@@ -504,7 +507,7 @@ def test_a_file_that_is_not_there():
 
 def test_an_unknown_data_set_gets_the_nearest_name():
     expected = (
-        f"Unknown dataset 'digit'. Allowed: {', '.join(datasets.REGISTRY)}, "
+        f"Unknown dataset 'digit'. Allowed: {', '.join(sets.REGISTRY)}, "
         "or a path ending in .csv, .tsv, .parquet, .npz. Did you mean 'digits'?"
     )
     assert refusal(InvalidConfig, "digit") == expected
@@ -512,7 +515,7 @@ def test_an_unknown_data_set_gets_the_nearest_name():
 
 def test_a_file_of_another_kind_is_an_unknown_data_set():
     expected = (
-        f"Unknown dataset 'irises.xlsx'. Allowed: {', '.join(datasets.REGISTRY)}, "
+        f"Unknown dataset 'irises.xlsx'. Allowed: {', '.join(sets.REGISTRY)}, "
         "or a path ending in .csv, .tsv, .parquet, .npz."
     )
     assert refusal(InvalidConfig, "irises.xlsx") == expected
@@ -598,7 +601,7 @@ def test_a_slice_that_leaves_one_class():
 @pytest.mark.parametrize("text", ["", "5", "a:b", "1:2:3:4", "1:2:0", "::-1", "1.5:3", "1;3"])
 def test_what_is_no_slice(text):
     with pytest.raises(InvalidConfig) as caught:
-        datasets.parse_rows("val_rows", text)
+        parse_rows("val_rows", text)
     assert str(caught.value) == f"val_rows must be a slice such as 1:8001, :500 or ::2. Received: {text!r}."
 
 
@@ -609,15 +612,15 @@ STEPS = st.none() | st.integers(1, 10_000)
 @given(BOUNDS, BOUNDS, STEPS)
 def test_rows_are_read_as_python_reads_slices(start, stop, step):
     text = ":".join("" if number is None else str(number) for number in (start, stop, step))
-    assert datasets.parse_rows("train_rows", text) == slice(start, stop, step)
+    assert parse_rows("train_rows", text) == slice(start, stop, step)
     if step is None:
-        assert datasets.parse_rows("train_rows", text[:-1]) == slice(start, stop)
+        assert parse_rows("train_rows", text[:-1]) == slice(start, stop)
 
 
 @given(st.text(max_size=8) | st.text("0123456789:- ", max_size=8))
 def test_any_text_is_a_slice_or_a_mistake_in_words(text):
     try:
-        rows = datasets.parse_rows("train_rows", text)
+        rows = parse_rows("train_rows", text)
     except InvalidConfig as error:
         assert str(error) == f"train_rows must be a slice such as 1:8001, :500 or ::2. Received: {text!r}."
     else:
@@ -650,8 +653,8 @@ def test_loader_defaults(dataset, expected):
 )
 def test_fields_without_effect(dataset, expected):
     fields = RunConfig(dataset=dataset, label="y", n_samples=10, noise=0.5, data_seed=3)
-    assert datasets.without_effect(fields) == expected
-    assert datasets.without_effect(RunConfig(dataset=dataset)) == []
+    assert datasets.ignored_fields(fields) == expected
+    assert datasets.ignored_fields(RunConfig(dataset=dataset)) == []
 
 
 def test_fields_without_effect_change_no_data():

@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bncli import datasets, describe
 from bncli.config import RunConfig
+from bncli.data import datasets, sets
+from bncli.data.export import export_dataset
+from bncli.data.facts import balance, catalogue, dataset_facts, feature_names, moments
 from bncli.errors import InvalidConfig, StoreError
+from bncli.tasks import metrics
 
 
 def load(dataset, **fields):
@@ -26,7 +29,7 @@ def refusal(error, *arguments):
     """The whole text of the error that an export ends in; nothing may have gone down the pipe."""
     pipe = io.BytesIO()
     with pytest.raises(error) as caught:
-        describe.export(*arguments, pipe)
+        export_dataset(*arguments, pipe)
     assert pipe.getvalue() == b""
     return str(caught.value)
 
@@ -35,13 +38,13 @@ def refusal(error, *arguments):
 
 
 def test_the_catalogue_lists_every_data_set():
-    rows = describe.catalogue()
-    assert [row["name"] for row in rows] == list(datasets.REGISTRY)
-    assert all(row["description"] == datasets.REGISTRY.description(row["name"]) for row in rows)
+    rows = catalogue()
+    assert [row["name"] for row in rows] == list(sets.REGISTRY)
+    assert all(row["description"] == sets.REGISTRY.description(row["name"]) for row in rows)
 
 
 def test_the_catalogue_shows_the_fields_with_their_defaults():
-    fields = {row["name"]: row["fields"] for row in describe.catalogue()}
+    fields = {row["name"]: row["fields"] for row in catalogue()}
     assert fields["circles"] == "n_samples=1000 noise=0.1 data_seed=1"
     assert fields["digits"] == "data_seed=0"
     assert fields["mnist"] == ""
@@ -51,7 +54,7 @@ def test_the_catalogue_shows_the_fields_with_their_defaults():
 
 
 def test_facts_of_a_set_of_numbers():
-    assert describe.facts(load("breast_cancer", train_rows=":100")) == {
+    assert dataset_facts(load("breast_cancer", train_rows=":100")) == {
         "dataset": "breast_cancer",
         "training_rows": 100,
         "validation_rows": 143,
@@ -63,7 +66,7 @@ def test_facts_of_a_set_of_numbers():
 
 
 def test_facts_of_a_set_of_images():
-    assert describe.facts(load("digits")) == {
+    assert dataset_facts(load("digits")) == {
         "dataset": "digits",
         "training_rows": 1347,
         "validation_rows": 450,
@@ -76,14 +79,14 @@ def test_facts_of_a_set_of_images():
 
 def test_chance_is_the_share_of_the_largest_class_in_the_validation_rows():
     data = load("circles", val_rows=":7")
-    assert describe.chance(data) == max(np.mean(data.y_val == 0), np.mean(data.y_val == 1))
-    assert describe.chance(load("circles", val_rows=":1")) == 1
+    assert metrics.trivial_score(data) == max(np.mean(data.y_val == 0), np.mean(data.y_val == 1))
+    assert metrics.trivial_score(load("circles", val_rows=":1")) == 1
 
 
 def test_balance_counts_every_class_in_both_parts():
     data = load("breast_cancer", val_rows=":1")
     present = data.class_names[data.y_val[0]]
-    assert describe.balance(data) == [
+    assert balance(data) == [
         {
             "class": name,
             "training": rows,
@@ -98,7 +101,7 @@ def test_balance_counts_every_class_in_both_parts():
 @pytest.mark.parametrize("dataset", ["digits", "circles", "breast_cancer"])
 def test_balance_accounts_for_every_row(dataset):
     data = load(dataset)
-    rows = describe.balance(data)
+    rows = balance(data)
     assert tuple(row["class"] for row in rows) == data.class_names
     assert sum(row["training"] for row in rows) == len(data.y_train)
     assert sum(row["validation"] for row in rows) == len(data.y_val)
@@ -107,7 +110,7 @@ def test_balance_accounts_for_every_row(dataset):
 
 def test_moments_are_those_of_the_training_rows_raw_and_scaled():
     config = RunConfig(dataset="circles", scaling="standard", noise=0.3)
-    raw, table = load("circles", noise=0.3).x_train, describe.moments(config)
+    raw, table = load("circles", noise=0.3).x_train, moments(config)
     assert table["feature"].tolist() == ["x1", "x2"]
     for name, expected in (("mean", raw.mean(0)), ("std", raw.std(0)), ("min", raw.min(0)), ("max", raw.max(0))):
         np.testing.assert_allclose(table[name], expected, rtol=1e-5, atol=1e-7)
@@ -120,13 +123,13 @@ def test_moments_are_those_of_the_training_rows_raw_and_scaled():
 
 
 def test_moments_of_unscaled_data_are_the_same_twice():
-    table = describe.moments(RunConfig(dataset="moons"))
+    table = moments(RunConfig(dataset="moons"))
     for name in ("mean", "std", "min", "max"):
         assert table[name].tolist() == table[f"scaled_{name}"].tolist()
 
 
 def test_moments_of_images_begin_with_all_pixels():
-    table = describe.moments(RunConfig(dataset="digits"))
+    table = moments(RunConfig(dataset="digits"))
     assert table["feature"].tolist()[:3] == ["all pixels", "r0c0", "r0c1"]
     assert len(table) == 1 + 64
     together = table.iloc[0]
@@ -137,19 +140,19 @@ def test_moments_of_images_begin_with_all_pixels():
 
 
 def test_feature_names_are_the_files_own():
-    assert describe.feature_names(load("breast_cancer"))[0] == "mean radius"
+    assert feature_names(load("breast_cancer"))[0] == "mean radius"
 
 
 def test_feature_names_of_an_archive_are_numbered(tmp_path):
-    assert describe.feature_names(load(archive(tmp_path, (3,)))) == ["x1", "x2", "x3"]
+    assert feature_names(load(archive(tmp_path, (3,)))) == ["x1", "x2", "x3"]
 
 
 def test_pixels_are_named_by_row_and_column(tmp_path):
-    assert describe.feature_names(load(archive(tmp_path, (2, 2)))) == ["r0c0", "r0c1", "r1c0", "r1c1"]
+    assert feature_names(load(archive(tmp_path, (2, 2)))) == ["r0c0", "r0c1", "r1c0", "r1c1"]
 
 
 def test_pixels_of_colour_are_named_by_channel_too(tmp_path):
-    names = describe.feature_names(load(archive(tmp_path, (1, 2, 3))))
+    names = feature_names(load(archive(tmp_path, (1, 2, 3))))
     assert names == ["r0c0ch0", "r0c0ch1", "r0c0ch2", "r0c1ch0", "r0c1ch1", "r0c1ch2"]
 
 
@@ -158,7 +161,7 @@ def test_pixels_of_colour_are_named_by_channel_too(tmp_path):
 
 def test_csv_has_a_column_a_feature_then_label_and_split(tmp_path):
     data = load("breast_cancer", train_rows=":20", val_rows=":3")
-    describe.export(data, str(tmp_path / "out.csv"), None, io.BytesIO())
+    export_dataset(data, str(tmp_path / "out.csv"), None, io.BytesIO())
     frame = pd.read_csv(tmp_path / "out.csv")
     assert frame.columns.tolist() == [*data.feature_names, "label", "split"]
     assert frame["split"].tolist() == ["train"] * 20 + ["validation"] * 3
@@ -168,7 +171,7 @@ def test_csv_has_a_column_a_feature_then_label_and_split(tmp_path):
 
 def test_csv_of_images_has_a_column_a_pixel(tmp_path):
     pipe = io.BytesIO()
-    describe.export(load(archive(tmp_path, (1, 2)), scaling="none"), "-", None, pipe)
+    export_dataset(load(archive(tmp_path, (1, 2)), scaling="none"), "-", None, pipe)
     header, *rows = pipe.getvalue().decode().splitlines()
     assert header == "r0c0,r0c1,label,split"
     assert sorted(row.rpartition(",")[0] for row in rows) == [f"{number}.0,3.0,{number % 2}" for number in range(8)]
@@ -176,7 +179,7 @@ def test_csv_of_images_has_a_column_a_pixel(tmp_path):
 
 def test_npz_has_the_four_keys_of_keras(tmp_path):
     data = load("digits", train_rows=":20", val_rows=":30")
-    describe.export(data, str(tmp_path / "out.NPZ"), None, io.BytesIO())
+    export_dataset(data, str(tmp_path / "out.NPZ"), None, io.BytesIO())
     with np.load(tmp_path / "out.NPZ") as arrays:
         assert list(arrays) == ["x_train", "y_train", "x_test", "y_test"]
         np.testing.assert_array_equal(arrays["x_train"], data.x_train)
@@ -187,19 +190,19 @@ def test_npz_has_the_four_keys_of_keras(tmp_path):
 @pytest.mark.parametrize(("kind", "file"), [(None, "out.csv"), ("csv", "out.csv"), ("npz", "out.npz")])
 def test_a_pipe_gets_what_a_file_gets(tmp_path, kind, file):
     data, pipe = load("circles", n_samples=20), io.BytesIO()
-    describe.export(data, "-", kind, pipe)
-    describe.export(data, str(tmp_path / file), None, io.BytesIO())
+    export_dataset(data, "-", kind, pipe)
+    export_dataset(data, str(tmp_path / file), None, io.BytesIO())
     assert pipe.getvalue() == (tmp_path / file).read_bytes()
 
 
 def test_the_kind_given_holds_against_the_ending(tmp_path):
-    describe.export(load("circles", n_samples=20), str(tmp_path / "out.txt"), "csv", io.BytesIO())
+    export_dataset(load("circles", n_samples=20), str(tmp_path / "out.txt"), "csv", io.BytesIO())
     assert (tmp_path / "out.txt").read_text().startswith("x1,x2,label,split\n")
 
 
 def test_a_file_in_the_way_is_replaced_and_nothing_else_left(tmp_path):
     (tmp_path / "out.csv").write_text("old")
-    describe.export(load("circles", n_samples=20), str(tmp_path / "out.csv"), None, io.BytesIO())
+    export_dataset(load("circles", n_samples=20), str(tmp_path / "out.csv"), None, io.BytesIO())
     assert len(pd.read_csv(tmp_path / "out.csv")) == 20
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
@@ -237,7 +240,7 @@ def test_csv_overwrites_no_feature(tmp_path, names, received):
 
 def test_npz_takes_features_of_any_name(tmp_path):
     data = features_named(tmp_path, "label", "split")
-    describe.export(data, str(tmp_path / "out.npz"), None, io.BytesIO())
+    export_dataset(data, str(tmp_path / "out.npz"), None, io.BytesIO())
     with np.load(tmp_path / "out.npz") as arrays:
         assert arrays["x_train"].shape == (6, 2)
 

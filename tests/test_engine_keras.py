@@ -6,10 +6,13 @@ import math
 import numpy as np
 import pytest
 
-from bncli import datasets, models, norms
 from bncli.config import OPTIMIZERS, RunConfig, resolve
-from bncli.engines import keras as engine
-from bncli.seeds import batch_order
+from bncli.data import datasets
+from bncli.engines import keras
+from bncli.engines.base import compile_model, make_optimizer
+from bncli.networks import models, norms
+from bncli.networks.building import build_model
+from bncli.networks.seeds import batch_order
 
 
 def tiny(**fields):
@@ -22,11 +25,11 @@ def circles(**fields):
 
 
 def train(*configs, **more):
-    return [result for batch in engine.train(configs, datasets.load(configs[0]), **more) for result in batch]
+    return [result for batch in keras.train(configs, datasets.load(configs[0]), **more) for result in batch]
 
 
 def seen_batches(config):
-    return [(np.asarray(x), np.asarray(y)) for x, y in engine.batches(config, datasets.load(config))]
+    return [(np.asarray(x), np.asarray(y)) for x, y in keras.batches(config, datasets.load(config))]
 
 
 ARMS = [
@@ -85,7 +88,7 @@ def test_arms_start_from_the_same_weights():
     kernels = []
     for arm in ARMS:
         config = circles(**arm)
-        model = models.build(config, (2,), 2, config.seed)
+        model = build_model(config, (2,), 2, config.seed)
         kernels.append([np.asarray(layer.kernel) for layer in model.layers if layer.name.startswith("dense")])
     for other in kernels[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(kernels[0], other, strict=True))
@@ -115,8 +118,8 @@ def test_epoch_metrics_are_those_of_model_fit_and_inference():
 
 def plain_fit(config, data):
     """The same training as a tutorial writes it: arrays in, no shuffling."""
-    model = models.build(config, data.input_shape, data.n_classes, config.seed)
-    engine.compile_model(model, config)
+    model = build_model(config, data.input_shape, data.n_classes, config.seed)
+    compile_model(model, config)
     fitted = model.fit(
         data.x_train,
         data.y_train,
@@ -144,7 +147,7 @@ def test_a_non_finite_loss_stops_the_run_as_diverged_and_leaves_the_others_alone
 
 
 def test_an_exception_is_a_failed_record_and_the_next_run_goes_on(monkeypatch):
-    build = models.build
+    build = build_model
 
     def poisoned(config, *arguments):
         if config.seed == 1:
@@ -185,7 +188,7 @@ def test_parameter_counts_and_callbacks():
 )
 def test_optimizers_are_keras_own_with_the_runs_numbers(fields, expected):
     config = circles(lr=0.125, weight_decay=0.5, **fields)
-    made = engine.make_optimizer(config)
+    made = make_optimizer(config)
     assert type(made).__name__ == expected[0]
     assert (float(made.learning_rate), made.weight_decay) == (0.125, 0.5)
     if expected[0] == "SGD":
@@ -195,7 +198,7 @@ def test_optimizers_are_keras_own_with_the_runs_numbers(fields, expected):
 @pytest.mark.slow
 def test_circles_reach_the_published_neighbourhood():
     """Brownlee's tutorial printed .846 and .848 for train and test with BN after the activation, from one run."""
-    from bncli.study import load_study
+    from bncli.study.files import load_study
 
     base = load_study("circles-placement").base
     config = resolve(base.replace(norm="batch", placement="after"))[0]

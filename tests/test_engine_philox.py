@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from bncli.engines import philox
-from bncli.engines.stacked import PhiloxDropout
+from bncli.engines.layers import PhiloxDropout
 
 LARGEST = 2**31 - 1
 SEEDS = [[0, 0], [1, 0], [0, 1], [12345, 678], [LARGEST, 3], [LARGEST, LARGEST]]

@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from bncli import datasets, models
 from bncli.config import FIELDS, RunConfig, resolve
-from bncli.engines import planner
+from bncli.data import datasets
+from bncli.engines.method import MAX_STACK, STACK_BYTES, VARIED, choose, group, macs_per_row, run_bytes
+from bncli.networks.layout import lay_out
 
 OTHERS = {
     "dataset": "moons",
@@ -60,7 +61,7 @@ def data(input_shape, n_train=60, n_val=20, n_classes=10):
 
 
 def choose(config, dataset, n_runs, **more):
-    return planner.choose(config, dataset, n_runs, **{"has_gpu": False} | more)
+    return choose(config, dataset, n_runs, **{"has_gpu": False} | more)
 
 
 def xla(method):
@@ -68,46 +69,46 @@ def xla(method):
 
 
 def macs(model, input_shape, n_classes=10, **fields):
-    return planner.macs_per_row(models.plan(RunConfig(model=model, **fields), input_shape, n_classes), input_shape)
+    return macs_per_row(lay_out(RunConfig(model=model, **fields), input_shape, n_classes), input_shape)
 
 
 def run_bytes(config, dataset):
-    return planner.run_bytes(models.plan(config, dataset.input_shape, dataset.n_classes), config, dataset)
+    return run_bytes(lay_out(config, dataset.input_shape, dataset.n_classes), config, dataset)
 
 
 def test_runs_that_differ_in_numbers_only_share_a_group():
     changes = itertools.product((0, 1), (1.0, 0.1), (0.01, 1.0), (0.5, 0.9), (0.01, 0.5))
-    runs = [BASE.replace(**dict(zip(planner.VARIED, values, strict=True))) for values in changes]
+    runs = [BASE.replace(**dict(zip(VARIED, values, strict=True))) for values in changes]
     assert len(set(runs)) == 32
-    assert planner.group(runs) == [runs]
+    assert group(runs) == [runs]
 
 
-@pytest.mark.parametrize("field", [name for name in FIELDS if name not in planner.VARIED])
+@pytest.mark.parametrize("field", [name for name in FIELDS if name not in VARIED])
 def test_every_other_field_separates_groups(field):
     other = BASE.replace(**{field: OTHERS[field]})
     assert other != BASE
-    assert planner.group([BASE, other]) == [[BASE], [other]]
+    assert group([BASE, other]) == [[BASE], [other]]
 
 
 @pytest.mark.parametrize("field", ["momentum", "weight_decay"])
 def test_a_number_that_is_zero_is_left_out_of_the_graph(field):
     without = BASE.replace(**{field: 0.0})
-    assert planner.group([BASE, without]) == [[BASE], [without]]
+    assert group([BASE, without]) == [[BASE], [without]]
 
 
 def test_groups_keep_the_order_of_first_appearance_and_of_their_runs():
     arms = [BASE.replace(norm=norm) for norm in ("rms", "batch", "none")]
     runs = [arm.replace(seed=seed) for seed in (5, 3, 4) for arm in arms]
     expected = [[arm.replace(seed=seed) for seed in (5, 3, 4)] for arm in arms]
-    assert planner.group(runs) == expected
+    assert group(runs) == expected
 
 
-@pytest.mark.parametrize("n_runs", [1, 30, planner.MAX_STACK + 1, 2 * planner.MAX_STACK + 1, 10_000])
+@pytest.mark.parametrize("n_runs", [1, 30, MAX_STACK + 1, 2 * MAX_STACK + 1, 10_000])
 def test_runs_are_split_into_equal_stacks_that_fit(n_runs):
     config = circles()
     dataset = datasets.load(config)
     method = choose(config, dataset, n_runs)
-    most = min(planner.MAX_STACK, planner.STACK_BYTES // run_bytes(config, dataset))
+    most = min(MAX_STACK, STACK_BYTES // run_bytes(config, dataset))
     n_stacks = math.ceil(n_runs / method.n_runs)
     assert method.n_runs <= most
     assert 0 <= n_stacks - math.ceil(n_runs / most) < method.lanes
@@ -117,10 +118,10 @@ def test_runs_are_split_into_equal_stacks_that_fit(n_runs):
 def test_under_xla_the_stacks_of_a_cpu_come_in_pairs():
     config = circles(epochs=100)
     dataset = datasets.load(config)
-    alone, pair, many = (choose(config, dataset, n_runs) for n_runs in (1, 128, 2 * planner.MAX_STACK + 2))
+    alone, pair, many = (choose(config, dataset, n_runs) for n_runs in (1, 128, 2 * MAX_STACK + 2))
     assert (alone.xla_steps, alone.lanes, alone.n_runs) == (False, 1, 1)
     assert (pair.xla_steps, pair.lanes, pair.n_runs) == (True, 2, 64)
-    assert many.n_runs == math.ceil((2 * planner.MAX_STACK + 2) / 4)
+    assert many.n_runs == math.ceil((2 * MAX_STACK + 2) / 4)
     assert choose(config, dataset, 128, has_gpu=True).n_runs == 128
 
 
@@ -134,13 +135,13 @@ def test_stacks_shrink_with_what_a_run_takes():
 
 def test_a_network_that_fills_the_memory_alone_goes_alone():
     config, dataset = circles(model="dense16384*2"), data((1000,))
-    assert run_bytes(config, dataset) > planner.STACK_BYTES
+    assert run_bytes(config, dataset) > STACK_BYTES
     assert choose(config, dataset, 64, has_gpu=True).n_runs == 1
 
 
 def test_a_batch_that_fills_the_memory_alone_makes_a_run_go_alone():
     config, dataset = circles(batch_size=1_000_000), data((200,), n_train=1_000_000)
-    assert run_bytes(config, dataset) > planner.STACK_BYTES
+    assert run_bytes(config, dataset) > STACK_BYTES
     method = choose(config, dataset, 64)
     assert (method.stacked, method.n_runs) == (True, 1)
 

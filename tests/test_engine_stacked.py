@@ -18,12 +18,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bncli import datasets, models, norms
-from bncli.config import OPTIMIZERS, RunConfig, resolve, without_effect
-from bncli.engines import keras as oracle
-from bncli.engines import planner, stacked
-from bncli.engines.planner import Method
+from bncli.config import OPTIMIZERS, RunConfig, ignored_fields, resolve
+from bncli.data import datasets
+from bncli.engines import stacked
+from bncli.engines.layers import build_stackable
+from bncli.engines.method import Method, choose, group
+from bncli.engines.program import Program
 from bncli.errors import InvalidConfig
+from bncli.networks import models, norms
+from bncli.networks.layout import lay_out
 
 CLOSE = 1e-4
 LOSSES, ACCURACIES = ("loss", "val_loss"), ("accuracy", "val_accuracy", "train_accuracy")
@@ -87,7 +90,7 @@ def train(engine, configs, **more):
 
 def train_by(method, configs):
     """Train by this method, whatever the planner would choose."""
-    program = stacked.Program(configs, datasets.load(configs[0]), method)
+    program = Program(configs, datasets.load(configs[0]), method)
     stacks = [configs[start : start + method.n_runs] for start in range(0, len(configs), method.n_runs)]
     return [result for stack in stacks for result in program.train(stack, None, None)]
 
@@ -128,7 +131,7 @@ def check_engines_agree(configs):
 def needs_large_images(model):
     """Whether digits are too small for `model`."""
     try:
-        models.plan(RunConfig(model=model), (8, 8, 1), 10)
+        lay_out(RunConfig(model=model), (8, 8, 1), 10)
     except InvalidConfig:
         return True
     return False
@@ -149,7 +152,7 @@ def case(model, images, **fields):
 
 def is_distinct(model, arm):
     """Whether this placement of the arm differs from the first one."""
-    return arm.get("placement") in (None, "before") or "placement" not in without_effect(RunConfig(model=model, **arm))
+    return arm.get("placement") in (None, "before") or "placement" not in ignored_fields(RunConfig(model=model, **arm))
 
 
 def name_of(fields):
@@ -282,7 +285,7 @@ def test_runs_that_go_alone_train_as_in_a_stack():
 def large(**fields):
     """A run of full size on a few rows, which the planner does not stack."""
     config, _ = resolve(RunConfig(norm="batch", train_rows=":40", val_rows=":20", epochs=1, **fields))
-    assert not planner.choose(config, datasets.load(config), 2, has_gpu=False).stacked
+    assert not choose(config, datasets.load(config), 2, has_gpu=False).stacked
     return config
 
 
@@ -322,7 +325,7 @@ def test_a_result_does_not_depend_on_stack_mates_their_number_or_order():
 def test_learning_rate_and_decay_are_each_runs_own():
     base = circles(norm="batch", optimizer="rmsprop")
     runs = [base.replace(lr=0.001, weight_decay=0.01), base.replace(lr=0.1, weight_decay=0.5)]
-    assert len(planner.group(runs)) == 1
+    assert len(group(runs)) == 1
     check_engines_agree(runs)
 
 
@@ -414,7 +417,7 @@ def test_a_diverged_network_takes_everything_for_the_first_class_under_xla_too(d
 
 
 def test_a_graph_that_can_not_be_built_fails_its_runs_and_the_next_stack_goes_on(monkeypatch):
-    build = stacked.build
+    build = build_stackable
 
     def poisoned(config, *arguments):
         if config.norm == "layer":
@@ -447,7 +450,7 @@ def test_a_run_that_raises_fails_alone_and_its_stack_mates_are_trained_without_i
 
 def inject(monkeypatch, fault):
     """Have a stack raise what `fault` returns for it; returns the stacks that were tried."""
-    tried, original = [], stacked.Program.train
+    tried, original = [], Program.train
 
     def train(program, stack, *callbacks):
         tried.append([config.seed for config in stack])
@@ -455,7 +458,7 @@ def inject(monkeypatch, fault):
             raise error
         return original(program, stack, *callbacks)
 
-    monkeypatch.setattr(stacked.Program, "train", train)
+    monkeypatch.setattr(Program, "train", train)
     return tried
 
 
@@ -490,7 +493,7 @@ def test_memory_that_does_not_suffice_for_one_run_fails_it_alone(monkeypatch):
 
 
 def test_memory_that_does_not_suffice_to_compile_halves_the_stack(monkeypatch):
-    original = stacked.Program
+    original = Program
 
     def program(runs, dataset, method):
         if method.n_runs > 2:

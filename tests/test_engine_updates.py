@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from bncli.config import RunConfig, resolve
-from bncli.engines import keras as oracle
 from bncli.engines import updates
+from bncli.engines.base import make_optimizer
 
 CASES = [
     {"optimizer": "sgd", "momentum": 0.0},
@@ -34,7 +34,7 @@ def problem():
 
 
 def by_keras(config, start, gradients):
-    optimizer = oracle.make_optimizer(config)
+    optimizer = make_optimizer(config)
     weights = [tf.keras.Variable(value) for value in start]
     for _ in range(100):
         optimizer.apply(gradients([np.asarray(weight) for weight in weights]), weights)

@@ -4,7 +4,7 @@ import pytest
 
 import bncli
 from bncli.errors import StoreError
-from bncli.study import parse_arms
+from bncli.study.arms import parse_arms
 
 TINY = {"dataset": "circles", "model": "dense4", "epochs": 2, "n_samples": 64}
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from bncli import lock
 from bncli.errors import StoreError
+from bncli.study import lock
 
 
 def test_the_holder_is_known_while_it_holds_and_leaves_nothing(tmp_path):

@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli import models, norms
 from bncli.config import RunConfig
 from bncli.errors import BncliError, InvalidConfig
+from bncli.networks import models, norms
+from bncli.networks.building import build_model
+from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, lay_out
+from bncli.networks.spec import parse_spec
 
 POINTS, DIGITS, MNIST = (2,), (8, 8, 1), (28, 28, 1)
 BATCH = {"norm": "batch"}
 
 
 def build(shape=MNIST, n_classes=10, seed=0, **fields):
-    return models.build(RunConfig(**fields), shape, n_classes, seed)
+    return build_model(RunConfig(**fields), shape, n_classes, seed)
 
 
 def counts(model):
@@ -25,12 +28,12 @@ def counts(model):
 
 
 def steps(shape=DIGITS, n_classes=10, **fields):
-    return [step.kind for step in models.plan(RunConfig(**fields), shape, n_classes)]
+    return [step.kind for step in lay_out(RunConfig(**fields), shape, n_classes)]
 
 
 def refusal(shape, n_classes=10, **fields):
     with pytest.raises(InvalidConfig) as caught:
-        models.plan(RunConfig(**fields), shape, n_classes)
+        lay_out(RunConfig(**fields), shape, n_classes)
     return str(caught.value)
 
 
@@ -80,17 +83,17 @@ def test_both_ends_can_be_normalized():
 def test_a_spec_that_places_its_norms_gets_them_there_only():
     fields = {"model": "conv8 norm pool flatten dense8", **BATCH}
     expected = ["conv", "activation", "norm", "pool", "flatten", "dense", "activation", "dense", "activation"]
-    assert all(steps(placement=placement, **fields) == expected for placement in models.PLACEMENTS)
+    assert all(steps(placement=placement, **fields) == expected for placement in PLACEMENTS)
 
 
 def test_an_image_is_flattened_for_dense_and_read_by_rows_for_lstm():
     assert steps(model="dense8")[0] == "flatten"
-    reshape, lstm, *_ = models.plan(RunConfig(model="lstm8"), MNIST, 10)
+    reshape, lstm, *_ = lay_out(RunConfig(model="lstm8"), MNIST, 10)
     assert (reshape.shape, lstm.shape) == ((28, 28), (8,))
 
 
 def test_all_lstms_but_the_last_return_sequences():
-    shapes = [step.shape for step in models.plan(RunConfig(model="lstm8*2"), DIGITS, 10) if step.kind == "lstm"]
+    shapes = [step.shape for step in lay_out(RunConfig(model="lstm8*2"), DIGITS, 10) if step.kind == "lstm"]
     assert shapes == [(8, 8), (8,)]
 
 
@@ -113,15 +116,15 @@ def test_the_norm_of_an_lstm_comes_after_it():
     ],
 )
 def test_auto_bias_is_left_out_only_where_a_shift_follows_at_once(fields, has_bias):
-    assert models.plan(RunConfig(model="dense8", **fields), POINTS, 2)[0].use_bias is has_bias
+    assert lay_out(RunConfig(model="dense8", **fields), POINTS, 2)[0].use_bias is has_bias
 
 
 def test_two_classes_are_one_sigmoid_unit_unless_the_spec_says_softmax():
-    assert models.plan(RunConfig(model="dense8"), POINTS, 2)[-1].value == "sigmoid"
-    assert models.plan(RunConfig(model="dense8 softmax"), POINTS, 2)[-1].shape == (2,)
+    assert lay_out(RunConfig(model="dense8"), POINTS, 2)[-1].value == "sigmoid"
+    assert lay_out(RunConfig(model="dense8 softmax"), POINTS, 2)[-1].shape == (2,)
 
 
-@pytest.mark.parametrize("initializer", models.INITIALIZERS)
+@pytest.mark.parametrize("initializer", INITIALIZERS)
 def test_every_initializer_is_seeded(initializer):
     first, again, other = (
         build(POINTS, 2, seed=seed, model="dense8", kernel_initializer=initializer).get_weights()[0]
@@ -131,7 +134,7 @@ def test_every_initializer_is_seeded(initializer):
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("activation", models.ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_builds(activation):
     assert np.isfinite(build(POINTS, 2, model="dense8", activation=activation)(np.ones((2, 2)))).all()
 
@@ -162,7 +165,7 @@ def output_kernel(model):
 
 ARMS = [
     {"norm": norm, "placement": placement}
-    for norm, placement in itertools.product(norms.names(), models.PLACEMENTS)
+    for norm, placement in itertools.product(norms.names(), PLACEMENTS)
     if placement == "before" or norm == "batch" or (norm != "none" and placement == "after")
 ]
 """Normalized input is tried with batch norm only: it alone takes a single channel."""
@@ -260,13 +263,13 @@ def test_a_norm_over_one_sigmoid_unit_is_refused():
 )
 def test_impossible_words_are_refused(spec, message):
     with pytest.raises(InvalidConfig) as caught:
-        models.parse(spec)
+        parse_spec(spec)
     assert str(caught.value) == message
 
 
 def test_an_unknown_word_names_the_nearest():
     with pytest.raises(InvalidConfig) as caught:
-        models.parse("dens64")
+        parse_spec("dens64")
     assert str(caught.value) == (
         "Unknown layer 'dens64' in model 'dens64'. Allowed: a registered model "
         f"({', '.join(models.REGISTRY)}) or a line of dense64, conv32, lstm32, dropout0.2, pool, flatten, norm, "
@@ -303,7 +306,7 @@ WORDS = st.sampled_from(
 def test_any_line_of_words_is_planned_or_refused_in_words(words, arm, norm_input, norm_output, shape, n_classes):
     try:
         config = RunConfig(model=" ".join(words), norm_input=norm_input, norm_output=norm_output, **arm)
-        planned = models.plan(config, shape, n_classes)
+        planned = lay_out(config, shape, n_classes)
     except BncliError as error:
         assert str(error)
         return
@@ -315,7 +318,7 @@ def test_any_line_of_words_is_planned_or_refused_in_words(words, arm, norm_input
 @given(st.text(max_size=30))
 def test_any_text_is_a_spec_or_a_clear_error(text):
     try:
-        assert models.parse(text)
+        assert parse_spec(text)
     except InvalidConfig as error:
         assert repr(text) in str(error) or "model" in str(error)
 
@@ -326,8 +329,8 @@ def test_what_plan_accepts_keras_builds(words, arm, shape):
     config = None
     try:
         config = RunConfig(model=" ".join(words), **arm)
-        planned = models.plan(config, shape, 3)
+        planned = lay_out(config, shape, 3)
     except BncliError:
         return
-    model = models.build(config, shape, 3, 0)
+    model = build_model(config, shape, 3, 0)
     assert [layer.output.shape[1:] for layer in model.layers] == [step.shape for step in planned]

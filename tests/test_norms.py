@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bncli import norms
 from bncli.config import RunConfig
+from bncli.networks import norms
 
 SHAPES = [(64, 8), (16, 5, 5, 8)]
 

@@ -12,8 +12,8 @@ import pytest
 from fakes import TWO_AXES, evidence, failed, learned, make_study
 from test_report import CHANCE, record
 
-from bncli import page, report
 from bncli.config import FIELDS
+from bncli.report.files import write_files
 
 NASTY = "<script>alert('x')</script>"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
 
 def written(folder, shown):
-    report.write_files(shown, record(folder, shown))
+    write_files(shown, record(folder, shown))
     return (folder / "report.html").read_text()
 
 
@@ -112,7 +112,7 @@ def test_the_page_holds_every_setting_and_the_command(tmp_path):
     store = record(tmp_path / "out", shown)
     content = store.read_study()
     store.write_study({key: value for key, value in content.items() if key != "format"} | {"command": "bncli 'a&b'"})
-    report.write_files(shown, store)
+    write_files(shown, store)
     found = Page((tmp_path / "out" / "report.html").read_text())
     rows = {row[0]: row[1] for row in found.rows if len(row) == 3}
     assert set(FIELDS) - {"seed"} <= set(rows)

@@ -95,8 +95,8 @@ def test_a_saved_model_opens_and_scores_what_the_record_says(shell, folder):
     (run,) = json.loads(done.stdout)["runs"]
     import keras
 
-    from bncli import datasets
     from bncli.config import RunConfig
+    from bncli.data import datasets
 
     data = datasets.load(RunConfig(dataset="circles", n_samples=64))
     _, accuracy = keras.models.load_model(folder / "m.keras").evaluate(data.x_val, data.y_val, verbose=0)

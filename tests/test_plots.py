@@ -4,12 +4,13 @@ import functools
 
 import numpy as np
 import pytest
-from fakes import TWO_AXES, VOID_AXIS, complete, diverged, failed, learned, make_study, picture
+from fakes import TWO_AXES, VOID_AXIS, complete, diverged, failed, learned, make_study
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
 
-from bncli import plots
-from bncli.datasets import Dataset
+from bncli.data.datasets import Dataset
+from bncli.report import figure as drawing
+from bncli.report.data_figure import draw_dataset
 
 NINE = (
     "none,batch:before,batch:after,layer:before,layer:after,group:before,rms:before,rms:after,"
@@ -27,24 +28,24 @@ def without_some(config):
 
 
 PICTURES = {
-    "two-axes": picture(make_study(axes=TWO_AXES)),
-    "no-axes": picture(make_study()),
-    "one-epoch": picture(make_study(axes=TWO_AXES, epochs=1)),
-    "one-seed": picture(make_study(axes=TWO_AXES, seeds=(0,))),
-    "one-run": picture(make_study("none", seeds=(0,), epochs=1)),
-    "all-diverged": picture(make_study(axes=TWO_AXES), diverged),
-    "diverged-at-once": picture(make_study(), lambda config: diverged(config, (0.1,))),
-    "some-missing": picture(make_study(axes=TWO_AXES), without_some),
-    "void": picture(make_study(axes=VOID_AXIS)),
-    "void-for-all": picture(make_study("none", axes=VOID_AXIS[:1])),
-    "void-at-a-value": picture(make_study(axes=(("optimizer", ("sgd", "adam")), ("momentum", (0.5, 0.9))))),
-    "flags": picture(make_study("none,group:before", (("center", (True, False)),))),
-    "no-chance": picture(make_study(), chance=None),
-    "nine-arms": picture(make_study(NINE, TWO_AXES)),
-    "sixty-points": picture(make_study(axes=(("lr", SIXTY),), seeds=(0,))),
-    "sixty-columns": picture(make_study(axes=(("activation", ("relu", "tanh")), ("lr", SIXTY)), seeds=(0,))),
-    "five-points": picture(make_study(axes=(("lr", SIXTY[:5]),))),
-    "long-labels": picture(make_study(NINE, (("model", LONG_MODELS), ("lr", (0.01, 0.1))), name="a-study " * 20)),
+    "two-axes": evidence(make_study(axes=TWO_AXES)),
+    "no-axes": evidence(make_study()),
+    "one-epoch": evidence(make_study(axes=TWO_AXES, epochs=1)),
+    "one-seed": evidence(make_study(axes=TWO_AXES, seeds=(0,))),
+    "one-run": evidence(make_study("none", seeds=(0,), epochs=1)),
+    "all-diverged": evidence(make_study(axes=TWO_AXES), diverged),
+    "diverged-at-once": evidence(make_study(), lambda config: diverged(config, (0.1,))),
+    "some-missing": evidence(make_study(axes=TWO_AXES), without_some),
+    "void": evidence(make_study(axes=VOID_AXIS)),
+    "void-for-all": evidence(make_study("none", axes=VOID_AXIS[:1])),
+    "void-at-a-value": evidence(make_study(axes=(("optimizer", ("sgd", "adam")), ("momentum", (0.5, 0.9))))),
+    "flags": evidence(make_study("none,group:before", (("center", (True, False)),))),
+    "no-chance": evidence(make_study(), chance=None),
+    "nine-arms": evidence(make_study(NINE, TWO_AXES)),
+    "sixty-points": evidence(make_study(axes=(("lr", SIXTY),), seeds=(0,))),
+    "sixty-columns": evidence(make_study(axes=(("activation", ("relu", "tanh")), ("lr", SIXTY)), seeds=(0,))),
+    "five-points": evidence(make_study(axes=(("lr", SIXTY[:5]),))),
+    "long-labels": evidence(make_study(NINE, (("model", LONG_MODELS), ("lr", (0.01, 0.1))), name="a-study " * 20)),
 }
 
 every_picture = pytest.mark.parametrize("name", PICTURES)
@@ -53,7 +54,7 @@ every_picture = pytest.mark.parametrize("name", PICTURES)
 @functools.cache
 def drawn(name):
     """All figures of a picture, laid out; once, because no test changes them."""
-    figures = plots.draw_all(PICTURES[name])
+    figures = drawing.draw_all(PICTURES[name])
     for figure in figures.values():
         figure.draw_without_rendering()
     return figures
@@ -161,7 +162,7 @@ def test_a_study_gets_the_figures_that_it_has_the_columns_for(name, expected):
 
 
 def test_without_a_history_there_are_no_curves():
-    assert list(plots.draw_all(picture(make_study(), failed))) == []
+    assert list(drawing.draw_all(evidence(make_study(), failed))) == []
 
 
 # Curves
@@ -169,7 +170,7 @@ def test_without_a_history_there_are_no_curves():
 
 def test_curves_are_means_over_seeds_with_a_band_of_one_sd():
     scores = {0: (0.2, 0.4), 1: (0.4, 0.8)}
-    axes = plots.curves(picture(make_study("none"), lambda config: complete(config, scores[config.seed]))).axes[0]
+    axes = figure.curves(evidence(make_study("none"), lambda config: complete(config, scores[config.seed]))).axes[0]
     assert line(axes, "none").get_xdata().tolist() == [1, 2]
     assert line(axes, "none").get_ydata() == pytest.approx([0.3, 0.6])
     sd = np.std([(0.2, 0.4), (0.4, 0.8)], axis=0, ddof=1)
@@ -183,8 +184,8 @@ def test_a_diverged_run_stays_in_the_mean_to_the_end():
     def make(config):
         return diverged(config, (0.4, 0.1)) if config.seed == 0 else complete(config, (0.4, 0.6, 0.8))
 
-    given = picture(make_study("none"), make)
-    figure = plots.curves(given)
+    given = evidence(make_study("none"), make)
+    figure = figure.curves(given)
     assert line(figure.axes[0], "none").get_ydata() == pytest.approx([0.4, 0.35, 0.45])
     assert given.conditions["mean_val_accuracy"].tolist() == pytest.approx([0.45])
     assert "diverged runs stay at their last value" in figure.get_suptitle().replace("\n", " ")
@@ -313,7 +314,7 @@ def test_a_cell_is_hatched_where_half_of_the_seeds_did_not_learn(at_chance, n_ha
         is_low = config.norm == "none" and config.lr > 0.05 and config.activation == "relu"
         return complete(config, (0.5, 0.5) if is_low and config.seed < at_chance else (0.5, 0.9))
 
-    figure = plots.heatmap(picture(make_study(axes=TWO_AXES, seeds=(0, 1, 2, 3)), make))
+    figure = figure.heatmap(evidence(make_study(axes=TWO_AXES, seeds=(0, 1, 2, 3)), make))
     baseline, other = panels(figure)
     assert [patch.get_xy() for patch in baseline.patches] == [(0.5, 0.5)] * n_hatched
     assert len(other.patches) == 0
@@ -336,9 +337,9 @@ def by_seed(gains, start=0.5):
     ("gains", "face"), [((0.1, 0.12, 0.11, 0.1, 0.13), "#0072b2"), ((0.1, -0.1, 0.05, 0.0, -0.06), "#ffffff")]
 )
 def test_a_difference_is_a_point_on_its_interval_hollow_where_that_holds_0(gains, face):
-    given = picture(make_study(seeds=range(5)), by_seed(gains))
+    given = evidence(make_study(seeds=range(5)), by_seed(gains))
     row = given.differences.iloc[0]
-    bar, point, zero = plots.differences(given).axes[0].get_lines()
+    bar, point, zero = figure.differences(given).axes[0].get_lines()
     assert point.get_xdata() == pytest.approx([np.mean(gains)])
     assert bar.get_xdata() == pytest.approx([row["low"], row["high"]])
     assert to_hex(point.get_markerfacecolor()) == face
@@ -347,7 +348,7 @@ def test_a_difference_is_a_point_on_its_interval_hollow_where_that_holds_0(gains
 
 @pytest.mark.parametrize(("metric", "side"), [("val_accuracy", "right"), ("val_loss", "left")])
 def test_the_forest_says_on_which_side_an_arm_is_better(metric, side):
-    axes = plots.differences(picture(make_study(), metric=metric)).axes[0]
+    axes = figure.differences(evidence(make_study(), metric=metric)).axes[0]
     assert axes.get_xlabel().endswith(f"({side} of 0: better than none)")
 
 
@@ -369,8 +370,8 @@ def test_the_response_has_the_means_at_their_rates_and_the_ranges_that_learn():
     def make(config):
         return complete(config, (0.5, 0.9 if config.lr < 0.05 or config.norm != "none" else 0.5))
 
-    given = picture(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), make)
-    axes = plots.lr(given).axes[0]
+    given = evidence(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), make)
+    axes = figure.lr(given).axes[0]
     assert axes.get_xscale() == "log"
     assert labelled(axes)["none"].get_xydata().tolist() == [[0.001, 0.9], [0.01, 0.9], [0.1, 0.5]]
     spans = [list(each.get_xdata()) for each in axes.get_lines() if each.get_linewidth() == 4]
@@ -378,8 +379,8 @@ def test_the_response_has_the_means_at_their_rates_and_the_ranges_that_learn():
 
 
 def test_without_a_range_that_learns_none_is_drawn_or_promised():
-    given = picture(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), diverged)
-    figure = plots.lr(given)
+    given = evidence(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), diverged)
+    figure = figure.lr(given)
     assert [each for each in figure.axes[0].get_lines() if each.get_linewidth() == 4] == []
     assert "thick lines" not in figure.get_suptitle()
 
@@ -391,8 +392,8 @@ def test_a_seed_that_never_gets_there_keeps_the_share_below_1():
     def make(config):
         return complete(config, (0.5, 0.7, 0.9) if config.seed else (0.5, 0.6, 0.6))
 
-    given = picture(make_study("none", seeds=range(4)), make, threshold=0.65)
-    figure = plots.reached(given)
+    given = evidence(make_study("none", seeds=range(4)), make, threshold=0.65)
+    figure = figure.reached(given)
     assert line(figure.axes[0], "none").get_xydata().tolist() == [[1, 0], [2, 0.75], [3, 0.75]]
     assert figure.get_suptitle().replace("\n", " ") == "fake  (val_accuracy at or past 0.65, n = 4 seeds)"
 
@@ -402,7 +403,7 @@ def test_a_seed_that_never_gets_there_keeps_the_share_below_1():
 
 @pytest.mark.parametrize("axes", [(), TWO_AXES, (("lr", (0.001, 0.01, 0.1)),)])
 def test_every_figure_can_be_drawn_of_a_loss(axes):
-    figures = plots.draw_all(picture(make_study(axes=axes), metric="val_loss"))
+    figures = drawing.draw_all(evidence(make_study(axes=axes), metric="val_loss"))
     for figure in figures.values():
         figure.draw_without_rendering()
     assert figures["curves"].axes[0].get_ylabel() == "validation loss"
@@ -441,7 +442,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure(name):
 
 
 def test_a_long_legend_does_not_eat_the_panel():
-    few, many = (plots.curves(picture(make_study(arms))) for arms in ("none,batch:before", NINE))
+    few, many = (figure.curves(evidence(make_study(arms))) for arms in ("none,batch:before", NINE))
     heights = []
     for figure in (few, many):
         figure.draw_without_rendering()
@@ -472,7 +473,7 @@ def make_dataset(shape, n_classes=2, class_names=(), feature_names=()):
 )
 def test_points_are_drawn_in_the_plane_by_class(shape, features, labels):
     data = make_dataset(shape, 3, feature_names=features)
-    figure = plots.draw_dataset(data)
+    figure = draw_dataset(data)
     figure.draw_without_rendering()
     left, right = figure.axes
     assert (left.get_title(), right.get_title()) == ("training, 24 rows", "validation, 6 rows")
@@ -485,19 +486,19 @@ def test_points_are_drawn_in_the_plane_by_class(shape, features, labels):
 
 def test_two_features_are_drawn_as_they_are():
     data = make_dataset((2,))
-    points = plots.draw_dataset(data).axes[0].collections[1].get_offsets()
+    points = draw_dataset(data).axes[0].collections[1].get_offsets()
     assert np.allclose(points, data.x_train[data.y_train == 1])
 
 
 def test_ten_classes_look_different():
-    collections = plots.draw_dataset(make_dataset((2,), 10)).axes[0].collections
+    collections = draw_dataset(make_dataset((2,), 10)).axes[0].collections
     looks = {(to_hex(each.get_facecolor()[0]), each.get_paths()[0].vertices.tobytes()) for each in collections}
     assert len(looks) == 10
 
 
 def test_the_legend_of_many_classes_ends_and_says_so():
     names = tuple(f"class number {number:03d} of a lot" for number in range(40))
-    figure = plots.draw_dataset(make_dataset((2,), 40, names))
+    figure = draw_dataset(make_dataset((2,), 40, names))
     assert figure.legends[0].get_title().get_text() == "first 18 of 40 classes"
     assert legend(figure)[0] == "class number 000 of a l…"
     assert len(legend(figure)) == 18
@@ -506,7 +507,7 @@ def test_the_legend_of_many_classes_ends_and_says_so():
 @pytest.mark.parametrize(("n_channels", "n_classes"), [(1, 3), (3, 2), (4, 2), (1, 21)])
 def test_images_are_drawn_a_row_a_class(n_channels, n_classes):
     data = make_dataset((5, 4, n_channels), n_classes)
-    figure = plots.draw_dataset(data)
+    figure = draw_dataset(data)
     rows = min(n_classes, 20)
     assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == (rows, 8)
     assert [axes.get_ylabel() for axes in figure.axes[::8]] == list(data.class_names[:rows])
@@ -519,13 +520,13 @@ def test_images_are_drawn_a_row_a_class(n_channels, n_classes):
 def test_a_class_with_few_images_leaves_its_row_open():
     data = make_dataset((5, 4, 1))
     y = np.array([0] * 15 + [1], dtype="int32")
-    figure = plots.draw_dataset(Dataset("fake", data.x_train, y, data.x_val, data.y_val, data.class_names, (), "none"))
+    figure = draw_dataset(Dataset("fake", data.x_train, y, data.x_val, data.y_val, data.class_names, (), "none"))
     assert sum(len(axes.images) for axes in figure.axes) == 9
 
 
 def test_a_data_set_is_not_drawn_through_pyplot():
-    plots.draw_dataset(make_dataset((2,)))
-    plots.draw_dataset(make_dataset((5, 4, 1)))
+    draw_dataset(make_dataset((2,)))
+    draw_dataset(make_dataset((5, 4, 1)))
     assert pyplot.get_fignums() == []
 
 
@@ -536,7 +537,7 @@ def test_a_response_curve_lies_inside_the_axes_of_every_panel():
         return complete(config, (0.2 if config.activation == "sigmoid" else 0.9 + 0.01 * config.seed,))
 
     axes = (("activation", ("sigmoid", "relu")), ("lr", (0.001, 0.01, 0.1)))
-    figure = plots.REGISTRY["lr"](picture(make_study(axes=axes), make, chance=0.1))
+    figure = drawing.REGISTRY["lr"](evidence(make_study(axes=axes), make, chance=0.1))
     for panel in figure.axes:
         low, high = panel.get_ylim()
         assert low < 0.2
@@ -545,19 +546,21 @@ def test_a_response_curve_lies_inside_the_axes_of_every_panel():
 
 
 def test_a_metric_without_any_value_has_no_response_curve():
-    shown = picture(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), diverged, metric="val_loss")
-    assert plots.REGISTRY["lr"](shown) is None
+    shown = evidence(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), diverged, metric="val_loss")
+    assert drawing.REGISTRY["lr"](shown) is None
 
 
 @pytest.mark.parametrize("make", [failed, diverged])
 @pytest.mark.parametrize("metric", ["val_accuracy", "val_loss"])
 def test_a_sweep_in_which_nothing_worked_is_drawn_all_the_same(make, metric):
-    for figure in plots.draw_all(picture(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), make, metric=metric)).values():
+    for figure in drawing.draw_all(
+        evidence(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), make, metric=metric)
+    ).values():
         figure.draw_without_rendering()
 
 
 def test_panels_stand_in_rows_and_columns_of_one_size():
-    figure = plots.REGISTRY["curves"](picture(make_study(axes=(("lr", SIXTY[:10]),))))
+    figure = drawing.REGISTRY["curves"](evidence(make_study(axes=(("lr", SIXTY[:10]),))))
     figure.draw_without_rendering()
     boxes = [axes.get_position() for axes in figure.axes]
     assert len({round(box.width, 4) for box in boxes}) == len({round(box.height, 4) for box in boxes}) == 1

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bncli import datasets, probes
+from bncli.claims.recording import record
 from bncli.config import RunConfig, resolve
+from bncli.data import datasets
 from bncli.engines import stacked
+from bncli.probes.activations import layer_inputs, percentile_path, saturated_share, shape_of
+from bncli.probes.gradients import covariate_shift, gradients
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(20, 1)).astype("float32")
@@ -33,7 +36,7 @@ def slope(product, other):
 
 
 def test_gradients_of_a_product():
-    found = probes.gradients(chain(2), numbers(0.5, 3.0), [], X, Y, squared)
+    found = gradients(chain(2), numbers(0.5, 3.0), [], X, Y, squared)
     assert np.ravel(found) == pytest.approx([slope(1.5, 3.0), slope(1.5, 0.5)], rel=1e-5)
 
 
@@ -43,7 +46,7 @@ def test_gradients_are_taken_in_training_mode_and_leave_the_model_alone():
     weights, others = ([v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables))
     before = model.get_weights()
     target = RNG.normal(size=(16, 4)).astype("float32")
-    found = probes.gradients(model, weights, others, x, target, squared)
+    found = gradients(model, weights, others, x, target, squared)
     assert np.abs(found[0]).max() > 1e-2
     assert np.abs(found[1]).max() < 1e-6  # the bias: only batch statistics take it away
     assert all(map(np.array_equal, before, model.get_weights()))
@@ -52,15 +55,15 @@ def test_gradients_are_taken_in_training_mode_and_leave_the_model_alone():
 def test_covariate_shift_of_a_product():
     w1, w2, new_w1 = 0.5, 3.0, 0.8
     old, new = slope(w1 * w2, w1), slope(new_w1 * w2, new_w1)
-    (found,) = probes.covariate_shift(chain(2), numbers(w1, w2), numbers(new_w1, 99.0), [], X, Y, squared).numpy()
+    (found,) = covariate_shift(chain(2), numbers(w1, w2), numbers(new_w1, 99.0), [], X, Y, squared).numpy()
     assert found == pytest.approx([abs(old - new), np.sign(old * new)], rel=1e-5)
 
 
 def test_only_updates_below_a_layer_shift_it():
     weights, updated = numbers(0.5, 3.0, 2.0), numbers(0.5, 3.0, 7.0)
-    found = probes.covariate_shift(chain(3), weights, updated, [], X, Y, squared)
+    found = covariate_shift(chain(3), weights, updated, [], X, Y, squared)
     assert np.allclose(found, [[0, 1], [0, 1]])
-    second, third = probes.covariate_shift(chain(3), weights, numbers(0.5, 4.0, 2.0), [], X, Y, squared).numpy()
+    second, third = covariate_shift(chain(3), weights, numbers(0.5, 4.0, 2.0), [], X, Y, squared).numpy()
     assert np.allclose(second, [0, 1])
     assert third[0] > 0.1
 
@@ -77,35 +80,35 @@ def test_received_is_what_stands_before_each_layer():
     x = RNG.normal(size=(8, 3)).astype("float32")
     kernel = tf.constant(RNG.normal(size=(3, 4)), tf.float32)
     weights = [kernel, tf.ones(4), tf.zeros(4)]
-    into_norm, into_relu = probes.received(model, model.layers[1:], weights, [tf.zeros(4), tf.ones(4)], x)
+    into_norm, into_relu = layer_inputs(model, model.layers[1:], weights, [tf.zeros(4), tf.ones(4)], x)
     linear = x @ kernel.numpy()
     assert np.allclose(into_norm, linear, atol=1e-5)
     assert np.allclose(into_relu, (linear - linear.mean(0)) / np.sqrt(linear.var(0) + 0.001), atol=1e-4)
 
 
 def test_shape_of_known_distributions():
-    normal = probes.shape_of(RNG.normal(size=(200_000, 2)))
+    normal = shape_of(RNG.normal(size=(200_000, 2)))
     assert (normal.skew, normal.kurtosis, normal.zeros) == pytest.approx((0, 0, 0), abs=0.05)
-    exponential = probes.shape_of(RNG.exponential(size=(200_000, 2)))
+    exponential = shape_of(RNG.exponential(size=(200_000, 2)))
     assert exponential.skew == pytest.approx(2, abs=0.1)
     assert exponential.kurtosis == pytest.approx(6, abs=1)
 
 
 def test_a_unit_that_never_varies_counts_for_its_zeros_alone():
     varied = np.array([[0.0], [0.0], [0.0], [4.0]])
-    both = probes.shape_of(np.hstack([varied, np.zeros((4, 1))]))
-    assert both == (probes.shape_of(varied).skew, probes.shape_of(varied).kurtosis, 7 / 8)
+    both = shape_of(np.hstack([varied, np.zeros((4, 1))]))
+    assert both == (shape_of(varied).skew, shape_of(varied).kurtosis, 7 / 8)
 
 
 def test_saturated_share():
-    assert probes.saturated_share(np.array([[-3.5, 0.0], [3.0, 4.0]])) == 0.5
-    assert probes.saturated_share(np.array([[-3.5, 0.0], [3.0, 4.0]]), limit=3.6) == 0.25
+    assert saturated_share(np.array([[-3.5, 0.0], [3.0, 4.0]])) == 0.5
+    assert saturated_share(np.array([[-3.5, 0.0], [3.0, 4.0]]), limit=3.6) == 0.25
 
 
 def test_percentile_path_adds_up_moves_there_and_back():
     moment = RNG.normal(size=(50, 3))
-    assert probes.percentile_path([moment, moment + 1, moment]) == pytest.approx(2)
-    assert probes.percentile_path([moment, moment]) == 0
+    assert percentile_path([moment, moment + 1, moment]) == pytest.approx(2)
+    assert percentile_path([moment, moment]) == 0
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +117,7 @@ def recorded():
     base = RunConfig(dataset="circles", model="dense8", optimizer="sgd", lr=0.1, epochs=2, n_samples=200, norm="batch")
     configs = [resolve(base.replace(seed=seed))[0] for seed in (0, 1, 2)]
     data = datasets.load(configs[0])
-    return configs, data, probes.record(configs, data, (0, 2))
+    return configs, data, record(configs, data, (0, 2))
 
 
 def binary(y, predicted):
@@ -145,7 +148,7 @@ def test_updated_is_one_step_down_the_gradient(recorded):
         lambda w, o, new: [
             tf.reduce_max(tf.abs(after - (before - 0.1 * gradient)))
             for before, after, gradient in zip(
-                w, new, probes.gradients(recording.model, w, o, recording.x, recording.y, binary), strict=True
+                w, new, gradients(recording.model, w, o, recording.x, recording.y, binary), strict=True
             )
         ]
     )

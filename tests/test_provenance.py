@@ -4,7 +4,8 @@ import json
 import subprocess
 import sys
 
-from bncli import provenance
+from bncli import process
+from bncli.study import provenance
 
 
 def git(*arguments):
@@ -19,7 +20,7 @@ def test_the_facts_are_json_and_name_every_version(monkeypatch):
     assert facts["command"] == "bncli train -m 'dense8 dense4'"
     assert all(facts["versions"][name] for name in ("python", "bncli", "keras", "tensorflow", "numpy", "scikit-learn"))
     assert facts["host"]["cores"] >= facts["host"]["usable_cores"] >= 1
-    assert facts["host"]["usable_cores"] == provenance.usable_cores()
+    assert facts["host"]["usable_cores"] == process.usable_cores()
     assert facts["host"]["cpu"]
 
 

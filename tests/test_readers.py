@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bncli import readers
+from bncli.data.files import FILE_SUFFIXES, is_data_path, read_file
+from bncli.data.idx import read_idx
+from bncli.data.mnist import find_mnist_family
+from bncli.data.tables import TABLE_SUFFIXES, is_table_path
 from bncli.errors import DataError
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -42,21 +45,21 @@ def archive_file(tmp_path, **arrays):
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.parquet", "a.npz", "A.CSV", "/some/where/a.b.npz"])
 def test_data_paths_are_known_by_their_suffix(name):
-    assert readers.is_data_path(name)
+    assert is_data_path(name)
 
 
 @pytest.mark.parametrize("name", ["digits", "csv", "a.xlsx", "a.csv.gz", ".npz", ""])
 def test_other_names_are_no_data_paths(name):
-    assert not readers.is_data_path(name)
+    assert not is_data_path(name)
 
 
 def test_archives_are_no_tables():
     names = ["a.csv", "a.TSV", "a.parquet", "a.npz"]
-    assert [name for name in names if readers.is_table_path(name)] == ["a.csv", "a.TSV", "a.parquet"]
+    assert [name for name in names if is_table_path(name)] == ["a.csv", "a.TSV", "a.parquet"]
 
 
 def test_a_csv_table_gives_features_names_and_labels(tmp_path):
-    rows = readers.read_file(table_file(tmp_path, "width,kind,height\n1,a,2.5\n3,b,4e-3\n"), "kind")
+    rows = read_file(table_file(tmp_path, "width,kind,height\n1,a,2.5\n3,b,4e-3\n"), "kind")
     np.testing.assert_array_equal(rows.x, [[1, 2.5], [3, 0.004]])
     assert rows.x.dtype == "float64"
     assert rows.y.tolist() == ["a", "b"]
@@ -65,7 +68,7 @@ def test_a_csv_table_gives_features_names_and_labels(tmp_path):
 
 
 def test_a_tsv_table_is_split_at_tabs(tmp_path):
-    rows = readers.read_file(table_file(tmp_path, "a\tb\tlabel\n1\t2\tx, y\n3\t4\tz\n", "table.TSV"), "label")
+    rows = read_file(table_file(tmp_path, "a\tb\tlabel\n1\t2\tx, y\n3\t4\tz\n", "table.TSV"), "label")
     np.testing.assert_array_equal(rows.x, [[1, 2], [3, 4]])
     assert rows.y.tolist() == ["x, y", "z"]
 
@@ -74,7 +77,7 @@ def test_a_parquet_table_reads_like_its_csv(tmp_path):
     frame = pd.DataFrame({"a": [1.5, 2], "b": [True, False], "label": ["x", "y"]})
     frame.to_parquet(tmp_path / "t.parquet")
     frame.to_csv(tmp_path / "t.csv", index=False)
-    parquet, text = (readers.read_file(str(tmp_path / f"t.{kind}"), "label") for kind in ("parquet", "csv"))
+    parquet, text = (read_file(str(tmp_path / f"t.{kind}"), "label") for kind in ("parquet", "csv"))
     np.testing.assert_array_equal(parquet.x, text.x)
     assert parquet.y.tolist() == text.y.tolist()
     assert parquet.feature_names == text.feature_names == ("a", "b")
@@ -83,7 +86,7 @@ def test_a_parquet_table_reads_like_its_csv(tmp_path):
 def test_categories_and_nullable_numbers_of_parquet_are_read(tmp_path):
     frame = pd.DataFrame({"a": pd.array([1, 2], dtype="Int64"), "label": pd.array(["u", "v"], dtype="category")})
     frame.to_parquet(tmp_path / "t.parquet")
-    rows = readers.read_file(str(tmp_path / "t.parquet"), "label")
+    rows = read_file(str(tmp_path / "t.parquet"), "label")
     np.testing.assert_array_equal(rows.x, [[1], [2]])
     assert rows.y.tolist() == ["u", "v"]
 
@@ -98,32 +101,32 @@ def test_categories_and_nullable_numbers_of_parquet_are_read(tmp_path):
     ],
 )
 def test_labels_keep_their_kind(tmp_path, cells, labels, kind):
-    rows = readers.read_file(table_file(tmp_path, f"a,label\n1,{cells[0]}\n2,{cells[1]}\n"), "label")
+    rows = read_file(table_file(tmp_path, f"a,label\n1,{cells[0]}\n2,{cells[1]}\n"), "label")
     assert rows.y.tolist() == labels
     assert rows.y.dtype.kind == kind
 
 
 def test_a_label_that_is_text_only_far_down_is_text_everywhere(tmp_path):
     numbers, words = "1,0\n" * 300_000, "1,x\n" * 300_000
-    rows = readers.read_file(table_file(tmp_path, f"a,label\n{numbers}{words}"), "label")
+    rows = read_file(table_file(tmp_path, f"a,label\n{numbers}{words}"), "label")
     assert set(rows.y) == {"0", "x"}
 
 
 def test_a_split_column_is_honoured(tmp_path):
     text = "a,split,label\n1,train,x\n2,validation,y\n3,train,y\n"
-    rows = readers.read_file(table_file(tmp_path, text), "label")
+    rows = read_file(table_file(tmp_path, text), "label")
     assert rows.is_validation.tolist() == [False, True, False]
     assert rows.feature_names == ("a",)
 
 
 def test_a_split_column_of_numbers_is_a_feature(tmp_path):
-    rows = readers.read_file(table_file(tmp_path, "split,label\n1,x\n2,y\n"), "label")
+    rows = read_file(table_file(tmp_path, "split,label\n1,x\n2,y\n"), "label")
     assert rows.feature_names == ("split",)
     assert rows.is_validation is None
 
 
 def test_the_split_column_may_be_the_label(tmp_path):
-    rows = readers.read_file(table_file(tmp_path, "a,split\n1,train\n2,validation\n"), "split")
+    rows = read_file(table_file(tmp_path, "a,split\n1,train\n2,validation\n"), "split")
     assert rows.y.tolist() == ["train", "validation"]
     assert rows.is_validation is None
 
@@ -137,19 +140,19 @@ def test_random_tables_come_back_as_they_were(data, names):
         path = Path(folder, "t.csv")
         with path.open("w", newline="") as file:
             csv.writer(file).writerows([names, *([*numbers, f"is {word}"] for numbers, word in rows)])
-        read = readers.read_file(str(path), label)
+        read = read_file(str(path), label)
     np.testing.assert_array_equal(read.x.astype("float32"), np.array([numbers for numbers, _ in rows], "float32"))
     assert read.y.tolist() == [f"is {word}" for _, word in rows]
     assert read.feature_names == tuple(features)
 
 
-@given(st.binary(max_size=300), st.sampled_from(readers.FILE_SUFFIXES))
+@given(st.binary(max_size=300), st.sampled_from(FILE_SUFFIXES))
 @settings(deadline=None, max_examples=60)
 def test_random_bytes_are_read_or_refused_in_words(content, suffix):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"junk{suffix}")
         path.write_bytes(content)
-        assert repr(str(path)) in refusal(readers.read_file, str(path), "the label")
+        assert repr(str(path)) in refusal(read_file, str(path), "the label")
 
 
 # --- tables that can't be used --------------------------------------------------------------------------------------
@@ -158,14 +161,14 @@ def test_random_bytes_are_read_or_refused_in_words(content, suffix):
 @pytest.mark.parametrize("name", ["absent.csv", "x" * 300 + ".npz"])
 def test_no_file(name):
     expected = f"No file '{name}'. Give the path of an existing .csv, .tsv, .parquet, .npz file."
-    assert refusal(readers.read_file, name, None) == expected
+    assert refusal(read_file, name, None) == expected
 
 
 def test_a_folder_is_no_file(tmp_path):
     path = str(tmp_path / "folder.csv")
     Path(path).mkdir()
     expected = f"No file {path!r}. Give the path of an existing .csv, .tsv, .parquet, .npz file."
-    assert refusal(readers.read_file, path, "label") == expected
+    assert refusal(read_file, path, "label") == expected
 
 
 @pytest.mark.parametrize(
@@ -182,50 +185,50 @@ def test_no_label_given(tmp_path, header, likely):
     path = table_file(tmp_path, f"{header}\n")
     shown = header.replace(",", ", ")
     expected = f"{path!r} needs the column that holds the class. Columns: {shown}. Try --label {likely}."
-    assert refusal(readers.read_file, path, None) == expected
+    assert refusal(read_file, path, None) == expected
 
 
 def test_no_label_given_for_a_table_without_columns(tmp_path):
     path = str(tmp_path / "t.parquet")
     pd.DataFrame().to_parquet(path)
     expected = f"{path!r} needs the column that holds the class. Columns: none. Try --label COLUMN."
-    assert refusal(readers.read_file, path, None) == expected
+    assert refusal(read_file, path, None) == expected
 
 
 def test_an_unknown_label_gets_a_suggestion(tmp_path):
     path = table_file(tmp_path, "a,Species\n1,x\n")
     expected = f"{path!r} has no column 'specie'. Columns: a, Species. Did you mean 'Species'?"
-    assert refusal(readers.read_file, path, "specie") == expected
+    assert refusal(read_file, path, "specie") == expected
 
 
 def test_an_unknown_label_of_a_wide_table_shows_twenty_columns(tmp_path):
     path = table_file(tmp_path, ",".join(f"c{number}" for number in range(21)) + "\n")
     shown = ", ".join(f"c{number}" for number in range(20))
-    assert refusal(readers.read_file, path, "label") == f"{path!r} has no column 'label'. Columns: {shown}, ...."
+    assert refusal(read_file, path, "label") == f"{path!r} has no column 'label'. Columns: {shown}, ...."
 
 
 def test_an_empty_table(tmp_path):
     path = table_file(tmp_path, "a,b,label\n")
     expected = f"{path!r} needs at least one row and one feature column beside 'label'. Received: 0 rows, 3 columns."
-    assert refusal(readers.read_file, path, "label") == expected
+    assert refusal(read_file, path, "label") == expected
 
 
 def test_a_table_without_features(tmp_path):
     path = table_file(tmp_path, "label\nx\ny\n")
     expected = f"{path!r} needs at least one row and one feature column beside 'label'. Received: 2 rows, 1 columns."
-    assert refusal(readers.read_file, path, "label") == expected
+    assert refusal(read_file, path, "label") == expected
 
 
 def test_missing_values(tmp_path):
     path = table_file(tmp_path, "a,b,label\n1,,x\n,2,\n3,,z\n")
     expected = f"{path!r} has missing values in: a (1), b (2), label (1). Drop those rows or fill them in first."
-    assert refusal(readers.read_file, path, "label") == expected
+    assert refusal(read_file, path, "label") == expected
 
 
 def test_missing_values_of_the_split(tmp_path):
     path = table_file(tmp_path, "a,split,label\n1,train,x\n2,validation,y\n3,,y\n")
     expected = f"{path!r} has missing values in: split (1). Drop those rows or fill them in first."
-    assert refusal(readers.read_file, path, "label") == expected
+    assert refusal(read_file, path, "label") == expected
 
 
 def test_columns_of_text(tmp_path):
@@ -234,7 +237,7 @@ def test_columns_of_text(tmp_path):
         f"{path!r} has columns that are not numbers: town, day. "
         "Encode them as numbers (one column a category) or drop them."
     )
-    assert refusal(readers.read_file, path, "label") == expected
+    assert refusal(read_file, path, "label") == expected
 
 
 def test_a_split_column_of_other_words(tmp_path):
@@ -244,29 +247,26 @@ def test_a_split_column_of_other_words(tmp_path):
         "Encode them as numbers (one column a category) or drop them. "
         "A column 'split' is used where it holds both train and validation and nothing else."
     )
-    assert refusal(readers.read_file, path, "label") == expected
+    assert refusal(read_file, path, "label") == expected
 
 
 def test_a_split_column_of_lists(tmp_path):
     path = str(tmp_path / "t.parquet")
     pd.DataFrame({"a": [1, 2], "split": [[1], [2]], "label": [0, 1]}).to_parquet(path)
-    assert refusal(readers.read_file, path, "label").startswith(f"{path!r} has columns that are not numbers: split. ")
+    assert refusal(read_file, path, "label").startswith(f"{path!r} has columns that are not numbers: split. ")
 
 
 def test_an_empty_file_is_no_table(tmp_path):
     path = table_file(tmp_path, "")
-    assert (
-        refusal(readers.read_file, path, "label")
-        == f"{path!r} can't be read as a table: No columns to parse from file."
-    )
+    assert refusal(read_file, path, "label") == f"{path!r} can't be read as a table: No columns to parse from file."
 
 
-@pytest.mark.parametrize("suffix", readers.TABLE_SUFFIXES)
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 def test_binary_junk_is_no_table(tmp_path, suffix):
     path = tmp_path / f"junk{suffix}"
     path.write_bytes(bytes(reversed(range(256))))
     with pytest.raises(DataError) as caught:
-        readers.read_file(str(path), "label")
+        read_file(str(path), "label")
     reason = str(caught.value.__cause__).splitlines()[0].rstrip(".")
     assert str(caught.value) == f"{str(path)!r} can't be read as a table: {reason}."
 
@@ -275,7 +275,7 @@ def test_binary_junk_is_no_table(tmp_path, suffix):
 
 
 def test_an_archive_of_x_and_y(tmp_path):
-    rows = readers.read_file(archive_file(tmp_path, x=[[1.5, 2], [3, 4]], y=["b", "a"]), None)
+    rows = read_file(archive_file(tmp_path, x=[[1.5, 2], [3, 4]], y=["b", "a"]), None)
     np.testing.assert_array_equal(rows.x, [[1.5, 2], [3, 4]])
     assert rows.y.tolist() == ["b", "a"]
     assert rows.feature_names == ()
@@ -284,7 +284,7 @@ def test_an_archive_of_x_and_y(tmp_path):
 
 def test_an_archive_with_the_four_keys_of_keras_is_split(tmp_path):
     path = archive_file(tmp_path, x_train=[[1], [2]], y_train=[0, 1], x_test=[[3]], y_test=[1], extra=[5])
-    rows = readers.read_file(path, None)
+    rows = read_file(path, None)
     assert rows.x.tolist() == [[1], [2], [3]]
     assert rows.y.tolist() == [0, 1, 1]
     assert rows.is_validation.tolist() == [False, False, True]
@@ -292,14 +292,14 @@ def test_an_archive_with_the_four_keys_of_keras_is_split(tmp_path):
 
 @pytest.mark.parametrize(("shape", "read"), [((4, 3, 2), (4, 3, 2, 1)), ((4, 3, 2, 3), (4, 3, 2, 3)), ((4, 3), (4, 3))])
 def test_grey_images_get_a_channel_axis(tmp_path, shape, read):
-    rows = readers.read_file(archive_file(tmp_path, x=np.zeros(shape, "uint8"), y=[0, 1, 0, 1]), None)
+    rows = read_file(archive_file(tmp_path, x=np.zeros(shape, "uint8"), y=[0, 1, 0, 1]), None)
     assert rows.x.shape == read
     assert rows.x.dtype == "uint8"
 
 
 def test_a_column_of_labels_is_taken_for_its_labels(tmp_path):
     path = archive_file(tmp_path, x_train=[[1], [2]], y_train=[[0], [1]], x_test=[[3]], y_test=[[1]])
-    assert readers.read_file(path, None).y.tolist() == [0, 1, 1]
+    assert read_file(path, None).y.tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_a_column_of_labels_is_taken_for_its_labels(tmp_path):
 def test_wrong_keys(tmp_path, keys, shown):
     path = archive_file(tmp_path, **{key: [1] for key in keys})
     expected = f"{path!r} needs the arrays x and y, or x_train, y_train, x_test and y_test. Received: {shown}."
-    assert refusal(readers.read_file, path, None) == expected
+    assert refusal(read_file, path, None) == expected
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_features_of_a_wrong_shape_or_type(tmp_path, x, received):
         f"{path!r}: x must hold numbers of shape (rows, features), (rows, height, width) or "
         f"(rows, height, width, channels). Received: {received}."
     )
-    assert refusal(readers.read_file, path, None) == expected
+    assert refusal(read_file, path, None) == expected
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_labels_of_a_wrong_shape_or_type(tmp_path, y, received):
     expected = (
         f"{path!r}: y must hold one class a row, as a number or text, shape (4,), not one-hot. Received: {received}."
     )
-    assert refusal(readers.read_file, path, None) == expected
+    assert refusal(read_file, path, None) == expected
 
 
 def test_one_hot_labels_under_the_keys_of_keras(tmp_path):
@@ -355,7 +355,7 @@ def test_one_hot_labels_under_the_keys_of_keras(tmp_path):
         f"{path!r}: y_train must hold one class a row, as a number or text, shape (2,), not one-hot. "
         "Received: shape (2, 2), dtype int8."
     )
-    assert refusal(readers.read_file, path, None) == expected
+    assert refusal(read_file, path, None) == expected
 
 
 def test_parts_whose_labels_fit_only_together(tmp_path):
@@ -364,13 +364,13 @@ def test_parts_whose_labels_fit_only_together(tmp_path):
         f"{path!r}: y_train must hold one class a row, as a number or text, shape (2,), not one-hot. "
         "Received: shape (1,), dtype int64."
     )
-    assert refusal(readers.read_file, path, None) == expected
+    assert refusal(read_file, path, None) == expected
 
 
 def test_parts_with_rows_of_different_shapes(tmp_path):
     path = archive_file(tmp_path, x_train=[[1, 2]], y_train=[0], x_test=[[3]], y_test=[1])
     expected = f"{path!r}: x_train and x_test differ in the shape of a row. Received: (2,) and (1,)."
-    assert refusal(readers.read_file, path, None) == expected
+    assert refusal(read_file, path, None) == expected
 
 
 def unreadable(path, reason):
@@ -383,7 +383,7 @@ def unreadable(path, reason):
 def test_pickled_objects_are_not_loaded(tmp_path):
     path = archive_file(tmp_path, x=[[1], [2]], y=np.array(["a", 1], dtype=object))
     expected = unreadable(path, "Object arrays cannot be loaded when allow_pickle=False")
-    assert refusal(readers.read_file, path, None) == expected
+    assert refusal(read_file, path, None) == expected
 
 
 def archive_bytes(**arrays):
@@ -406,7 +406,7 @@ def array_bytes():
 def test_what_is_no_archive(tmp_path, content):
     path = tmp_path / "arrays.npz"
     path.write_bytes(content)
-    assert refusal(readers.read_file, str(path), None) == unreadable(path, "File is not a zip file")
+    assert refusal(read_file, str(path), None) == unreadable(path, "File is not a zip file")
 
 
 def test_a_damaged_archive(tmp_path):
@@ -414,7 +414,7 @@ def test_a_damaged_archive(tmp_path):
     content = bytearray(path.read_bytes())
     content[1000] = 255
     path.write_bytes(content)
-    assert refusal(readers.read_file, str(path), None) == unreadable(path, "Bad CRC-32 for file 'x.npy'")
+    assert refusal(read_file, str(path), None) == unreadable(path, "Bad CRC-32 for file 'x.npy'")
 
 
 # --- IDX files ------------------------------------------------------------------------------------------------------
@@ -462,7 +462,7 @@ def places(tmp_path, monkeypatch):
 
 
 def first_pixel(name):
-    return int(readers.find_mnist_family(name).x.flat[0])
+    return int(find_mnist_family(name).x.flat[0])
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -471,7 +471,7 @@ def first_pixel(name):
 )
 def test_four_idx_files_are_read(places, name, folder, spelling):
     write_idx(places[0] / folder, spelling=spelling)
-    rows = readers.find_mnist_family(name)
+    rows = find_mnist_family(name)
     x = np.concatenate([PARTS["train-images-idx3"], PARTS["t10k-images-idx3"]])[..., None]
     np.testing.assert_array_equal(rows.x, x)
     assert rows.y.tolist() == [0, 1, 2, 1, 0, 2, 1, 0]
@@ -481,13 +481,13 @@ def test_four_idx_files_are_read(places, name, folder, spelling):
 def test_the_data_folder_may_itself_be_the_set(places, tmp_path, monkeypatch):
     write_idx(tmp_path / "mnist")
     monkeypatch.setenv("BNCLI_DATA_DIR", str(tmp_path / "mnist"))
-    assert len(readers.find_mnist_family("mnist").x) == 8
-    assert readers.find_mnist_family("fashion_mnist") is None
+    assert len(find_mnist_family("mnist").x) == 8
+    assert find_mnist_family("fashion_mnist") is None
 
 
 def test_idx_files_in_a_folder_of_another_name_are_not_taken(places):
     write_idx(places[0])
-    assert readers.find_mnist_family("mnist") is None
+    assert find_mnist_family("mnist") is None
 
 
 @pytest.mark.parametrize("place", ["mnist.npz", "mnist/mnist.npz"])
@@ -501,12 +501,12 @@ def test_an_archive_is_found(places, root, place):
 def test_an_archive_is_found_under_both_spellings(places, place):
     write_archive(places[0] / place, 7)
     assert first_pixel("fashion_mnist") == 7
-    assert readers.find_mnist_family("mnist") is None
+    assert find_mnist_family("mnist") is None
 
 
 def test_the_cache_of_keras_is_read(places):
     write_idx(places[1] / "fashion-mnist")
-    assert len(readers.find_mnist_family("fashion_mnist").x) == 8
+    assert len(find_mnist_family("fashion_mnist").x) == 8
 
 
 def test_without_a_data_folder_the_cache_of_keras_is_read(places, monkeypatch):
@@ -523,7 +523,7 @@ def test_an_unset_keras_home_means_the_users_home(places, tmp_path, monkeypatch)
 
 
 def test_absent_files_are_none(places):
-    assert readers.find_mnist_family("mnist") is None
+    assert find_mnist_family("mnist") is None
 
 
 def test_an_archive_in_the_data_folder_comes_before_idx_files_in_the_cache(places):
@@ -541,7 +541,7 @@ def test_idx_files_come_before_an_archive_beside_them(places):
 def test_gzipped_files_come_before_raw_ones(places):
     write_idx(places[0] / "mnist")
     write_idx(places[0] / "mnist", {part: array * 0 for part, array in PARTS.items()}, "{}-ubyte")
-    assert readers.find_mnist_family("mnist").x.max() == 135
+    assert find_mnist_family("mnist").x.max() == 135
 
 
 def test_missing_parts_are_named(places):
@@ -551,7 +551,7 @@ def test_missing_parts_are_named(places):
         f"{str(folder)!r} lacks IDX files: train-labels-idx1-ubyte(.gz), t10k-images-idx3-ubyte(.gz). "
         "Put them there, or take the others away."
     )
-    assert refusal(readers.find_mnist_family, "mnist") == expected
+    assert refusal(find_mnist_family, "mnist") == expected
 
 
 @pytest.mark.parametrize(
@@ -573,7 +573,7 @@ def test_parts_that_do_not_belong_together(places, part, array):
     expected = (
         f"{str(folder)!r}: the IDX files must hold images of one size and one label an image. Received: {received}."
     )
-    assert refusal(readers.find_mnist_family, "mnist") == expected
+    assert refusal(find_mnist_family, "mnist") == expected
 
 
 WHOLE = idx_bytes(PARTS["train-images-idx3"])
@@ -582,8 +582,8 @@ WHOLE = idx_bytes(PARTS["train-images-idx3"])
 def test_read_idx_gives_unsigned_bytes(tmp_path):
     path = tmp_path / "images"
     path.write_bytes(WHOLE)
-    np.testing.assert_array_equal(readers.read_idx(path), PARTS["train-images-idx3"])
-    assert readers.read_idx(path).dtype == "uint8"
+    np.testing.assert_array_equal(read_idx(path), PARTS["train-images-idx3"])
+    assert read_idx(path).dtype == "uint8"
 
 
 @pytest.mark.parametrize(
@@ -596,7 +596,7 @@ def test_what_is_no_whole_idx_file(tmp_path, content, suffix):
     path = tmp_path / f"images{suffix}"
     path.write_bytes(gzip.compress(content) if suffix else content)
     expected = f"{str(path)!r} is not a whole IDX file of unsigned bytes: copy or download it again."
-    assert refusal(readers.read_idx, path) == expected
+    assert refusal(read_idx, path) == expected
 
 
 @pytest.mark.parametrize(
@@ -611,7 +611,7 @@ def test_what_is_no_whole_idx_file(tmp_path, content, suffix):
 def test_a_gzipped_file_that_can_not_be_unpacked(tmp_path, content, reason):
     path = tmp_path / "images.gz"
     path.write_bytes(content)
-    assert refusal(readers.read_idx, path) == f"{str(path)!r} can't be read: {reason}. Copy or download it again."
+    assert refusal(read_idx, path) == f"{str(path)!r} can't be read: {reason}. Copy or download it again."
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.integers(0, 255))
@@ -621,4 +621,4 @@ def test_idx_files_of_any_shape_come_back(shape, value):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "any")
         path.write_bytes(idx_bytes(array))
-        np.testing.assert_array_equal(readers.read_idx(path), array)
+        np.testing.assert_array_equal(read_idx(path), array)

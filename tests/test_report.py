@@ -11,10 +11,11 @@ import pytest
 from fakes import TWO_AXES, VOID_AXIS, complete, diverged, evidence, failed, learned, make_study
 from test_store import bytes_of, write_points
 
-from bncli import datasets, report
+from bncli.analysis.evidence import check_choice, read_evidence
 from bncli.errors import InvalidConfig, StoreError, UnknownName
-from bncli.store import RUNS_FILE, STUDY_FILE, Store
-from bncli.study import open_store
+from bncli.report.exports import as_json
+from bncli.report.files import write_files
+from bncli.study.folder import RUNS_FILE, STUDY_FILE, Store, open_store
 
 KINDS = ("png", "svg")
 CHANCE = 0.65
@@ -70,12 +71,12 @@ def folder(tmp_path):
 def test_a_study_read_back_is_the_study_that_was_recorded(folder, study, make, order):
     shown = evidence(study, make, CHANCE)
     record(folder, shown, order)
-    read = report.read(folder)
+    read = read_evidence(folder)
     for table in TABLES:
         pd.testing.assert_frame_equal(getattr(read, table)(), getattr(shown, table)())
     assert read.study == study
     assert read.chance == shown.chance
-    assert report.as_json(read) == report.as_json(shown)
+    assert as_json(read) == as_json(shown)
 
 
 def test_only_the_runs_of_the_study_as_last_asked_for_are_read(folder):
@@ -83,7 +84,7 @@ def test_only_the_runs_of_the_study_as_last_asked_for_are_read(folder):
     record(folder, wide)
     narrow = make_study("none,layer:after", seeds=(0, 2))
     open_store(folder, narrow, narrow.plan())
-    assert report.read(folder).runs_table()[["arm", "seed"]].to_numpy().tolist() == [
+    assert read_evidence(folder).runs_table[["arm", "seed"]].to_numpy().tolist() == [
         ["none", 0],
         ["none", 2],
         ["layer:after", 0],
@@ -98,15 +99,15 @@ def test_a_study_is_read_where_its_data_is_gone(folder, monkeypatch):
     record(folder, shown)
     Path("points.csv").unlink()
     monkeypatch.setattr(datasets, "load", None)
-    read = report.read(folder)
-    pd.testing.assert_frame_equal(read.conditions_table(), shown.conditions_table())
-    assert report.write_files(read, Store(folder))[:3] == ["summary.csv", "history.csv", "differences.csv"]
+    read = read_evidence(folder)
+    pd.testing.assert_frame_equal(read.conditions_table, shown.conditions_table)
+    assert write_files(read, Store(folder))[:3] == ["summary.csv", "history.csv", "differences.csv"]
 
 
 def test_data_sets_that_differ_in_chance_have_no_line_for_it(folder):
     study = make_study(axes=(("n_samples", (40, 43)),))
     record(folder, evidence(study))
-    assert report.read(folder).chance is None
+    assert read_evidence(folder).chance is None
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_a_folder_without_results_is_refused(folder, names, expected):
         if path.name not in names:
             path.unlink()
     with pytest.raises(StoreError) as caught:
-        report.read(folder)
+        read_evidence(folder)
     assert str(caught.value) == f"'{folder}' {expected}"
 
 
@@ -132,7 +133,7 @@ def test_a_folder_without_results_is_refused(folder, names, expected):
 
 def test_the_files_of_a_study_are_tables_and_figures(folder):
     shown = evidence(make_study(axes=TWO_AXES))
-    names = report.write_files(shown, record(folder, shown))
+    names = write_files(shown, record(folder, shown))
     kinds = [f"figures/{name}.{kind}" for name in ("curves", "differences", "reached", "heatmap") for kind in KINDS]
     assert names == ["summary.csv", "history.csv", "differences.csv", *kinds, "report.html"]
     assert {str(name) for name in bytes_of(folder)} == {STUDY_FILE, RUNS_FILE, *names}
@@ -143,7 +144,7 @@ def test_the_files_of_a_study_are_tables_and_figures(folder):
 @pytest.mark.parametrize("table", ["summary", "history", "differences"])
 def test_the_tables_in_files_read_back_as_they_are_in_memory(folder, table):
     shown = evidence(make_study(axes=VOID_AXIS, seeds=(0, 1, 2)), mixed)
-    report.write_files(shown, record(folder, shown))
+    write_files(shown, record(folder, shown))
     expected = getattr(shown, {"summary": "joined_table"}.get(table, f"{table}_table"))()
     pd.testing.assert_frame_equal(pd.read_csv(folder / f"{table}.csv"), expected, check_dtype=False)
 
@@ -151,15 +152,15 @@ def test_the_tables_in_files_read_back_as_they_are_in_memory(folder, table):
 def test_writing_twice_from_records_changes_no_byte(folder):
     shown = evidence(make_study(seeds=(0, 1, 2)), mixed, CHANCE)
     store = record(folder, shown, -1)
-    report.write_files(shown, store)
+    write_files(shown, store)
     first = bytes_of(folder)
-    report.write_files(report.read(folder), store)
+    write_files(read_evidence(folder), store)
     assert bytes_of(folder) == first
 
 
 def test_files_hold_no_time_and_no_versions(folder):
     shown = evidence(make_study())
-    report.write_files(shown, record(folder, shown))
+    write_files(shown, record(folder, shown))
     for name, content in bytes_of(folder / "figures").items():
         if name.suffix == ".png":
             kinds = {content[place - 4 : place] for place in chunk_starts(content)}
@@ -181,16 +182,16 @@ def chunk_starts(png):
 def test_a_figure_that_the_study_no_longer_has_is_removed(folder):
     plain, varied = evidence(make_study()), evidence(make_study(axes=(("lr", (0.001, 0.01)),)))
     store = record(folder, plain)
-    report.write_files(plain, store)
+    write_files(plain, store)
     (folder / "figures" / "mine.png").touch()
-    report.write_files(varied, store)
+    write_files(varied, store)
     kept = [f"{name}.{kind}" for name in ("curves", "differences", "reached") for kind in KINDS]
     assert sorted(path.name for path in (folder / "figures").iterdir()) == sorted([*kept, "mine.png"])
 
 
 def test_where_all_runs_failed_the_tables_have_their_headers(folder):
     shown = evidence(make_study(), failed)
-    names = report.write_files(shown, record(folder, shown))
+    names = write_files(shown, record(folder, shown))
     assert names == ["summary.csv", "history.csv", "differences.csv", "report.html"]
     header = (folder / "history.csv").read_text()
     assert header == "run_id,condition,arm,seed,epoch,loss,accuracy,val_loss,val_accuracy\n"
@@ -206,7 +207,7 @@ def test_where_all_runs_failed_the_tables_have_their_headers(folder):
 
 def test_the_json_of_a_study_is_json_and_names_what_it_holds():
     shown = evidence(make_study(axes=VOID_AXIS, seeds=(0, 1, 2)), mixed)
-    content = json.loads(json.dumps(report.as_json(shown), allow_nan=False))
+    content = json.loads(json.dumps(as_json(shown), allow_nan=False))
     assert (content["baseline"], content["metric"], content["threshold"]) == ("none", "val_accuracy", None)
     assert (content["n_planned"], content["n_recorded"]) == (18, 18)
     assert content["axes"] == {"norm_momentum": [0.9, 0.99], "lr": [0.01, 0.1]}
@@ -217,7 +218,7 @@ def test_the_json_of_a_study_is_json_and_names_what_it_holds():
 
 def test_differences_and_hits_stand_beside_the_numbers_of_their_condition():
     shown = evidence(make_study(axes=(("lr", (0.01, 0.1)),), seeds=range(5)))
-    joined, differences, hits = shown.joined_table(), shown.differences_table(), shown.hits_table()
+    joined, differences, hits = shown.joined_table, shown.differences_table, shown.hits_table
     assert joined["mean_difference"].isna().tolist() == [True, False, True, False]
     assert joined.loc[[1, 3], "mean_difference"].tolist() == differences["mean_difference"].tolist()
     assert joined.loc[[1, 3], ["low_difference", "high_difference"]].to_numpy().tolist() == (
@@ -232,8 +233,8 @@ def test_an_arm_that_is_compared_at_several_points_has_its_differences_in_their_
         make_study(arms, axes=(("norm_momentum", (0.5, 0.9)),)),
         lambda config: complete(config, (0.5, config.norm_momentum if config.norm == "batch" else 0.7)),
     )
-    assert shown.differences_table()["mean_difference"].tolist() == pytest.approx([0.2, -0.2])
-    layer = shown.joined_table().set_index("arm").loc["layer:before"]
+    assert shown.differences_table["mean_difference"].tolist() == pytest.approx([0.2, -0.2])
+    layer = shown.joined_table.set_index("arm").loc["layer:before"]
     assert math.isnan(layer["mean_difference"])
     assert layer["mean_val_accuracy"] == pytest.approx(0.7)
 
@@ -250,13 +251,13 @@ def test_an_arm_that_is_compared_at_several_points_has_its_differences_in_their_
 )
 def test_a_threshold_that_the_metric_cannot_reach_is_refused(metric, threshold, expected):
     with pytest.raises(InvalidConfig) as caught:
-        report.check_choice(metric, threshold)
+        check_choice(metric, threshold)
     assert str(caught.value) == f"--threshold must be {expected}"
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest_one():
     with pytest.raises(UnknownName) as caught:
-        report.check_choice("val_acuracy", None)
+        check_choice("val_acuracy", None)
     assert str(caught.value) == (
         "Unknown metric 'val_acuracy'. Allowed: loss, accuracy, val_loss, val_accuracy, train_accuracy. "
         "Did you mean 'val_accuracy'?"
@@ -265,7 +266,7 @@ def test_an_unknown_metric_is_refused_with_the_nearest_one():
 
 def test_another_metric_is_what_arms_are_compared_by(folder):
     shown = evidence(make_study(seeds=range(3)), learned, CHANCE, metric="val_loss", threshold=1.4)
-    assert set(shown.joined_table()["metric"]) == {"val_loss"}
-    assert set(shown.hits_table()["threshold"]) == {1.4}
-    read = report.read((record(folder, shown)).folder, "val_loss", 1.4)
-    pd.testing.assert_frame_equal(read.joined_table(), shown.joined_table())
+    assert set(shown.joined_table["metric"]) == {"val_loss"}
+    assert set(shown.hits_table["threshold"]) == {1.4}
+    read = read_evidence((record(folder, shown)).folder, "val_loss", 1.4)
+    pd.testing.assert_frame_equal(read.joined_table, shown.joined_table)

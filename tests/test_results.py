@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from bncli.config import RunConfig
 from bncli.errors import UnknownName
-from bncli.results import HISTORY_METRICS, LOWER_IS_BETTER, RunResult, best_epoch, finite, lower_is_better
+from bncli.results import RunResult
+from bncli.tasks.metrics import HISTORY_METRICS, LOWER_IS_BETTER, best_epoch, lower_is_better
+from bncli.values import finite
 
 CONFIG = RunConfig(norm="batch", lr=0.05, seed=3)
 numbers = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))

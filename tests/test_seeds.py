@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.seeds import batch_order, derive
+from bncli.networks.seeds import batch_order, derive
 
 
 def test_derived_seeds_are_pinned_so_that_stored_runs_stay_comparable():

@@ -5,9 +5,9 @@ from fakes import TWO_AXES, make_study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.engines import planner
+from bncli.engines.method import graph_key
 from bncli.errors import InvalidConfig
-from bncli.shard import Shard, parse_shard
+from bncli.study.shard import Shard, parse_shard
 
 CONFIGS = [config for config, _ in make_study(axes=TWO_AXES, seeds=tuple(range(7))).plan().runs]
 
@@ -21,7 +21,7 @@ def test_all_shares_together_hold_every_run_once_in_parts_of_equal_size(count):
 
 
 def test_runs_of_one_graph_stay_together():
-    graphs = [{planner.graph_key(config) for config in Shard(number, 4).of(CONFIGS)} for number in range(1, 5)]
+    graphs = [{graph_key(config) for config in Shard(number, 4).of(CONFIGS)} for number in range(1, 5)]
     assert [len(keys) for keys in graphs] == [1, 1, 1, 1]
     assert len(set.union(*graphs)) == 4
 

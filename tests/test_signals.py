@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from bncli.signals import Interrupted, interruptible
+from bncli.process import Interrupted, interruptible
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
-from bncli import datasets, startup
+from bncli import process
 from bncli.config import RunConfig, resolve
+from bncli.data import datasets
 from bncli.errors import DataError
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
@@ -35,13 +36,13 @@ def ours(monkeypatch):
 
 
 def test_a_test_is_no_process_of_ours():
-    assert not startup.is_ours
-    assert not startup.can_fork()
+    assert not process.is_ours
+    assert not process.can_fork()
 
 
 def test_tensorflow_comes_without_what_keras_can_do_without_and_leaves_it_importable():
     code = (
-        "from bncli.engines.quiet import import_tensorflow\nimport_tensorflow()\n"
+        "from bncli.engines import backend\n"
         "print(sorted({*startup.OPTIONAL} & {*sys.modules}))\n"
         "import matplotlib, pandas, sklearn, keras\nprint(keras.Sequential.__name__)"
     )
@@ -56,7 +57,7 @@ def test_what_was_imported_before_stays():
 def test_in_a_notebook_keras_finds_everything(monkeypatch):
     monkeypatch.setattr(startup, "OPTIONAL", ("colorsys",))
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
-    with startup.lean_import():
+    with process.lean_import():
         import colorsys
 
         assert colorsys
@@ -64,7 +65,7 @@ def test_in_a_notebook_keras_finds_everything(monkeypatch):
 
 @LINUX
 def test_a_function_runs_beside_the_block(ours):
-    with startup.beside(os.getpid) as result:
+    with process.beside(os.getpid) as result:
         assert result() not in (None, os.getpid())
 
 
@@ -73,13 +74,13 @@ def test_its_error_is_raised_where_the_result_is_asked_for(ours):
     def fail():
         raise DataError("no such thing")
 
-    with startup.beside(fail) as result, pytest.raises(DataError, match=r"^no such thing$"):
+    with process.beside(fail) as result, pytest.raises(DataError, match=r"^no such thing$"):
         result()
 
 
 @LINUX
 def test_a_process_that_dies_has_no_result(ours):
-    with startup.beside(lambda: os._exit(1)) as result:
+    with process.beside(lambda: os._exit(1)) as result:
         assert result() is None
 
 
@@ -89,7 +90,7 @@ def test_it_does_not_outlive_the_block(ours, tmp_path):
         (tmp_path / "pid").write_text(str(os.getpid()))
         threading.Event().wait()
 
-    with startup.beside(wait):
+    with process.beside(wait):
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
             pass
     with pytest.raises(ProcessLookupError):
@@ -97,7 +98,7 @@ def test_it_does_not_outlive_the_block(ours, tmp_path):
 
 
 def test_without_a_fork_there_is_no_result_and_data_is_loaded_as_ever():
-    with startup.beside(lambda: 1) as result:
+    with process.beside(lambda: 1) as result:
         assert result() is None
 
 

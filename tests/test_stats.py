@@ -10,8 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bncli import stats
-from bncli.stats import bootstrap_interval, effect_size, holm, sign_flip_test
+from bncli.analysis.statistics import (
+    MAX_EXACT,
+    MAX_RESAMPLED,
+    MIN_PAIRS,
+    MIN_RESAMPLED,
+    N_RESAMPLES,
+    _counts,
+    _middles,
+    _tails,
+    bootstrap_interval,
+    effect_size,
+    holm,
+    sign_flip_test,
+)
 
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
 samples = st.integers(2, 12).flatmap(lambda n: arrays("float64", n, elements=numbers))
@@ -49,7 +61,7 @@ def test_the_interval_is_scipys_at_the_expanded_level(n):
     assert bootstrap_interval(sample) == pytest.approx(found, abs=0.05 * sample.std())
 
 
-@pytest.mark.parametrize("n", [2, 3, 5, stats.MAX_RESAMPLED + 1])
+@pytest.mark.parametrize("n", [2, 3, 5, MAX_RESAMPLED + 1])
 def test_few_and_very_many_values_have_students_interval(n):
     sample = np.random.default_rng(n).normal(size=n)
     expected = scipy.stats.t.interval(0.95, n - 1, loc=sample.mean(), scale=scipy.stats.sem(sample))
@@ -57,7 +69,7 @@ def test_few_and_very_many_values_have_students_interval(n):
 
 
 def test_at_the_ends_of_the_bootstrap_it_is_close_to_students_interval():
-    for n in (stats.MIN_RESAMPLED, 30, stats.MAX_RESAMPLED):
+    for n in (MIN_RESAMPLED, 30, MAX_RESAMPLED):
         sample = np.random.default_rng(n).normal(size=n)
         expected = scipy.stats.t.interval(0.95, n - 1, loc=sample.mean(), scale=scipy.stats.sem(sample))
         assert bootstrap_interval(sample) == pytest.approx(expected, abs=0.4 * (expected[1] - expected[0]) / 2)
@@ -97,7 +109,7 @@ def test_there_is_no_interval_of_an_infinite_mean():
 def test_the_same_values_have_the_same_interval():
     sample = np.random.default_rng(0).normal(size=20)
     first = bootstrap_interval(sample), bootstrap_interval(sample, "median"), sign_flip_test(sample)
-    for cached in (stats._counts, stats._middles, stats._tails):
+    for cached in (_counts, _middles, _tails):
         cached.cache_clear()
     assert (bootstrap_interval(sample), bootstrap_interval(sample, "median"), sign_flip_test(sample)) == first
 
@@ -148,7 +160,7 @@ def test_epochs_that_never_came_are_the_last_of_all():
 
 
 def test_equal_signs_have_the_smallest_p_value_there_is():
-    for n in range(stats.MIN_PAIRS, stats.MAX_EXACT + 1):
+    for n in range(MIN_PAIRS, MAX_EXACT + 1):
         assert sign_flip_test(np.linspace(0.01, 0.02, n)) == 2 / 2**n
     assert sign_flip_test([1, 2, 3, 4, 5]) == 2 / 32
 
@@ -208,7 +220,7 @@ def test_the_monte_carlo_p_value_is_near_the_exact_one(n, monkeypatch):
 
 
 def test_the_monte_carlo_p_value_is_never_0():
-    assert sign_flip_test(np.ones(60)) == 1 / (stats.N_RESAMPLES + 1)
+    assert sign_flip_test(np.ones(60)) == 1 / (N_RESAMPLES + 1)
 
 
 def test_many_pairs_are_flipped_in_blocks(monkeypatch):

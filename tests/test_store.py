@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from fakes import TWO_AXES, complete, diverged, evidence, failed, make_study
 
-from bncli import datasets, report
+from bncli.atomic import ORPHAN_SECONDS, replace_file
 from bncli.config import RunConfig
+from bncli.data import datasets
 from bncli.errors import StoreError
-from bncli.shard import Shard
-from bncli.store import ORPHAN_SECONDS, RUNS_FILE, STUDY_FILE, Store, replace_file
-from bncli.study import done_runs, note_session, open_store
+from bncli.report.files import write_files
+from bncli.study.execution import done_runs
+from bncli.study.folder import RUNS_FILE, STUDY_FILE, Store, note_session, open_store
+from bncli.study.shard import Shard
 
 CONTENT = {"study": {}, "conditions": [], "datasets": {}}
 
@@ -333,9 +335,9 @@ def bytes_of(folder):
 
 def test_derived_files_written_twice_are_the_same_byte_for_byte(store):
     shown = evidence(make_study(axes=TWO_AXES))
-    report.write_files(shown, store)
+    write_files(shown, store)
     first = bytes_of(store.folder)
-    report.write_files(shown, store)
+    write_files(shown, store)
     assert bytes_of(store.folder) == first
     assert {path.suffix for path in first} == {".csv", ".png", ".svg", ".html"}
 

@@ -4,12 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli import study as studies
 from bncli.config import RunConfig
 from bncli.errors import BncliError
 from bncli.results import RunResult
-from bncli.store import Store
-from bncli.study import Study, execute, load_study, open_store, parse_arm, parse_arms, parse_axis, presets
+from bncli.study.arms import ARM_FIELDS, parse_arm, parse_arms
+from bncli.study.axes import parse_axis
+from bncli.study.execution import execute
+from bncli.study.files import load_study, presets, study_from_dict
+from bncli.study.folder import Store, default_folder, open_store
+from bncli.study.study import Study
 
 
 def tiny_study(**changes):
@@ -111,7 +114,7 @@ def test_arms_are_read_as_typed(text, changes):
     ],
 )
 def test_bad_arms_are_refused(text, expected):
-    allowed = ", ".join(studies.ARM_FIELDS)
+    allowed = ", ".join(ARM_FIELDS)
     assert message(parse_arm, text) == (expected or f"Unknown field of an arm 'lr'. Allowed: {allowed}.")
 
 
@@ -210,7 +213,7 @@ def test_every_preset_is_a_question_with_a_baseline(name):
     assert study.source
     assert study.arms[0].label == "none"
     assert len(study.arms) >= 2
-    assert study == studies.study_from_dict(study.to_dict())
+    assert study == study_from_dict(study.to_dict())
 
 
 @pytest.mark.parametrize("name", presets())
@@ -359,9 +362,9 @@ def test_a_run_is_on_disk_before_it_is_told(folder, engine):
 
 
 def test_a_study_gets_a_folder_that_larger_versions_share():
-    plain = studies.default_folder(tiny_study(), is_preset=True)
-    own = studies.default_folder(tiny_study(), is_preset=False)
+    plain = default_folder(tiny_study(), is_preset=True)
+    own = default_folder(tiny_study(), is_preset=False)
     larger = tiny_study(axes=[("lr", (1.0,))], seeds=(0,), arms=parse_arms("none"))
     assert str(plain) == "studies/tiny"
-    assert studies.default_folder(larger, is_preset=False) == own != plain
-    assert studies.default_folder(tiny_study(fields={"epochs": 2}), is_preset=False) != own
+    assert default_folder(larger, is_preset=False) == own != plain
+    assert default_folder(tiny_study(fields={"epochs": 2}), is_preset=False) != own

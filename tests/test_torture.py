@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bncli.store import RUNS_FILE, Store
+from bncli.study.folder import RUNS_FILE, Store
 
 HERE = Path(__file__).parent
 DRIVER = [sys.executable, str(HERE / "driver.py")]

@@ -10,11 +10,14 @@ from string import Formatter
 import pytest
 from fakes import learned
 
-from bncli import checks, claims, cli, verify
-from bncli import study as studies
-from bncli.checks import Measured
+from bncli.claims import check, verify
+from bncli.claims.check import Measured
+from bncli.claims.claim import parse_claims
+from bncli.claims.judgement import VERDICTS
+from bncli.claims.verdicts import verdicts_on
+from bncli.cli.app import main
 from bncli.results import RunResult
-from bncli.study import load_study
+from bncli.study.files import load_study
 
 OWN = """
 arms = ["none", "batch:before"]
@@ -64,7 +67,7 @@ def bncli(monkeypatch, capsys, folder):
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["bncli", "verify", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         out = capsys.readouterr()
         return ended.value.code or 0, out.out, out.err
 
@@ -132,11 +135,11 @@ def test_only_the_runs_that_a_claim_takes_are_trained(bncli, folder, engine):
 def test_the_claims_are_judged_by_their_part_of_a_study_as_by_all_of_it(name):
     study = load_study(name).vary(seeds=(0, 1, 2))
     plan = study.plan()
-    chosen = [claim for claim in claims.parse(study) if claim.measure]
+    chosen = [claim for claim in parse_claims(study) if claim.measure]
     part = verify.part_of(plan, chosen)
 
     def judged(plan):
-        return claims.verdicts_on(chosen, study, [learned(config) for config, _ in plan.runs], dict(plan.runs))
+        return verdicts_on(chosen, study, [learned(config) for config, _ in plan.runs], dict(plan.runs))
 
     assert judged(part) == judged(plan) != []
 
@@ -250,7 +253,7 @@ def test_checks_run_without_the_data_of_their_study(bncli, engine, monkeypatch):
         """As printed."""
         return Measured("as printed", True)
 
-    monkeypatch.setitem(checks.REGISTRY._entries, "datatechnotes-params", as_printed)
+    monkeypatch.setitem(check.REGISTRY._entries, "datatechnotes-params", as_printed)
     _, out, _ = bncli("mnist-cnn", "--claim", "mnist-cnn-params", "--claim", "mnist-cnn-none", "--format", "csv")
     assert {name: row["verdict"] for name, row in rows(out).items()} == {
         "mnist-cnn-none": "skipped",
@@ -278,7 +281,7 @@ def test_a_claim_that_makes_no_sense_stops_a_sweep_too(folder, monkeypatch, caps
     (folder / "bad.toml").write_text(OWN.replace('"batch:before"\nbaseline', '"batch:aftr"\nbaseline'))
     monkeypatch.setattr(sys, "argv", ["bncli", "sweep", "--preset", "bad.toml"])
     with pytest.raises(SystemExit):
-        cli.main()
+        main()
     assert capsys.readouterr().err.strip() == (
         "Error: Claim 'better' of study 'bad': Unknown arm 'batch:aftr'. "
         "Allowed: none, batch:before. Did you mean 'batch:before'?"
@@ -287,9 +290,11 @@ def test_a_claim_that_makes_no_sense_stops_a_sweep_too(folder, monkeypatch, caps
 
 def test_verdicts_are_read_back_from_folders(bncli, own, engine, folder):
     (subject,) = verify.subjects([own])
-    assert [verdict.verdict for verdict in verify.read(subject, folder / "nowhere")][:2] == ["inconclusive"] * 2
+    assert [verdict.verdict for verdict in verify.read_verdicts(subject, folder / "nowhere")][:2] == [
+        "inconclusive"
+    ] * 2
     bncli(own, "--quiet")
-    assert [verdict.verdict for verdict in verify.read(subject, folder / "studies/own")] == [
+    assert [verdict.verdict for verdict in verify.read_verdicts(subject, folder / "studies/own")] == [
         "reproduced",
         "contradicted",
         "not testable",
@@ -301,9 +306,9 @@ def test_runs_are_judged_also_where_their_data_has_gone(bncli, folder, engine, m
     (subject,) = verify.subjects(["own.toml"])
     bncli("own.toml", "--quiet")
     monkeypatch.setattr(verify, "DOWNLOADED", ("circles",))
-    found = verify.read(subject, folder / "studies/own")
+    found = verify.read_verdicts(subject, folder / "studies/own")
     assert [verdict.verdict for verdict in found] == ["reproduced", "contradicted", "not testable"]
-    assert verify.read(subject, folder / "nowhere")[0].verdict == "skipped"
+    assert verify.read_verdicts(subject, folder / "nowhere")[0].verdict == "skipped"
 
 
 def test_the_introduction_of_the_reproduction_names_claims_that_ship():
@@ -319,4 +324,4 @@ def test_the_circles_claims_hold_up_on_real_runs(bncli):
     found = rows(bncli("circles-placement", "--seeds", "10", "--format", "csv", "--quiet")[1])
     for name in ("circles-none-test", "circles-after-faster", "circles-after-over-before", "circles-before-curve"):
         assert found[name]["verdict"] == "reproduced", found[name]
-    assert {row["verdict"] for row in found.values()} <= set(claims.VERDICTS)
+    assert {row["verdict"] for row in found.values()} <= set(VERDICTS)

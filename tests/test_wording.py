@@ -5,7 +5,18 @@ import math
 import pytest
 from fakes import complete, diverged, evidence, failed, learned, make_study
 
-from bncli import console, wording
+from bncli.report.answer import answer_of
+from bncli.report.rows import (
+    BEST,
+    _sparklines,
+    difference_rows,
+    hit_rows,
+    rate_rows,
+    result_rows,
+    run_rows,
+    table_caption,
+)
+from bncli.report.spelling import epochs, interval, number
 
 LR = (("lr", (0.001, 0.01, 0.1)),)
 GAINS = (0.1, 0.12, 0.11, 0.1, 0.13, 0.12)
@@ -37,7 +48,7 @@ def without_seed_one(config):
     ],
 )
 def test_a_number_is_spelled_short(value, text):
-    assert wording.number(value) == text
+    assert number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -50,7 +61,7 @@ def test_a_number_is_spelled_short(value, text):
     ],
 )
 def test_a_number_carries_its_interval(parts, sign, text):
-    assert wording.interval(*parts, sign=sign) == text
+    assert interval(*parts, sign=sign) == text
 
 
 @pytest.mark.parametrize(
@@ -64,7 +75,7 @@ def test_a_number_carries_its_interval(parts, sign, text):
     ],
 )
 def test_an_epoch_that_never_comes_is_never(parts, text):
-    assert wording.epochs(*parts) == text
+    assert epochs(*parts) == text
 
 
 # Tables
@@ -72,7 +83,7 @@ def test_an_epoch_that_never_comes_is_never(parts, text):
 
 def test_a_condition_is_shown_with_its_difference_its_hit_epoch_and_its_curve():
     shown = evidence(make_study(axes=(("lr", (0.05,)),), seeds=range(6)), gaining(GAINS), threshold=0.55)
-    assert wording.result_rows(shown) == [
+    assert result_rows(shown) == [
         {
             "lr": "0.05",
             "arm": "none",
@@ -95,7 +106,7 @@ def test_a_condition_is_shown_with_its_difference_its_hit_epoch_and_its_curve():
 
 
 def test_runs_that_diverged_or_failed_have_a_column_only_where_there_are_some():
-    row = wording.result_rows(evidence(make_study(), failed))[0]
+    row = result_rows(evidence(make_study(), failed))[0]
     assert row == {
         "arm": "none",
         "val_accuracy": "-",
@@ -105,33 +116,33 @@ def test_runs_that_diverged_or_failed_have_a_column_only_where_there_are_some():
         "n": "0",
         "failed": "2",
     }
-    assert wording.result_rows(evidence(make_study(), diverged))[0]["diverged"] == "2"
-    assert not {"failed", "diverged"} & set(wording.result_rows(evidence(make_study()))[0])
+    assert result_rows(evidence(make_study(), diverged))[0]["diverged"] == "2"
+    assert not {"failed", "diverged"} & set(result_rows(evidence(make_study()))[0])
 
 
 def test_a_single_arm_has_no_difference():
-    assert "difference" not in wording.result_rows(evidence(make_study("none")))[0]
+    assert "difference" not in result_rows(evidence(make_study("none")))[0]
 
 
 def test_void_axes_are_dashes_and_values_are_spelled_as_typed():
     shown = evidence(make_study("none,group:before", (("groups", (1, 2)), ("center", (False, True)), ("lr", (1e-5,)))))
-    cells = [(row["groups"], row["center"], row["lr"]) for row in wording.result_rows(shown)]
+    cells = [(row["groups"], row["center"], row["lr"]) for row in result_rows(shown)]
     assert cells == [("-", "-", "1e-05"), *((g, c, "1e-05") for g in "12" for c in ("false", "true"))]
 
 
 @pytest.mark.parametrize("metric", ["val_loss", "train_accuracy"])
 def test_another_metric_has_no_mark_of_the_best_accuracy(metric):
     shown = evidence(make_study(), metric=metric)
-    rows = wording.result_rows(shown)
+    rows = result_rows(shown)
     assert metric in rows[0]
-    assert not any(row["arm"].endswith(console.BEST) for row in rows)
-    assert "best validation accuracy" not in wording.caption(shown)
-    assert ("a constant answer" in wording.caption(shown)) == (metric == "train_accuracy")
+    assert not any(row["arm"].endswith(BEST) for row in rows)
+    assert "best validation accuracy" not in table_caption(shown)
+    assert ("a constant answer" in table_caption(shown)) == (metric == "train_accuracy")
 
 
 def test_single_runs_are_shown_a_row_a_seed():
     states = (complete, diverged, failed)
-    rows = wording.run_rows(evidence(make_study("none", seeds=(3, 4, 5)), lambda c: states[c.seed % 3](c)))
+    rows = run_rows(evidence(make_study("none", seeds=(3, 4, 5)), lambda c: states[c.seed % 3](c)))
     assert [(row["seed"], row["state"], row["val_loss"]) for row in rows[1:]] == [
         ("4", "diverged", "-"),
         ("5", "failed", "-"),
@@ -151,7 +162,7 @@ def test_single_runs_are_shown_a_row_a_seed():
 
 
 def test_the_table_of_differences_counts_its_pairs():
-    (row,) = wording.difference_rows(evidence(make_study(seeds=range(6)), gaining(GAINS)))
+    (row,) = difference_rows(evidence(make_study(seeds=range(6)), gaining(GAINS)))
     assert row == {
         "arm": "batch:before",
         "difference": "+0.113 [+0.102, +0.125]",
@@ -164,12 +175,12 @@ def test_the_table_of_differences_counts_its_pairs():
 
 
 def test_below_five_pairs_there_is_no_p_value():
-    (row,) = wording.difference_rows(evidence(make_study(seeds=range(4)), gaining(GAINS)))
+    (row,) = difference_rows(evidence(make_study(seeds=range(4)), gaining(GAINS)))
     assert (row["p"], row["p (Holm)"], row["pairs"]) == ("-", "-", "4")
 
 
 def test_the_table_of_hits_counts_who_never_gets_there():
-    rows = wording.hit_rows(evidence(make_study(seeds=range(6)), gaining(GAINS), threshold=0.55))
+    rows = hit_rows(evidence(make_study(seeds=range(6)), gaining(GAINS), threshold=0.55))
     assert [(row["never"], row["speed-up in epochs"], row["pairs"]) for row in rows] == [
         ("6 of 6", "-", "-"),
         ("0 of 6", "inf [inf, inf]", "6"),
@@ -177,8 +188,8 @@ def test_the_table_of_hits_counts_who_never_gets_there():
 
 
 def test_only_a_study_of_the_learning_rate_has_a_table_of_it():
-    assert wording.rate_rows(evidence(make_study())) == []
-    rows = wording.rate_rows(evidence(make_study(axes=LR, seeds=range(6)), gaining(GAINS)))
+    assert rate_rows(evidence(make_study())) == []
+    rows = rate_rows(evidence(make_study(axes=LR, seeds=range(6)), gaining(GAINS)))
     assert [(row["from lr"], row["to lr"], row["decades"]) for row in rows] == [("-", "-", "-"), ("0.001", "0.1", "2")]
 
 
@@ -198,14 +209,14 @@ def test_the_caption_tells_the_marks_and_what_is_missing(make, chance, more):
         "mean [95% interval] over seeds; difference to none, paired by seed; hit epoch: median, val_accuracy at or "
         "past the best of none's mean curve; * best validation accuracy among the arms"
     )
-    assert wording.caption(evidence(make_study(), make, chance)) == expected + more
+    assert table_caption(evidence(make_study(), make, chance)) == expected + more
 
 
 # The answer
 
 
 def test_a_clear_difference_is_told_with_interval_n_and_speed():
-    answer = wording.answer(evidence(make_study(seeds=range(6)), gaining(GAINS), threshold=0.55))
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), threshold=0.55))
     assert answer.sentences == (
         "batch:before is better than none in validation accuracy: +0.113 (95% interval +0.102 to +0.125, 6 pairs of "
         "seeds).",
@@ -215,12 +226,12 @@ def test_a_clear_difference_is_told_with_interval_n_and_speed():
 
 
 def test_a_lower_loss_is_better():
-    answer = wording.answer(evidence(make_study(seeds=range(6)), gaining(GAINS), metric="val_loss"))
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), metric="val_loss"))
     assert answer.sentences[0].startswith("batch:before is better than none in validation loss: -0.113")
 
 
 def test_an_interval_that_holds_0_is_no_clear_difference():
-    answer = wording.answer(evidence(make_study(seeds=range(6)), gaining(UNCLEAR)))
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(UNCLEAR)))
     assert answer.sentences[0].startswith(
         "batch:before shows no clear difference to none in validation accuracy: +0.000 (95% interval -0.0"
     )
@@ -235,11 +246,11 @@ def test_an_interval_that_holds_0_is_no_clear_difference():
     ],
 )
 def test_too_few_seeds_are_called_so(n, note):
-    assert wording.answer(evidence(make_study(seeds=range(n)), gaining(GAINS))).notes == (note,)
+    assert answer_of(evidence(make_study(seeds=range(n)), gaining(GAINS))).notes == (note,)
 
 
 def test_one_seed_settles_nothing():
-    answer = wording.answer(evidence(make_study(seeds=(0,)), gaining(GAINS)))
+    answer = answer_of(evidence(make_study(seeds=(0,)), gaining(GAINS)))
     assert answer.sentences[0] == (
         "batch:before differs from none in validation accuracy by +0.100 (1 pair of seeds, no interval): one pair "
         "settles nothing."
@@ -252,7 +263,7 @@ def test_several_comparisons_are_counted_and_the_extremes_told():
         return complete(config, (0.4, 0.5 + gain + 0.001 * config.seed))
 
     axes = (("activation", ("relu", "tanh")), ("lr", (0.01, 0.1)))
-    answer = wording.answer(evidence(make_study(axes=axes, seeds=range(9)), make))
+    answer = answer_of(evidence(make_study(axes=axes, seeds=range(9)), make))
     assert answer.sentences == (
         "Of 4 comparisons with none in validation accuracy, 2 come out better, 2 worse and 0 without a clear "
         "difference (a 95% interval that holds 0).",
@@ -264,7 +275,7 @@ def test_several_comparisons_are_counted_and_the_extremes_told():
 
 
 def test_over_learning_rates_each_arm_is_also_told_at_its_own_best():
-    answer = wording.answer(evidence(make_study(axes=LR, seeds=range(9)), gaining(GAINS * 2)))
+    answer = answer_of(evidence(make_study(axes=LR, seeds=range(9)), gaining(GAINS * 2)))
     assert answer.sentences[1].startswith("Each at its own best learning rate, batch:before differs from none by +0.11")
     assert answer.sentences[1].endswith(
         "; at least 90% of seeds learn over 2 decades of rates, with none over no range."
@@ -287,7 +298,7 @@ def test_over_learning_rates_each_arm_is_also_told_at_its_own_best():
     ],
 )
 def test_a_single_arm_is_told_by_what_it_scores(axes, make, expected):
-    sentences = wording.answer(evidence(make_study("none", axes), make)).sentences
+    sentences = answer_of(evidence(make_study("none", axes), make)).sentences
     assert len(sentences) == len(expected)
     assert all(map(str.startswith, sentences, expected))
 
@@ -300,7 +311,7 @@ def test_the_only_comparison_that_is_done_names_its_point():
         there = config.activation == "relu" or config.norm == "none"
         return gaining(GAINS)(config) if there else None
 
-    answer = wording.answer(evidence(make_study(axes=axes, seeds=range(6)), make, threshold=0.55))
+    answer = answer_of(evidence(make_study(axes=axes, seeds=range(6)), make, threshold=0.55))
     assert answer.sentences[0].startswith(
         "batch:before is better than none in validation accuracy at activation relu: +0.113"
     )
@@ -314,13 +325,13 @@ def test_each_at_its_best_rate_finds_the_baseline_by_name_and_needs_a_best():
         return failed(config) if config.lr == 0.001 and config.norm == "none" else gaining(GAINS * 2)(config)
 
     study = make_study(axes=LR, seeds=range(9))
-    sentence = wording.answer(evidence(study, without_first_rate)).sentences[1]
+    sentence = answer_of(evidence(study, without_first_rate)).sentences[1]
     assert sentence.startswith("Each at its own best learning rate, batch:before differs from none by +0.11")
 
     def diverging(config):
         return diverged(config) if config.seed == 0 else gaining(GAINS * 2)(config)
 
-    sentences = wording.answer(evidence(study, diverging, metric="val_loss")).sentences
+    sentences = answer_of(evidence(study, diverging, metric="val_loss")).sentences
     assert sentences[1].startswith("The largest is that of batch:before at lr 0.001")
 
 
@@ -329,12 +340,12 @@ def test_the_spark_of_a_run_that_diverged_stays_at_its_last_value():
         return diverged(config, (0.1,)) if config.seed == 0 else complete(config, (0.1, 0.9, 0.9))
 
     shown = evidence(make_study("none", seeds=(0, 1)), make)
-    assert wording._sparklines(shown) == {0: "▁██"}
+    assert _sparklines(shown) == {0: "▁██"}
     even = evidence(make_study(seeds=(0, 1)), lambda c: make(c) if c.norm == "none" else complete(c, (0.1, 0.9, 0.9)))
-    assert wording._sparklines(even) == {0: "▁▅▅", 1: "▁██"}
+    assert _sparklines(even) == {0: "▁▅▅", 1: "▁██"}
 
 
 def test_failed_and_missing_runs_limit_the_answer():
     makes = {0: failed, 1: lambda config: None}
     shown = evidence(make_study(seeds=range(8)), lambda config: makes.get(config.seed, learned)(config))
-    assert wording.answer(shown).notes[1:] == ("2 runs failed and enter no number.", "2 of 16 runs are still missing.")
+    assert answer_of(shown).notes[1:] == ("2 runs failed and enter no number.", "2 of 16 runs are still missing.")

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import math
 
-from bncli.engines.quiet import import_tensorflow
-
-import_tensorflow()
-
-import tensorflow as tf  # noqa: E402
+from bncli.engines.backend import tf
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+
 _WEYL = (0x9E3779B9, 0xBB67AE85)
+
 _SCRAMBLE_KEY = (0x3EC8F720, 0x02461E29)
+
 _ROUNDS = 10
 
 Words = list[tf.Tensor]

@@ -10,11 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bncli.engines.quiet import import_tensorflow
-
-import_tensorflow()
-
-import tensorflow as tf  # noqa: E402
+from bncli.engines.backend import tf
 
 Tensors = list[tf.Tensor]
 

@@ -1,0 +1,213 @@
+"""A study with its results: the one object that every output reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bncli.analysis.comparisons import differences_table
+from bncli.analysis.conditions import conditions_table
+from bncli.analysis.hits import hits_table, reached_table
+from bncli.analysis.rates import lr_table
+from bncli.analysis.runs import history_table, runs_table
+from bncli.config import RunConfig
+from bncli.errors import BncliError, InvalidConfig, StoreError
+from bncli.results import RunResult
+from bncli.study.files import study_from_dict
+from bncli.study.folder import RUNS_FILE, Store
+from bncli.study.study import Condition, Study, condition_id
+from bncli.tasks import metrics
+from bncli.tasks.metrics import HISTORY_METRICS, lower_is_better
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A study with the results that it has so far.
+
+    Attributes:
+        study: The study as last asked for.
+        results: Its results, in the study's order.
+        conditions: The condition of every run.
+        n_planned: How many runs the study has in all.
+        chance: Accuracy of the best constant answer; None where data sets differ in it.
+        metric: What arms are compared by.
+        threshold: The value of the metric that counts as reached; None for the best of the baseline's mean curve.
+    """
+
+    study: Study
+    results: Sequence[RunResult]
+    conditions: Mapping[RunConfig, Condition]
+    n_planned: int
+    chance: float | None = None
+    metric: str = metrics.DEFAULT
+    threshold: float | None = None
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The labels of the arms in the study's order."""
+        return tuple(arm.label for arm in self.study.arms)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of the axes, outermost first."""
+        return tuple(name for name, _ in self.study.axes)
+
+    @property
+    def baseline(self) -> str:
+        """The arm that the others are compared with: the first."""
+        return self.arms[0]
+
+    @property
+    def curve_metric(self) -> str:
+        """The metric of curves and hit epochs: `train_accuracy` is measured at the end only and has no history."""
+        return self.metric if self.metric in HISTORY_METRICS else metrics.DEFAULT
+
+    def trivial_score(self, metric: str) -> float | None:
+        """What the best constant answer scores, where the metric is an accuracy and the score is known."""
+        return None if lower_is_better(metric) else self.chance
+
+    @cached_property
+    def conditions_table(self) -> pd.DataFrame:
+        """`summary.conditions_table` of these results."""
+        return conditions_table(self.results, self.conditions, self.chance)
+
+    @cached_property
+    def runs_table(self) -> pd.DataFrame:
+        """`summary.runs_table` of these results."""
+        return runs_table(self.results, self.conditions)
+
+    @cached_property
+    def history_table(self) -> pd.DataFrame:
+        """`summary.history_table` of these results."""
+        return history_table(self.results, self.conditions)
+
+    @cached_property
+    def differences_table(self) -> pd.DataFrame:
+        """`summary.differences_table` of the metric."""
+        return differences_table(self.results, self.conditions, self.metric, self.baseline)
+
+    @cached_property
+    def hits_table(self) -> pd.DataFrame:
+        """`summary.hits_table` of the metric and the threshold."""
+        return hits_table(self.results, self.conditions, self.curve_metric, self.threshold, self.baseline, self.chance)
+
+    @cached_property
+    def reached_table(self) -> pd.DataFrame:
+        """`summary.reached_table` of the metric and the threshold."""
+        return reached_table(
+            self.results, self.conditions, self.curve_metric, self.threshold, self.baseline, self.chance
+        )
+
+    @cached_property
+    def lr_table(self) -> pd.DataFrame | None:
+        """`summary.lr_table`, or None where the learning rate is no axis. Its threshold is what `learned` says."""
+        if "lr" not in dict(self.study.axes):
+            return None
+        return lr_table(self.results, self.conditions, self.metric, chance=self.chance, baseline=self.baseline)
+
+    @cached_property
+    def joined_table(self) -> pd.DataFrame:
+        """`conditions_table` with what `differences_table` and `hits_table` say on each condition.
+
+        An arm on which an axis is void is compared at every value of that axis. Where these comparisons differ, the
+        condition has none here; `differences_table` holds them all.
+        """
+        differences = _one_each(self.differences_table, _DIFFERENCE_COLUMNS)
+        hits = _one_each(self.hits_table, _HIT_COLUMNS)
+        return self.conditions_table.assign(metric=self.metric).join(differences).join(hits)
+
+
+_DIFFERENCE_COLUMNS = {
+    "n": "n_pairs",
+    "mean_difference": "mean_difference",
+    "low": "low_difference",
+    "high": "high_difference",
+    **{name: name for name in ("p_value", "p_holm", "wins", "ties", "losses", "effect_size")},
+}
+
+_HIT_COLUMNS = {
+    name: name
+    for name in (
+        "threshold",
+        "n_never",
+        *(f"{part}_hit_epoch" for part in ("median", "low", "high")),
+        *(f"{part}{what}_ratio" for what in ("epochs", "seconds") for part in ("", "low_", "high_")),
+    )
+}
+
+
+def _one_each(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The columns by condition, renamed; a condition with several different rows is left out."""
+    rows = table[["condition", *columns]].drop_duplicates()
+    return rows.drop_duplicates("condition", keep=False).set_index("condition").rename(columns=columns)
+
+
+def check_choice(metric: str, threshold: float | None) -> None:
+    """Check what the user asks to compare by, before anything is trained.
+
+    Raises:
+        UnknownName: No such metric.
+        InvalidConfig: No such threshold.
+    """
+    is_loss = lower_is_better(metric)
+    if threshold is None:
+        return
+    if not math.isfinite(threshold) or threshold < 0 or (threshold > 1 and not is_loss):
+        allowed = "a number from 0" if is_loss else "a number from 0 to 1"
+        raise InvalidConfig(f"--threshold must be {allowed} for the metric {metric}. Received: {threshold:g}.")
+
+
+def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float | None = None) -> Evidence:
+    """Read a study and its results back from its folder; neither the data nor TensorFlow is needed.
+
+    Args:
+        folder: The study's folder.
+        metric: What arms are compared by.
+        threshold: The value of the metric that counts as reached; None for the best of the baseline's mean curve.
+
+    Raises:
+        StoreError: There is no study, or no result yet, or the files are damaged.
+    """
+    store = Store(folder)
+    content = store.read_study()
+    if content is None:
+        raise StoreError(
+            f"{str(folder)!r} holds no study (no study.json). Give the --out folder of a compare or sweep."
+        )
+    try:
+        study = study_from_dict(content["study"])
+    except BncliError as error:
+        raise StoreError(f"{str(folder)!r}: the study in study.json can't be read ({error})") from error
+    known = {entry["id"]: _condition(entry) for entry in content["conditions"]}
+    stored = [(condition_id(result.config), result) for result in store.read_runs().values()]
+    found = [(known[key], result) for key, result in stored if key in known and result.config.seed in study.seeds]
+    if not found:
+        raise StoreError(f"{str(folder)!r} holds no finished run of its study (nothing in {RUNS_FILE}).")
+    places = {condition: place for place, condition in enumerate(known.values())}
+    turns = {seed: turn for turn, seed in enumerate(study.seeds)}
+    found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
+    return Evidence(
+        study,
+        [result for _, result in found],
+        {result.config: condition for condition, result in found},
+        len(known) * len(study.seeds),
+        _chance(content["datasets"]),
+        metric,
+        threshold,
+    )
+
+
+def _condition(entry: Mapping[str, Any]) -> Condition:
+    return Condition(entry["arm"], tuple(entry["values"].items()))
+
+
+def _chance(data: Mapping[str, Any]) -> float | None:
+    levels = {facts["chance"] for facts in data.values()}
+    return levels.pop() if len(levels) == 1 else None

@@ -1,0 +1,1 @@
+"""Checks: each measures something that the records of a study can't answer."""

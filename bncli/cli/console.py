@@ -1,0 +1,104 @@
+"""What a person sees: tables on stdout; progress, notices and errors on stderr. The only module that imports rich."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from bncli.registry import check_name
+from bncli.report.rows import BEST
+
+FORMATS = ("table", "json", "jsonl", "csv", "md")
+
+_UNLIMITED = 10_000
+
+
+def open_console(*, stderr: bool) -> Console:
+    """A console on the stream as it is now; not wrapped or truncated where nobody looks at it.
+
+    NO_COLOR takes bold and italics away too, which rich by itself would leave.
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Write one line for the user to stderr, unless `quiet`."""
+    if not quiet:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def warn(text: str) -> None:
+    """Write a notice to stderr; not even --quiet silences it."""
+    open_console(stderr=True).print(Text.assemble(("Note: ", "yellow"), text))
+
+
+def error(text: str) -> None:
+    """Write an error to stderr."""
+    open_console(stderr=True).print(Text.assemble(("Error: ", "bold red"), text))
+
+
+def write(text: str) -> None:
+    """Write a result to stdout as it is."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def check_format(name: str) -> None:
+    """Raise `UnknownName` unless `name` is an output format."""
+    check_name("format", name, FORMATS)
+
+
+def print_rows(rows: Sequence[dict[str, str]], *, title: str = "", caption: str = "", format: str = "table") -> None:
+    """Print rows of text as a table for a terminal, where numbers align right, or as Markdown (`md`)."""
+    if format == "md":
+        from tabulate import tabulate
+
+        lead = f"**{title}**\n\n" if title else ""
+        tail = f"\n\n{caption}" if caption else ""
+        escaped = [{_markdown_cell(key): _markdown_cell(cell) for key, cell in row.items()} for row in rows]
+        write(lead + tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True) + tail)
+        return
+    table = _table(rows)
+    plain, wide = open_console(stderr=False), open_console(stderr=False)
+    needed = Measurement.get(wide, wide.options.update(max_width=_UNLIMITED), table).minimum
+    wide.width = max(wide.width, needed)
+    if title:
+        plain.print(Text(title, style="italic"))
+    wide.print(table, crop=False)
+    if caption:
+        plain.print(Text(caption, style="dim italic"))
+
+
+def _table(rows: Sequence[dict[str, str]]) -> Table:
+    """Rows as rich has them; where it is too wide, lines break between words of text, never in words or numbers."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in rows[0] if rows else ():
+        cells = [row[name] for row in rows]
+        numeric = all(map(_is_number, cells))
+        whole = [cell for cell in cells if numeric or cell.endswith(BEST)]
+        longest = max(map(len, [name, *whole, *" ".join(cells).split()]))
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(Text(name), justify=justify, min_width=longest, no_wrap=bool(whole), overflow="fold")
+    for row in rows:
+        best = any(cell.endswith(BEST) for cell in row.values())
+        table.add_row(*(Text(cell, style="bold" if best else "") for cell in row.values()))
+    return table
+
+
+def _markdown_cell(text: str) -> str:
+    return " ".join(text.split("\n")).replace("|", r"\|")
+
+
+def _is_number(text: str) -> bool:
+    return not text or text[0] in "-+.0123456789"

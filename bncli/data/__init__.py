@@ -1,0 +1,1 @@
+"""Data sets: registered ones and files of a user, split and scaled one way."""

@@ -1,0 +1,75 @@
+"""Write a data set to a file or a pipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from bncli.atomic import replace_file
+from bncli.data.datasets import Dataset
+from bncli.data.facts import feature_names
+from bncli.data.splits import SPLIT_COLUMN
+from bncli.errors import InvalidConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+EXPORT_KINDS = ("csv", "npz")
+
+LABEL_COLUMN = "label"
+
+
+def export_dataset(data: Dataset, target: str, kind: str | None, pipe: IO[bytes]) -> None:
+    """Write the scaled data to a file or, for `-`, to `pipe`.
+
+    CSV has one column a feature, then `label` and `split`; bncli reads it back with the same split. NPZ has Keras'
+    four keys `x_train, y_train, x_test, y_test`, the validation rows under `test`.
+
+    Raises:
+        InvalidConfig: The kind can't be told from the file's ending, or a feature is in the way of CSV's own columns.
+        StoreError: The file can't be written.
+    """
+    received = kind or target
+    kind = kind or ("csv" if target == "-" else Path(target).suffix.lower().lstrip("."))
+    if kind not in EXPORT_KINDS:
+        raise InvalidConfig(
+            f"--export writes .csv or .npz. Received: {received!r}. Try --export-as csv or --export-as npz."
+        )
+    if target == "-":
+        _write(data, kind, pipe)
+        return
+
+    def fill(path: Path) -> None:
+        with path.open("wb") as file:
+            _write(data, kind, file)
+
+    replace_file(Path(target), fill)
+
+
+def _write(data: Dataset, kind: str, file: IO[bytes]) -> None:
+    import numpy as np
+
+    if kind == "csv":
+        _frame(data).to_csv(file, index=False, lineterminator="\n")
+        return
+    parts = {"x_train": data.x_train, "y_train": data.y_train, "x_test": data.x_val, "y_test": data.y_val}
+    np.savez_compressed(file, allow_pickle=False, **parts)
+
+
+def _frame(data: Dataset) -> pd.DataFrame:
+    import numpy as np
+    import pandas as pd
+
+    x = np.concatenate([data.x_train, data.x_val])
+    frame = pd.DataFrame(x.reshape(len(x), -1), columns=feature_names(data))
+    taken = [name for name in (LABEL_COLUMN, SPLIT_COLUMN) if name in frame.columns]
+    if taken:
+        raise InvalidConfig(
+            f"CSV gets the columns {LABEL_COLUMN} and {SPLIT_COLUMN}, but {data.name!r} has a feature of that name. "
+            f"Received: {', '.join(taken)}. Rename it, or export as npz."
+        )
+    y = np.concatenate([data.y_train, data.y_val])
+    frame[LABEL_COLUMN] = np.array(data.class_names)[y]
+    frame[SPLIT_COLUMN] = np.where(np.arange(len(x)) < len(data.y_train), "train", "validation")
+    return frame

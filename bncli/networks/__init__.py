@@ -1,0 +1,1 @@
+"""Networks: normalizations, specs, initial weights, and the model factory."""

@@ -1,0 +1,1 @@
+"""What is measured inside a network, as functions of layers and tensors."""

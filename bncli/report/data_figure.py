@@ -1,0 +1,94 @@
+"""The picture of a data set."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from bncli.report.style import COLOURS, blank, short, wrapped
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bncli.data.datasets import Dataset
+
+
+CLASS_MARKERS = ("o", "^", "s", "x", "D", "v", "*")
+
+MAX_LEGEND_CLASSES = 18
+
+
+def draw_dataset(data: Dataset) -> Figure:
+    """Draw a data set: points coloured by class, a grid of labelled images, or two principal components."""
+    return _draw_images(data) if data.is_image else _draw_points(data, *_in_the_plane(data))
+
+
+def _in_the_plane(data: Dataset) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Two coordinates for every training and validation row, and what they are."""
+    import numpy as np
+
+    train, val = (x.reshape(len(x), -1) for x in (data.x_train, data.x_val))
+    if train.shape[1] == 2:
+        return train, val, data.feature_names or ("x1", "x2")
+    if train.shape[1] == 1:
+        names = (*(data.feature_names or ("x1",)), "class number")
+        return np.column_stack([train, data.y_train]), np.column_stack([val, data.y_val]), names
+    from sklearn.decomposition import PCA
+
+    pca = PCA(n_components=2, random_state=0).fit(train)
+    shares = pca.explained_variance_ratio_
+    names = tuple(f"principal component {i + 1} ({share:.0%} of variance)" for i, share in enumerate(shares))
+    return pca.transform(train), pca.transform(val), names
+
+
+def _draw_points(data: Dataset, train: np.ndarray, val: np.ndarray, names: tuple[str, ...]) -> Figure:
+    figure = blank(9.0, 4.4)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    parts = (("training", train, data.y_train), ("validation", val, data.y_val))
+    for axes, (part, x, y) in zip(panels, parts, strict=True):
+        for number, name in enumerate(data.class_names):
+            turn, place = divmod(number, len(COLOURS) - 1)
+            look = {
+                "color": COLOURS[1:][place],
+                "marker": CLASS_MARKERS[turn % len(CLASS_MARKERS)],
+                "label": short(name),
+            }
+            chosen = x[y == number]
+            axes.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.7, lw=0.5, **look)
+        axes.set_title(f"{part}, {len(y)} rows", fontsize=10)
+        axes.set(xlabel=wrapped(names[0], 3.4), ylabel=wrapped(names[1], 3.4))
+        axes.label_outer()
+        if data.input_shape == (1,):
+            axes.set_yticks(range(data.n_classes)[:: math.ceil(data.n_classes / 20)])
+    handles, labels = (found[:MAX_LEGEND_CLASSES] for found in panels[0].get_legend_handles_labels())
+    title = "class" if data.n_classes == len(labels) else f"first {len(labels)} of {data.n_classes} classes"
+    figure.legend(handles, labels, loc="outside right upper", title=title, frameon=False)
+    figure.suptitle(wrapped(data.name, 9.0), fontsize=10)
+    return figure
+
+
+def _draw_images(data: Dataset, per_class: int = 8) -> Figure:
+    """The first training images of each class, a row a class (at most 20 rows)."""
+    shown = data.class_names[:20]
+    figure = blank(per_class * 0.7 + 1.4, len(shown) * 0.7 + 0.6)
+    grid = figure.subplots(len(shown), per_class, squeeze=False)
+    low, high = float(data.x_train.min()), float(data.x_train.max())
+    for number, row in enumerate(grid):
+        images = data.x_train[data.y_train == number][:per_class]
+        for place, axes in enumerate(row):
+            axes.set(xticks=[], yticks=[])
+            axes.set_frame_on(False)
+            if place < len(images):
+                _show_image(axes, images[place], low, high)
+        row[0].set_ylabel(wrapped(shown[number], 1.4), rotation=0, ha="right", va="center")
+    figure.suptitle(wrapped(f"{data.name}: first training images by class", figure.get_figwidth()), fontsize=10)
+    return figure
+
+
+def _show_image(axes: Axes, image: Any, low: float, high: float) -> None:
+    if image.shape[-1] in (3, 4):
+        axes.imshow((image - low) / ((high - low) or 1.0))
+    else:
+        axes.imshow(image[..., 0], cmap="gray", vmin=low, vmax=high)

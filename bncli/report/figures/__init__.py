@@ -1,0 +1,1 @@
+"""The figures of a study: a module or two functions each, registered by name."""

@@ -1,0 +1,100 @@
+"""Curves: a metric by epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bncli.analysis.conditions import points
+from bncli.analysis.evidence import Evidence
+from bncli.analysis.runs import seed_curves
+from bncli.report.figure import register
+from bncli.report.style import (
+    MAX_PANELS,
+    blank,
+    curve_look,
+    finish,
+    n_text,
+    panel_grid,
+    point_label,
+    whole_epochs,
+)
+from bncli.tasks.metrics import METRICS, lower_is_better
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@register("curves")
+def curves(evidence: Evidence) -> Figure | None:
+    """The metric by epoch, a panel a point of the axes: mean over seeds, with a band of one standard deviation."""
+    parts = histories(evidence)
+    if not 0 < len(parts) <= MAX_PANELS:
+        return None
+    metric = evidence.curve_metric
+    figure, panels = panel_grid(evidence, [label for label, _ in parts], "epoch", METRICS[metric].label)
+    for axes, (_, rows) in zip(panels, parts, strict=True):
+        _draw_curves(axes, evidence, rows, metric)
+    return finish(figure, evidence, _curve_caption(evidence, metric))
+
+
+@register("train_val")
+def train_val(evidence: Evidence) -> Figure | None:
+    """Training accuracy beside validation accuracy by epoch, the tutorials' evidence, for a study without axes."""
+    if evidence.history_table.empty or evidence.axes:
+        return None
+    figure = blank(8.6, 3.8)
+    for axes, metric in zip(figure.subplots(1, 2, sharey=True), ("accuracy", "val_accuracy"), strict=True):
+        _draw_curves(axes, evidence, evidence.history_table, metric)
+        axes.set_title(METRICS[metric].label, fontsize=9)
+        axes.set(xlabel="epoch", ylabel="accuracy")
+        axes.grid(alpha=0.25, lw=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.label_outer()
+    return finish(figure, evidence, _curve_caption(evidence, "val_accuracy"))
+
+
+def histories(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
+    """The history, taken apart by the points of the axes, each with a label."""
+    parts = []
+    for point, places in points(evidence.conditions_table).items():
+        rows = evidence.history_table[evidence.history_table["condition"].isin(places)]
+        parts.append((point_label(evidence.axes, point), rows))
+    return [(label, rows) for label, rows in parts if not rows.empty]
+
+
+def _draw_curves(axes: Axes, evidence: Evidence, rows: pd.DataFrame, metric: str) -> None:
+    is_loss = lower_is_better(metric)
+    for arm in evidence.arms:
+        runs = rows[rows["arm"] == arm]
+        if runs.empty:
+            continue
+        by_epoch = seed_curves(runs, metric)
+        mean, sd = by_epoch.mean(axis=1), by_epoch.std(axis=1, ddof=1).fillna(0.0)
+        look = curve_look(evidence, arm, len(mean))
+        axes.plot(mean.index, mean, label=arm, **look)
+        low, high = (mean - sd).clip(lower=0), (mean + sd).clip(upper=None if is_loss else 1)
+        axes.fill_between(mean.index, low, high, color=look["color"], alpha=0.18, lw=0)
+    draw_trivial_score(axes, evidence, metric)
+    whole_epochs(axes)
+    if is_loss:
+        axes.set_yscale("log")
+
+
+def draw_trivial_score(axes: Axes, evidence: Evidence, metric: str) -> None:
+    score = evidence.trivial_score(metric)
+    if score is not None:
+        axes.axhline(score, color="0.6", lw=0.8, ls=":", zorder=0)
+
+
+def _curve_caption(evidence: Evidence, metric: str) -> list[str]:
+    several = evidence.conditions_table["n"].max() > 1
+    caption = [n_text(evidence.conditions_table["n"]), *(["band: 1 sd"] if several else [])]
+    if evidence.conditions_table["n_diverged"].any():
+        caption.append("diverged runs stay at their last value")
+    return [*caption, *trivial_caption(evidence, metric)]
+
+
+def trivial_caption(evidence: Evidence, metric: str) -> list[str]:
+    return [] if evidence.trivial_score(metric) is None else ["dotted: a constant answer"]

@@ -1,0 +1,77 @@
+"""The differences to the baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bncli.analysis.evidence import Evidence
+from bncli.report.figure import register
+from bncli.report.style import (
+    blank,
+    by_point,
+    finish,
+    look,
+    n_text,
+    short,
+    wrapped,
+)
+from bncli.tasks.metrics import METRICS, lower_is_better
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_DIFFERENCES = 60
+
+
+@register("differences")
+def differences(evidence: Evidence) -> Figure | None:
+    """Each arm's difference to the baseline, paired by seed: mean with its 95% interval; hollow where that holds 0."""
+    table = evidence.differences_table
+    if not 0 < len(table) <= MAX_DIFFERENCES or table["mean_difference"].isna().all():
+        return None
+    groups = by_point(table, evidence.axes)
+    n_lines = sum(len(rows) for _, rows in groups)
+    figure = blank(7.2, max(0.8, 0.2 * n_lines + 0.1 * len(groups)) + 1.5)
+    axes = figure.subplots()
+    middles = _draw_differences(axes, evidence, groups)
+    axes.axvline(0, color="0.35", lw=1.0, zorder=0)
+    axes.set_yticks(middles, [wrapped(label, 2.6, size=9) for label, _ in groups], fontsize=9)
+    axes.set_ylim(n_lines + 0.5 * len(groups) - 0.9, -0.6)
+    axes.grid(axis="x", alpha=0.25, lw=0.6)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(left=False)
+    better = "left" if lower_is_better(evidence.metric) else "right"
+    baseline = short(str(table["baseline"].iloc[0]))
+    axes.set_xlabel(
+        f"difference to {baseline} in {METRICS[evidence.metric].label}\n({better} of 0: better than {baseline})"
+    )
+    bars = ["bars: 95% intervals", "hollow: the interval holds 0"] if table["low"].notna().any() else []
+    return finish(figure, evidence, [n_text(table["n"], "n = {} pairs of seeds"), *bars])
+
+
+def _draw_differences(axes: Axes, evidence: Evidence, groups: list[tuple[str, pd.DataFrame]]) -> list[float]:
+    """Draw a line a difference, groups apart by half a line; return the middle of every group."""
+    top, middles, labelled = 0.0, [], set()
+    for _, rows in groups:
+        middles.append(top + (len(rows) - 1) / 2)
+        for place, (_, row) in enumerate(rows.iterrows()):
+            arm = str(row["arm"])
+            own = look(evidence, arm)
+            holds_zero = not (row["low"] > 0 or row["high"] < 0)
+            face = "white" if holds_zero else own["color"]
+            axes.plot([row["low"], row["high"]], [top + place] * 2, color=own["color"], lw=1.8)
+            axes.plot(
+                row["mean_difference"],
+                top + place,
+                color=own["color"],
+                marker=own["marker"],
+                mfc=face,
+                ms=7,
+                ls="",
+                label=None if arm in labelled else arm,
+            )
+            labelled.add(arm)
+        top += len(rows) + 0.5
+    return middles

@@ -1,0 +1,125 @@
+"""The metric over two axes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from bncli.analysis.evidence import Evidence
+from bncli.report.figure import register
+from bncli.report.style import (
+    CHAR,
+    MAX_PANELS,
+    blank,
+    n_text,
+    set_title,
+    wrapped,
+)
+from bncli.tasks.metrics import METRICS, lower_is_better
+from bncli.values import show
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@register("heatmap")
+def heatmap(evidence: Evidence) -> Figure | None:
+    """The metric after training over two axes, a panel an arm, one colour scale; hatched where arms did not learn."""
+    table = evidence.conditions_table
+    varied = [name for name in evidence.axes if table[f"param_{name}"].nunique() > 1]
+    arms = [arm for arm in evidence.arms if (table["arm"] == arm).any()]
+    if len(varied) != 2 or len(arms) > MAX_PANELS or table[f"mean_{evidence.metric}"].isna().all():
+        return None
+    rows, columns = (list(dict.fromkeys(table[f"param_{name}"].dropna())) for name in varied)
+    width, height = min(max(2.0, 0.75 * len(columns)), 12.0), min(max(1.2, 0.5 * len(rows)), 6.0)
+    n_columns = min(len(arms), max(1, int(14 // (width + 0.6))))
+    n_rows = math.ceil(len(arms) / n_columns)
+    figure = blank((width + 0.6) * n_columns + 2.0, (height + 0.8) * n_rows + 1.0)
+    grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    limits = _colour_limits(table[f"mean_{evidence.metric}"], evidence.metric)
+    for axes, arm in zip(grid.flat, arms, strict=False):
+        cells = table[table["arm"] == arm]
+        values = _cell_grid(cells, varied, rows, columns, cells[f"mean_{evidence.metric}"])
+        image = _draw_cells(axes, values, limits, width / len(columns), height / len(rows))
+        _hatch(axes, _cell_grid(cells, varied, rows, columns, _unlearned(cells)))
+        axes.set_title(wrapped(arm, width, size=9), fontsize=9)
+    for axes in grid.flat[len(arms) :]:
+        axes.remove()
+    _label_cells(grid, len(arms), varied, (rows, columns), (height, width))
+    figure.colorbar(image, ax=list(grid.flat[: len(arms)]), label=METRICS[evidence.metric].label, shrink=0.85)
+    note = ["hatched: at least half of the seeds did not learn"] if _unlearned(table).any() else []
+    set_title(figure, evidence, [n_text(table["n"]), *note])
+    return figure
+
+
+def _unlearned(cells: pd.DataFrame) -> pd.Series[bool]:
+    """Whether at least half of the seeds of a condition never learned."""
+    return (cells["n"] > 0) & (2 * cells["n_chance"] >= cells["n"]).fillna(False)
+
+
+def _colour_limits(means: pd.Series[float], metric: str) -> tuple[float, float]:
+    """The ends of the colour scale: 0 to 1 for accuracies, up to the 90th percentile for losses."""
+    return (float(means.min()), float(means.quantile(0.9))) if lower_is_better(metric) else (0.0, 1.0)
+
+
+def _cell_grid(
+    cells: pd.DataFrame, names: list[str], rows: list[Any], columns: list[Any], values: pd.Series[Any]
+) -> np.ndarray:
+    """Values by row and column; a condition on which an axis is void fills all along that axis."""
+    import numpy as np
+    import pandas as pd
+
+    grid = np.full((len(rows), len(columns)), np.nan)
+    for value, (_, cell) in zip(values, cells.iterrows(), strict=True):
+        row, column = (cell[f"param_{name}"] for name in names)
+        at_row = slice(None) if pd.isna(row) else rows.index(row)
+        at_column = slice(None) if pd.isna(column) else columns.index(column)
+        grid[at_row, at_column] = value
+    return grid
+
+
+def _draw_cells(
+    axes: Axes, grid: np.ndarray, limits: tuple[float, float], cell_width: float, cell_height: float
+) -> Any:
+    """Draw one arm's cells, with their values where these fit into a cell of this size in inches."""
+    import numpy as np
+
+    low, high = limits
+    image = axes.imshow(grid, vmin=low, vmax=high, cmap="cividis", aspect="auto", interpolation="none")
+    if cell_width >= 0.5 and cell_height >= 0.2:
+        for (row, column), value in np.ndenumerate(grid):
+            text = "" if np.isnan(value) else f"{value:.3f}" if abs(value) < 1000 else f"{value:.1g}"
+            colour = "white" if value < low + 0.6 * (high - low) else "black"
+            axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
+    return image
+
+
+def _hatch(axes: Axes, unlearned: np.ndarray) -> None:
+    """Hatch the cells whose seeds did not learn, behind their numbers."""
+    import numpy as np
+    from matplotlib.patches import Rectangle
+
+    for row, column in np.argwhere(unlearned == 1):
+        corner = (column - 0.5, row - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", edgecolor="white", lw=0, alpha=0.55))
+
+
+def _label_cells(
+    grid: np.ndarray, n_panels: int, names: list[str], values: tuple[list[Any], list[Any]], size: tuple[float, float]
+) -> None:
+    """Name rows and columns of the cells at the outer panels, as many of them as there is room for."""
+    n_columns = grid.shape[1]
+    (height, width), (rows, columns) = size, values
+    labels = [wrapped(show(value), 1.8) for value in columns]
+    upright = max(map(len, labels)) * CHAR > width / len(columns)
+    steps = [math.ceil(0.22 * len(rows) / height), math.ceil(0.25 * len(columns) / width)]
+    for axes in grid.flat[max(0, n_panels - n_columns) : n_panels]:
+        axes.set_xticks(range(0, len(columns), steps[1]), labels[:: steps[1]], rotation=60 if upright else 0)
+        axes.set_xlabel(names[1])
+        axes.tick_params(labelbottom=True)
+    for axes in grid[:, 0]:
+        axes.set_yticks(range(0, len(rows), steps[0]), [wrapped(show(value), 1.8) for value in rows[:: steps[0]]])
+        axes.set_ylabel(names[0])

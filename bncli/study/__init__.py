@@ -1,0 +1,1 @@
+"""Studies: what they are, where they lie on disk, and how they are executed."""

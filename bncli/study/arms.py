@@ -1,0 +1,54 @@
+"""The grammar of arms: `batch:after+center=false`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bncli.config import FIELDS, NORM_FIELDS, RunConfig, parse_value
+from bncli.errors import InvalidConfig
+from bncli.networks import norms
+from bncli.registry import check_name
+from bncli.values import Value
+
+DEFAULT_ARMS = ("none", "batch:before", "batch:after")
+
+ARM_FIELDS = (*(name for name in NORM_FIELDS if name not in ("norm", "placement")), "use_bias")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One normalization treatment: a label as the user types it, and the fields that it sets."""
+
+    label: str
+    changes: tuple[tuple[str, Value], ...]
+
+
+def parse_arm(text: str) -> Arm:
+    """Read an arm: `NAME[:placement][+field=value...]`, e.g. `batch:after+center=false`.
+
+    Raises:
+        UnknownName: No such normalization or placement.
+        InvalidConfig: A field that an arm can't set, or a value out of range.
+    """
+    treatment, *extras = text.strip().split("+")
+    name, colon, placement = treatment.partition(":")
+    check_name("arm", name, norms.names())
+    changes: dict[str, Value] = {"norm": name}
+    if colon:
+        check_name("placement", placement, FIELDS["placement"].choices)
+        changes["placement"] = placement
+    for extra in extras:
+        field, equals, value = extra.partition("=")
+        if not equals:
+            raise InvalidConfig(f"{extra!r} in arm {text!r} must be FIELD=VALUE, e.g. norm_momentum=0.")
+        check_name("field of an arm", field, ARM_FIELDS)
+        changes[field] = parse_value(field, value)
+    if name == norms.NONE and set(changes) - {"norm", "use_bias"}:
+        raise InvalidConfig(f"Arm {text!r}: without a normalization there is nothing to place or set. Write none.")
+    RunConfig.from_dict(changes)
+    return Arm(text.strip(), tuple(changes.items()))
+
+
+def parse_arms(text: str) -> tuple[Arm, ...]:
+    """Read a comma-separated list of arms."""
+    return tuple(parse_arm(part) for part in text.split(","))

@@ -1,0 +1,54 @@
+"""How far a study is, from its folder alone; the process that trains it is not disturbed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bncli.errors import StoreError
+from bncli.study import lock
+from bncli.study.folder import Store
+from bncli.study.study import condition_id
+
+STATES = ("complete", "diverged", "failed", "pending")
+"""What a planned run can be."""
+
+
+def status_rows(folder: Path) -> list[dict[str, Any]]:
+    """One row a condition, in the study's order: `arm`, `param_<axis>`, `planned`, and a count for each of `STATES`.
+
+    Raises:
+        StoreError: There is no study, or the files are damaged.
+    """
+    store = Store(folder)
+    content = store.read_study()
+    if content is None:
+        raise StoreError(
+            f"{str(folder)!r} holds no study (no study.json). Give the --out folder of a compare or sweep."
+        )
+    seeds = set(content["study"]["seeds"])
+    results = store.read_runs().values()
+    counts = Counter[tuple[str, str]]((condition_id(r.config), r.state) for r in results if r.config.seed in seeds)
+    return [_row(condition, len(seeds), counts) for condition in content["conditions"]]
+
+
+def _row(condition: dict[str, Any], n_planned: int, counts: Counter[tuple[str, str]]) -> dict[str, Any]:
+    known: dict[str, int] = {state: counts[condition["id"], state] for state in STATES[:-1]}
+    values = {f"param_{name}": value for name, value in condition["values"].items()}
+    pending = {"pending": n_planned - sum(known.values())}
+    return {"arm": condition["arm"]} | values | {"planned": n_planned} | known | pending
+
+
+def status_totals(table: list[dict[str, Any]]) -> str:
+    """Say in one line how many runs are in which state."""
+    counts = {state: sum(row[state] for row in table) for state in STATES}
+    n_planned = sum(row["planned"] for row in table)
+    told = [f"{number:,} {state}" for state, number in counts.items() if number or state in ("complete", "pending")]
+    return f"{n_planned:,} runs: {', '.join(told)}"
+
+
+def writers(folder: Path) -> list[str]:
+    """Describe each process that writes to a journal of the folder right now."""
+    found = [(journal.name, lock.describe(journal)) for journal in lock.journals(folder)]
+    return [f"{name} is being written by {who}" for name, who in found if who]
