@@ -11,14 +11,13 @@ import typer
 from tabulate import tabulate
 
 from bncli.claims import measures
-from bncli.app import app
+from bncli.cli.app import app
 from bncli.config import DEFAULTS, FIELDS
 from bncli.data import datasets, sets
 from bncli.networks import models, norms
 from bncli.networks.spec import spec_of
 from bncli.study.files import load_study, presets
 from bncli.values import Field, show
-
 
 MAKEFILE = Path(__file__).parent.parent / "Makefile"
 TOPICS = {"data": "Data", "network": "Network", "normalization": "Normalization", "training": "Training"}
