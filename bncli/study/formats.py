@@ -24,10 +24,26 @@ PARTS = ("study", "conditions", "datasets")
 FIELDS_1 = (
     "dataset", "label", "n_samples", "noise", "data_seed", "train_rows", "val_rows", "scaling", "model", "activation",
     "kernel_initializer", "init_scale", "use_bias", "norm", "placement", "norm_input", "norm_output", "norm_momentum",
-    "norm_epsilon", "center", "scale", "groups", "optimizer", "lr", "momentum", "nesterov", "weight_decay", "batch_size",
-    "epochs", "shuffle", "seed",
+    "norm_epsilon", "center", "scale", "groups", "optimizer", "lr", "momentum", "nesterov", "weight_decay",
+    "batch_size", "epochs", "shuffle", "seed",
 )  # fmt: skip
 """The fields of a run in format 1."""
+
+
+class NewerVersion(StoreError):
+    """A file that a newer version of bncli wrote.
+
+    Args:
+        what: The file.
+        form: In what form it was written.
+        lacks: What this version does.
+        version: The version that wrote the file, if known.
+    """
+
+    def __init__(self, what: str, form: str, lacks: str, version: str | None) -> None:
+        writer, ours = f"bncli {version}" if version else "a newer bncli", metadata.version("bncli")
+        written = " ".join(part for part in (what, "was written by", writer, form) if part)
+        super().__init__(f"{written}. This is bncli {ours}, which {lacks}. Try: pip install --upgrade bncli.")
 
 
 def upgraded(content: Any, path: Path) -> dict[str, Any]:
@@ -46,25 +62,31 @@ def upgraded(content: Any, path: Path) -> dict[str, Any]:
     if type(number) is not int or number < 1:
         received = f"format {number!r}" if isinstance(content, dict) else type(content).__name__
         raise StoreError(f"{str(path)!r} is not a study of bncli. Received: {received}. Try a new folder.")
+    version = content.get("versions", {}).get("bncli")
     if number > FORMAT:
-        raise StoreError(f"{_written_by(content, path)} in format {number}. {_ours(f'reads formats up to {FORMAT}')}")
+        raise NewerVersion(repr(str(path)), f"in format {number}", f"reads formats up to {FORMAT}", version)
     missing = [part for part in PARTS if part not in content]
     if missing:
         raise StoreError(f"{str(path)!r} lacks {', '.join(missing)}. Restore it or start in a new folder.")
     run: Mapping[str, Value] = content["study"].get("run", {})
-    unknown = [name for name in run if name not in FIELDS]
-    if unknown:
-        raise StoreError(f"{_written_by(content, path)}. {_ours(f'does not know the field {unknown[0]!r}')}")
+    check_fields(run, repr(str(path)), version)
     if number == 1:
         content = {"fields_1": list(run)} | content
     found: dict[str, Any] = content | {"study": content["study"] | {"run": {**ABSENT, **run}}}
     return found
 
 
-def _written_by(content: Mapping[str, Any], path: Path) -> str:
-    version = content.get("versions", {}).get("bncli")
-    return f"{str(path)!r} was written by {f'bncli {version}' if version else 'a newer bncli'}"
+def check_fields(run: Mapping[str, Any], what: str, version: str | None) -> None:
+    """Refuse a run with a field that this version does not know: its result can't be told from one without it.
 
+    Args:
+        run: The fields of the run.
+        what: The file, and the line if there are several runs in it.
+        version: The version that wrote the file, if known.
 
-def _ours(what: str) -> str:
-    return f"This is bncli {metadata.version('bncli')}, which {what}. Try: pip install --upgrade bncli."
+    Raises:
+        NewerVersion: There is such a field.
+    """
+    unknown = [name for name in run if name not in FIELDS] if isinstance(run, Mapping) else []
+    if unknown:
+        raise NewerVersion(what, "", f"does not know the field {unknown[0]!r}", version)

@@ -15,6 +15,8 @@ from pathlib import Path
 from bncli.atomic import sync_folder
 from bncli.errors import BncliError, StoreError
 from bncli.results import RunResult
+from bncli.study import formats
+from bncli.study.formats import NewerVersion
 
 RUNS_FILE = "runs.jsonl"
 SHARD_FILES = "runs-*-of-*.jsonl"
@@ -66,7 +68,11 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def _read_line(path: Path, number: int, line: bytes) -> RunResult:
     try:
-        return RunResult.from_record(json.loads(line))
+        record = json.loads(line)
+        formats.check_fields(record["config"], f"{str(path)!r}, line {number},", None)
+        return RunResult.from_record(record)
+    except NewerVersion:
+        raise
     except (ValueError, KeyError, TypeError, BncliError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise StoreError(

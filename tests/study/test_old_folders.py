@@ -207,6 +207,20 @@ def test_a_field_of_a_newer_version_is_refused_with_the_version_that_wrote_it(ho
     )
 
 
+def test_a_record_of_a_newer_version_is_not_called_damaged(home):
+    path = Path("train/runs.jsonl")
+    record = json.loads(path.read_text().splitlines()[0])
+    record["config"]["schedule"] = "cosine"
+    with path.open("a") as journal:
+        journal.write(json.dumps(record) + "\n")
+    with pytest.raises(StoreError) as caught:
+        read_evidence(Path("train"))
+    assert str(caught.value) == (
+        "'train/runs.jsonl', line 3, was written by a newer bncli. "
+        f"This is bncli {own_version()}, which does not know the field 'schedule'. Try: pip install --upgrade bncli."
+    )
+
+
 def own_version():
     from importlib.metadata import version
 
