@@ -89,7 +89,7 @@ def as_json(evidence: Evidence) -> dict[str, Any]:
         "seeds": study["seeds"],
         "n_planned": evidence.n_planned,
         "n_recorded": len(evidence.results),
-        "chance": evidence.chance,
+        "chance": evidence.trivial,
         "metric": evidence.metric,
         "threshold": evidence.threshold,
         "conditions": records(evidence.joined_table),

@@ -169,8 +169,8 @@ def table_caption(evidence: Evidence) -> str:
     lines.append(f"hit epoch: median, {threshold_text(evidence)}")
     if len(evidence.study.arms) > 1 and evidence.metric == metrics.DEFAULT:
         lines.append("* best validation accuracy among the arms")
-    if evidence.chance is not None and not lower_is_better(evidence.metric):
-        lines.append(f"a constant answer scores {evidence.chance:.3f}")
+    if evidence.trivial is not None and not lower_is_better(evidence.metric):
+        lines.append(f"a constant answer scores {evidence.trivial:.3f}")
     missing = evidence.n_planned - len(evidence.results)
     if missing:
         lines.append(f"{missing} of {evidence.n_planned} runs are still missing")

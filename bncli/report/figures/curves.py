@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bncli.analysis.conditions import points
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.runs import seed_curves
 from bncli.report.figure import register
@@ -58,7 +57,7 @@ def train_val(evidence: Evidence) -> Figure | None:
 def histories(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
     """The history, taken apart by the points of the axes, each with a label."""
     parts = []
-    for point, places in points(evidence.conditions_table).items():
+    for point, places in evidence.points.items():
         rows = evidence.history_table[evidence.history_table["condition"].isin(places)]
         parts.append((point_label(evidence.axes, point), rows))
     return [(label, rows) for label, rows in parts if not rows.empty]

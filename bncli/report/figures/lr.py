@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bncli.analysis.conditions import points
 from bncli.analysis.evidence import Evidence
 from bncli.report.figure import register
 from bncli.report.figures.curves import draw_trivial_score, trivial_caption
@@ -58,7 +57,7 @@ def _by_rate(evidence: Evidence) -> dict[str, pd.DataFrame]:
     at = evidence.axes.index("lr")
     others = [name for name in evidence.axes if name != "lr"]
     places: dict[str, list[int]] = {}
-    for point, found in points(evidence.conditions_table).items():
+    for point, found in evidence.points.items():
         places.setdefault(point_label(others, [*point[:at], *point[at + 1 :]]), []).extend(found)
     return {label: evidence.conditions_table.loc[list(dict.fromkeys(found))] for label, found in places.items()}
 
