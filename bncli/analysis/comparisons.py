@@ -84,3 +84,12 @@ def _wins(values: np.ndarray, others: np.ndarray, metric: str) -> dict[str, int]
     equal = np.isclose(ours, theirs, rtol=TOLERANCE, atol=0)
     wins, ties = int(np.sum((ours > theirs) & ~equal)), int(np.sum(equal))
     return {"wins": wins, "ties": ties, "losses": len(values) - wins - ties}
+
+
+def is_clear(row: pd.Series[Any]) -> bool:
+    """Return whether the 95 % interval of a difference excludes 0.
+
+    Args:
+        row: A row with the columns `low` and `high`; nan if there is no interval.
+    """
+    return bool(row["low"] > 0 or row["high"] < 0)

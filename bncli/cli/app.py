@@ -31,7 +31,6 @@ from bncli.networks.layout import ACTIVATIONS
 from bncli.process import interruptible
 from bncli.registry import check_name
 from bncli.report.exports import records, to_csv, to_json, to_json_line
-from bncli.report.files import preload
 from bncli.report.spelling import counted
 from bncli.study import cluster, lock
 from bncli.study.arms import DEFAULT_ARMS, Arm, parse_arm, parse_arms
@@ -513,8 +512,7 @@ def run(study: Study, flags: Flags, out: Path | None, save_model: Path | None = 
     try:
         with interruptible(), _folder(out, shard, flags):
             store = open_store(out, study, plan, shard, anew=flags.restart) if out else None
-            meanwhile = preload if store and not shard else None
-            results = _train(study, plan, store, flags, save_model, shard, meanwhile=meanwhile)
+            results = _train(study, plan, store, flags, save_model, shard)
             if shard:
                 _show_share(results, share_of(plan, shard), shard, out)
             else:
@@ -747,9 +745,7 @@ def _show(
 ) -> None:
     from bncli.analysis.evidence import Evidence
     from bncli.data.facts import dataset_facts
-    from bncli.report.files import await_libraries
 
-    await_libraries()
     levels = {dataset_facts(datasets.load(config))["chance"] for config, _ in plan.runs}
     chance = levels.pop() if len(levels) == 1 else None
     evidence = Evidence(study, results, dict(plan.runs), len(plan.runs), chance, flags.metric, flags.threshold)
