@@ -1,8 +1,8 @@
 """The registry of figures: each is a function from a study's evidence to a matplotlib `Figure`.
 
 A figure returns None if the study has nothing for it. It trains nothing, writes no file and sets no global style. An
-arm has the same colour, line style and marker in every figure (see `style.look`). The first line of a figure's docstring
-is its caption in the report.
+arm has the same colour, line style and marker in every figure (see `style.look`). The first line of its docstring is
+its caption in the report.
 """
 
 from __future__ import annotations

@@ -136,9 +136,9 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
     yield _part(
         f"Differences from {baseline} in {evidence.metric}",
         difference_rows(evidence),
-        "Arm minus baseline: mean over pairs of runs with the same seed [95% interval]. p: sign-flip test; p is omitted "
-        f"below {MIN_PAIRS} pairs. p (Holm): corrected over all rows. Effect size: mean divided by standard deviation of "
-        "the differences.",
+        "Arm minus baseline: mean over pairs of runs with the same seed [95% interval]. p: sign-flip test, omitted "
+        f"below {MIN_PAIRS} pairs. p (Holm): corrected over all rows. Effect size: mean of the differences divided by "
+        "their standard deviation.",
     )
     yield _part(
         "When the threshold is reached",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 COLOURS = ("#595959", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
-"""The colours of Okabe and Ito (2008), which colour-blind readers can tell apart; the baseline, the first arm, is grey."""
+"""Colours of Okabe and Ito (2008), which colour-blind readers can tell apart. The first arm, the baseline, is grey."""
 
 LINES = ("-", "--", "-.", ":")
 """Four arms in a row share a line style; with the eight colours that makes 16 different lines."""
@@ -166,7 +166,7 @@ def _legend(figure: Figure, drawn: Mapping[str, Artist]) -> None:
 
 def set_title(figure: Figure, evidence: Evidence, caption: Iterable[str]) -> None:
     """Set the title of a figure: the study's name and the parts of a caption. The figure grows with its lines."""
-    text = wrapped(f"{evidence.study.name}  ({', '.join(caption)})", figure.get_figwidth())
+    text = wrapped(f"{evidence.study.name}  ({'; '.join(caption)})", figure.get_figwidth())
     figure.set_figheight(figure.get_figheight() + 0.18 * text.count("\n"))
     figure.suptitle(text, fontsize=10)
 

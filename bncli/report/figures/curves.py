@@ -90,4 +90,4 @@ def _curve_caption(evidence: Evidence, metric: str) -> list[str]:
 
 def trivial_caption(evidence: Evidence, metric: str) -> list[str]:
     """Return the part of a caption that explains the line of `draw_trivial_score`; empty if there is no line."""
-    return [] if evidence.trivial_score(metric) is None else ["dotted: always guessing the commonest class"]
+    return [] if evidence.trivial_score(metric) is None else ["dotted: guessing the commonest class"]

@@ -31,4 +31,4 @@ def reached(evidence: Evidence) -> Figure | None:
                 axes.plot(curve["epoch"], curve["share"], label=arm, drawstyle="steps-post", **look)
         axes.set_ylim(-0.04, 1.04)
         whole_epochs(axes)
-    return finish(figure, evidence, [threshold_text(evidence), n_text(evidence.conditions_table["n"], "n = {} seeds")])
+    return finish(figure, evidence, [threshold_text(evidence), n_text(evidence.conditions_table["n"], "n = {}")])
