@@ -1,4 +1,8 @@
-"""What all tables share: the types of their inputs, their columns, and the types of these columns."""
+"""What all tables share: the types of their inputs, their columns, and the types of these columns.
+
+A failed run has no numbers and is left out of every statistic. A diverged run is a result: it counts with the accuracy
+that it ended with, and it has no loss. Arms are compared in pairs of runs with the same seed.
+"""
 
 from __future__ import annotations
 
