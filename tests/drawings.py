@@ -2,7 +2,7 @@
 
 import functools
 
-from fakes import TWO_AXES, VOID_AXIS, diverged, evidence, failed, learned, make_study
+from fakes import IGNORED_AXIS, TWO_AXES, diverged, evidence, failed, learned, make_study
 
 from bncli.report.figure import draw_all
 
@@ -30,9 +30,9 @@ SHOWN = {
     "all-diverged": evidence(make_study(axes=TWO_AXES), diverged),
     "diverged-at-once": evidence(make_study(), lambda config: diverged(config, (0.1,))),
     "some-missing": evidence(make_study(axes=TWO_AXES), without_some),
-    "void": evidence(make_study(axes=VOID_AXIS)),
-    "void-for-all": evidence(make_study("none", axes=VOID_AXIS[:1])),
-    "void-at-a-value": evidence(make_study(axes=(("optimizer", ("sgd", "adam")), ("momentum", (0.5, 0.9))))),
+    "ignored-axis": evidence(make_study(axes=IGNORED_AXIS)),
+    "ignored-by-all": evidence(make_study("none", axes=IGNORED_AXIS[:1])),
+    "ignored-at-a-value": evidence(make_study(axes=(("optimizer", ("sgd", "adam")), ("momentum", (0.5, 0.9))))),
     "flags": evidence(make_study("none,group:before", (("center", (True, False)),))),
     "no-chance": evidence(make_study(), chance=None),
     "nine-arms-no-axes": evidence(make_study(NINE)),

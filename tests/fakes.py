@@ -10,7 +10,7 @@ from bncli.study.folder import open_store
 from bncli.study.study import Study
 
 TWO_AXES = (("activation", ("sigmoid", "relu")), ("lr", (0.01, 0.1)))
-VOID_AXIS = (("norm_momentum", (0.9, 0.99)), ("lr", (0.01, 0.1)))
+IGNORED_AXIS = (("norm_momentum", (0.9, 0.99)), ("lr", (0.01, 0.1)))
 """The first axis has no effect on the arm `none`."""
 
 TRIVIAL = 0.65

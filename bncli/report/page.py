@@ -131,10 +131,9 @@ def render(
 
 
 def _tables(evidence: Evidence) -> Iterable[Part]:
-    baseline = evidence.baseline
     yield _part("Every condition", result_rows(evidence), table_caption(evidence))
     yield _part(
-        f"Differences from {baseline} in {evidence.metric}",
+        f"Differences from {evidence.baseline} in {evidence.metric}",
         difference_rows(evidence),
         "Arm minus baseline: mean over pairs of runs with the same seed [95% interval]. p: sign-flip test, omitted "
         f"below {MIN_PAIRS} pairs. p (Holm): corrected over all rows. Effect size: mean of the differences divided by "
@@ -143,10 +142,10 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
     yield _part(
         "When the threshold is reached",
         hit_rows(evidence),
-        f"Hit epoch: first epoch at which {threshold_text(evidence)}, median over seeds [95% interval]. Speed-up: "
-        f"epochs, or seconds, of {baseline} divided by those of the arm, median over pairs. Above 1 the arm is faster; "
-        f"inf if only {baseline} never reaches the threshold, 0 if only the arm never does. Stacked runs share one "
-        "timing; intervals don't cover its error.",
+        f"Hit epoch: first epoch at which {threshold_text(evidence)}, median over seeds [95% interval]. A threshold "
+        "from the baseline is at least what counts as learned. Speed-up: the baseline's epochs, or seconds, divided by "
+        "the arm's, median over pairs. Above 1 the arm is faster; inf if only the baseline never reaches the threshold, "
+        "0 if only the arm never does. Stacked runs share one timing; intervals don't cover its error.",
     )
     yield _part(
         "Learning rates",

@@ -123,7 +123,7 @@ def panel_grid(evidence: Evidence, labels: Sequence[str], xlabel: str, ylabel: s
 
 
 def _n_columns(evidence: Evidence, n_panels: int) -> int:
-    """How many panels stand beside each other: one row per value of the first of several axes; a single axis wraps."""
+    """The number of columns of panels: one row per value of the first of several axes; a single axis wraps."""
     if len(evidence.axes) > 1:
         first = evidence.conditions_table[f"param_{evidence.axes[0]}"].nunique()
         if first and n_panels % first == 0 and n_panels // first <= 6:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from fakes import TWO_AXES, VOID_AXIS, column, complete, diverged, failed, make_study, make_table
+from fakes import IGNORED_AXIS, TWO_AXES, column, complete, diverged, failed, make_study, make_table
 
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.hits import hits_table, reached_table
@@ -115,7 +115,7 @@ def test_without_a_pair_of_numbers_there_is_no_difference():
 
 
 def test_a_baseline_on_which_an_axis_has_no_effect_is_compared_at_all_its_values():
-    table = make_table(differences_table, make_study(axes=VOID_AXIS), complete)
+    table = make_table(differences_table, make_study(axes=IGNORED_AXIS), complete)
     assert column(table, "condition") == [1, 3, 4, 5]
     assert column(table, "param_norm_momentum") == [0.9, 0.9, 0.99, 0.99]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fakes import TRIVIAL, TWO_AXES, VOID_AXIS, complete, diverged, evidence, failed, learned, make_study, record
+from fakes import IGNORED_AXIS, TRIVIAL, TWO_AXES, complete, diverged, evidence, failed, learned, make_study, record
 
 from bncli.analysis.evidence import check_choice, read_evidence
 from bncli.data import datasets
@@ -43,13 +43,13 @@ def folder(tmp_path):
     [
         (make_study(), learned),
         (make_study(axes=TWO_AXES, seeds=(2, 0, 1)), mixed),
-        (make_study(axes=VOID_AXIS), learned),
+        (make_study(axes=IGNORED_AXIS), learned),
         (make_study("none,group:before", (("groups", (1, 2)), ("center", (True, False)))), learned),
         (make_study(seeds=(0, 1, 2)), lambda config: complete(config, seconds=1.23449999)),
         (make_study(seeds=(0, 1, 2)), without_seed_one),
         (make_study(), failed),
     ],
-    ids=["plain", "mixed", "void", "types", "seconds", "missing", "failed"],
+    ids=["plain", "mixed", "ignored-axis", "types", "seconds", "missing", "failed"],
 )
 def test_a_study_read_back_is_the_study_that_was_recorded(folder, study, make, order):
     shown = evidence(study, make, TRIVIAL)

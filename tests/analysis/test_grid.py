@@ -1,6 +1,6 @@
 """The points of the axes, and the cells of the grid."""
 
-from fakes import TWO_AXES, VOID_AXIS, evidence, failed, learned, make_study
+from fakes import IGNORED_AXIS, TWO_AXES, evidence, failed, learned, make_study
 
 from bncli.analysis.grid import cells, distinct_cells
 
@@ -19,7 +19,7 @@ def test_every_arm_belongs_to_every_point():
 
 
 def test_an_arm_on_which_an_axis_has_no_effect_belongs_to_all_its_points():
-    shown = evidence(make_study(axes=VOID_AXIS))
+    shown = evidence(make_study(axes=IGNORED_AXIS))
     assert len(shown.conditions_table) == 6
     assert shown.points == {(0.9, 0.01): [0, 1], (0.9, 0.1): [2, 3], (0.99, 0.01): [0, 4], (0.99, 0.1): [2, 5]}
 

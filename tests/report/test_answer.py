@@ -64,8 +64,8 @@ def test_several_comparisons_are_counted_and_the_extremes_named():
         "4 comparisons with none in validation accuracy: 2 better, 2 worse, 0 without a clear difference (a 95% "
         "interval that includes 0).",
         "Largest difference: batch:before at activation relu, lr 0.01, +0.200 (95% interval +0.200 to +0.200, 9 pairs "
-        "of seeds). Smallest: batch:before at activation tanh, lr 0.1, -0.100 (95% interval -0.100 to -0.100, 9 pairs of "
-        "seeds).",
+        "of seeds). Smallest: batch:before at activation tanh, lr 0.1, -0.100 (95% interval -0.100 to -0.100, 9 pairs "
+        "of seeds).",
     )
     assert answer.notes == ("Significant at 0.05: 4 of 4 comparisons (sign-flip test of pairs, Holm's correction).",)
 

@@ -2,7 +2,7 @@
 
 import json
 
-from fakes import TRIVIAL, VOID_AXIS, diverged, evidence, failed, learned, make_study, record
+from fakes import IGNORED_AXIS, TRIVIAL, diverged, evidence, failed, learned, make_study, record
 
 from bncli.analysis.evidence import read_evidence
 from bncli.report.exports import as_json
@@ -14,7 +14,7 @@ def mixed(config):
 
 
 def test_the_json_of_a_study_has_its_settings_and_conditions():
-    shown = evidence(make_study(axes=VOID_AXIS, seeds=(0, 1, 2)), mixed)
+    shown = evidence(make_study(axes=IGNORED_AXIS, seeds=(0, 1, 2)), mixed)
     content = json.loads(json.dumps(as_json(shown), allow_nan=False))
     assert (content["baseline"], content["metric"], content["threshold"]) == ("none", "val_accuracy", None)
     assert (content["n_planned"], content["n_recorded"]) == (18, 18)
@@ -25,6 +25,6 @@ def test_the_json_of_a_study_has_its_settings_and_conditions():
 
 
 def test_the_json_of_a_study_read_back_is_the_same(tmp_path):
-    shown = evidence(make_study(axes=VOID_AXIS, seeds=(0, 1, 2)), mixed, TRIVIAL)
+    shown = evidence(make_study(axes=IGNORED_AXIS, seeds=(0, 1, 2)), mixed, TRIVIAL)
     record(tmp_path / "out", shown)
     assert as_json(read_evidence(tmp_path / "out")) == as_json(shown)

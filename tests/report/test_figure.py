@@ -77,7 +77,7 @@ def test_nothing_is_drawn_through_pyplot():
         ("five-points", ["curves", "differences", "lr", "reached"]),
         ("sixty-points", ["differences", "lr"]),
         ("sixty-columns", ["lr", "heatmap"]),
-        ("void-for-all", ["curves", "reached"]),
+        ("ignored-by-all", ["curves", "reached"]),
     ],
 )
 def test_a_study_gets_the_figures_that_it_has_data_for_in_the_order_of_the_report(name, expected):
@@ -119,7 +119,7 @@ def overlaps(figure):
     return outside, crossing
 
 
-@pytest.mark.parametrize("name", ["two-axes", "no-axes", "void", "five-points", "nine-arms", "long-labels"])
+@pytest.mark.parametrize("name", ["two-axes", "no-axes", "ignored-axis", "five-points", "nine-arms", "long-labels"])
 def test_no_text_overlaps_another_or_leaves_the_figure(name):
     for figure in drawn(name).values():
         assert overlaps(figure) == ([], [])

@@ -5,7 +5,7 @@ import io
 
 import pandas as pd
 import pytest
-from fakes import TRIVIAL, TWO_AXES, VOID_AXIS, bytes_of, diverged, evidence, failed, learned, make_study, record
+from fakes import IGNORED_AXIS, TRIVIAL, TWO_AXES, bytes_of, diverged, evidence, failed, learned, make_study, record
 
 from bncli.analysis.evidence import read_evidence
 from bncli.report.files import derived_files, write_files
@@ -36,7 +36,7 @@ def test_the_files_of_a_study_are_tables_and_figures(folder):
 
 @pytest.mark.parametrize("table", ["summary", "history", "differences"])
 def test_the_tables_in_files_read_back_as_they_are_in_memory(folder, table):
-    shown = evidence(make_study(axes=VOID_AXIS, seeds=(0, 1, 2)), mixed)
+    shown = evidence(make_study(axes=IGNORED_AXIS, seeds=(0, 1, 2)), mixed)
     write_files(shown, record(folder, shown))
     expected = getattr(shown, {"summary": "joined_table"}.get(table, f"{table}_table"))
     pd.testing.assert_frame_equal(pd.read_csv(folder / f"{table}.csv"), expected, check_dtype=False)

@@ -48,7 +48,7 @@ def test_the_lowest_panel_of_each_column_has_numbered_epochs():
 
 
 def test_an_arm_on_which_an_axis_has_no_effect_is_in_every_panel():
-    figure = drawn("void")["curves"]
+    figure = drawn("ignored-axis")["curves"]
     assert len(panels(figure)) == 4
     assert titles(figure)[0] == "norm_momentum 0.9, lr 0.01"
     low, high = (line(figure.axes[place], "none").get_ydata().tolist() for place in (0, 2))
@@ -56,12 +56,12 @@ def test_an_arm_on_which_an_axis_has_no_effect_is_in_every_panel():
 
 
 def test_an_axis_without_effect_is_left_out_of_the_title_of_its_panel():
-    assert titles(drawn("void-at-a-value")["curves"]) == [
+    assert titles(drawn("ignored-at-a-value")["curves"]) == [
         "optimizer sgd, momentum 0.5",
         "optimizer sgd, momentum 0.9",
         "optimizer adam",
     ]
-    assert titles(drawn("void-for-all")["curves"]) == [""]
+    assert titles(drawn("ignored-by-all")["curves"]) == [""]
 
 
 def test_flags_are_spelled_as_a_user_types_them():
