@@ -144,8 +144,8 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         hit_rows(evidence),
         f"Hit epoch: first epoch at which {threshold_text(evidence)}, median over seeds [95% interval]. A threshold "
         "from the baseline is at least what counts as learned. Speed-up: the baseline's epochs, or seconds, divided by "
-        "the arm's, median over pairs. Above 1 the arm is faster; inf if only the baseline never reaches the threshold, "
-        "0 if only the arm never does. Stacked runs share one timing; intervals don't cover its error.",
+        "the arm's, median over pairs. Above 1 the arm is faster; inf if only the baseline never reaches the "
+        "threshold, 0 if only the arm never does. Stacked runs share one timing; intervals don't cover its error.",
     )
     yield _part(
         "Learning rates",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @register("heatmap")
 def heatmap(evidence: Evidence) -> Figure | None:
-    """The metric after training over two axes, one panel per arm; hatched where half of the seeds did not learn."""
+    """The final metric over two axes, one panel per arm; hatched where at least half of the seeds did not learn."""
     table = evidence.conditions_table
     varied = [name for name in evidence.axes if table[f"param_{name}"].nunique() > 1]
     arms = [arm for arm in evidence.arms if (table["arm"] == arm).any()]
