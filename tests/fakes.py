@@ -6,7 +6,7 @@ from bncli.analysis.evidence import Evidence
 from bncli.config import RunConfig
 from bncli.results import RunResult
 from bncli.study.arms import parse_arms
-from bncli.study.folder import open_store
+from bncli.study.opening import open_folder
 from bncli.study.study import Study
 
 TWO_AXES = (("activation", ("sigmoid", "relu")), ("lr", (0.01, 0.1)))
@@ -93,7 +93,7 @@ def column(table, name):
 
 def record(folder, shown, order=1):
     """Write a study and its results into a folder as `execute` does, or in another order; return the store."""
-    store = open_store(folder, shown.study, shown.study.plan())
+    store = open_folder(folder, shown.study, shown.study.plan()).store
     for result in shown.results[::order]:
         store.append(result)
     return store

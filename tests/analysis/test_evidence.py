@@ -1,5 +1,6 @@
 """A study with its tables, read back from its folder without its data."""
 
+import json
 import math
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from fakes import IGNORED_AXIS, TRIVIAL, TWO_AXES, complete, diverged, evidence,
 from bncli.analysis.evidence import check_choice, read_evidence
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, StoreError, UnknownName
-from bncli.study.folder import STUDY_FILE, open_store
+from bncli.study.folder import STUDY_FILE
+from bncli.study.opening import open_folder
 
 TABLES = (
     "conditions_table",
@@ -61,11 +63,21 @@ def test_a_study_read_back_is_the_study_that_was_recorded(folder, study, make, o
     assert (read.trivial, read.n_planned, read.n_missing) == (shown.trivial, shown.n_planned, shown.n_missing)
 
 
-def test_only_the_runs_of_the_study_as_last_asked_for_are_read(folder):
+def test_a_smaller_call_hides_no_run(folder):
     wide = evidence(make_study("none,batch:before,layer:after", seeds=(0, 1, 2)))
     record(folder, wide)
     narrow = make_study("none,layer:after", seeds=(0, 2))
-    open_store(folder, narrow, narrow.plan())
+    assert open_folder(folder, narrow, narrow.plan()).is_part
+    pd.testing.assert_frame_equal(read_evidence(folder).runs_table, wide.runs_table)
+
+
+def test_runs_that_are_not_of_the_study_are_left_out(folder):
+    record(folder, evidence(make_study("none,batch:before,layer:after", seeds=(0, 1, 2))))
+    path = folder / STUDY_FILE
+    content = json.loads(path.read_text())
+    content["study"] |= {"seeds": [0, 2], "arms": ["none", "layer:after"]}
+    content["conditions"] = [entry for entry in content["conditions"] if entry["arm"] != "batch:before"]
+    path.write_text(json.dumps(content))
     assert read_evidence(folder).runs_table[["arm", "seed"]].to_numpy().tolist() == [
         ["none", 0],
         ["none", 2],
@@ -101,7 +113,7 @@ def test_data_sets_with_different_trivial_scores_have_none_in_common(folder):
 )
 def test_a_folder_without_results_is_refused(folder, names, expected):
     study = make_study()
-    open_store(folder, study, study.plan())
+    open_folder(folder, study, study.plan())
     for path in folder.iterdir():
         if path.name not in names:
             path.unlink()
