@@ -1,4 +1,4 @@
-"""What a run leaves behind: a frozen `RunResult`, and what its metrics mean."""
+"""`RunResult`: the outcome of one run, as engines return it and `runs.jsonl` stores it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ class RunResult:
 
     Attributes:
         config: The run.
-        state: `complete`; `diverged` (its loss became infinite or not a number, which stopped it); `failed`.
+        state: `complete`; `diverged` if the loss became infinite or not a number, which stopped the run; `failed` if
+            an exception was raised.
         params: Numbers of `total` and `trainable` parameters.
-        metrics: Final values, `train_accuracy` among them. A diverged network still classifies (everything
-            alike), so its accuracies are measured; its losses are None.
-        history: Values per epoch, up to the last or the diverged one; None where not finite.
-        seconds: Wall time of training and evaluation, to the microsecond; of runs that train together, a share.
-        engine: What trained it.
-        error: Type, message and the end of the traceback of a failed run, or what diverged.
+        metrics: Final values by metric. Of a diverged run the accuracies are measured as usual; the losses are None.
+        history: Values per epoch by metric, up to the last epoch; None for values that are not finite.
+        seconds: Wall time of training and evaluation, rounded to microseconds. Runs that are trained by one program get
+            equal shares of its time.
+        engine: The engine that trained the run.
+        error: Type, message and end of the traceback for a failed run; what diverged for a diverged one.
     """
 
     config: RunConfig
@@ -47,12 +48,12 @@ class RunResult:
 
     @property
     def best(self) -> dict[str, dict[str, float | int]]:
-        """The best value of every metric in the history and its epoch (from 1)."""
+        """The best value of every metric in the history, and its epoch counted from 1."""
         found = {name: best_epoch(name, values) for name, values in self.history.items()}
         return {name: value for name, value in found.items() if value}
 
     def to_record(self) -> dict[str, Any]:
-        """Return the result as a line of `runs.jsonl`: JSON types only, all fields of the run."""
+        """Return the result as a line of `runs.jsonl` stores it: JSON types only, with all fields of the run."""
         return {
             "run_id": self.config.run_id,
             "state": self.state,
@@ -68,10 +69,11 @@ class RunResult:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> RunResult:
-        """Rebuild a result from a line of `runs.jsonl`.
+        """Make a result from a line of `runs.jsonl`.
 
         Raises:
-            BncliError: Its state is unknown, or its `run_id` or a field of its run is wrong.
+            KeyError: An entry is missing.
+            BncliError: The state is unknown, a field of the run is invalid, or the `run_id` does not fit the fields.
         """
         parts = {name: record[name] for name in ("state", "params", "metrics", "history", "seconds", "engine", "error")}
         result = cls(config=RunConfig.from_dict(record["config"]), **parts)
@@ -83,6 +85,15 @@ class RunResult:
 
 
 def hit_epoch(result: RunResult, metric: str, threshold: float) -> float:
-    """The first epoch (from 1) at which a metric of the history is at or past the threshold; inf if it never is."""
+    """Return the first epoch, counted from 1, in which a metric is as good as a threshold or better.
+
+    Args:
+        result: The run.
+        metric: A metric of the history.
+        threshold: The level to reach.
+
+    Returns:
+        The epoch; infinity if the metric never reaches the threshold.
+    """
     values = result.history.get(metric, [])
     return next((epoch for epoch, value in enumerate(values, 1) if reaches(metric, value, threshold)), math.inf)
