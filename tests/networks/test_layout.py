@@ -126,20 +126,7 @@ def test_lay_out_rejects_a_norm_over_one_output_unit():
 
 
 WORDS = st.sampled_from(
-    [
-        "dense8",
-        "conv4",
-        "lstm4",
-        "pool",
-        "flatten",
-        "dropout0.3",
-        "norm",
-        "softmax",
-        "dense4*2",
-        "conv4*2",
-        "x",
-        "dense",
-    ],
+    ["dense8", "conv4", "lstm4", "pool", "flatten", "dropout0.3", "norm", "softmax", "dense4*2", "conv4*2", "x"]
 )
 
 ARMS = [
