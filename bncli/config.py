@@ -135,7 +135,12 @@ class RunConfig:
     @property
     def run_id(self) -> str:
         """Twelve hexadecimal digits that depend on every field: equal id, equal run."""
-        return run_id_of(self.to_dict())
+        return _digest({name: value for name, value in self.to_dict().items() if value != ABSENT[name]})
+
+    @property
+    def condition_id(self) -> str:
+        """The `run_id` that this run has at seed 0: equal for all runs of a condition."""
+        return self.replace(seed=0).run_id
 
     def to_dict(self) -> dict[str, Value]:
         """Return every field, in the documented order."""
@@ -152,6 +157,16 @@ class RunConfig:
         for name in values:
             check_name("field", name, FIELDS)
         return cls(**values)
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> RunConfig:
+        """Build a config from a record of any version: a field that it lacks had its value in `ABSENT`.
+
+        Raises:
+            UnknownName: A key that is not a field.
+            InvalidConfig: A value out of range.
+        """
+        return cls.from_dict({**ABSENT, **values})
 
     def replace(self, **changes: Any) -> RunConfig:
         """Return a copy with some fields changed; all fields are checked again.
@@ -170,16 +185,27 @@ class RunConfig:
         return self.replace(model=small, epochs=2, batch_size=24, **rows)
 
 
-def run_id_of(fields: Mapping[str, Any]) -> str:
-    """Return the `run_id` of a run whose `to_dict`, by this version of bncli or another, is `fields`."""
+def _digest(fields: Mapping[str, Any]) -> str:
     text = json.dumps(fields, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def format_1_id(fields: Mapping[str, Any]) -> str:
+    """Return the `run_id` that format 1 gave to a run: it depends on all fields of the record, defaults too."""
+    return _digest(fields)
 
 
 FIELDS: dict[str, Field] = {field.name: field.metadata["info"] for field in dataclasses.fields(RunConfig)}
 """What every field may be, in the documented order."""
 
 DEFAULTS: dict[str, Value] = {name: getattr(RunConfig, name) for name in FIELDS}
+
+ABSENT: dict[str, Value] = dict(DEFAULTS)
+"""The value of a field in a run whose record lacks it: the field's default when it was introduced.
+
+A `run_id` depends on the values that differ from these, so that a new field changes no id. To change a default later,
+keep the former one here.
+"""
 
 NORM_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "normalization")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
-from bncli.config import RunConfig, run_id_of
+from bncli.config import RunConfig, format_1_id
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
 from bncli.tasks.metrics import best_epoch, reaches
@@ -15,6 +15,18 @@ from bncli.tasks.metrics import best_epoch, reaches
 State = Literal["complete", "diverged", "failed"]
 
 Epochs = dict[str, list[float | None]]
+
+
+class OldIds(NamedTuple):
+    """The ids that format 1 gave to a run and to its condition."""
+
+    run: str
+    condition: str
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> OldIds:
+        """Return the ids of a run whose record has these fields."""
+        return cls(format_1_id(fields), format_1_id({**fields, "seed": 0}))
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,7 @@ class RunResult:
             equal shares of its time.
         engine: The engine that trained the run.
         error: Type, message and end of the traceback for a failed run; what diverged for a diverged one.
+        old_ids: The ids of format 1, if the result was read from a record of that format.
     """
 
     config: RunConfig
@@ -42,9 +55,15 @@ class RunResult:
     seconds: float = 0.0
     engine: str = "keras"
     error: str | None = None
+    old_ids: OldIds | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seconds", round(self.seconds, 6))
+
+    @property
+    def run_id(self) -> str:
+        """The id under which the run is recorded; for a record of format 1, the id that it has there."""
+        return self.old_ids.run if self.old_ids else self.config.run_id
 
     @property
     def best(self) -> dict[str, dict[str, float | int]]:
@@ -55,7 +74,7 @@ class RunResult:
     def to_record(self) -> dict[str, Any]:
         """Return the result as a line of `runs.jsonl` stores it: JSON types only, with all fields of the run."""
         return {
-            "run_id": self.config.run_id,
+            "run_id": self.run_id,
             "state": self.state,
             "config": self.config.to_dict(),
             "params": self.params,
@@ -75,12 +94,13 @@ class RunResult:
             KeyError: An entry is missing.
             BncliError: The state is unknown, a field of the run is invalid, or the `run_id` does not fit the fields.
         """
+        config, given = RunConfig.from_record(record["config"]), record["run_id"]
         parts = {name: record[name] for name in ("state", "params", "metrics", "history", "seconds", "engine", "error")}
-        result = cls(config=RunConfig.from_dict(record["config"]), **parts)
+        old_ids = None if given == config.run_id else OldIds.of(record["config"])
+        if old_ids and given != old_ids.run:
+            raise InvalidConfig(f"run_id must be {config.run_id} for this config. Received: {given!r}.")
+        result = cls(config=config, **parts, old_ids=old_ids)
         check_name("state", result.state, get_args(State))
-        expected = run_id_of(record["config"])
-        if record["run_id"] != expected:
-            raise InvalidConfig(f"run_id must be {expected} for this config. Received: {record['run_id']!r}.")
         return result
 
 

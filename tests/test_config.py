@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.config import DEFAULTS, FIELDS, RunConfig, parse_value, resolve
+from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, format_1_id, parse_value, resolve
 from bncli.errors import BncliError, InvalidConfig, UnknownName
 
 
@@ -20,8 +21,27 @@ def error_text(**fields):
 
 
 def test_run_ids_do_not_change_between_versions():
-    assert RunConfig().run_id == "6499f5edbdb6"
-    assert RunConfig(dataset="circles", lr=0.01, seed=3).run_id == "10e51b5de2bf"
+    assert RunConfig().run_id == "44136fa355b3"
+    assert RunConfig(dataset="circles", lr=0.01, seed=3).run_id == "92844aa0078c"
+
+
+def test_the_run_id_of_format_1_is_found_from_the_fields_of_its_record():
+    first, *_ = (Path(__file__).parent / "study" / "folders" / "train" / "runs.jsonl").read_text().splitlines()
+    record = json.loads(first)
+    assert format_1_id(record["config"]) == record["run_id"]
+
+
+def test_runs_of_a_condition_have_one_condition_id():
+    assert RunConfig(lr=0.1, seed=3).condition_id == RunConfig(lr=0.1, seed=4).condition_id
+    assert RunConfig(lr=0.1).condition_id != RunConfig(lr=0.2).condition_id
+
+
+def test_a_field_that_a_record_lacks_has_the_value_that_it_had_when_it_was_introduced():
+    record = RunConfig(lr=0.1).to_dict()
+    del record["shuffle"]
+    assert RunConfig.from_record(record) == RunConfig(lr=0.1, shuffle=ABSENT["shuffle"])
+    with pytest.raises(UnknownName, match=r"^Unknown field 'warmup'\."):
+        RunConfig.from_record(record | {"warmup": 3})
 
 
 def test_numpy_numbers_are_accepted():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,12 @@ from bncli.analysis.hits import hits_table, reached_table
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
 from bncli.config import RunConfig
-from bncli.errors import BncliError, InvalidConfig, StoreError
+from bncli.errors import InvalidConfig, StoreError
 from bncli.results import RunResult
-from bncli.study.files import study_from_dict
-from bncli.study.folder import RUNS_FILE, Store
-from bncli.study.study import Condition, Study, condition_id
+from bncli.study.folder import Store
+from bncli.study.journal import RUNS_FILE
+from bncli.study.opening import stored_study
+from bncli.study.study import Condition, Study
 from bncli.tasks import metrics
 from bncli.tasks.metrics import HISTORY_METRICS, lower_is_better
 
@@ -176,29 +177,20 @@ def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float 
         StoreError: There is no study, or no result yet, or the files are damaged.
     """
     store = Store(folder)
-    content = store.read_study()
-    if content is None:
-        raise StoreError(
-            f"{str(folder)!r} holds no study (no study.json). Give the --out folder of a compare or sweep."
-        )
-    try:
-        study = study_from_dict(content["study"])
-    except BncliError as error:
-        raise StoreError(f"{str(folder)!r}: the study in study.json can't be read ({error})") from error
-    known = {entry["id"]: _condition(entry) for entry in content["conditions"]}
-    stored = [(condition_id(result.config), result) for result in store.read_runs().values()]
-    found = [(known[key], result) for key, result in stored if key in known and result.config.seed in study.seeds]
+    content = store.need_study()
+    study, conditions = stored_study(folder, content), [_condition(entry) for entry in content["conditions"]]
+    found = [(_condition(entry), result) for entry, result in store.listed_runs(content)]
     if not found:
         raise StoreError(f"{str(folder)!r} holds no finished run of its study (nothing in {RUNS_FILE}).")
-    places = {condition: place for place, condition in enumerate(known.values())}
+    places = {condition: place for place, condition in enumerate(conditions)}
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
     return Evidence(
         study,
         [result for _, result in found],
         {result.config: condition for condition, result in found},
-        len(known) * len(study.seeds),
-        _chance(content["datasets"]),
+        len(conditions) * len(study.seeds),
+        common_trivial_score(content["datasets"].values()),
         metric,
         threshold,
     )
@@ -208,6 +200,7 @@ def _condition(entry: Mapping[str, Any]) -> Condition:
     return Condition(entry["arm"], tuple(entry["values"].items()))
 
 
-def _chance(data: Mapping[str, Any]) -> float | None:
-    levels = {facts["chance"] for facts in data.values()}
-    return levels.pop() if len(levels) == 1 else None
+def common_trivial_score(data: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the trivial score of data sets whose facts are given; None where they differ in it."""
+    scores = {facts["chance"] for facts in data}
+    return scores.pop() if len(scores) == 1 else None

@@ -39,4 +39,9 @@ if "tensorflow" not in sys.modules:
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-__all__ = ["keras", "tf"]
+__all__ = ["devices", "keras", "tf"]
+
+
+def devices() -> list[str]:
+    """Return the devices that TensorFlow uses: `CPU:0`, and `GPU:0` where it has one."""
+    return [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
