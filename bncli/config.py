@@ -42,7 +42,7 @@ def _flag(default: bool, about: str, help: str) -> Any:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One run: data, network, normalization, optimizer and seed. All fields are keywords with a default.
+    """One run: data, network, normalization, optimizer and seed. Every field has a default.
 
     A field of None is left to the data set or the optimizer; `resolve` fills it in. Every field's kind, allowed
     values and help text are in `FIELDS`.
@@ -86,7 +86,7 @@ class RunConfig:
     init_scale: float = _number(
         1.0,
         "network",
-        "factor by which the hidden layers' initial weights are multiplied",
+        "factor on the initial kernels of the hidden layers",
         low=0,
         high=1e6,
         open_low=True,

@@ -1,7 +1,7 @@
 """Single values: how a field of a run parses, checks and describes them, and how they are printed.
 
 `Field` is our own because no library does all of it: pydantic 2.14 adds 92 ms to the 220 ms of `bncli --help`, msgspec
-0.22 adds 23 ms and checks nothing in a constructor; both refuse NumPy integers and leave out what was received.
+0.22 adds 23 ms but checks nothing in a constructor, and both refuse NumPy integers.
 """
 
 from __future__ import annotations

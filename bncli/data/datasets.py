@@ -185,7 +185,7 @@ def _load(*key: Any) -> Dataset:
 
 def _read(name: str, options: _Options, train_rows: str, val_rows: str, scaling: str) -> Dataset:
     raw = _load_raw(name, options)
-    if scaling == "auto":
+    if scaling == "auto":  # the same object as with the scaling that it stands for
         return _load(name, options, train_rows, val_rows, raw.scaling)
     x_train, y_train = select_rows("train_rows", train_rows, raw.x_train, raw.y_train)
     x_val, y_val = select_rows("val_rows", val_rows, raw.x_val, raw.y_val)
@@ -204,15 +204,11 @@ def _read_only(data: Dataset) -> Dataset:
 
 @lru_cache(maxsize=4)
 def _load_raw(name: str, options: _Options) -> RawDataset:
+    fields = dict(options)
     if name in REGISTRY:
-        return REGISTRY[name](**dict(options))
-    chosen = dict(options)
-    rows = read_file(name, chosen.get("label"))
+        return REGISTRY[name](**fields)
+    rows = read_file(name, fields.get("label"))
     check_rows(name, rows)
     has_pixels = rows.x.ndim == 4 and rows.x.dtype == "uint8"
-    return split_stratified(
-        rows,
-        chosen.get("data_seed", 0),
-        scaling="unit" if has_pixels else "standard",
-        pixel_max=255.0 if has_pixels else None,
-    )
+    scaling, pixel_max = ("unit", 255.0) if has_pixels else ("standard", None)
+    return split_stratified(rows, fields["data_seed"], scaling=scaling, pixel_max=pixel_max)
