@@ -55,7 +55,7 @@ def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> 
 
 
 def load_runs(folder: str | Path) -> pd.DataFrame:
-    """Return the recorded runs of a study's folder, one row a run, as `summary.runs_table` describes.
+    """Return the recorded runs of a study's folder, one row a run, as `analysis.runs.runs_table` describes.
 
     Raises:
         StoreError: The folder holds no study or is damaged.

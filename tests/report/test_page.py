@@ -1,4 +1,4 @@
-"""`report.html`: what it holds, what it escapes, and how it behaves in a browser where there is one."""
+"""`report.html`: what it contains, what it escapes, and how it behaves in a browser, if there is one."""
 
 import html
 import json
@@ -9,10 +9,10 @@ import time
 from html.parser import HTMLParser
 
 import pytest
-from fakes import TWO_AXES, evidence, failed, learned, make_study
-from test_report import CHANCE, record
+from fakes import TRIVIAL, TWO_AXES, evidence, failed, learned, make_study, record
 
 from bncli.config import FIELDS
+from bncli.report import page
 from bncli.report.files import write_files
 
 NASTY = "<script>alert('x')</script>"
@@ -67,7 +67,7 @@ def text(tmp_path_factory):
     study = make_study(axes=TWO_AXES, seeds=range(3), name=f"a {NASTY}")
     object.__setattr__(study, "question", f"What does {NASTY} buy?")
     object.__setattr__(study, "source", f"javascript:{NASTY}")
-    return written(tmp_path_factory.mktemp("study") / "out", evidence(study, learned, CHANCE))
+    return written(tmp_path_factory.mktemp("study") / "out", evidence(study, learned, TRIVIAL))
 
 
 def test_the_page_needs_nothing_else(text):
@@ -107,8 +107,8 @@ def test_every_figure_has_a_label_and_a_caption_with_n(text):
     assert all("n = 3" in label for label in labels)
 
 
-def test_the_page_holds_every_setting_and_the_command(tmp_path):
-    shown = evidence(make_study(axes=(("lr", (0.01, 0.1)),)), learned, CHANCE)
+def test_the_page_has_every_setting_and_the_command(tmp_path):
+    shown = evidence(make_study(axes=(("lr", (0.01, 0.1)),)), learned, TRIVIAL)
     store = record(tmp_path / "out", shown)
     content = store.read_study()
     store.write_study({key: value for key, value in content.items() if key != "format"} | {"command": "bncli 'a&b'"})
@@ -125,7 +125,7 @@ def test_the_page_holds_every_setting_and_the_command(tmp_path):
 
 def test_the_answer_and_the_rows_are_those_of_the_tables(text):
     found = Page(text)
-    assert any(part.startswith("Of 4 comparisons with none in validation accuracy") for part in found.text)
+    assert any(part.startswith("4 comparisons with none in validation accuracy: ") for part in found.text)
     heads = [row for row in found.rows if row[:3] == ["activation", "lr", "arm"]]
     assert len(heads) == 4
     first = found.rows[found.rows.index(heads[0]) + 1]
@@ -136,7 +136,7 @@ def test_a_study_without_claims_has_no_section_for_them(text):
     assert "Published claims" not in text
 
 
-def test_a_claim_stands_with_its_verdict(tmp_path):
+def test_a_claim_is_shown_with_its_verdict(tmp_path):
     claim = {
         "id": "faster",
         "statement": f"BN scores better {NASTY}",
@@ -149,14 +149,14 @@ def test_a_claim_stands_with_its_verdict(tmp_path):
     }
     study = make_study(seeds=range(6))
     object.__setattr__(study, "claims", (claim,))
-    found = Page(written(tmp_path / "out", evidence(study, learned, CHANCE)))
+    found = Page(written(tmp_path / "out", evidence(study, learned, TRIVIAL)))
     row = next(row for row in found.rows if row and row[0] == "" and NASTY in row[1])
     assert row[2] == "+5 points"
     assert row[4] == "reproduced"
     assert "https://example.org/paper" in found.addresses
 
 
-def test_where_all_runs_failed_there_is_still_a_page(tmp_path):
+def test_if_all_runs_failed_there_is_still_a_page(tmp_path):
     found = Page(written(tmp_path / "out", evidence(make_study(), failed)))
     assert "No run has a value of val_accuracy." in found.text
     assert "svg" not in found.tags
@@ -165,7 +165,7 @@ def test_where_all_runs_failed_there_is_still_a_page(tmp_path):
 def test_a_long_table_is_cut_and_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(page, "MAX_ROWS", 3)
     found = Page(written(tmp_path / "out", evidence(make_study(axes=TWO_AXES))))
-    assert any("The first 3 of 8 rows; the csv files hold all." in part for part in found.text)
+    assert any("The first 3 of 8 rows; the CSV files have all." in part for part in found.text)
 
 
 @pytest.mark.slow
