@@ -16,17 +16,8 @@ def test_derived_seeds_are_pinned_so_that_stored_runs_stay_comparable():
 def test_a_derived_seed_fits_31_bits_and_depends_on_every_part(seed, number):
     first = derive(seed, "kernel", number)
     assert 0 <= first < 2**31
-    assert (
-        len(
-            {
-                first,
-                derive(seed, "kernel", number + 1),
-                derive(seed, "order", number),
-                derive(seed + 1, "kernel", number),
-            }
-        )
-        == 4
-    )
+    others = (derive(seed, "kernel", number + 1), derive(seed, "order", number), derive(seed + 1, "kernel", number))
+    assert len({first, *others}) == 4
 
 
 @given(st.integers(0, 100), st.integers(0, 50), st.integers(1, 200))
@@ -40,5 +31,5 @@ def test_order_depends_on_seed_and_epoch():
     assert np.array_equal(batch_order(3, 4, 50), batch_order(3, 4, 50))
 
 
-def test_without_shuffling_rows_come_in_file_order():
+def test_without_shuffling_rows_keep_their_order():
     assert np.array_equal(batch_order(7, 3, 5, shuffle=False), [0, 1, 2, 3, 4])
