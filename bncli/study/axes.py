@@ -29,6 +29,7 @@ def parse_axis(text: str) -> tuple[str, tuple[Value, ...]]:
 
 
 def axis_values(name: str, values: str | list[Any]) -> tuple[Value, ...]:
+    """Return the values of an axis from a text such as `0.1,0.2` or `log:1e-4:1:9`, or from a list."""
     if not isinstance(values, str):
         return tuple(values)
     if values.startswith(("log:", "lin:")):

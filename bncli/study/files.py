@@ -16,7 +16,17 @@ from bncli.study.axes import axis_values
 from bncli.study.study import DEFAULT_SEEDS, Study
 from bncli.values import Value
 
-_STUDY_KEYS = ("name", "question", "source", "seeds", "arms", "axes", "run", "claims")
+_SHAPES: dict[str, tuple[str, type | tuple[type, ...]]] = {
+    "name": ("text", str),
+    "question": ("text", str),
+    "source": ("text", str),
+    "seeds": ("a whole number from 1 or a list of seeds", (int, list)),
+    "arms": ('a list, e.g. ["none", "batch"]', list),
+    "axes": ("a table under a line [axes]", dict),
+    "run": ("a table under a line [run]", dict),
+    "claims": ("tables, each under a line [[claims]]", list),
+}
+"""What each key of a study file may hold: in words, and as types."""
 
 
 def presets() -> dict[str, Path]:
@@ -54,20 +64,11 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         InvalidConfig: A value of the wrong type or out of range.
     """
     for key in content:
-        check_name("key", key, _STUDY_KEYS)
-    shapes: dict[str, Any] = {
-        "name": str,
-        "question": str,
-        "source": str,
-        "seeds": (int, list),
-        "arms": list,
-        "axes": dict,
-        "run": dict,
-        "claims": list,
-    }
+        check_name("key", key, _SHAPES)
     for key, value in content.items():
-        if not isinstance(value, shapes[key]):
-            raise InvalidConfig(f"{key} has the wrong type. Received: {value!r}. See the README on study files.")
+        allowed, kinds = _SHAPES[key]
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise InvalidConfig(f"{key} must be {allowed}. Received: {value!r}.")
     base = RunConfig.from_dict(content.get("run", {}))
     arms = tuple(parse_arm(str(arm)) for arm in content.get("arms", DEFAULT_ARMS))
     axes = tuple((name, _file_axis(base, name, values)) for name, values in content.get("axes", {}).items())
@@ -85,7 +86,7 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
 
 def _file_claims(claims: list[Any]) -> tuple[Mapping[str, Any], ...]:
     if not all(isinstance(claim, dict) for claim in claims):
-        raise InvalidConfig("claims must be tables, each under a line [[claims]]. See the README on study files.")
+        raise InvalidConfig(f"claims must be {_SHAPES['claims'][0]}. Received: {claims!r}.")
     return tuple(claims)
 
 
