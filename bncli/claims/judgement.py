@@ -142,10 +142,7 @@ def _decide_band(claim: Claim, values: Sequence[float], value: float, interval: 
         return "contradicted", ""
     needed = _needed(min(abs(value - end) for end in (claim.at_least, claim.at_most)), values)
     if not all(map(math.isfinite, values)):
-        return (
-            "inconclusive",
-            "Some seeds never reach the threshold; how many more would decide it is unknown.",
-        )
+        return "inconclusive", "Some seeds never reach the threshold, so no number of seeds can be advised."
     if needed > MAX_ADVICE:
         return "inconclusive", "The value lies at the edge of the band: more seeds would hardly decide it."
     return "inconclusive", f"About {_more_seeds(max(1, needed - len(values)))} would decide it."
@@ -255,7 +252,7 @@ def _text(claim: Claim, values: Sequence[float], value: float, interval: Interva
 
     what = f"{statistic} {claim.compare}" if claim.compares else statistic
     ends = "" if math.isnan(interval.low) else " [{}, {}]".format(*map(spell, interval))
-    span = f", seeds {' to '.join(map(spell, _range(values)))}" if len(values) > 1 else ""
-    held = sum(claim.at_least <= number <= claim.at_most for number in values)
-    inside = f", {held} of them in the band" if claim.is_band else ""
-    return f"{what} {spell(value)}{ends}, n = {len(values)}{span}{inside}"
+    seeds = f", seeds {' to '.join(map(spell, _range(values)))}" if len(values) > 1 else ""
+    n_inside = sum(claim.at_least <= number <= claim.at_most for number in values)
+    inside = f", {n_inside} of them in the band" if claim.is_band else ""
+    return f"{what} {spell(value)}{ends}, n = {len(values)}{seeds}{inside}"

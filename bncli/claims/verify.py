@@ -89,7 +89,7 @@ def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool 
         found = [replace(each, claims=tuple(c for c in each.claims if c.id in ids)) for each in found]
     elif not names and not everything:
         found = [
-            replace(each, claims=tuple(c for c in each.claims if not takes_mnist(c, each.study))) for each in found
+            replace(each, claims=tuple(c for c in each.claims if not _needs_download(c, each.study))) for each in found
         ]
     return tuple(subject for subject in found if subject.claims)
 
@@ -100,8 +100,8 @@ def part_of(plan: Plan, chosen: Sequence[Claim]) -> Plan:
     return replace(plan, runs=tuple(run for run in plan.runs if run[1] in needed))
 
 
-def takes_mnist(claim: Claim, study: Study) -> bool:
-    """Return whether a claim is tested on data that must be downloaded or placed in a folder."""
+def _needs_download(claim: Claim, study: Study) -> bool:
+    """Whether a claim is tested on data that must be downloaded or placed in a folder."""
     if claim.check:
         return bool(check.needs_mnist(claim.check))
     return bool(claim.measure and data_needed(study))
