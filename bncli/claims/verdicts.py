@@ -150,7 +150,7 @@ def _difference(own: float, other: float) -> float:
 
 
 def _ratio(own: float, other: float) -> float:
-    """Arm divided by baseline; 1 also if both are infinite."""
+    """Arm divided by baseline; 1 if they are equal, also if both are 0 or infinite."""
     if own == other:
         return 1.0
     return own / other if other else math.inf
