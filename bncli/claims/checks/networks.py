@@ -203,7 +203,7 @@ def train_biases(placement: str, use_bias: str) -> tuple[float, np.ndarray]:
 
 @register("constant-answer", mnist=True)
 def constant_answer() -> Measured:
-    """A network that answers 1 for every MNIST test image scores 0.1135, like the published network that can't learn."""
+    """A network that answers 1 for every MNIST test image scores 0.1135, as the published one that can't learn."""
     import numpy as np
 
     share = float(np.mean(datasets.load(RunConfig(dataset="mnist")).y_val == 1))
