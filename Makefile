@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
+DOCS := README.md CONTRIBUTING.md $(wildcard docs/*.md)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all test-lowest bench reproduce check format docs clean
@@ -48,14 +49,14 @@ check: $(READY)  ## lint, format, types, and whether the generated docs are up t
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cog --check -I docs -P README.md
+	$(BIN)/cog --check -I docs -P $(DOCS)
 
 format: $(READY)  ## put the code into its standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY)  ## write help screens and tables into the README
-	$(BIN)/cog -r -I docs -P README.md
+docs: $(READY)  ## write help screens and tables into the documentation
+	$(BIN)/cog -r -I docs -P $(DOCS)
 
 clean:  ## remove .venv, .venv-lowest and caches
 	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

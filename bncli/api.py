@@ -11,8 +11,9 @@ from bncli.config import RunConfig, resolve
 from bncli.data import datasets
 from bncli.results import RunResult
 from bncli.study import cluster, lock
-from bncli.study.execution import execute
-from bncli.study.folder import RUNS_FILE, open_store
+from bncli.study.execution import execute, train_here, work_of
+from bncli.study.journal import RUNS_FILE
+from bncli.study.opening import open_folder
 from bncli.study.study import Study
 
 if TYPE_CHECKING:
@@ -48,11 +49,13 @@ def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> 
         lock.hold(Path(out) / RUNS_FILE) if out else nullcontext(),
         cluster.connect(jobs) if jobs > 1 else nullcontext() as workers,
     ):
-        return execute(plan, open_store(Path(out), study, plan) if out else None, cluster=workers)
+        store = open_folder(Path(out), study, plan).store if out else None
+        work = work_of(plan, store)
+        return execute(work, (workers.train if workers else train_here)(work.pending), store)
 
 
 def load_runs(folder: str | Path) -> pd.DataFrame:
-    """Return the recorded runs of a study's folder, one row a run, as `summary.runs_table` describes.
+    """Return the recorded runs of a study's folder, one row a run, as `analysis.runs.runs_table` describes.
 
     Raises:
         StoreError: The folder holds no study or is damaged.

@@ -1,4 +1,4 @@
-"""Replace a file whole: write beside it, then rename."""
+"""Replace a file in one step: write a temporary file beside it, then rename it. Readers never see half a file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 from bncli.errors import StoreError
 
 ORPHAN_SECONDS = 24 * 3600
-"""Age from which a temporary file is one that a killed process left."""
+"""Age in seconds from which a temporary file counts as left behind by a killed process."""
 
 
 def replace_file(target: Path, write: Callable[[Path], object], *, durable: bool = False) -> None:
-    """Let `write` fill a temporary file beside `target`, then rename it over `target`.
+    """Write a temporary file beside `target` and rename it to `target`; missing folders are made.
 
     Args:
         target: The file to replace.
-        write: Called with the path that it is to fill.
-        durable: Wait until the file is on the disk; what can be made again needs no such wait.
+        write: A function that writes the new content to the path that it is given.
+        durable: Wait until the disk has the file. Not needed for files that can be made again.
 
     Raises:
-        StoreError: The place can't be written to.
+        StoreError: The file can't be written.
     """
     temporary = target.with_name(f".{uuid.uuid4().hex[:8]}.{target.name}")  # process ids repeat between hosts
     try:
@@ -45,7 +45,7 @@ def replace_file(target: Path, write: Callable[[Path], object], *, durable: bool
 
 
 def _remove_orphans(target: Path) -> None:
-    """Remove temporary files of `target` that killed processes left long ago."""
+    """Remove temporary files of `target` that killed processes left behind."""
     pattern = f".{'[0-9a-f]' * 8}.{glob.escape(target.name)}"
     for path in target.parent.glob(pattern):
         with contextlib.suppress(OSError):
@@ -62,6 +62,6 @@ def _sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk; some network file systems refuse that, and then do it themselves."""
+    """Wait until the disk has a folder's list of files. File systems that can't do this are left to themselves."""
     with contextlib.suppress(OSError):
         _sync(folder)

@@ -1,4 +1,4 @@
-"""What one run is: a frozen, flat `RunConfig` with every number explicit, validated here and nowhere else."""
+"""`RunConfig`: everything that decides one run, as one frozen value that is checked when it is made."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import Any
 from bncli.data import datasets
 from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
-from bncli.errors import InvalidConfig
 from bncli.networks import norms
 from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, USE_BIAS, lay_out
 from bncli.networks.spec import MAX_UNITS, WEIGHTED, parse_spec, places_norms
 from bncli.registry import check_name
-from bncli.values import Field, Value, checked
+from bncli.values import Field, Value
 
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 
 ADAMW_WEIGHT_DECAY = 0.004
-"""Keras' own default for AdamW (Loshchilov and Hutter 2019); the other optimizers decay nothing."""
+"""Keras' default for AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101). The other optimizers use no decay."""
 
 
 def _text(default: Any, about: str, help: str, **limits: Any) -> Any:
@@ -43,71 +42,91 @@ def _flag(default: bool, about: str, help: str) -> Any:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training: data, network, normalization, optimizer and seed. Keyword arguments only in spirit; all flat.
+    """One run: data, network, normalization, optimizer and seed. Every field has a default.
+
+    A field of None is left to the data set or the optimizer; `resolve` fills it in. Every field's kind, allowed
+    values and help text are in `FIELDS`.
 
     Raises:
-        InvalidConfig: A value out of range, with what is allowed.
-        UnknownName: A name that does not exist, with the nearest one.
+        InvalidConfig: A value has the wrong type or is out of range, or the spec or a slice can't be read.
+        UnknownName: A value is not one of the choices.
+
+    >>> config = RunConfig(dataset="circles", norm="batch", seed=3)
+    >>> config.lr, config.placement
+    (0.001, 'before')
+    >>> config.replace(lr=-1)
+    Traceback (most recent call last):
+    bncli.errors.InvalidConfig: lr must be a number above 0 and up to 1000000. Received: -1.
     """
 
-    dataset: str = _text("digits", "data", "registered data set, or a .csv, .tsv, .parquet or .npz file")
-    label: str | None = _text(None, "data", "column that holds the class (tables only)", optional=True)
+    dataset: str = _text("digits", "data", "name of a data set, or path of a .csv, .tsv, .parquet or .npz file")
+    label: str | None = _text(None, "data", "column with the class names (tables only)", optional=True)
     n_samples: int | None = _whole(
-        None, "data", "rows to generate (generated sets only)", low=8, high=10_000_000, optional=True
+        None, "data", "number of rows to generate (generated data sets only)", low=8, high=10_000_000, optional=True
     )
     noise: float | None = _number(
-        None, "data", "standard deviation of the noise (generated sets only)", low=0, high=100, optional=True
+        None, "data", "standard deviation of the noise (generated data sets only)", low=0, high=100, optional=True
     )
     data_seed: int | None = _whole(
-        None, "data", "seed of the generator or of the split", low=0, high=2**31 - 1, optional=True
+        None, "data", "seed that generates the data or draws the split", low=0, high=2**31 - 1, optional=True
     )
-    train_rows: str = _text(":", "data", "slice of the training rows, e.g. 1:8001")
-    val_rows: str = _text(":", "data", "slice of the validation rows")
+    train_rows: str = _text(":", "data", "training rows to use, as a Python slice such as 1:8001")
+    val_rows: str = _text(":", "data", "validation rows to use, as a Python slice such as :500")
     scaling: str = _text(
         "auto",
         "data",
-        "unit: pixels divided by white; standard: mean 0, sd 1 over the training rows",
+        "unit: pixels scaled to [0, 1]; standard: mean 0, sd 1 over the training rows; auto: as the data set says",
         choices=SCALINGS,
     )
-    model: str = _text("mlp", "network", "registered model, or a spec such as 'conv32 pool flatten dense64'")
-    activation: str = _text("relu", "network", "activation of the hidden layers", choices=ACTIVATIONS)
+    model: str = _text("mlp", "network", "name of a model, or a spec such as 'conv32 pool flatten dense64'")
+    activation: str = _text("relu", "network", "activation function of the hidden layers", choices=ACTIVATIONS)
     kernel_initializer: str = _text(
-        "glorot_uniform", "network", "initial weights of the hidden layers", choices=INITIALIZERS
+        "glorot_uniform", "network", "initializer of the hidden layers' weights", choices=INITIALIZERS
     )
     init_scale: float = _number(
-        1.0, "network", "factor on the initial kernels of the hidden layers", low=0, high=1e6, open_low=True
+        1.0,
+        "network",
+        "factor on the initial kernels of the hidden layers",
+        low=0,
+        high=1e6,
+        open_low=True,
     )
     use_bias: str = _text(
-        "auto", "network", "auto: no bias where a norm with center directly follows", choices=USE_BIAS
+        "auto",
+        "network",
+        "whether linear layers have a bias; auto: not directly before a normalization that learns a shift",
+        choices=USE_BIAS,
     )
-    norm: str = _text("none", "normalization", "the normalization", choices=tuple(norms.names()))
+    norm: str = _text("none", "normalization", "normalization layer", choices=tuple(norms.names()))
     placement: str = _text(
-        "before", "normalization", "before or after the activation, or the input only", choices=PLACEMENTS
+        "before", "normalization", "before or after each activation, or on the input only", choices=PLACEMENTS
     )
-    norm_input: bool = _flag(False, "normalization", "normalize the input too")
+    norm_input: bool = _flag(False, "normalization", "normalize the network's input too")
     norm_output: bool = _flag(False, "normalization", "normalize the output layer too, before its activation")
     norm_momentum: float = _number(
-        0.99, "normalization", "momentum of the moving averages", low=0, high=1, open_high=True
+        0.99, "normalization", "momentum of the moving averages of mean and variance", low=0, high=1, open_high=True
     )
-    norm_epsilon: float = _number(0.001, "normalization", "added to the variance", low=0, high=1)
+    norm_epsilon: float = _number(0.001, "normalization", "small number added to the variance", low=0, high=1)
     center: bool = _flag(True, "normalization", "learn a shift (beta)")
-    scale: bool = _flag(True, "normalization", "learn a factor (gamma)")
-    groups: int = _whole(2, "normalization", "channel groups of norm 'group'", low=1, high=MAX_UNITS)
+    scale: bool = _flag(True, "normalization", "learn a scale factor (gamma)")
+    groups: int = _whole(
+        2, "normalization", "number of channel groups (group normalization only)", low=1, high=MAX_UNITS
+    )
     optimizer: str = _text("adam", "training", "optimizer", choices=OPTIMIZERS)
     lr: float = _number(0.001, "training", "learning rate", low=0, high=1e6, open_low=True)
     momentum: float = _number(0.0, "training", "momentum of sgd", low=0, high=1, open_high=True)
-    nesterov: bool = _flag(False, "training", "Nesterov's form of sgd's momentum")
+    nesterov: bool = _flag(False, "training", "use Nesterov momentum (sgd only)")
     weight_decay: float | None = _number(
-        None, "training", "decoupled weight decay of all weights", low=0, high=1, optional=True
+        None, "training", "decoupled weight decay, applied to all weights", low=0, high=1, optional=True
     )
-    batch_size: int = _whole(32, "training", "rows a step", low=1, high=1_000_000)
-    epochs: int = _whole(10, "training", "passes over the training rows", low=1, high=100_000)
-    shuffle: bool = _flag(True, "training", "draw a new batch order every epoch")
-    seed: int = _whole(0, "training", "seed of weights, batches and dropout", low=0, high=2**31 - 1)
+    batch_size: int = _whole(32, "training", "samples per batch", low=1, high=1_000_000)
+    epochs: int = _whole(10, "training", "number of passes over the training rows", low=1, high=100_000)
+    shuffle: bool = _flag(True, "training", "shuffle the training rows before every epoch")
+    seed: int = _whole(0, "training", "seed of initial weights, batch order and dropout", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:
         for name, info in FIELDS.items():
-            object.__setattr__(self, name, checked(name, info, getattr(self, name)))
+            object.__setattr__(self, name, info.check(name, getattr(self, name)))
         datasets.loader_defaults(self.dataset)
         parse_rows("train_rows", self.train_rows)
         parse_rows("val_rows", self.val_rows)
@@ -116,7 +135,12 @@ class RunConfig:
     @property
     def run_id(self) -> str:
         """Twelve hexadecimal digits that depend on every field: equal id, equal run."""
-        return run_id_of(self.to_dict())
+        return _digest({name: value for name, value in self.to_dict().items() if value != ABSENT[name]})
+
+    @property
+    def condition_id(self) -> str:
+        """The `run_id` that this run has at seed 0: equal for all runs of a condition."""
+        return self.replace(seed=0).run_id
 
     def to_dict(self) -> dict[str, Value]:
         """Return every field, in the documented order."""
@@ -134,27 +158,54 @@ class RunConfig:
             check_name("field", name, FIELDS)
         return cls(**values)
 
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> RunConfig:
+        """Build a config from a record of any version: a field that it lacks had its value in `ABSENT`.
+
+        Raises:
+            UnknownName: A key that is not a field.
+            InvalidConfig: A value out of range.
+        """
+        return cls.from_dict({**ABSENT, **values})
+
     def replace(self, **changes: Any) -> RunConfig:
-        """Return a copy with some fields changed and checked again."""
+        """Return a copy with some fields changed; all fields are checked again.
+
+        Raises:
+            UnknownName: A keyword is not a field.
+            InvalidConfig: A value is out of range.
+        """
         return self.from_dict(self.to_dict() | changes)
 
     def tiny(self) -> RunConfig:
-        """Return this run shrunk for tests: at most 64 rows, 2 epochs, layers of 8 units."""
+        """Return a small copy for tests: at most 64 training rows, 2 epochs, layers of 8 units."""
         small = " ".join(f"{word.kind}8" if word.kind in WEIGHTED else str(word) for word in parse_spec(self.model))
-        sizes = {"n_samples": 64} if "n_samples" in datasets.loader_defaults(self.dataset) else {}
-        rows = {"train_rows": ":64", "val_rows": ":32"}
-        return self.replace(model=small, epochs=2, batch_size=24, **sizes, **({} if sizes else rows))
+        is_generated = "n_samples" in datasets.loader_defaults(self.dataset)
+        rows = {"n_samples": 64} if is_generated else {"train_rows": ":64", "val_rows": ":32"}
+        return self.replace(model=small, epochs=2, batch_size=24, **rows)
 
 
-def run_id_of(fields: Mapping[str, Any]) -> str:
-    """Return the `run_id` of a run whose `to_dict`, by this version of bncli or another, is `fields`."""
+def _digest(fields: Mapping[str, Any]) -> str:
     text = json.dumps(fields, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def format_1_id(fields: Mapping[str, Any]) -> str:
+    """Return the `run_id` that format 1 gave to a run: it depends on all fields of the record, defaults too."""
+    return _digest(fields)
+
+
 FIELDS: dict[str, Field] = {field.name: field.metadata["info"] for field in dataclasses.fields(RunConfig)}
+"""What every field may be, in the documented order."""
 
 DEFAULTS: dict[str, Value] = {name: getattr(RunConfig, name) for name in FIELDS}
+
+ABSENT: dict[str, Value] = dict(DEFAULTS)
+"""The value of a field in a run whose record lacks it: the field's default when it was introduced.
+
+A `run_id` depends on the values that differ from these, so that a new field changes no id. To change a default later,
+keep the former one here.
+"""
 
 NORM_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "normalization")
 
@@ -162,75 +213,79 @@ DATA_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "data
 
 
 def parse_value(name: str, text: str) -> Value:
-    """Turn what a user typed for the field `name` into its type; ranges are checked by `RunConfig`.
+    """Convert the text that a user typed for the field `name` to its type; `RunConfig` checks its range.
 
     Raises:
-        UnknownName: No such field.
-        InvalidConfig: The text is no number, or neither true nor false.
+        UnknownName: There is no such field.
+        InvalidConfig: The text can't be converted.
+
+    >>> parse_value("lr", "1e-3"), parse_value("shuffle", "false"), parse_value("label", "none")
+    (0.001, False, None)
     """
     check_name("field", name, FIELDS)
-    info = FIELDS[name]
-    text = text.strip()
-    if info.optional and text.lower() in ("", "none"):
-        return None
-    if info.kind == "text":
-        return text
-    try:
-        if info.kind == "flag":
-            return {"true": True, "false": False}[text.lower()]
-        return int(text) if info.kind == "whole" else float(text)
-    except (ValueError, KeyError):
-        raise InvalidConfig(f"{name} must be {info.allowed()}. Received: {text!r}.") from None
+    return FIELDS[name].parse(name, text)
 
 
 def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
-    """Make every number explicit and put fields without effect back to their defaults.
+    """Fill in the fields that are None, and set fields without effect to their defaults.
 
-    Two configs that train the same way resolve to the same config, hence the same `run_id`. The data is loaded,
-    because only it knows its own scaling.
+    Two configs that train the same way resolve to the same config and hence the same `run_id`. The data is loaded,
+    because only it knows its scaling.
 
     Returns:
-        The resolved config, and the names of the fields whose given value has no effect.
+        The resolved config, and the names of the fields whose values were ignored.
 
     Raises:
         DataError: The data can't be loaded.
-        InvalidConfig: The network can't take the data.
+        InvalidConfig: The network can't be built for the data.
+
+    >>> config, ignored = resolve(RunConfig(dataset="circles", n_samples=8, momentum=0.9))
+    >>> config.noise, config.scaling, config.weight_decay, ignored
+    (0.1, 'none', 0.0, ('momentum',))
     """
-    void = {name for name in ignored_fields(config) if getattr(config, name) != DEFAULTS[name]}
-    config = config.replace(**{name: DEFAULTS[name] for name in void})
+    ignored = {name for name in ignored_fields(config) if getattr(config, name) != DEFAULTS[name]}
+    config = config.replace(**{name: DEFAULTS[name] for name in ignored})
     config = config.replace(**_implied(config))
     data = datasets.load(config)
     config = config.replace(scaling=data.scaling)
     lay_out(config, data.input_shape, data.n_classes)
-    return config, tuple(name for name in FIELDS if name in void)
+    return config, tuple(name for name in FIELDS if name in ignored)
 
 
 def ignored_fields(config: RunConfig) -> set[str]:
-    """The fields that change nothing in this run, whatever their value."""
-    void = set(datasets.ignored_fields(config))
-    own = {*norms.fields(config.norm), "norm"}
+    """Return the fields that have no effect on this run, whatever their value.
+
+    >>> sorted(ignored_fields(RunConfig(norm="batch", optimizer="sgd", momentum=0.9)))
+    ['groups']
+    """
+    return {*datasets.ignored_fields(config), *_ignored_by_norm(config), *_ignored_by_optimizer(config)}
+
+
+def _ignored_by_norm(config: RunConfig) -> set[str]:
+    used = {"norm", *norms.fields(config.norm)}
     if config.norm != norms.NONE:
-        own |= {"norm_output"} | ({"placement"} if _is_placed(config) else set())
-        own |= set() if "placement" in own and config.placement == "input" else {"norm_input"}
-    void |= set(NORM_FIELDS) - own
+        has_placement = _has_placement(config)
+        used |= {"norm_output"} | ({"placement"} if has_placement else set())
+        used |= set() if has_placement and config.placement == "input" else {"norm_input"}
+    return set(NORM_FIELDS) - used
+
+
+def _has_placement(config: RunConfig) -> bool:
+    """Whether `placement` has an effect: not if the spec places its norms, nor if all hidden layers are LSTMs."""
+    has_linear = any(word.kind in ("dense", "conv") for word in parse_spec(config.model))
+    return (has_linear or config.placement == "input") and not places_norms(config.model)
+
+
+def _ignored_by_optimizer(config: RunConfig) -> set[str]:
     if config.optimizer != "sgd":
-        void |= {"momentum", "nesterov"}
-    elif config.momentum == 0:
-        void |= {"nesterov"}
-    return void
-
-
-def _is_placed(config: RunConfig) -> bool:
-    """Whether the field `placement` moves anything in this network: an LSTM has its norm after it or not at all."""
-    hidden = any(word.kind in ("dense", "conv") for word in parse_spec(config.model))
-    return (hidden or config.placement == "input") and not places_norms(config.model)
+        return {"momentum", "nesterov"}
+    return {"nesterov"} if config.momentum == 0 else set()
 
 
 def _implied(config: RunConfig) -> dict[str, Value]:
-    """Explicit values for the fields that were left to the data set or the optimizer."""
-    given = {
-        name: value for name, value in datasets.loader_defaults(config.dataset).items() if getattr(config, name) is None
-    }
+    """Explicit values for the fields that are left to the data set or the optimizer."""
+    defaults = datasets.loader_defaults(config.dataset)
+    implied = {name: value for name, value in defaults.items() if getattr(config, name) is None}
     if config.weight_decay is None:
-        given["weight_decay"] = ADAMW_WEIGHT_DECAY if config.optimizer == "adamw" else 0.0
-    return given
+        implied["weight_decay"] = ADAMW_WEIGHT_DECAY if config.optimizer == "adamw" else 0.0
+    return implied

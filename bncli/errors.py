@@ -1,18 +1,18 @@
-"""The mistakes that a user can mend.
+"""Errors that the user can fix.
 
-Every message says what is wrong, what is allowed, what was received, and what to try. The command line
-prints the message alone and exits with status 2; library callers catch `BncliError`.
+Every message says what is wrong, what is allowed, what was received and, where possible, what to try. The command
+line prints the message alone and exits with status 2; library callers catch `BncliError`.
 """
 
 from __future__ import annotations
 
 
 class BncliError(Exception):
-    """Base of every error that bncli raises on purpose."""
+    """Base class of all errors that bncli raises on purpose."""
 
 
 class UnknownName(BncliError):
-    """A name that no registry, preset or field list holds."""
+    """A name that is not in a registry, a list of presets or a list of fields."""
 
 
 class InvalidConfig(BncliError):
@@ -20,11 +20,11 @@ class InvalidConfig(BncliError):
 
 
 class DataError(BncliError):
-    """Data that can't be found, read, or used for classification."""
+    """Data that can't be found, can't be read, or can't be used for classification."""
 
 
 class StoreError(BncliError):
-    """A study's folder that can't be read, written, or belongs to another study."""
+    """A study's folder that can't be read or written, or that belongs to another study."""
 
 
 class ClusterError(BncliError):
@@ -32,4 +32,5 @@ class ClusterError(BncliError):
 
 
 def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, without its full stop; the error's type if it has no message."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

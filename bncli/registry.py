@@ -1,4 +1,4 @@
-"""Tables of named functions: the one place to add a dataset, a normalization, a model or a figure."""
+"""Tables of named functions: data sets, normalizations, models and figures are added by registering a function."""
 
 from __future__ import annotations
 
@@ -14,25 +14,53 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?`, or an empty string when no allowed name resembles `name`."""
+    """Return ` Did you mean 'x'?` for the most similar allowed name, or an empty string if none is similar.
+
+    >>> nearest("digit", ["circles", "digits"])
+    " Did you mean 'digits'?"
+    """
     by_lower = {other.lower(): other for other in allowed}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
 def check_name(kind: str, name: object, allowed: Iterable[str]) -> None:
-    """Raise `UnknownName` unless `name` is one of `allowed`; the message names the nearest one."""
+    """Check that `name` is one of `allowed`.
+
+    Args:
+        kind: What the name names, as the message calls it (`metric`, `data set`).
+        name: The name to check.
+        allowed: The names that exist.
+
+    Raises:
+        UnknownName: It is not; the message lists the allowed names and suggests the most similar one.
+    """
     names = list(allowed)
     if name not in names:
         raise UnknownName(f"Unknown {kind} {name!r}. Allowed: {', '.join(names)}.{nearest(str(name), names)}")
 
 
 class Registry(Generic[F]):
-    """An ordered table from name to function; the first docstring line is the description in every help.
+    """A table of functions by name, in the order of registration.
+
+    The first line of a function's docstring is its description in help screens and documentation.
 
     Args:
-        kind: What the names are, as error messages call it (`dataset`, `norm`).
-        package: A package whose modules register the entries; all of them are imported at the first look.
+        kind: What the names name, as error messages call it (`dataset`, `norm`).
+        package: A package whose modules register functions here; they are imported at the first look-up.
+
+    >>> shapes = Registry("shape")
+    >>> @shapes.register("square")
+    ... def square(side: float) -> float:
+    ...     "Area of a square."
+    ...     return side * side
+    >>> shapes["square"](3)
+    9
+    >>> shapes.description("square")
+    'Area of a square.'
+    >>> shapes["squire"]
+    Traceback (most recent call last):
+    bncli.errors.UnknownName: Unknown shape 'squire'. Allowed: square. Did you mean 'square'?
     """
 
     def __init__(self, kind: str, package: str | None = None) -> None:
@@ -49,7 +77,11 @@ class Registry(Generic[F]):
         return self._known
 
     def register(self, name: str) -> Callable[[F], F]:
-        """Return a decorator that adds a function under `name`; a second one of that name is refused."""
+        """Return a decorator that adds a function under `name`.
+
+        Raises:
+            ValueError: The name is taken, or the function has no docstring.
+        """
 
         def add(function: F) -> F:
             if name in self._known:

@@ -1,8 +1,15 @@
-"""What one field of a run may hold: how a value is parsed, checked and spelled."""
+"""Single values: how a field of a run parses, checks and describes them, and how they are printed.
+
+`Field` is our own because no library does all of it: pydantic 2.14 adds 92 ms to the 220 ms of `bncli --help`, msgspec
+0.22 adds 23 ms but checks nothing in a constructor, and both refuse NumPy integers.
+"""
 
 from __future__ import annotations
 
 import math
+import numbers
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,21 +20,33 @@ Kind = Literal["text", "whole", "number", "flag"]
 
 Value = str | int | float | bool | None
 
+_TYPES: dict[Kind, type] = {"text": str, "whole": numbers.Integral, "number": numbers.Real, "flag": bool}
+"""What a field of each kind accepts; NumPy's scalars are registered as `Integral` and `Real`."""
+
+_CONVERTERS: dict[Kind, Callable[[Any], Value]] = {"text": str, "whole": operator.index, "number": float, "flag": bool}
+
 
 @dataclass(frozen=True)
 class Field:
-    """What a field of a run may hold; help, parsing and validation all read it.
+    """One field of a run: its kind, its allowed values and its help text.
 
     Attributes:
-        about: `data`, `network`, `normalization` or `training`.
-        kind: `text`, `whole`, `number` or `flag`.
-        help: One line.
-        low: Smallest value.
-        high: Largest value.
-        open_low: Whether `low` itself is excluded.
-        open_high: Whether `high` itself is excluded.
-        choices: The only texts allowed; empty for any.
-        optional: Whether None is allowed: the data set or optimizer then decides.
+        about: What the field belongs to: `data`, `network`, `normalization` or `training`.
+        kind: `text`, `whole` (an integer), `number` (a float) or `flag` (true or false).
+        help: One line for help screens and documentation.
+        low: Smallest allowed number.
+        high: Largest allowed number.
+        open_low: Whether `low` itself is not allowed.
+        open_high: Whether `high` itself is not allowed.
+        choices: The only allowed texts; empty if any text is allowed.
+        optional: Whether None is allowed, which leaves the value to the data set or the optimizer.
+
+    >>> seed = Field("training", "whole", "seed of weights and batches", low=0, high=2**31 - 1)
+    >>> seed.parse("seed", " 3 ")
+    3
+    >>> seed.check("seed", -1)
+    Traceback (most recent call last):
+    bncli.errors.InvalidConfig: seed must be a whole number from 0 to 2147483647. Received: -1.
     """
 
     about: str
@@ -41,52 +60,94 @@ class Field:
     optional: bool = False
 
     def allowed(self) -> str:
-        """Describe the allowed values, as errors and the README print them."""
+        """Describe the allowed values as a noun phrase, for error messages and the README.
+
+        >>> Field("training", "number", "learning rate", low=0, high=1e6, open_low=True).allowed()
+        'a number above 0 and up to 1000000'
+        """
         if self.choices:
             return ", ".join(self.choices)
         if self.kind == "flag":
-            return "true, false"
+            return "true or false"
         if self.kind == "text":
             return "text"
         noun = "a whole number" if self.kind == "whole" else "a number"
-        low = f"{'above' if self.open_low else 'from'} {self.low:g}" if self.low > -math.inf else ""
-        high = f"{'below' if self.open_high else 'to'} {self.high:g}" if self.high < math.inf else ""
+        low = f"{'above' if self.open_low else 'from'} {_digits(self.low)}" if self.low > -math.inf else ""
+        up_to = "to below" if self.open_high else "and up to" if self.open_low else "to"
+        high = f"{up_to} {_digits(self.high)}" if self.high < math.inf else ""
         return " ".join(part for part in (noun, low, high) if part)
 
+    def parse(self, name: str, text: str) -> Value:
+        """Convert the text that a user typed to the field's type; `check` looks at the range.
 
-def checked(name: str, info: Field, value: Any) -> Value:
-    """Return `value` in the field's own type, or raise an error that says what is allowed."""
-    if value is None and info.optional:
-        return None
-    if info.choices:
-        value = str(value).lower() if isinstance(value, bool) else value
-        check_name(name, value, info.choices)
-        return str(value)
-    kinds: dict[Kind, type | tuple[type, ...]] = {
-        "text": str,
-        "whole": int,
-        "number": (int, float),
-        "flag": bool,
-    }
-    is_mistyped = not isinstance(value, kinds[info.kind]) or (isinstance(value, bool) and info.kind != "flag")
-    if is_mistyped or (info.kind in ("whole", "number") and not _in_range(info, value)):
-        raise InvalidConfig(f"{name} must be {info.allowed()}. Received: {value!r}.")
-    return float(value) if info.kind == "number" else value
+        Args:
+            name: The field's name, for the message.
+            text: The typed text; for an optional field, `none` or nothing is None.
+
+        Raises:
+            InvalidConfig: The text can't be converted.
+        """
+        text = text.strip()
+        if self.optional and text.lower() in ("", "none"):
+            return None
+        if self.kind == "text":
+            return text
+        try:
+            if self.kind == "flag":
+                return {"true": True, "false": False}[text.lower()]
+            return int(text) if self.kind == "whole" else float(text)
+        except (ValueError, KeyError):
+            raise self._refusal(name, text) from None
+
+    def check(self, name: str, value: Any) -> Value:
+        """Return `value` as a plain Python value of the field's type (NumPy scalars are converted).
+
+        Args:
+            name: The field's name, for the message.
+            value: The value to check.
+
+        Raises:
+            InvalidConfig: The value has another type or is out of range.
+            UnknownName: The value is not one of the choices.
+        """
+        if value is None and self.optional:
+            return None
+        if self.choices:
+            value = str(value).lower() if isinstance(value, bool) else value
+            check_name(name, value, self.choices)
+            return str(value)
+        is_typed = isinstance(value, _TYPES[self.kind]) and isinstance(value, bool) == (self.kind == "flag")
+        if not is_typed or not self._in_range(value):
+            raise self._refusal(name, value)
+        return _CONVERTERS[self.kind](value)
+
+    def _in_range(self, value: Any) -> bool:
+        if self.kind in ("text", "flag"):
+            return True
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return bool(above and below and math.isfinite(value))
+
+    def _refusal(self, name: str, value: object) -> InvalidConfig:
+        return InvalidConfig(f"{name} must be {self.allowed()}. Received: {value!r}.")
 
 
-def _in_range(info: Field, value: float) -> bool:
-    above = value > info.low if info.open_low else value >= info.low
-    below = value < info.high if info.open_high else value <= info.high
-    return above and below and math.isfinite(value)
+def _digits(number: float) -> str:
+    """A limit as one would type it: whole numbers without an exponent."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def finite(value: float) -> float | None:
-    """Return `value`, or None where it is infinite or not a number: JSON knows neither."""
+    """Return `value` as a plain float, or None if it is infinite or not a number, which JSON can't store."""
     return float(value) if math.isfinite(value) else None
 
 
 def show(value: Value) -> str:
-    """Spell a value as one would type it: `0.001`, `true`, `relu`."""
+    """Return a value as the user would type it, numbers with up to six digits.
+
+    >>> [show(value) for value in (0.001, True, "relu", None)]
+    ['0.001', 'true', 'relu', 'None']
+    """
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

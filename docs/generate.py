@@ -1,18 +1,27 @@
-"""The parts of the README that the program itself knows; `make docs` writes them, `make check` compares."""
+"""The parts of the documentation that the program itself knows; `make docs` writes them, `make check` compares."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
+import typer
 from tabulate import tabulate
 
+from bncli.claims import measures
+from bncli.cli.app import app
 from bncli.config import DEFAULTS, FIELDS
 from bncli.data import datasets, sets
 from bncli.networks import models, norms
 from bncli.networks.spec import spec_of
 from bncli.study.files import load_study, presets
-from bncli.values import show
+from bncli.values import Field, show
+
+MAKEFILE = Path(__file__).parent.parent / "Makefile"
+TOPICS = {"data": "Data", "network": "Network", "normalization": "Normalization", "training": "Training"}
+"""The headings over the fields of a run, by what they are about."""
 
 
 def table(rows: Iterable[dict[str, str]]) -> None:
@@ -21,21 +30,22 @@ def table(rows: Iterable[dict[str, str]]) -> None:
     print(tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True))
 
 
-def shell(command: str, lines: int | None = None) -> None:
-    """Print a command and what it writes to stdout, or the first lines of that."""
+def shell(command: str) -> None:
+    """Print a command and what it writes to stdout."""
     settings = {"COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": "."}
     script = f'bncli() {{ {sys.executable} -m bncli "$@"; }}; {command}'
     done = subprocess.run(["bash", "-c", script], env=os.environ | settings, capture_output=True, text=True, check=True)
     shown = [line.rstrip() for line in done.stdout.splitlines()]
-    more = ["..."] if lines and len(shown) > lines else []
-    print("\n".join(["```console", f"$ {command}", *(line for line in shown[:lines]), *more, "```"]))
+    print("\n".join(["```console", f"$ {command}", *shown, "```"]))
 
 
 def help_screens() -> None:
-    """Print every help screen."""
-    for command in ("", "dataset ", "train ", "compare ", "sweep ", "report ", "status ", "verify "):
-        shell(f"bncli {command}--help")
-        print()
+    """Print every help screen under a heading of its own."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for command in ("bncli", *(f"bncli {name}" for name in commands)):
+        print(f"\n## {command}\n")
+        shell(f"{command} --help")
+    print()
 
 
 def dataset_table() -> None:
@@ -89,17 +99,47 @@ def preset_table() -> None:
     )
 
 
-def field_table() -> None:
-    """Print every field of a run."""
+def field_tables() -> None:
+    """Print every field of a run, in a table for each topic."""
+    for topic in dict.fromkeys(info.about for info in FIELDS.values()):
+        print(f"\n### {TOPICS[topic]}\n")
+        table(
+            {
+                "field": f"`{name}`",
+                "default": _default(name, info),
+                "allowed": info.allowed(),
+                "meaning": info.help,
+            }
+            for name, info in FIELDS.items()
+            if info.about == topic
+        )
+    print()
+
+
+def _default(name: str, info: Field) -> str:
+    if DEFAULTS[name] is not None:
+        return f"`{show(DEFAULTS[name])}`"
+    return "the data set's" if info.about == "data" else "the optimizer's"
+
+
+def measure_table() -> None:
+    """Print what a claim can measure."""
     table(
         {
-            "field": f"`{name}`",
-            "about": info.about,
-            "default": f"`{show(DEFAULTS[name])}`"
-            if DEFAULTS[name] is not None
-            else ("the data set's" if info.about == "data" else "the optimizer's"),
-            "allowed": info.allowed(),
-            "meaning": info.help,
+            "measure": f"`{name}`",
+            "one number per run": measures.REGISTRY.description(name),
+            "keys it obeys": ", ".join(f"`{key}`" for key in measures.parameters(name)),
         }
-        for name, info in FIELDS.items()
+        for name in measures.REGISTRY
     )
+
+
+def reduction_table() -> None:
+    """Print how a claim can reduce an axis to one number."""
+    table({"reduce": f"`{name}`", "result": measures.REDUCTIONS.description(name)} for name in measures.REDUCTIONS)
+
+
+def target_table() -> None:
+    """Print the targets of the Makefile that have a description."""
+    found = re.findall(r"^([a-z-]+):[^#\n]*## (.+)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    table({"command": f"`make {name}`", "what it does": text} for name, text in found)

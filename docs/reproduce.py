@@ -71,7 +71,7 @@ def section(name: str, verdicts: list[Verdict]) -> str:
     parts = [
         f"\n## {name}",
         load_study(name).question,
-        f"```console\n$ bncli verify {name}\n```",
+        f"<!-- not run: trains for minutes, with MNIST for hours -->\n```console\n$ bncli verify {name}\n```",
         tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True),
         "\n".join(notes),
     ]

@@ -1,3 +1,8 @@
+"""Registries of functions, and errors for unknown names."""
+
+import importlib
+import sys
+
 import pytest
 
 from bncli.errors import BncliError, UnknownName
@@ -9,7 +14,7 @@ def colours():
 
     @registry.register("red")
     def red():
-        """Red, the colour of stop.
+        """Red, the colour of stop signs.
 
         Not shown in help.
         """
@@ -30,7 +35,7 @@ def test_register_returns_the_function_unchanged():
     assert Registry("colour").register("green")(green) is green
 
 
-def test_a_name_gives_its_function():
+def test_a_name_returns_its_function():
     assert [colours()[name]() for name in ("red", "blue")] == [1, 2]
 
 
@@ -39,17 +44,17 @@ def test_names_keep_the_order_of_registration():
     assert len(colours()) == 2
 
 
-def test_contains():
+def test_contains_is_true_for_registered_names_only():
     assert "red" in colours()
     assert "green" not in colours()
     assert None not in colours()
 
 
 def test_description_is_the_first_docstring_line():
-    assert colours().description("red") == "Red, the colour of stop."
+    assert colours().description("red") == "Red, the colour of stop signs."
 
 
-def test_a_second_function_of_the_same_name_is_refused():
+def test_register_rejects_a_name_that_is_taken():
     def other():
         """Another red."""
 
@@ -57,7 +62,7 @@ def test_a_second_function_of_the_same_name_is_refused():
         colours().register("red")(other)
 
 
-def test_a_function_without_docstring_is_refused():
+def test_register_rejects_a_function_without_docstring():
     def silent():
         pass
 
@@ -78,12 +83,12 @@ def test_a_misspelt_name_gets_a_suggestion():
     assert str(caught.value) == "Unknown colour 'blu'. Allowed: red, blue. Did you mean 'blue'?"
 
 
-def test_an_unknown_name_is_an_error_of_bncli():
+def test_an_unknown_name_is_a_bncli_error():
     with pytest.raises(BncliError):
         colours()["green"]
 
 
-def test_check_name_takes_any_iterable_once():
+def test_check_name_reads_any_iterable_once():
     check_name("letter", "b", iter("abc"))
     with pytest.raises(UnknownName) as caught:
         check_name("letter", 3, iter("abc"))
@@ -101,5 +106,21 @@ def test_check_name_takes_any_iterable_once():
         ("x", [], ""),
     ],
 )
-def test_nearest(name, allowed, expected):
+def test_nearest_suggests_the_most_similar_name(name, allowed, expected):
     assert nearest(name, allowed) == expected
+
+
+def test_the_modules_of_a_package_are_imported_at_the_first_look_up(tmp_path, monkeypatch):
+    package = tmp_path / "shapes_for_test"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from bncli.registry import Registry\nREGISTRY = Registry('shape', __name__)\n"
+    )
+    (package / "square.py").write_text(
+        "from shapes_for_test import REGISTRY\n\n@REGISTRY.register('square')\ndef square():\n    'A square.'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = importlib.import_module("shapes_for_test").REGISTRY
+    assert "shapes_for_test.square" not in sys.modules
+    assert list(registry) == ["square"]
+    assert registry.description("square") == "A square."

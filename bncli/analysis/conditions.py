@@ -1,62 +1,68 @@
-"""The table of conditions, and the points of the axes."""
+"""The table of conditions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.runs import Conditions, Results, best_of, condition_columns, has_learned, seconds_per_epoch, typed
-from bncli.analysis.statistics import bootstrap_interval
-from bncli.results import RunResult
+from bncli.analysis.grid import grid_points
+from bncli.analysis.runs import best_of, condition_columns, has_learned, seconds_per_epoch
+from bncli.analysis.statistics import bootstrap_interval, known_values, mean, median
+from bncli.analysis.tables import Conditions, Results, results_by_condition, typed
 from bncli.study.study import Condition
 from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
-from bncli.values import Value
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
 
-def conditions_table(results: Results, conditions: Conditions, chance: float | None = None) -> pd.DataFrame:
-    """One row a condition, in the study's order.
+def conditions_table(results: Results, conditions: Conditions, trivial: float | None = None) -> pd.DataFrame:
+    """Return one row per condition, in the study's order.
 
-    Columns: `arm`, `param_<axis>`, `n` (runs with a result), `n_diverged`, `n_failed`, `n_chance` (runs that did
-    not learn, see `learned`, diverged ones among them; missing where `chance` is unknown), `params`; for every metric
-    `mean_<metric>`, `std_<metric>` (sample standard deviation over seeds), `median_<metric>`, `low_<metric>` and
-    `high_<metric>` (95 % interval of the mean, see `stats.bootstrap_interval`); `mean_best_val_accuracy` (the best
-    over epochs), `median_best_epoch`, `mean_seconds`, `mean_seconds_per_epoch`, `best`.
-    The losses of diverged runs are missing from their means. `best` marks, at each point of the axes, the arm with
-    the best mean validation accuracy among several.
+    Columns:
+        - `arm`, `param_<axis>`
+        - `n` (runs with a result), `n_diverged`, `n_failed`, `n_chance` (runs that did not learn, diverged ones
+          included, see `has_learned`; missing if `trivial` is None), `params` (number of parameters)
+        - for every metric, over seeds: `mean_<metric>`, `std_<metric>` (sample standard deviation), `median_<metric>`,
+          `low_<metric>` and `high_<metric>` (95 % interval of the mean, see `bootstrap_interval`). The losses of
+          diverged runs are missing from these.
+        - `mean_best_val_accuracy` (the best over epochs), `median_best_epoch`
+        - `mean_seconds`, `mean_seconds_per_epoch`
+        - `best`: whether this arm has the best mean validation accuracy of several at its point of the axes
+
+    Args:
+        results: The runs.
+        conditions: The condition of each.
+        trivial: The accuracy of the best constant answer, if it is known.
     """
     import pandas as pd
 
-    groups: dict[Condition, list[RunResult]] = {condition: [] for condition in conditions.values()}
-    for result in results:
-        groups[conditions[result.config]].append(result)
-    table = typed(pd.DataFrame([_condition_row(condition, runs, chance) for condition, runs in groups.items()]))
-    table["best"] = _best_arms(table)
+    groups = results_by_condition(results, conditions)
+    table = typed(pd.DataFrame([_condition_row(condition, runs, trivial) for condition, runs in groups.items()]))
+    table["best"] = _is_best(table, list(groups))
     return table
 
 
-def _condition_row(condition: Condition, runs: Results, chance: float | None) -> dict[str, Any]:
+def _condition_row(condition: Condition, runs: Results, trivial: float | None) -> dict[str, Any]:
     counted = [result for result in runs if result.state != "failed"]
     best = [best_of(result, DEFAULT) for result in counted]
-    statistics: dict[str, float] = {}
+    spreads: dict[str, float] = {}
     for metric in METRICS:
-        statistics |= _spread(metric, numbers(result.metrics.get(metric) for result in counted))
+        spreads |= _spread(metric, known_values(result.metrics.get(metric) for result in counted))
     return {
         **condition_columns(condition),
         "n": len(counted),
         "n_diverged": sum(result.state == "diverged" for result in counted),
         "n_failed": len(runs) - len(counted),
-        "n_chance": None if chance is None else sum(not has_learned(result, chance) for result in counted),
+        "n_chance": None if trivial is None else sum(not has_learned(result, trivial) for result in counted),
         "params": max((result.params["total"] for result in counted if result.params), default=None),
-        **statistics,
-        "mean_best_val_accuracy": mean(numbers(found.get("value") for found in best)),
-        "median_best_epoch": median(numbers(found.get("epoch") for found in best)),
-        "mean_seconds": mean(numbers(result.seconds for result in counted)),
-        "mean_seconds_per_epoch": mean(numbers(map(seconds_per_epoch, counted))),
+        **spreads,
+        "mean_best_val_accuracy": mean(known_values(found.get("value") for found in best)),
+        "median_best_epoch": median(known_values(found.get("epoch") for found in best)),
+        "mean_seconds": mean(known_values(result.seconds for result in counted)),
+        "mean_seconds_per_epoch": mean(known_values(map(seconds_per_epoch, counted))),
     }
 
 
@@ -76,59 +82,11 @@ def _spread(metric: str, values: np.ndarray) -> dict[str, float]:
     }
 
 
-def numbers(values: Iterable[float | None]) -> np.ndarray:
-    """The values that are there."""
-    import numpy as np
-
-    numbers = np.array(list(values), dtype="float64")
-    there: np.ndarray = numbers[~np.isnan(numbers)]
-    return there
-
-
-def mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else math.nan
-
-
-def median(values: np.ndarray) -> float:
-    import numpy as np
-
-    return float(np.median(values)) if len(values) else math.nan
-
-
-def _best_arms(table: pd.DataFrame) -> np.ndarray:
-    """Mark the best arm of each point of the axes; a point where only one arm stands has no best."""
-    metric = DEFAULT
+def _is_best(table: pd.DataFrame, conditions: Sequence[Condition]) -> np.ndarray:
+    """Whether each row has the best mean at a point of the axes where several arms have one."""
     found = []
-    for places in points(table).values():
-        means = table.loc[places, f"mean_{metric}"].dropna()
+    for places in grid_points(conditions).values():
+        means = table.loc[places, f"mean_{DEFAULT}"].dropna()
         if len(means) > 1:
-            found.append(means.idxmin() if lower_is_better(metric) else means.idxmax())
+            found.append(means.idxmin() if lower_is_better(DEFAULT) else means.idxmax())
     return table.index.isin(found)
-
-
-Point = tuple[Value, ...]
-
-
-def points(table: pd.DataFrame) -> dict[Point, list[int]]:
-    """The points of the axes in a table of conditions, each with the places of the conditions that stand there.
-
-    A condition on which an axis is void stands at every point that differs from it in that axis alone. Where no
-    arm feels an axis (the momentum of an optimizer that has none), the point itself has None there.
-    """
-    axes = [name for name in table.columns if name.startswith("param_")]
-    plain = table[axes].astype(object).where(table[axes].notna(), None)
-    stands = list(plain.itertuples(index=False, name=None)) if axes else [()] * len(table)
-    distinct = dict.fromkeys(stands)
-    found: dict[Point, list[int]] = {
-        point: []
-        for point in distinct
-        if None not in point or not any(other != point and _covers(other, point) for other in distinct)
-    }
-    for place, values in enumerate(stands):
-        for point in [values] if values in found else [point for point in found if _covers(point, values)]:
-            found[point].append(place)
-    return found
-
-
-def _covers(point: Point, values: Point) -> bool:
-    return all(value is None or value == other for value, other in zip(values, point, strict=True))

@@ -1,9 +1,9 @@
-"""A study with its results: the one object that every output reads."""
+"""A study with its results and their tables: the one object that figures, page, tables and answer read."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
+from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
 from bncli.config import RunConfig
-from bncli.errors import BncliError, InvalidConfig, StoreError
+from bncli.errors import InvalidConfig, StoreError
 from bncli.results import RunResult
-from bncli.study.files import study_from_dict
-from bncli.study.folder import RUNS_FILE, Store
-from bncli.study.study import Condition, Study, condition_id
+from bncli.study.folder import Store
+from bncli.study.journal import RUNS_FILE
+from bncli.study.opening import stored_study
+from bncli.study.study import Condition, Study
 from bncli.tasks import metrics
 from bncli.tasks.metrics import HISTORY_METRICS, lower_is_better
 
@@ -34,18 +36,18 @@ class Evidence:
     Attributes:
         study: The study as last asked for.
         results: Its results, in the study's order.
-        conditions: The condition of every run.
+        conditions: The condition of every planned run.
         n_planned: How many runs the study has in all.
-        chance: Accuracy of the best constant answer; None where data sets differ in it.
+        trivial: The accuracy of the best constant answer; None if the study's data sets differ in it.
         metric: What arms are compared by.
-        threshold: The value of the metric that counts as reached; None for the best of the baseline's mean curve.
+        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
     """
 
     study: Study
     results: Sequence[RunResult]
     conditions: Mapping[RunConfig, Condition]
     n_planned: int
-    chance: float | None = None
+    trivial: float | None = None
     metric: str = metrics.DEFAULT
     threshold: float | None = None
 
@@ -65,62 +67,72 @@ class Evidence:
         return self.arms[0]
 
     @property
+    def n_missing(self) -> int:
+        """How many planned runs have no result yet."""
+        return self.n_planned - len(self.results)
+
+    @property
     def curve_metric(self) -> str:
         """The metric of curves and hit epochs: `train_accuracy` is measured at the end only and has no history."""
         return self.metric if self.metric in HISTORY_METRICS else metrics.DEFAULT
 
     def trivial_score(self, metric: str) -> float | None:
-        """What the best constant answer scores, where the metric is an accuracy and the score is known."""
-        return None if lower_is_better(metric) else self.chance
+        """Return what the best constant answer scores; None for a loss, or if it isn't known."""
+        return None if lower_is_better(metric) else self.trivial
+
+    @cached_property
+    def points(self) -> dict[Point, list[int]]:
+        """The points of the axes, each with the rows of its conditions in `conditions_table` (see `grid_points`)."""
+        return grid_points(list(dict.fromkeys(self.conditions.values())))
 
     @cached_property
     def conditions_table(self) -> pd.DataFrame:
-        """`summary.conditions_table` of these results."""
-        return conditions_table(self.results, self.conditions, self.chance)
+        """One row per condition; see `analysis.conditions.conditions_table`."""
+        return conditions_table(self.results, self.conditions, self.trivial)
 
     @cached_property
     def runs_table(self) -> pd.DataFrame:
-        """`summary.runs_table` of these results."""
+        """One row per run; see `analysis.runs.runs_table`."""
         return runs_table(self.results, self.conditions)
 
     @cached_property
     def history_table(self) -> pd.DataFrame:
-        """`summary.history_table` of these results."""
+        """One row per run and epoch; see `analysis.runs.history_table`."""
         return history_table(self.results, self.conditions)
 
     @cached_property
     def differences_table(self) -> pd.DataFrame:
-        """`summary.differences_table` of the metric."""
+        """One row per arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
         return differences_table(self.results, self.conditions, self.metric, self.baseline)
 
     @cached_property
     def hits_table(self) -> pd.DataFrame:
-        """`summary.hits_table` of the metric and the threshold."""
-        return hits_table(self.results, self.conditions, self.curve_metric, self.threshold, self.baseline, self.chance)
+        """One row per arm and point, with hit epochs; see `analysis.hits.hits_table`."""
+        return hits_table(self.results, self.conditions, self.curve_metric, self.threshold, self.baseline, self.trivial)
 
     @cached_property
     def reached_table(self) -> pd.DataFrame:
-        """`summary.reached_table` of the metric and the threshold."""
+        """The share of seeds past the threshold by epoch; see `analysis.hits.reached_table`."""
         return reached_table(
-            self.results, self.conditions, self.curve_metric, self.threshold, self.baseline, self.chance
+            self.results, self.conditions, self.curve_metric, self.threshold, self.baseline, self.trivial
         )
 
     @cached_property
     def lr_table(self) -> pd.DataFrame | None:
-        """`summary.lr_table`, or None where the learning rate is no axis. Its threshold is what `learned` says."""
-        if "lr" not in dict(self.study.axes):
+        """One row per arm and point of the other axes, see `analysis.rates.lr_table`; None if `lr` is not an axis."""
+        if "lr" not in self.axes:
             return None
-        return lr_table(self.results, self.conditions, self.metric, chance=self.chance, baseline=self.baseline)
+        return lr_table(self.results, self.conditions, self.metric, self.trivial, self.baseline)
 
     @cached_property
     def joined_table(self) -> pd.DataFrame:
-        """`conditions_table` with what `differences_table` and `hits_table` say on each condition.
+        """`conditions_table` with what `differences_table` and `hits_table` say about each condition.
 
-        An arm on which an axis is void is compared at every value of that axis. Where these comparisons differ, the
-        condition has none here; `differences_table` holds them all.
+        An arm on which an axis has no effect is compared at every value of that axis. If these comparisons differ,
+        their columns are missing here; `differences_table` and `hits_table` have all of them.
         """
-        differences = _one_each(self.differences_table, _DIFFERENCE_COLUMNS)
-        hits = _one_each(self.hits_table, _HIT_COLUMNS)
+        differences = _one_per_condition(self.differences_table, _DIFFERENCE_COLUMNS)
+        hits = _one_per_condition(self.hits_table, _HIT_COLUMNS)
         return self.conditions_table.assign(metric=self.metric).join(differences).join(hits)
 
 
@@ -143,18 +155,22 @@ _HIT_COLUMNS = {
 }
 
 
-def _one_each(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+def _one_per_condition(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """The columns by condition, renamed; a condition with several different rows is left out."""
     rows = table[["condition", *columns]].drop_duplicates()
     return rows.drop_duplicates("condition", keep=False).set_index("condition").rename(columns=columns)
 
 
 def check_choice(metric: str, threshold: float | None) -> None:
-    """Check what the user asks to compare by, before anything is trained.
+    """Check what the user wants to compare by, before anything is trained.
+
+    Args:
+        metric: A metric's name.
+        threshold: The value of it to reach, if one is given.
 
     Raises:
         UnknownName: No such metric.
-        InvalidConfig: No such threshold.
+        InvalidConfig: The metric can't have this value.
     """
     is_loss = lower_is_better(metric)
     if threshold is None:
@@ -165,40 +181,31 @@ def check_choice(metric: str, threshold: float | None) -> None:
 
 
 def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float | None = None) -> Evidence:
-    """Read a study and its results back from its folder; neither the data nor TensorFlow is needed.
+    """Read a study and its results from its folder; this needs neither the data nor TensorFlow.
 
     Args:
         folder: The study's folder.
         metric: What arms are compared by.
-        threshold: The value of the metric that counts as reached; None for the best of the baseline's mean curve.
+        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
 
     Raises:
-        StoreError: There is no study, or no result yet, or the files are damaged.
+        StoreError: There is no study or no result yet, or the files are damaged.
     """
     store = Store(folder)
-    content = store.read_study()
-    if content is None:
-        raise StoreError(
-            f"{str(folder)!r} holds no study (no study.json). Give the --out folder of a compare or sweep."
-        )
-    try:
-        study = study_from_dict(content["study"])
-    except BncliError as error:
-        raise StoreError(f"{str(folder)!r}: the study in study.json can't be read ({error})") from error
-    known = {entry["id"]: _condition(entry) for entry in content["conditions"]}
-    stored = [(condition_id(result.config), result) for result in store.read_runs().values()]
-    found = [(known[key], result) for key, result in stored if key in known and result.config.seed in study.seeds]
+    content = store.need_study()
+    study, conditions = stored_study(folder, content), [_condition(entry) for entry in content["conditions"]]
+    found = [(_condition(entry), result) for entry, result in store.listed_runs(content)]
     if not found:
         raise StoreError(f"{str(folder)!r} holds no finished run of its study (nothing in {RUNS_FILE}).")
-    places = {condition: place for place, condition in enumerate(known.values())}
+    places = {condition: place for place, condition in enumerate(conditions)}
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
     return Evidence(
         study,
         [result for _, result in found],
         {result.config: condition for condition, result in found},
-        len(known) * len(study.seeds),
-        _chance(content["datasets"]),
+        len(conditions) * len(study.seeds),
+        common_trivial_score(content["datasets"].values()),
         metric,
         threshold,
     )
@@ -208,6 +215,7 @@ def _condition(entry: Mapping[str, Any]) -> Condition:
     return Condition(entry["arm"], tuple(entry["values"].items()))
 
 
-def _chance(data: Mapping[str, Any]) -> float | None:
-    levels = {facts["chance"] for facts in data.values()}
-    return levels.pop() if len(levels) == 1 else None
+def common_trivial_score(data: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the trivial score of data sets whose facts are given; None where they differ in it."""
+    scores = {facts["chance"] for facts in data}
+    return scores.pop() if len(scores) == 1 else None

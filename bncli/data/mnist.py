@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: found on this machine or downloaded by Keras."""
+"""MNIST and Fashion-MNIST: found on this machine, or downloaded by Keras."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from pathlib import Path
 
 from bncli.data.archives import read_npz
 from bncli.data.idx import read_idx_folder
-from bncli.data.splits import Labelled, Pool
+from bncli.data.splits import LabelledRows, RawDataset
 from bncli.errors import DataError
 
 
-def load_mnist(name: str, class_names: tuple[str, ...]) -> Pool:
+def load_mnist(name: str, class_names: tuple[str, ...]) -> RawDataset:
+    """Load a data set of the MNIST family; its test images become the validation rows.
+
+    Args:
+        name: `mnist` or `fashion_mnist`.
+        class_names: The names of classes 0, 1, ...
+
+    Raises:
+        DataError: The files can't be found, downloaded or read, or contain something else.
+    """
     rows = find_mnist_family(name)
     if rows is None:
         _keras_download(name)
@@ -22,15 +31,15 @@ def load_mnist(name: str, class_names: tuple[str, ...]) -> Pool:
         raise DataError(_mnist_help(name, "the download left no files"))
     if rows.is_validation is None or not set(rows.y.tolist()) <= set(range(len(class_names))):
         raise DataError(
-            f"The files that were found for {name} must hold a training and a test part with the classes "
-            f"0 to {len(class_names) - 1}. Replace or remove those in $BNCLI_DATA_DIR or in Keras' cache."
+            f"The files found for {name} must contain training and test images of the classes 0 to "
+            f"{len(class_names) - 1}. Replace or remove them in $BNCLI_DATA_DIR or in Keras' cache."
         )
     train, val = ~rows.is_validation, rows.is_validation
-    return Pool(rows.x[train], rows.y[train], rows.x[val], rows.y[val], class_names, "unit", 255.0)
+    return RawDataset(rows.x[train], rows.y[train], rows.x[val], rows.y[val], class_names, "unit", 255.0)
 
 
 def _keras_download(name: str) -> None:
-    """Let Keras download a set into its cache, in a process of its own so that this one stays light."""
+    """Let Keras download a data set to its cache, in another process, so that this one does not import TensorFlow."""
     code = f"import keras; keras.datasets.{name}.load_data()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -46,18 +55,27 @@ def _mnist_help(name: str, reason: str) -> str:
     )
 
 
-def find_mnist_family(name: str) -> Labelled | None:
-    """Read `name` (`mnist`, `fashion_mnist`) from `$BNCLI_DATA_DIR` or else Keras' cache; None where absent.
+def find_mnist_family(name: str) -> LabelledRows | None:
+    """Read a data set of the MNIST family from `$BNCLI_DATA_DIR` or, failing that, from Keras' cache.
 
-    In each of the two, a folder of IDX files comes before an archive.
+    In both places a folder of IDX files is preferred to an archive.
+
+    Args:
+        name: `mnist` or `fashion_mnist`.
+
+    Returns:
+        The rows, or None if there are no files.
+
+    Raises:
+        DataError: Files were found but can't be read.
     """
     spellings = (name, name.replace("_", "-"))
     for root in _data_dirs():
-        for folder in _mnist_folders(root, spellings):
+        for folder in _idx_folders(root, spellings):
             found = read_idx_folder(folder)
             if found is not None:
                 return found
-        for path in _mnist_archives(root, spellings):
+        for path in _archive_paths(root, spellings):
             if path.is_file():
                 return read_npz(path)
     return None
@@ -69,11 +87,11 @@ def _data_dirs() -> list[Path]:
     return [*([Path(own)] if own else []), keras_home / "datasets"]
 
 
-def _mnist_folders(root: Path, spellings: tuple[str, ...]) -> list[Path]:
-    """Folders that may hold the four IDX files; the folder's own name must tell which set they are."""
+def _idx_folders(root: Path, spellings: tuple[str, ...]) -> list[Path]:
+    """Folders that may contain the four IDX files; only the folder's name says which data set they are."""
     nested = [root / spelling for spelling in spellings]
     return [root, *nested] if root.name in spellings else nested
 
 
-def _mnist_archives(root: Path, spellings: tuple[str, ...]) -> list[Path]:
+def _archive_paths(root: Path, spellings: tuple[str, ...]) -> list[Path]:
     return [path / f"{spelling}.npz" for spelling in spellings for path in (root, root / spelling)]

@@ -1,10 +1,10 @@
-"""How features are scaled, with numbers taken from the training rows only."""
+"""How features are scaled, with numbers from the training rows only."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bncli.data.splits import Pool
+from bncli.data.splits import RawDataset
 from bncli.errors import InvalidConfig
 
 if TYPE_CHECKING:
@@ -14,16 +14,27 @@ if TYPE_CHECKING:
 SCALINGS = ("auto", "unit", "standard", "none")
 
 
-def scaled(scaling: str, pool: Pool, x_train: np.ndarray, x_val: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scale both parts with numbers taken from the training rows only."""
+def scale(scaling: str, raw: RawDataset, x_train: np.ndarray, x_val: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scale training and validation features.
+
+    Args:
+        scaling: `unit` (pixels to [0, 1]), `standard` (mean 0 and standard deviation 1 over the training rows) or
+            `none`.
+        raw: The data set that the rows come from.
+        x_train: The selected training rows.
+        x_val: The selected validation rows.
+
+    Raises:
+        InvalidConfig: The scaling is `unit` but the data has no pixels.
+    """
     if scaling == "none":
         return x_train, x_val
     if scaling == "unit":
-        if pool.pixel_max is None:
+        if raw.pixel_max is None:
             raise InvalidConfig(
-                "scaling='unit' divides pixels by white; this data has no pixels. Try standard or none."
+                "scaling='unit' scales pixels to [0, 1], but this data has no pixels. Try standard or none."
             )
-        return x_train.astype("float32") / pool.pixel_max, x_val.astype("float32") / pool.pixel_max
+        return x_train.astype("float32") / raw.pixel_max, x_val.astype("float32") / raw.pixel_max
     from sklearn.preprocessing import StandardScaler
 
     flat_train, flat_val = x_train.reshape(len(x_train), -1), x_val.reshape(len(x_val), -1)

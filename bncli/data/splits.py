@@ -1,4 +1,4 @@
-"""Rows with labels, and how they are split into training and validation."""
+"""Rows with labels, and how they are split into training and validation rows."""
 
 from __future__ import annotations
 
@@ -11,19 +11,40 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+SPLIT_COLUMN = "split"
+"""A table's column of this name sets its split, if it contains both `train` and `validation` and nothing else."""
+
+
 @dataclass(frozen=True)
-class Pool:
-    """What a loader returns: all rows, split but not scaled.
+class LabelledRows:
+    """Rows as they were read, neither split nor scaled.
+
+    Attributes:
+        x: Features of any numeric type, shape (rows, features) or (rows, height, width, channels).
+        y: Labels as the file has them, shape (rows,).
+        feature_names: One name per feature; empty for images.
+        is_validation: Boolean mask of the validation rows, shape (rows,); None if the file does not set its split.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    feature_names: tuple[str, ...] = ()
+    is_validation: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class RawDataset:
+    """All rows of a data set, split but not scaled. Loaders return it.
 
     Attributes:
         x_train: Training rows, shape (rows, features) or (rows, height, width, channels).
-        y_train: Class numbers from 0, shape (rows,).
+        y_train: Their class numbers from 0, shape (rows,).
         x_val: Validation rows.
         y_val: Their class numbers.
-        class_names: One name a class.
-        scaling: The set's own scaling, used where a run asks for `auto`.
-        pixel_max: The value of a white pixel for images; None for other data.
-        feature_names: One name a feature; empty for images.
+        class_names: One name per class.
+        scaling: The scaling that `auto` stands for.
+        pixel_max: The value of a white pixel, for images of whole-number pixels; None for other data.
+        feature_names: One name per feature; empty for images.
     """
 
     x_train: np.ndarray
@@ -36,16 +57,27 @@ class Pool:
     feature_names: tuple[str, ...] = ()
 
 
-def halves(xy: tuple[np.ndarray, np.ndarray]) -> Pool:
-    """First half train, second half validation, unscaled: the circles tutorial's split."""
-    x, y = xy
+def split_in_half(x: np.ndarray, y: np.ndarray) -> RawDataset:
+    """Take the first half of the rows for training and the second for validation, as the circles tutorial does.
+
+    Args:
+        x: Points in the plane, shape (rows, 2).
+        y: Class numbers from 0, shape (rows,).
+    """
     half = len(x) // 2
     names = tuple(str(label) for label in sorted(set(y.tolist())))
-    return Pool(x[:half], y[:half], x[half:], y[half:], names, "none", feature_names=("x1", "x2"))
+    return RawDataset(x[:half], y[:half], x[half:], y[half:], names, "none", feature_names=("x1", "x2"))
 
 
-def stratified(rows: Labelled, seed: int, *, scaling: str, pixel_max: float | None = None) -> Pool:
-    """Split by the file's own mask, or else 75/25 with every class in its share, drawn by `seed`."""
+def split_stratified(rows: LabelledRows, seed: int, *, scaling: str, pixel_max: float | None = None) -> RawDataset:
+    """Split by the file's own mask; without one, draw a quarter of every class for validation.
+
+    Args:
+        rows: The rows; their labels become class numbers in sorted order.
+        seed: Seed of the draw.
+        scaling: The data set's scaling, see `RawDataset`.
+        pixel_max: The value of a white pixel, see `RawDataset`.
+    """
     import numpy as np
     from sklearn.model_selection import train_test_split
 
@@ -55,14 +87,21 @@ def stratified(rows: Labelled, seed: int, *, scaling: str, pixel_max: float | No
     else:
         train, val = np.flatnonzero(~rows.is_validation), np.flatnonzero(rows.is_validation)
     class_names = tuple(str(name) for name in names)
-    return Pool(rows.x[train], y[train], rows.x[val], y[val], class_names, scaling, pixel_max, rows.feature_names)
+    return RawDataset(rows.x[train], y[train], rows.x[val], y[val], class_names, scaling, pixel_max, rows.feature_names)
 
 
 def parse_rows(field: str, text: str) -> slice:
-    """Turn `start:stop` or `start:stop:step` (parts may be empty, as in Python) into a slice.
+    """Convert `start:stop` or `start:stop:step` (parts may be empty, as in Python) to a slice.
+
+    Args:
+        field: The field of the run, for the message.
+        text: The slice as text.
 
     Raises:
-        InvalidConfig: `text` is no slice, or its step is not positive.
+        InvalidConfig: The text is not a slice, or its step is not positive.
+
+    >>> parse_rows("train_rows", "1:8001")
+    slice(1, 8001, None)
     """
     parts = text.split(":")
     try:
@@ -74,29 +113,19 @@ def parse_rows(field: str, text: str) -> slice:
     return slice(*numbers)
 
 
-def chosen_rows(field: str, text: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    chosen = parse_rows(field, text)
-    if not len(y[chosen]):
-        raise InvalidConfig(f"{field}={text!r} leaves no rows. There are {len(y)}.")
-    return x[chosen], y[chosen]
+def select_rows(field: str, text: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of `x` and `y` that a slice selects.
 
+    Args:
+        field: The field of the run, for the message.
+        text: The slice as text.
+        x: Features, shape (rows, ...).
+        y: Class numbers, shape (rows,).
 
-SPLIT_COLUMN = "split"
-"""A column of this name that holds only `train` and `validation` fixes a table's split."""
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Rows as read, before any split or scaling.
-
-    Attributes:
-        x: Features, shape (rows, ...), any numeric dtype.
-        y: Labels as the file spells them, shape (rows,).
-        feature_names: One name a feature; empty for images.
-        is_validation: Boolean mask of the rows that the file puts aside, or None where it does not say.
+    Raises:
+        InvalidConfig: The text is not a slice, or it selects no rows.
     """
-
-    x: np.ndarray
-    y: np.ndarray
-    feature_names: tuple[str, ...] = ()
-    is_validation: np.ndarray | None = None
+    selected = parse_rows(field, text)
+    if not len(y[selected]):
+        raise InvalidConfig(f"{field}={text!r} selects no rows of the {len(y)} that there are.")
+    return x[selected], y[selected]

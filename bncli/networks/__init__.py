@@ -1,1 +1,1 @@
-"""Networks: normalizations, specs, initial weights, and the model factory."""
+"""Networks: normalizations, the grammar of specs, initial weights, and building Keras models."""

@@ -1,4 +1,4 @@
-"""The model factory: a layout and a normalization become a `keras.Model`."""
+"""`build_model` turns the description of a network into a Keras model."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bncli.networks import norms
-from bncli.networks.initial import initializers, is_hidden, kernel_of
+from bncli.networks.initial import initializers, kernel_of
 from bncli.networks.layout import Layer, NetworkFields, lay_out
 from bncli.networks.seeds import derive
-from bncli.networks.spec import WEIGHTED
 
 if TYPE_CHECKING:
     import keras
@@ -20,38 +19,39 @@ def build_model(
     input_shape: tuple[int, ...],
     n_classes: int,
     seed: int,
-    layers: Mapping[str, Callable[..., keras.Layer]] | None = None,
+    layer_classes: Mapping[str, Callable[..., keras.Layer]] | None = None,
 ) -> keras.Model:
-    """Build the network of `plan`; each layer's initial weights depend on (seed, layer) alone.
-
-    The kernel initializer is for hidden layers; the output layer keeps Keras' `glorot_uniform`.
+    """Build the network that `lay_out` describes; a layer's initial weights depend on the seed and the layer alone.
 
     Args:
         fields: The network.
         input_shape: Shape of one row.
         n_classes: Number of classes.
-        seed: Seed of weights and dropout masks.
-        layers: Other makers, by kind of step, than Keras' own layers (an engine's equivalent forms).
+        seed: Seed of the initial weights and the dropout masks.
+        layer_classes: Layer classes by kind (`conv`, `lstm`, ...) that replace Keras' own, for an engine that needs
+            equivalent ones.
     """
     import keras
 
-    steps = lay_out(fields, input_shape, n_classes)
-    made = [_layer(step, fields, seed, layers or {}) for step in steps]
-    model = keras.Sequential([keras.Input(input_shape), *made])
+    layers = lay_out(fields, input_shape, n_classes)
+    built = [_build_layer(layer, fields, seed, layer_classes or {}) for layer in layers]
+    model = keras.Sequential([keras.Input(input_shape), *built])
     if fields.init_scale != 1:
-        for kernel in (kernel_of(layer) for step, layer in zip(steps, made, strict=True) if is_hidden(step)):
-            kernel.assign(kernel * fields.init_scale)
+        for layer, keras_layer in zip(layers, built, strict=True):
+            if layer.is_hidden:
+                kernel = kernel_of(keras_layer)
+                kernel.assign(kernel * fields.init_scale)
     return model
 
 
-def _layer(
-    step: Layer, fields: NetworkFields, seed: int, layers: Mapping[str, Callable[..., keras.Layer]]
+def _build_layer(
+    layer: Layer, fields: NetworkFields, seed: int, layer_classes: Mapping[str, Callable[..., keras.Layer]]
 ) -> keras.Layer:
     import keras
 
-    if step.kind == "norm":
+    if layer.kind == "norm":
         return norms.make(fields)
-    makers: dict[str, Callable[..., keras.Layer]] = {
+    classes: dict[str, Callable[..., keras.Layer]] = {
         "reshape": keras.layers.Reshape,
         "flatten": keras.layers.Flatten,
         "pool": keras.layers.MaxPooling2D,
@@ -60,16 +60,18 @@ def _layer(
         "dense": keras.layers.Dense,
         "conv": keras.layers.Conv2D,
         "lstm": keras.layers.LSTM,
-        **layers,
+        **layer_classes,
     }
     arguments: dict[str, dict[str, Any]] = {
-        "reshape": {"target_shape": step.shape},
+        "reshape": {"target_shape": layer.shape},
         "pool": {"pool_size": 2},
-        "dropout": {"rate": step.value, "seed": derive(seed, "dropout", step.number)},
-        "activation": {"activation": step.value},
-        "dense": {"units": step.value, "use_bias": step.use_bias},
-        "conv": {"filters": step.value, "kernel_size": 3, "use_bias": step.use_bias},
-        "lstm": {"units": step.value, "return_sequences": len(step.shape) == 2},
+        "dropout": {"rate": layer.value, "seed": derive(seed, "dropout", layer.number)},
+        "activation": {"activation": layer.value},
+        "dense": {"units": layer.value, "use_bias": layer.use_bias},
+        "conv": {"filters": layer.value, "kernel_size": 3, "use_bias": layer.use_bias},
+        "lstm": {"units": layer.value, "return_sequences": len(layer.shape) == 2},
     }
-    more = initializers(step, fields, seed) | {"name": f"{step.kind}_{step.number}"} if step.kind in WEIGHTED else {}
-    return makers[step.kind](**arguments.get(step.kind, {}), **more)
+    more: dict[str, Any] = {}
+    if layer.has_weights:
+        more = {"name": f"{layer.kind}_{layer.number}", **initializers(layer, fields, seed)}
+    return classes[layer.kind](**arguments.get(layer.kind, {}), **more)

@@ -1,4 +1,4 @@
-"""Initial weights: each layer's depend on (seed, layer) alone."""
+"""Initial weights. Those of a layer depend on the seed and the layer alone, so that all arms start from the same."""
 
 from __future__ import annotations
 
@@ -6,32 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.networks.layout import Layer, NetworkFields, lay_out
 from bncli.networks.seeds import derive
-from bncli.networks.spec import WEIGHTED
 
 if TYPE_CHECKING:
     import keras
 
 
-def is_hidden(step: Layer) -> bool:
-    return step.kind in WEIGHTED and not step.is_output
-
-
 def kernel_of(layer: keras.Layer) -> keras.Variable:
-    """The kernel of a weighted layer; an LSTM keeps it in its cell."""
+    """Return the kernel of a layer with weights; an LSTM has it in its cell."""
     return getattr(layer, "cell", layer).kernel
 
 
-def initializers(step: Layer, fields: NetworkFields, seed: int) -> dict[str, Any]:
-    """The seeded initializers of a weighted layer, by Keras' argument names."""
-    chosen = "glorot_uniform" if step.is_output else fields.kernel_initializer
-    found = {"kernel_initializer": initializer(chosen, derive(seed, "kernel", step.number))}
-    if step.kind == "lstm":
-        found["recurrent_initializer"] = initializer("orthogonal", derive(seed, "recurrent", step.number))
+def initializers(layer: Layer, fields: NetworkFields, seed: int) -> dict[str, keras.Initializer]:
+    """Return the seeded initializers of a layer with weights, by the names of Keras' arguments.
+
+    The output layer has Keras' default `glorot_uniform`, whatever initializer the run has for its hidden layers.
+    """
+    name = fields.kernel_initializer if layer.is_hidden else "glorot_uniform"
+    found = {"kernel_initializer": initializer(name, derive(seed, "kernel", layer.number))}
+    if layer.kind == "lstm":
+        found["recurrent_initializer"] = initializer("orthogonal", derive(seed, "recurrent", layer.number))
     return found
 
 
 def initializer(name: str, seed: int) -> keras.Initializer:
-    """Return the Keras initializer `name` with a seed of its own."""
+    """Return Keras' initializer `name` with a seed."""
     import keras
 
     return type(keras.initializers.get(name))(seed=seed)
@@ -40,20 +38,30 @@ def initializer(name: str, seed: int) -> keras.Initializer:
 def seeded_values(
     model: keras.Model, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int
 ) -> dict[str, Any]:
-    """The initial values, by path of the variable, in which `model` would differ had it been built with `seed`.
+    """Return the initial values that `model` would have if it had been built with another seed.
 
-    Drawing these alone is much cheaper than building a model for every seed.
+    Drawing these values is much faster than building a model for every seed.
+
+    Args:
+        model: A model that `build_model` built from `fields`, `input_shape` and `n_classes`.
+        fields: The network.
+        input_shape: Shape of one row.
+        n_classes: Number of classes.
+        seed: The other seed.
+
+    Returns:
+        Values by the path of the variable; variables that don't depend on the seed are left out.
     """
     values: dict[str, Any] = {}
-    for step, layer in zip(lay_out(fields, input_shape, n_classes), model.layers, strict=True):
-        if step.kind == "dropout" and step.value:  # at rate 0 the layer keeps no seed
-            values[layer.seed_generator.state.path] = [derive(seed, "dropout", step.number), 0]
-        if step.kind in WEIGHTED:
-            drawn, kernel = initializers(step, fields, seed), kernel_of(layer)
+    for layer, built in zip(lay_out(fields, input_shape, n_classes), model.layers, strict=True):
+        if layer.kind == "dropout" and layer.value:  # at rate 0 the layer has no seed
+            values[built.seed_generator.state.path] = [derive(seed, "dropout", layer.number), 0]
+        if layer.has_weights:
+            drawn, kernel = initializers(layer, fields, seed), kernel_of(built)
             values[kernel.path] = drawn["kernel_initializer"](kernel.shape)
-            if is_hidden(step):
+            if layer.is_hidden:
                 values[kernel.path] *= fields.init_scale
-            if step.kind == "lstm":
-                recurrent = layer.cell.recurrent_kernel
+            if layer.kind == "lstm":
+                recurrent = built.cell.recurrent_kernel
                 values[recurrent.path] = drawn["recurrent_initializer"](recurrent.shape)
     return values

@@ -1,9 +1,13 @@
-"""From a spec and the fields of a run to layers with shapes, without Keras; finds every impossible combination."""
+"""The layers of a network with their output shapes, from its spec and the fields of a run; needs no Keras.
+
+Every combination that can't be built is refused here, before anything is trained.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from bncli.errors import InvalidConfig
 from bncli.networks import norms
@@ -25,7 +29,7 @@ USE_BIAS = ("auto", "true", "false")
 
 
 class NetworkFields(Protocol):
-    """The fields of a run that choose its network; `RunConfig` has them."""
+    """The fields of a run that describe its network; a `RunConfig` has them."""
 
     @property
     def model(self) -> str: ...
@@ -53,15 +57,16 @@ class NetworkFields(Protocol):
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer to be: what it is, what it puts out.
+    """The description of one layer, from which a Keras layer is built.
 
     Attributes:
         kind: `reshape`, `dense`, `conv`, `pool`, `dropout`, `flatten`, `lstm`, `norm` or `activation`.
         shape: Output shape without the batch axis.
-        value: Units, filters, dropout rate or the activation's name.
-        number: Place among the layers of this purpose, from 0; seeds derive from it.
+        value: Units, filters, the dropout rate or the activation's name; None for the other kinds.
+        number: Position among the layers of the same kind (for layers with weights: among all of these), from 0. Seeds
+            are derived from it.
         use_bias: Whether a linear layer has a bias.
-        is_output: Whether it is the layer that puts out the classes.
+        is_output: Whether this is the output layer.
     """
 
     kind: str
@@ -71,144 +76,172 @@ class Layer:
     use_bias: bool = True
     is_output: bool = False
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether this is a dense, convolutional or LSTM layer."""
+        return self.kind in WEIGHTED
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether this layer has weights and is not the output layer."""
+        return self.has_weights and not self.is_output
+
 
 def lay_out(fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> tuple[Layer, ...]:
-    """Lay out the network that `fields` describe, layer by layer.
+    """Return the layers of a network, from input to output.
 
-    Hidden weighted layers become linear, norm, activation (`placement` before) or linear, activation, norm
-    (after) or get none (input: only the data is normalized), unless the spec places its norms itself. An image fed
-    to a dense layer is flattened, fed to an LSTM is read row by row.
+    Every hidden dense or convolutional layer gets its activation and, by `placement`, a normalization before or after
+    it. An LSTM gets its normalization after it. With `input`, only the network's input is normalized. A spec with the
+    word `norm` is normalized there only. An image is flattened for a dense layer, and read row by row by an LSTM.
+
+    Args:
+        fields: The network.
+        input_shape: Shape of one row: (features,), or (height, width, channels).
+        n_classes: Number of classes.
 
     Raises:
-        InvalidConfig: A layer that can't take what the one before it puts out.
+        InvalidConfig: A layer can't take the output of the layer before it.
+
+    >>> from bncli.config import RunConfig
+    >>> network = RunConfig(model="dense8", norm="batch", placement="after")
+    >>> [layer.kind for layer in lay_out(network, (2,), 2)]
+    ['dense', 'activation', 'norm', 'dense', 'activation']
     """
     return _Layout(fields, input_shape).lay_out(n_classes)
 
 
 class _Layout:
-    """Walks through the words once, keeping the shape so far and the steps."""
+    """Goes through the words of a spec once; keeps the layers so far and the shape that the last one outputs."""
 
     def __init__(self, fields: NetworkFields, input_shape: tuple[int, ...]) -> None:
         self.fields = fields
         self.shape = input_shape
-        self.steps: list[Layer] = []
+        self.layers: list[Layer] = []
         self.counts: dict[str, int] = {}
         self.words = parse_spec(fields.model)
-        self.explicit = places_norms(fields.model)
+        self.placement = None if places_norms(fields.model) else fields.placement
 
     def lay_out(self, n_classes: int) -> tuple[Layer, ...]:
-        if self.words[0].kind == "dense" and len(self.shape) > 1:
-            self.add("flatten", (_size(self.shape),))
-        if self.words[0].kind == "lstm" and len(self.shape) == 3:
-            self.add("reshape", (self.shape[0], self.shape[1] * self.shape[2]))
-        if self.fields.norm_input or (self.fields.placement == "input" and not self.explicit):
-            self.add_norm()
+        self.add_input()
         for index, word in enumerate(self.words):
-            self.add_word(index, word)
+            self.add_word(word, self.words[index + 1 :])
         self.add_output(n_classes)
-        return tuple(self.steps)
+        return tuple(self.layers)
 
     def add(self, kind: str, shape: tuple[int, ...], value: Any = None, **more: Any) -> None:
-        purpose = "weighted" if kind in WEIGHTED else kind
-        number = self.counts.get(purpose, 0)
-        self.counts[purpose] = number + 1
+        counted_as = "weighted" if kind in WEIGHTED else kind
+        number = self.counts.get(counted_as, 0)
+        self.counts[counted_as] = number + 1
         self.shape = shape
-        self.steps.append(Layer(kind, shape, value, number, **more))
+        self.layers.append(Layer(kind, shape, value, number, **more))
 
-    def add_word(self, index: int, word: Word) -> None:
-        if word.kind in ("dense", "conv"):
-            shape = self.linear_shape(word)
-            self.add_linear(word.kind, shape, int(word.size or 0))
-        elif word.kind == "lstm":
-            self.add_lstm(index, int(word.size or 0))
-        elif word.kind == "norm":
+    def add_input(self) -> None:
+        first = self.words[0].kind
+        if first == "dense" and len(self.shape) > 1:
+            self.add_flatten()
+        if first == "lstm" and len(self.shape) == 3:
+            self.add("reshape", (self.shape[0], self.shape[1] * self.shape[2]))
+        if self.fields.norm_input or self.placement == "input":
             self.add_norm()
-        elif word.kind == "softmax":
-            if index != len(self.words) - 1:
-                self.refuse("softmax ends a spec: it is the output over all classes")
-        elif word.kind == "dropout":
-            self.add("dropout", self.shape, word.size)
-        elif word.kind == "pool":
-            self.add("pool", self.pooled_shape())
-        else:
-            self.add("flatten", (_size(self.shape),))
 
-    def linear_shape(self, word: Word) -> tuple[int, ...]:
-        if word.kind == "dense":
-            if len(self.shape) != 1:
-                self.refuse(f"{word} needs a flat input but receives shape {self.shape}: put flatten before it")
-            return (int(word.size or 0),)
-        if len(self.shape) != 3:
-            self.refuse(f"{word} needs an image (height, width, channels) but receives shape {self.shape}")
-        if min(self.shape[:2]) < 3:
-            self.refuse(f"{word} has a 3x3 kernel but receives only {self.shape[0]}x{self.shape[1]} pixels")
-        return (self.shape[0] - 2, self.shape[1] - 2, int(word.size or 0))
+    def add_word(self, word: Word, later: tuple[Word, ...]) -> None:
+        match word.kind:
+            case "dense" | "conv":
+                self.add_linear(word)
+            case "lstm":
+                self.add_lstm(word, return_sequences=any(other.kind == "lstm" for other in later))
+            case "norm":
+                self.add_norm()
+            case "dropout":
+                self.add("dropout", self.shape, word.size)
+            case "pool":
+                self.add_pool()
+            case "flatten":
+                self.add_flatten()
+            case "softmax" if later:
+                self.refuse("softmax must be the last word, because it sets the output layer")
 
-    def pooled_shape(self) -> tuple[int, ...]:
-        if len(self.shape) != 3:
-            self.refuse(f"pool needs an image (height, width, channels) but receives shape {self.shape}")
-        if min(self.shape[:2]) < 2:
-            self.refuse(f"pool leaves nothing of {self.shape[0]}x{self.shape[1]} pixels")
-        return (self.shape[0] // 2, self.shape[1] // 2, self.shape[2])
-
-    def add_linear(self, kind: str, shape: tuple[int, ...], units: int) -> None:
-        normed = self.fields.norm != norms.NONE and not self.explicit
-        before, after = (normed and self.fields.placement == place for place in ("before", "after"))
-        self.add(kind, shape, units, use_bias=self.has_bias(before))
-        if before:
+    def add_linear(self, word: Word) -> None:
+        shape = self.dense_shape(word) if word.kind == "dense" else self.conv_shape(word)
+        self.add(word.kind, shape, word.units, use_bias=self.has_bias(norm_follows=self.placement == "before"))
+        if self.placement == "before":
             self.add_norm()
         self.add("activation", shape, self.fields.activation)
-        if after:
+        if self.placement == "after":
             self.add_norm()
 
-    def add_lstm(self, index: int, units: int) -> None:
+    def dense_shape(self, word: Word) -> tuple[int, ...]:
+        if len(self.shape) != 1:
+            self.refuse(f"{word} needs a flat input but receives shape {self.shape}: put flatten before it")
+        return (word.units,)
+
+    def conv_shape(self, word: Word) -> tuple[int, ...]:
+        height, width, _ = self.image_shape(str(word), smallest=3)
+        return (height - 2, width - 2, word.units)
+
+    def add_pool(self) -> None:
+        height, width, channels = self.image_shape("pool", smallest=2)
+        self.add("pool", (height // 2, width // 2, channels))
+
+    def image_shape(self, word: str, smallest: int) -> tuple[int, ...]:
+        """The shape so far, if it is an image of at least `smallest` pixels in both directions."""
+        if len(self.shape) != 3:
+            self.refuse(f"{word} needs an image (height, width, channels) but receives shape {self.shape}")
+        height, width, _ = self.shape
+        if min(height, width) < smallest:
+            self.refuse(f"{word} needs at least {smallest}x{smallest} pixels but receives {height}x{width}")
+        return self.shape
+
+    def add_flatten(self) -> None:
+        self.add("flatten", (math.prod(self.shape),))
+
+    def add_lstm(self, word: Word, *, return_sequences: bool) -> None:
         if len(self.shape) != 2:
-            self.refuse(f"lstm{units} needs a sequence or an image but receives shape {self.shape}")
-        more = any(word.kind == "lstm" for word in self.words[index + 1 :])
-        self.add("lstm", (self.shape[0], units) if more else (units,), units)
-        if not self.explicit and self.fields.placement != "input":
+            self.refuse(f"{word} needs a sequence or an image but receives shape {self.shape}")
+        self.add("lstm", (self.shape[0], word.units) if return_sequences else (word.units,), word.units)
+        if self.placement in ("before", "after"):
             self.add_norm()
 
     def add_output(self, n_classes: int) -> None:
         if len(self.shape) != 1:
-            self.refuse(f"the output layer needs a flat input but receives shape {self.shape}: end in flatten or dense")
+            self.refuse(f"the output layer needs a flat input but receives shape {self.shape}: put flatten at the end")
         units = n_output_units(self.fields.model, n_classes)
-        normed = self.fields.norm_output and self.fields.norm != norms.NONE
-        self.add("dense", (units,), units, use_bias=self.has_bias(normed), is_output=True)
-        if normed:
+        normalized = self.fields.norm_output
+        self.add("dense", (units,), units, use_bias=self.has_bias(norm_follows=normalized), is_output=True)
+        if normalized:
             self.add_norm()
         self.add("activation", (units,), "sigmoid" if units == 1 else "softmax")
 
     def add_norm(self) -> None:
-        """Put a normalization here, unless the arm is `none`."""
-        name = self.fields.norm
-        if name == norms.NONE:
+        """Add a normalization layer, unless the run's normalization is `none`."""
+        if self.fields.norm == norms.NONE:
             return
-        channels, groups = self.shape[-1], self.fields.groups if name == "group" else 1
-        if channels % groups:
-            self.refuse(f"groups={groups} does not divide the {channels} channels that norm 'group' receives")
-        values = channels // groups * (_size(self.shape[:-1]) if name == "group" else 1)
-        if name in norms.PER_SAMPLE and values < 2:
-            self.refuse(f"norm {name!r} over a single value wipes it out (shape {self.shape}); batch can do this")
+        self.check_norm(self.fields.norm, self.shape[-1])
         self.add("norm", self.shape)
 
-    def has_bias(self, norm_follows: bool) -> bool:
-        """Whether a linear layer has a bias; `auto` leaves it to the norm's own shift where that follows at once.
+    def check_norm(self, name: str, channels: int) -> None:
+        """Refuse a normalization whose statistics would be over one value, or whose groups don't fit the channels."""
+        n_values = channels
+        if name == "group":
+            if channels % self.fields.groups:
+                self.refuse(
+                    f"norm 'group' receives {channels} channels, which groups={self.fields.groups} does not divide"
+                )
+            n_values = math.prod(self.shape) // self.fields.groups
+        if name in norms.OVER_ONE_VALUE and n_values < 2:
+            effect = norms.OVER_ONE_VALUE[name]
+            self.refuse(f"norm {name!r} over one value {effect} (input shape {self.shape}): use batch")
 
-        Before batch normalization a bias is exactly redundant (Ioffe and Szegedy 2015, section 3.2); for the
-        other norms it is the common economy.
+    def has_bias(self, *, norm_follows: bool) -> bool:
+        """Whether a linear layer has a bias; with `auto`, not if a normalization with a shift follows directly.
+
+        Before batch normalization a bias has no effect at all (Ioffe and Szegedy 2015, section 3.2); before the other
+        normalizations, leaving it out is common practice.
         """
         if self.fields.use_bias != "auto":
             return self.fields.use_bias == "true"
-        shifts = "center" in norms.fields(self.fields.norm) and self.fields.center
-        return not (norm_follows and shifts)
+        has_shift = "center" in norms.fields(self.fields.norm) and self.fields.center
+        return not (norm_follows and has_shift)
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> NoReturn:
         raise InvalidConfig(f"model {self.fields.model!r} can't be built: {reason}.")
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

@@ -1,4 +1,4 @@
-"""The networks that bncli knows by name: each is a function that returns a spec."""
+"""The networks that bncli has by name. To add one, register a function that returns a spec."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""The normalizations under study: explicit numbers in, a fresh Keras layer out.
+"""The normalization layers that bncli compares.
 
-A normalization is a function whose keyword parameters are the fields of a run that it obeys.
-
-In every formula, mean and var are taken per feature over the axes named, gamma is present with `scale`,
-beta with `center`. Placement, and whether input and output are normalized too, is the model factory's affair.
+To add one, register a function that returns a new Keras layer; its keyword parameters are the fields of a run that it
+uses. In the formulas, mean and var are taken over the named axes; gamma is there with `scale`, beta with `center`.
+`layout` decides where in a network the layers go.
 """
 
 from __future__ import annotations
@@ -23,29 +22,44 @@ REGISTRY: Registry[Callable[..., keras.Layer]] = Registry("norm")
 register = REGISTRY.register
 
 NONE = "none"
-"""The arm without normalization: a name among the others, but no layer."""
+"""The value of the field `norm` for a network without normalization."""
 
-PER_SAMPLE = ("layer", "group", "rms")
-"""Normalizations whose statistics are taken inside one sample: over a single value they wipe it out."""
+OVER_ONE_VALUE = {"layer": "always outputs 0", "group": "always outputs 0", "rms": "outputs only its sign"}
+"""The normalizations with statistics within one sample, and what is left of a value that is normalized by itself."""
 
 
 def names() -> list[str]:
-    """All values that the field `norm` may take."""
+    """Return all values that the field `norm` may have.
+
+    >>> names()
+    ['none', 'batch', 'layer', 'group', 'rms']
+    """
     return [NONE, *REGISTRY]
 
 
 def description(name: str) -> str:
-    """Return one line on what `name` computes."""
+    """Return one line that says what the normalization `name` computes."""
     return "No normalization." if name == NONE else REGISTRY.description(name)
 
 
 def fields(name: str) -> tuple[str, ...]:
-    """Return the fields of a run that the normalization `name` obeys; none for `none`."""
+    """Return the fields of a run that the normalization `name` uses.
+
+    >>> fields("layer")
+    ('norm_epsilon', 'center', 'scale')
+    """
     return () if name == NONE else tuple(inspect.signature(REGISTRY[name]).parameters)
 
 
 def make(settings: object) -> keras.Layer:
-    """Return a fresh layer of the normalization that `settings.norm` names, with its numbers from `settings`."""
+    """Return a new layer of the normalization `settings.norm`, with its numbers from the fields of `settings`.
+
+    Args:
+        settings: A `RunConfig`, or any object with the same attributes.
+
+    Raises:
+        UnknownName: There is no such normalization.
+    """
     name: str = settings.norm  # type: ignore[attr-defined]
     return REGISTRY[name](**{field: getattr(settings, field) for field in fields(name)})
 
@@ -54,10 +68,10 @@ def make(settings: object) -> keras.Layer:
 def batch(*, norm_momentum: float, norm_epsilon: float, center: bool, scale: bool) -> keras.Layer:
     """Gamma * (x - mean) / sqrt(var + epsilon) + beta, per channel over the batch (and space).
 
-    In training mean and var come from the batch; in inference from moving averages, which each training
-    step updates to `momentum * moving + (1 - momentum) * batch` from 0 and 1 (Ioffe and Szegedy 2015,
-    arXiv 1502.03167; the averages are Keras', of the biased variance). After s steps `momentum ** s` of the
-    initial values remain: 0.99 needs 459 steps to forget 99 %.
+    In training, mean and var are those of the batch. In inference they are moving averages, which start at 0 and 1 and
+    which every training step sets to `momentum * moving + (1 - momentum) * batch` (Ioffe and Szegedy 2015,
+    arXiv 1502.03167; as in Keras, the averages are of the biased variance). After s steps, `momentum ** s` of the
+    initial values is left: with 0.99, 1 % is left after 459 steps.
     """
     import keras
 
@@ -68,8 +82,8 @@ def batch(*, norm_momentum: float, norm_epsilon: float, center: bool, scale: boo
 def layer(*, norm_epsilon: float, center: bool, scale: bool) -> keras.Layer:
     """Gamma * (x - mean) / sqrt(var + epsilon) + beta, per sample over the last axis.
 
-    The same in training and inference (Ba et al. 2016, arXiv 1607.06450). As in Keras, an image is
-    normalized over its channels at each position.
+    The same in training and inference (Ba et al. 2016, arXiv 1607.06450). As in Keras, an image is normalized over its
+    channels at each position.
     """
     import keras
 
@@ -80,8 +94,7 @@ def layer(*, norm_epsilon: float, center: bool, scale: bool) -> keras.Layer:
 def group(*, groups: int, norm_epsilon: float, center: bool, scale: bool) -> keras.Layer:
     """Gamma * (x - mean) / sqrt(var + epsilon) + beta, per sample over each of `groups` channel groups.
 
-    The same in training and inference (Wu and He 2018, arXiv 1803.08494). `groups` must divide the number
-    of channels.
+    The same in training and inference (Wu and He 2018, arXiv 1803.08494). `groups` must divide the number of channels.
     """
     import keras
 
@@ -92,8 +105,8 @@ def group(*, groups: int, norm_epsilon: float, center: bool, scale: bool) -> ker
 def rms(*, norm_epsilon: float) -> keras.Layer:
     """Gamma * x / sqrt(mean(x**2) + epsilon), per sample over the last axis; no mean is subtracted.
 
-    The same in training and inference (Zhang and Sennrich 2019, arXiv 1910.07467). Keras' layer always has
-    gamma and never a shift, so `center` and `scale` have no effect.
+    The same in training and inference (Zhang and Sennrich 2019, arXiv 1910.07467). Keras' layer always has gamma and
+    never beta, so `center` and `scale` have no effect.
     """
     import keras
 

@@ -1,15 +1,15 @@
-"""The answer of a study in two sentences, and what limits it."""
+"""The answer of a study in two sentences, and the notes that limit it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.comparisons import is_clear
 from bncli.analysis.statistics import MIN_PAIRS
-from bncli.report.spelling import counted, epochs, interval, number, short_number
-from bncli.report.style import point_label
+from bncli.report.spelling import counted, epochs, interval, number, point_label, short_number
 from bncli.tasks.metrics import METRICS, lower_is_better
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 SIGNIFICANT = 0.05
+"""The p-value, corrected by Holm's method, below which a difference is called significant."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Answer:
     """What a study found.
 
     Attributes:
-        sentences: The finding with its numbers, two sentences at most.
-        notes: What limits it: too few seeds, runs that are missing or failed.
+        sentences: The finding with its numbers, at most two sentences.
+        notes: What limits it: too few seeds, or runs that failed or are missing.
     """
 
     sentences: tuple[str, ...]
@@ -35,52 +36,50 @@ class Answer:
 
 
 def answer_of(evidence: Evidence) -> Answer:
-    """Put the study's result into two sentences with numbers; what limits it into notes."""
+    """Return what the study found, in at most two sentences, with notes on what limits it."""
     table = evidence.differences_table
-    known = table[table["mean_difference"].notna()]
-    if known.empty:
-        sentences = _levels(evidence)
-    elif len(known) == 1:
-        sentences = [_verdict(evidence, known.iloc[0]), *_speed(evidence, known.iloc[0])]
+    compared = table[table["mean_difference"].notna()]
+    if compared.empty:
+        sentences = _scores(evidence)
+    elif len(compared) == 1:
+        sentences = [_verdict(evidence, compared.iloc[0]), *_hit_epochs(evidence, compared.iloc[0])]
     else:
-        sentences = [_tally(evidence, known), *(_tolerance(evidence) or [_extremes(evidence, known)])]
-    return Answer(tuple(sentences), tuple(_limits(evidence, known)))
+        sentences = [_tally(evidence, compared), *(_best_rates(evidence) or [_extremes(evidence, compared)])]
+    return Answer(tuple(sentences), tuple(_notes(evidence, compared)))
 
 
-def _levels(evidence: Evidence) -> list[str]:
-    """What the arms score, where there is nothing to compare."""
+def _scores(evidence: Evidence) -> list[str]:
+    """What the best and the worst condition score, if there is nothing to compare."""
     metric, table = evidence.metric, evidence.conditions_table
-    known = table[table[f"mean_{metric}"].notna()]
-    if known.empty:
+    scored = table[table[f"mean_{metric}"].notna()]
+    if scored.empty:
         return [f"No run has a value of {metric}."]
-    ordered = known.sort_values(f"mean_{metric}", ascending=lower_is_better(metric), kind="stable")
-    words = ["best", "worst"] if len(ordered) > 1 else [""]
-    rows = [ordered.iloc[0], ordered.iloc[-1]][: len(words)]
-    return [_level(evidence, row, word) for row, word in zip(rows, words, strict=True)]
+    ordered = scored.sort_values(f"mean_{metric}", ascending=lower_is_better(metric), kind="stable")
+    if len(ordered) == 1:
+        row = ordered.iloc[0]
+        return [f"{row['arm']}{_at(evidence, row)} ends at a {_score(evidence, row)}."]
+    ends = (("best", ordered.iloc[0]), ("worst", ordered.iloc[-1]))
+    return [
+        f"The {word} condition is {row['arm']}{_at(evidence, row)} with a {_score(evidence, row)}."
+        for word, row in ends
+    ]
 
 
-def _level(evidence: Evidence, row: pd.Series[Any], word: str) -> str:
+def _score(evidence: Evidence, row: pd.Series[Any]) -> str:
+    """Spell `validation accuracy of 0.912 [0.905, 0.920] (3 seeds)`."""
     metric = evidence.metric
-    ends = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
-    lead = f"The {word} condition is {row['arm']}" if word else str(row["arm"])
-    label = METRICS[metric].label
-    joint = " with a" if word else " ends at a"
-    return f"{lead}{_at(evidence, row)}{joint} {label} of {ends} ({counted(int(row['n']), 'seed')})."
+    text = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
+    return f"{METRICS[metric].label} of {text} ({counted(int(row['n']), 'seed')})"
 
 
 def _at(evidence: Evidence, row: pd.Series[Any]) -> str:
-    names = [name for name, _ in evidence.study.axes if f"param_{name}" in row]
-    label = point_label(names, [row[f"param_{name}"] for name in names])
+    """Spell the row's point of the axes: ` at lr 0.1`; empty without axes."""
+    label = point_label(evidence.axes, [row[f"param_{name}"] for name in evidence.axes])
     return f" at {label}" if label else ""
 
 
-def is_clear(row: pd.Series[Any]) -> bool:
-    """Whether a difference's 95 % interval leaves 0 out."""
-    return bool(row["low"] > 0 or row["high"] < 0)
-
-
-def _numbers(row: pd.Series[Any]) -> str:
-    """Spell a difference with its interval and n."""
+def _difference(row: pd.Series[Any]) -> str:
+    """Spell a difference with its interval and the number of pairs."""
     mean, pairs = number(row["mean_difference"], "+"), counted(int(row["n"]), "pair")
     if math.isnan(row["low"]):
         return f"{mean} ({pairs} of seeds, no interval)"
@@ -90,97 +89,99 @@ def _numbers(row: pd.Series[Any]) -> str:
 def _verdict(evidence: Evidence, row: pd.Series[Any]) -> str:
     arm, baseline, label = row["arm"], row["baseline"], METRICS[evidence.metric].label + _at(evidence, row)
     if math.isnan(row["low"]):
-        return f"{arm} differs from {baseline} in {label} by {_numbers(row)}: one pair settles nothing."
+        return f"{arm} differs from {baseline} in {label} by {_difference(row)}: one pair of seeds is too few to judge."
     if not is_clear(row):
-        return f"{arm} shows no clear difference to {baseline} in {label}: {_numbers(row)}."
-    return f"{arm} is {_side(evidence, row)} than {baseline} in {label}: {_numbers(row)}."
+        return f"{arm} shows no clear difference from {baseline} in {label}: {_difference(row)}."
+    return f"{arm} is {_side(evidence, row)} than {baseline} in {label}: {_difference(row)}."
 
 
 def _side(evidence: Evidence, row: pd.Series[Any]) -> str:
     return "better" if (row["mean_difference"] > 0) != lower_is_better(evidence.metric) else "worse"
 
 
-def _speed(evidence: Evidence, row: pd.Series[Any]) -> list[str]:
-    """How soon the only arm reaches the threshold, beside the baseline at the same point of the axes."""
+def _hit_epochs(evidence: Evidence, row: pd.Series[Any]) -> list[str]:
+    """When the only compared arm and the baseline reach the threshold, at the same point of the axes."""
     import pandas as pd
 
     table = evidence.hits_table
-    for name, _ in evidence.study.axes:
-        if not pd.isna(row[f"param_{name}"]):
-            table = table[table[f"param_{name}"].isna() | (table[f"param_{name}"] == row[f"param_{name}"])]
-    hits = {side["arm"]: side for side in _records(table)}
+    for name in evidence.axes:
+        value, column = row[f"param_{name}"], table[f"param_{name}"]
+        if not pd.isna(value):
+            table = table[column.isna() | (column == value)]
+    hits = {side["arm"]: side for _, side in table.iterrows()}
     if not {row["arm"], row["baseline"]} <= set(hits):
         return []
-    ours, theirs = hits[row["arm"]], hits[row["baseline"]]
-    told = [epochs(*(side[f"{part}_hit_epoch"] for part in ("median", "low", "high"))) for side in (ours, theirs)]
-    never = f"{ours['n_never']} of {ours['n']} and {theirs['n_never']} of {theirs['n']} seeds never"
-    level = f"{evidence.curve_metric} {number(ours['threshold'])}"
-    return [f"It reaches {level} at a median epoch of {told[0]}, {row['baseline']} at {told[1]} ({never})."]
-
-
-def _tally(evidence: Evidence, known: pd.DataFrame) -> str:
-    """How many comparisons came out which way."""
-    sides = [_side(evidence, row) if is_clear(row) else "without a clear difference" for row in _records(known)]
-    counts = [sides.count(side) for side in ("better", "worse", "without a clear difference")]
-    of = f"Of {len(known)} comparisons with {evidence.baseline} in {METRICS[evidence.metric].label}"
-    come = f"{counts[0]} {'comes' if counts[0] == 1 else 'come'} out better, {counts[1]} worse"
-    return f"{of}, {come} and {counts[2]} without a clear difference (a 95% interval that holds 0)."
-
-
-def _records(table: pd.DataFrame) -> Iterator[pd.Series[Any]]:
-    for _, row in table.iterrows():
-        yield row
-
-
-def _extremes(evidence: Evidence, known: pd.DataFrame) -> str:
-    """The difference that is farthest from 0, and the one nearest to it."""
-    ordered = known.loc[known["mean_difference"].abs().sort_values(ascending=False, kind="stable").index]
-    first, last = ordered.iloc[0], ordered.iloc[-1]
-    largest = f"The largest is that of {first['arm']}{_at(evidence, first)}, {_numbers(first)}"
-    return f"{largest}; the smallest that of {last['arm']}{_at(evidence, last)}, {_numbers(last)}."
-
-
-def _tolerance(evidence: Evidence) -> list[str]:
-    """Where the learning rate is the only axis and there is one arm beside the baseline: each at its best rate."""
-    table = evidence.lr_table
-    if table is None or len(table) != 2 or len(evidence.study.axes) > 1:
-        return []
-    (theirs,), (ours,) = (list(_records(side)) for _, side in table.groupby(table["arm"] != table["baseline"]))
-    if math.isnan(ours["difference"]):
-        return []
-    ends = interval(ours["difference"], ours["low"], ours["high"], sign="+")
-    clear = "" if is_clear(ours) else ", no clear difference"
-    spans = [
-        f"{short_number(side['decades'])} decades" if side["decades"] >= 0 else "no range" for side in (ours, theirs)
+    sides = [hits[row["arm"]], hits[row["baseline"]]]
+    medians = [epochs(*(side[f"{part}_hit_epoch"] for part in ("median", "low", "high"))) for side in sides]
+    never = [f"{side['n_never']} of {side['n']}" for side in sides]
+    return [
+        f"Median epoch at which {evidence.curve_metric} reaches {number(sides[0]['threshold'])}: {medians[0]} for "
+        f"{row['arm']}, {medians[1]} for {row['baseline']} ({never[0]} and {never[1]} seeds never reach it)."
     ]
-    best = f"Each at its own best learning rate, {ours['arm']} differs from {theirs['arm']} by {ends}{clear}"
-    return [f"{best}; at least 90% of seeds learn over {spans[0]} of rates, with {theirs['arm']} over {spans[1]}."]
 
 
-def _limits(evidence: Evidence, known: pd.DataFrame) -> Iterator[str]:
-    """What a reader must hold against the answer."""
-    few = _few_seeds(int(known["n"].min()), len(known)) if len(known) else []
-    yield from few
-    tested = known["p_holm"].notna()
-    if tested.any() and not few:
-        significant = int((known["p_holm"] < SIGNIFICANT).sum())
-        verb = "is" if significant == 1 else "are"
+def _tally(evidence: Evidence, compared: pd.DataFrame) -> str:
+    """How many comparisons are better, worse, or neither."""
+    sides = [_side(evidence, row) for _, row in compared.iterrows() if is_clear(row)]
+    n_better, n_worse = sides.count("better"), sides.count("worse")
+    what = f"{len(compared)} comparisons with {evidence.baseline} in {METRICS[evidence.metric].label}"
+    unclear = f"{len(compared) - len(sides)} without a clear difference (a 95% interval that includes 0)"
+    return f"{what}: {n_better} better, {n_worse} worse, {unclear}."
+
+
+def _extremes(evidence: Evidence, compared: pd.DataFrame) -> str:
+    """The largest and the smallest difference, regardless of sign."""
+    ordered = compared.loc[compared["mean_difference"].abs().sort_values(ascending=False, kind="stable").index]
+    largest, smallest = (
+        f"{row['arm']}{_at(evidence, row)}, {_difference(row)}" for row in (ordered.iloc[0], ordered.iloc[-1])
+    )
+    return f"Largest difference: {largest}. Smallest: {smallest}."
+
+
+def _best_rates(evidence: Evidence) -> list[str]:
+    """Each arm at its best learning rate, if that is the only axis and one arm is compared with the baseline."""
+    table = evidence.lr_table
+    if table is None or len(table) != 2 or len(evidence.axes) > 1:
+        return []
+    is_baseline = table["arm"] == table["baseline"]
+    arm, baseline = table[~is_baseline].iloc[0], table[is_baseline].iloc[0]
+    if math.isnan(arm["difference"]):
+        return []
+    difference = interval(arm["difference"], arm["low"], arm["high"], sign="+")
+    clear = "" if is_clear(arm) else " (no clear difference)"
+    spans = [
+        f"{short_number(row['decades'])} decades" if row["decades"] >= 0 else "no range" for row in (arm, baseline)
+    ]
+    return [
+        f"With each arm at its own best learning rate, {arm['arm']} differs from {baseline['arm']} by "
+        f"{difference}{clear}; at least 90% of seeds learn over {spans[0]} of learning rates with {arm['arm']}, over "
+        f"{spans[1]} with {baseline['arm']}."
+    ]
+
+
+def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
+    """What limits the answer."""
+    too_few = _too_few_seeds(int(compared["n"].min()), len(compared)) if len(compared) else ""
+    if too_few:
+        yield too_few
+    n_tested = int(compared["p_holm"].notna().sum())
+    if n_tested and not too_few:
+        n_significant = int((compared["p_holm"] < SIGNIFICANT).sum())
         yield (
-            f"{significant} of {int(tested.sum())} {verb} significant at {SIGNIFICANT:g} "
+            f"Significant at {SIGNIFICANT:g}: {n_significant} of {counted(n_tested, 'comparison')} "
             "(sign-flip test of pairs, Holm's correction)."
         )
-    failed = sum(result.state == "failed" for result in evidence.results)
-    if failed:
-        yield f"{counted(failed, 'run')} failed and enter no number."
-    missing = evidence.n_planned - len(evidence.results)
-    if missing:
-        yield f"{missing} of {evidence.n_planned} runs are still missing."
+    n_failed = sum(result.state == "failed" for result in evidence.results)
+    if n_failed:
+        yield f"{counted(n_failed, 'run')} failed and count in no number."
+    if evidence.n_missing:
+        yield f"{evidence.n_missing} of {evidence.n_planned} runs are still missing."
 
 
-def _few_seeds(n_pairs: int, n_tests: int) -> Sequence[str]:
-    """Tell where no outcome whatsoever of so few pairs could be significant, and how many could."""
+def _too_few_seeds(n_pairs: int, n_tests: int) -> str:
+    """Say so if no outcome of so few pairs can be significant, and how many pairs it takes; else an empty text."""
     needed = max(MIN_PAIRS, math.ceil(math.log2(2 * n_tests / SIGNIFICANT)))
     if n_pairs >= needed:
-        return []
+        return ""
     pairs, tests = counted(n_pairs, "pair"), counted(n_tests, "comparison")
-    return [f"Too few seeds: {pairs} of seeds can't be significant over {tests}, {needed} can. Take this as a hint."]
+    return f"Too few seeds: {pairs} can't be significant over {tests}, {needed} pairs can. Take this as a hint."

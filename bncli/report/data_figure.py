@@ -1,4 +1,4 @@
-"""The picture of a data set."""
+"""The figure of a data set."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ MAX_LEGEND_CLASSES = 18
 
 
 def draw_dataset(data: Dataset) -> Figure:
-    """Draw a data set: points coloured by class, a grid of labelled images, or two principal components."""
-    return _draw_images(data) if data.is_image else _draw_points(data, *_in_the_plane(data))
+    """Draw a data set: a grid of images for images, else points coloured by class.
+
+    More than two features are shown by their first two principal components.
+    """
+    return _draw_images(data) if data.is_image else _draw_points(data, *_coordinates(data))
 
 
-def _in_the_plane(data: Dataset) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Two coordinates for every training and validation row, and what they are."""
+def _coordinates(data: Dataset) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Two coordinates of every training and validation row, and their names."""
     import numpy as np
 
     train, val = (x.reshape(len(x), -1) for x in (data.x_train, data.x_val))
@@ -70,7 +73,7 @@ def _draw_points(data: Dataset, train: np.ndarray, val: np.ndarray, names: tuple
 
 
 def _draw_images(data: Dataset, per_class: int = 8) -> Figure:
-    """The first training images of each class, a row a class (at most 20 rows)."""
+    """Draw the first training images of each class, one row per class (at most 20 rows)."""
     shown = data.class_names[:20]
     figure = blank(per_class * 0.7 + 1.4, len(shown) * 0.7 + 0.6)
     grid = figure.subplots(len(shown), per_class, squeeze=False)

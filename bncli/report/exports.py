@@ -16,68 +16,105 @@ if TYPE_CHECKING:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON types: None where a number is missing or infinite (an epoch that never came)."""
+    """Return the rows of a table with values that JSON has: None for a missing or infinite number.
+
+    Example:
+        >>> import pandas as pd
+        >>> records(pd.DataFrame({"arm": ["none", "batch"], "median_hit_epoch": [5.0, math.inf]}))
+        [{'arm': 'none', 'median_hit_epoch': 5.0}, {'arm': 'batch', 'median_hit_epoch': None}]
+    """
     plain = table.astype(object).where(table.notna(), None)
-    return [{str(key): _finite(_plain(value)) for key, value in row.items()} for row in plain.to_dict("records")]
+    return [{str(name): _json_value(value) for name, value in row.items()} for row in plain.to_dict("records")]
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _json_value(value: Any) -> Any:
+    plain = value.item() if hasattr(value, "item") else value
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
 def to_json(content: Any) -> str:
-    """JSON with an indent, one text for people and programs."""
+    """Return JSON with an indent, for people and programs.
+
+    Example:
+        >>> print(to_json({"arm": "none", "n": 3}))
+        {
+          "arm": "none",
+          "n": 3
+        }
+    """
     return json.dumps(content, indent=2, allow_nan=False)
 
 
 def to_json_line(content: Any) -> str:
-    """JSON on one line, a record of a stream."""
+    """Return JSON on one line, for streams.
+
+    Example:
+        >>> to_json_line({"arm": "none", "n": 3})
+        '{"arm": "none", "n": 3}'
+    """
     return json.dumps(content, allow_nan=False)
 
 
 def to_csv(rows: pd.DataFrame | Sequence[dict[str, Any]]) -> str:
-    """CSV of a table or of records, with a header; empty cells for what is missing, `true`, `false`."""
+    """Return CSV with a header; cells without a value are empty, flags are `true` and `false`.
+
+    Args:
+        rows: A table, or records that all have the same keys.
+
+    Example:
+        >>> print(to_csv([{"arm": "none", "best": True}, {"arm": "batch", "best": None}]), end="")
+        arm,best
+        none,true
+        batch,
+    """
     import pandas as pd
 
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, dtype=object)
-    return str(_with_plain_cells(table).to_csv(index=False, lineterminator="\n"))
+    return str(_with_plain_flags(table).to_csv(index=False, lineterminator="\n"))
 
 
 def write_csv(table: pd.DataFrame, target: Path) -> None:
-    """Write a table as `to_csv` spells it, millions of rows a part at a time; whole floats may lose their `.0`."""
+    """Write a large table to a file in the format of `to_csv`; whole floats may lose their `.0`.
+
+    Arrow writes a million rows of a history in 0.5 s, pandas in 5 s.
+
+    Args:
+        table: The table.
+        target: The file.
+    """
     import pyarrow as pa
     from pyarrow import csv
 
-    plain = _with_plain_cells(table)
+    plain = _with_plain_flags(table)
     with target.open("wb") as file:
         file.write(to_csv(table[:0]).encode())
         try:
             options = csv.WriteOptions(include_header=False, quoting_style="none")
             csv.write_csv(pa.Table.from_pandas(plain, preserve_index=False), file, options)
-        except pa.ArrowInvalid:  # a text that needs quotes, or columns of several types
+        except pa.ArrowInvalid:  # a text that needs quotes, or a column of several types
             plain.to_csv(target, index=False, lineterminator="\n")
 
 
-def _with_plain_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with flags spelled as in JSON."""
+def _with_plain_flags(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its flags spelled as in JSON."""
     import pandas as pd
 
     plain = table.copy(deep=False)
     for name in plain.columns[[kind in (bool, object) for kind in plain.dtypes]]:
-        plain[name] = pd.Series(map(_spelled, plain[name]), plain.index, dtype=object)
+        plain[name] = pd.Series(map(_plain_flag, plain[name]), plain.index, dtype=object)
     return plain
 
 
-def _spelled(value: Any) -> Any:
+def _plain_flag(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
 def as_json(evidence: Evidence) -> dict[str, Any]:
-    """The study's result as one JSON object: question, settings that all runs share, one entry a condition."""
+    """Return the result of a study as one JSON object.
+
+    It has the question, the settings that all runs share, and one entry per condition (the rows of
+    `Evidence.joined_table`).
+    """
     study = evidence.study.to_dict()
     return {
         "study": study["name"],
@@ -89,7 +126,7 @@ def as_json(evidence: Evidence) -> dict[str, Any]:
         "seeds": study["seeds"],
         "n_planned": evidence.n_planned,
         "n_recorded": len(evidence.results),
-        "chance": evidence.chance,
+        "chance": evidence.trivial,
         "metric": evidence.metric,
         "threshold": evidence.threshold,
         "conditions": records(evidence.joined_table),

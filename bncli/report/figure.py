@@ -1,7 +1,8 @@
 """The registry of figures: each is a function from a study's evidence to a matplotlib `Figure`.
 
-A figure returns None where the study has nothing for it. It trains nothing, writes no file and sets no global style. An
-arm keeps one colour, one line style and one marker in every figure (see `style`).
+A figure returns None if the study has nothing for it. It trains nothing, writes no file and sets no global style. An
+arm has the same colour, line style and marker in every figure (see `style.look`). The first line of its docstring is
+its caption in the report.
 """
 
 from __future__ import annotations
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 REGISTRY: Registry[Callable[[Evidence], Any]] = Registry("figure", "bncli.report.figures")
 register = REGISTRY.register
 
+ORDER = ("curves", "train_val", "differences", "lr", "reached", "heatmap")
+"""The order of the figures in the report; others follow."""
+
 
 def draw_all(evidence: Evidence) -> dict[str, Figure]:
-    """Draw every registered figure that the study has the columns for, by name."""
-    drawn = {name: REGISTRY[name](evidence) for name in REGISTRY}
+    """Draw every registered figure that the study has data for.
+
+    Returns:
+        Name to figure, in the order of the report.
+    """
+    names = sorted(REGISTRY, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    drawn = {name: REGISTRY[name](evidence) for name in names}
     return {name: figure for name, figure in drawn.items() if figure is not None}

@@ -1,4 +1,7 @@
-"""`report.html`: one self-contained page on a study. No network, no time stamps, all text from users escaped."""
+"""`report.html`: one self-contained page about a study.
+
+It needs no network, has no time stamps, and escapes all text from users.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.statistics import MIN_PAIRS
 from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import REGISTRY
-from bncli.report.rows import (
-    detail_rows,
-    difference_rows,
-    hit_rows,
-    rate_rows,
-    result_rows,
-    table_caption,
-)
+from bncli.report.rows import detail_rows, difference_rows, hit_rows, rate_rows, result_rows, table_caption
 from bncli.report.spelling import threshold_text
 from bncli.values import show
 
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
 
 
 MAX_ROWS = 1_000
-"""Rows of a table in the page; the CSV files hold all."""
+"""The most rows of a table in the page; the CSV files have all."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +35,10 @@ class Part:
     """A table of the page.
 
     Attributes:
-        title: What it holds.
+        title: Its heading.
         rows: Column to text.
-        note: What its reader must know.
-        wraps: Whether its cells are texts that may break.
+        note: How to read it.
+        wraps: Whether the texts in its cells may break into lines.
     """
 
     title: str
@@ -56,7 +53,7 @@ class Part:
 
     @cached_property
     def numeric(self) -> set[str]:
-        """The columns that align to the right."""
+        """The columns of numbers, which are aligned to the right."""
         return {name for name in self.columns if all(_is_number(row[name]) for row in self.rows)}
 
 
@@ -71,7 +68,7 @@ class Drawing:
     Attributes:
         name: The figure's name.
         svg: The SVG document.
-        title: Its title, which holds n.
+        title: Its title, which says how many seeds it is based on.
     """
 
     name: str
@@ -80,14 +77,14 @@ class Drawing:
 
     @property
     def caption(self) -> str:
-        """What the figure shows."""
+        """What the figure shows, and its title."""
         return f"{REGISTRY.description(self.name)} {self.title}"
 
     @property
     def element(self) -> Markup:
-        """The SVG as an element of the page: its ids and its style are its own, and it has a label.
+        """The SVG as an element of the page, with a label, and with ids and a style that don't touch other figures.
 
-        The texts of the figure are outlines, so the only text from users is in comments, which are left out.
+        The figure's texts are drawn as outlines. The only text from users is in comments, which are left out.
         """
         from markupsafe import Markup, escape
 
@@ -100,13 +97,13 @@ class Drawing:
 def render(
     evidence: Evidence, figures: Sequence[Drawing], content: Mapping[str, Any], verdicts: Sequence[Verdict] = ()
 ) -> str:
-    """Return the page.
+    """Return the page as HTML.
 
     Args:
         evidence: The study with its results.
         figures: The figures in order.
-        content: What `study.json` holds: versions, host, git, command, data sets.
-        verdicts: What the runs say on the study's claims.
+        content: The content of `study.json`: versions, host, git, command, data sets.
+        verdicts: The verdicts on the study's claims.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -134,38 +131,39 @@ def render(
 
 
 def _tables(evidence: Evidence) -> Iterable[Part]:
-    baseline = evidence.baseline
     yield _part("Every condition", result_rows(evidence), table_caption(evidence))
     yield _part(
-        f"Differences to {baseline} in {evidence.metric}",
+        f"Differences from {evidence.baseline} in {evidence.metric}",
         difference_rows(evidence),
-        "Arm minus baseline, mean over pairs of the same seed [95% interval]; p of the sign-flip test, not told below "
-        "5 pairs; Holm's correction over all rows; effect size: mean over standard deviation of the differences.",
+        "Arm minus baseline: mean over pairs of runs with the same seed [95% interval]. p: sign-flip test, omitted "
+        f"below {MIN_PAIRS} pairs. p (Holm): corrected over all rows. Effect size: mean of the differences divided by "
+        "their standard deviation.",
     )
     yield _part(
         "When the threshold is reached",
         hit_rows(evidence),
-        f"First epoch with {threshold_text(evidence)}: median over seeds [95% interval]. Speed-up: median over "
-        f"pairs of {baseline}'s epochs, or seconds, by the arm's; above 1 the arm is faster, inf where only {baseline} "
-        "never gets there, 0 where only the arm never does. Runs that train together share one time, whose error no "
-        "interval holds.",
+        f"Hit epoch: first epoch at which {threshold_text(evidence)}, median over seeds [95% interval]. A threshold "
+        "from the baseline is at least what counts as learned. Speed-up: the baseline's epochs, or seconds, divided by "
+        "the arm's, median over pairs. Above 1 the arm is faster; inf if only the baseline never reaches the "
+        "threshold, 0 if only the arm never does. Stacked runs share one timing; intervals don't cover its error.",
     )
     yield _part(
         "Learning rates",
         rate_rows(evidence),
-        "Widest range of neighbouring rates at each of which at least 90% of seeds learn; the best rate is that of "
-        "the best mean over seeds.",
+        "From lr, to lr: the widest range of neighbouring rates at each of which at least 90% of seeds learn. Best lr: "
+        "the rate with the best mean over seeds. It is chosen on the same runs, so the difference at each arm's own "
+        "best rate is optimistic, more so for an arm whose curve is flat.",
     )
     yield _part(
-        "More of every condition",
+        "More about every condition",
         detail_rows(evidence),
-        "Did not learn: diverged, or less than a tenth of the way from a constant answer to a perfect one.",
+        "Did not learn: diverged, or ended less than a tenth of the way from guessing the commonest class to 1.",
     )
 
 
 def _part(title: str, rows: Sequence[Mapping[str, str]], note: str) -> Part:
-    left = f" The first {MAX_ROWS:,} of {len(rows):,} rows; the csv files hold all." if len(rows) > MAX_ROWS else ""
-    return Part(title, rows[:MAX_ROWS], note + left)
+    cut = f" The first {MAX_ROWS:,} of {len(rows):,} rows; the CSV files have all." if len(rows) > MAX_ROWS else ""
+    return Part(title, rows[:MAX_ROWS], note + cut)
 
 
 def _provenance(content: Mapping[str, Any]) -> Part:
@@ -184,10 +182,14 @@ def _data(content: Mapping[str, Any]) -> Part:
 
 
 def _settings(evidence: Evidence) -> Part:
-    """Every field of a run with the values that it had, and whether axes or arms vary it."""
+    """Every field of a run with the values that it had, and whether an axis or the arms vary it."""
     study = evidence.study
     rows = [
-        {"setting": "arms", "value": ", ".join(arm.label for arm in study.arms), "what it is": "the first: baseline"},
+        {
+            "setting": "arms",
+            "value": ", ".join(arm.label for arm in study.arms),
+            "what it is": "the first is the baseline",
+        },
         {"setting": "seeds", "value": ", ".join(map(str, study.seeds)), "what it is": "replicates of every condition"},
     ]
     axes, in_arms = dict(study.axes), {name for arm in study.arms for name, _ in arm.changes}
@@ -198,5 +200,5 @@ def _settings(evidence: Evidence) -> Part:
         if name != "seed":
             rows.append({"setting": name, "value": value + varied, "what it is": info.help})
     return Part(
-        "Every setting", rows, "As trained: what was left to the data set or the optimizer has its value.", True
+        "Every setting", rows, "Values as trained: defaults of the data set and the optimizer are filled in.", True
     )

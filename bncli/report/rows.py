@@ -1,4 +1,4 @@
-"""The rows of the tables that people read."""
+"""The rows of the tables that people read: one function per table, from evidence to texts by column."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.runs import seed_curves
-from bncli.report.spelling import count_of, epochs, interval, number, short_number, sparkline, threshold_text, value_of
-from bncli.tasks import metrics
-from bncli.tasks.metrics import lower_is_better
+from bncli.report.spelling import (
+    epochs,
+    field_value,
+    interval,
+    number,
+    short_number,
+    sparkline,
+    threshold_text,
+    whole_number,
+)
+from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,40 +25,39 @@ if TYPE_CHECKING:
 
 
 BEST = " *"
-"""What the name of the best arm ends in."""
+"""Ends the name of the best arm."""
 
 Rows = list[dict[str, str]]
 
 
-def _point(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
-    return {name: value_of(row[f"param_{name}"]) for name, _ in evidence.study.axes}
+def _axis_values(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
+    return {name: field_value(row[f"param_{name}"]) for name in evidence.axes}
 
 
 def result_rows(evidence: Evidence) -> Rows:
-    """The table for people: one row a condition, what it scored, against the baseline, and how it learned."""
+    """Return the main table: per condition its score, its difference from the baseline, and how it learned."""
     table, metric = evidence.joined_table, evidence.metric
-    several = len(evidence.study.arms) > 1
+    states = [state for state in ("diverged", "failed") if table[f"n_{state}"].any()]
     curves = _sparklines(evidence)
     rows = []
     for place, row in table.iterrows():
-        shown = _point(evidence, row)
-        is_best = row["best"] and metric == metrics.DEFAULT
-        shown["arm"] = str(row["arm"]) + (BEST if is_best else "")
-        shown[metric] = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
-        if several:
+        is_best = row["best"] and metric == DEFAULT
+        cells = _axis_values(evidence, row) | {"arm": str(row["arm"]) + (BEST if is_best else "")}
+        cells[metric] = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
+        if len(evidence.arms) > 1:
             difference = (row["mean_difference"], row["low_difference"], row["high_difference"])
-            shown["difference"] = interval(*difference, sign="+")
-        hits = (row["median_hit_epoch"], row["low_hit_epoch"], row["high_hit_epoch"])
-        shown |= {"hit epoch": epochs(*hits), "curve": curves.get(place, ""), "n": str(row["n"])}
-        for state in ("diverged", "failed"):
-            if table[f"n_{state}"].any():
-                shown[state] = str(row[f"n_{state}"])
-        rows.append(shown)
+            cells["difference"] = interval(*difference, sign="+")
+        cells |= {"hit epoch": _hit_epoch(row), "curve": curves.get(place, ""), "n": str(row["n"])}
+        rows.append(cells | {state: str(row[f"n_{state}"]) for state in states})
     return rows
 
 
+def _hit_epoch(row: pd.Series[Any]) -> str:
+    return epochs(row["median_hit_epoch"], row["low_hit_epoch"], row["high_hit_epoch"])
+
+
 def _sparklines(evidence: Evidence) -> dict[Any, str]:
-    """The mean curve of every condition that has one, all on one scale."""
+    """The mean curve of every condition that has one, all on one scale, by the condition's row."""
     import numpy as np
 
     metric = evidence.curve_metric
@@ -64,33 +71,33 @@ def _sparklines(evidence: Evidence) -> dict[Any, str]:
 
 
 def detail_rows(evidence: Evidence) -> Rows:
-    """More of every condition: spread, best epoch, runs that never learned, time and size."""
+    """Return more about every condition: spread, best epoch, runs that did not learn, time and size."""
     metric = evidence.metric
     return [
-        _point(evidence, row)
+        _axis_values(evidence, row)
         | {
             "arm": str(row["arm"]),
             f"mean {metric}": number(row[f"mean_{metric}"]),
             "sd": number(row[f"std_{metric}"]),
             "median": number(row[f"median_{metric}"]),
             "best val_accuracy": number(row["mean_best_val_accuracy"]),
-            "at epoch": value_of(row["median_best_epoch"]),
+            "at epoch": field_value(row["median_best_epoch"]),
             "n": str(row["n"]),
-            "did not learn": count_of(row["n_chance"]),
+            "did not learn": whole_number(row["n_chance"]),
             "diverged": str(row["n_diverged"]),
             "failed": str(row["n_failed"]),
             "seconds": number(row["mean_seconds"]),
             "seconds/epoch": number(row["mean_seconds_per_epoch"]),
-            "params": count_of(row["params"]),
+            "params": whole_number(row["params"]),
         }
         for _, row in evidence.conditions_table.iterrows()
     ]
 
 
 def difference_rows(evidence: Evidence) -> Rows:
-    """Every arm against the baseline, paired by seed."""
+    """Return the comparisons of every arm with the baseline, paired by seed."""
     return [
-        _point(evidence, row)
+        _axis_values(evidence, row)
         | {
             "arm": str(row["arm"]),
             "difference": interval(row["mean_difference"], row["low"], row["high"], sign="+"),
@@ -105,13 +112,13 @@ def difference_rows(evidence: Evidence) -> Rows:
 
 
 def hit_rows(evidence: Evidence) -> Rows:
-    """When every arm reaches the threshold, and how much sooner than the baseline."""
+    """Return when every arm reaches the threshold, and how much sooner than the baseline."""
     return [
-        _point(evidence, row)
+        _axis_values(evidence, row)
         | {
             "arm": str(row["arm"]),
             "threshold": number(row["threshold"]),
-            "hit epoch": epochs(row["median_hit_epoch"], row["low_hit_epoch"], row["high_hit_epoch"]),
+            "hit epoch": _hit_epoch(row),
             "never": f"{row['n_never']} of {row['n']}",
             "speed-up in epochs": _ratio(row, "epochs"),
             "in seconds": _ratio(row, "seconds"),
@@ -123,24 +130,24 @@ def hit_rows(evidence: Evidence) -> Rows:
 
 def _ratio(row: pd.Series[Any], what: str) -> str:
     value, low, high = (row[f"{part}{what}_ratio"] for part in ("", "low_", "high_"))
-    ends = "" if math.isnan(low) else f" [{low:.3g}, {high:.3g}]"
+    ends = "" if math.isnan(low) else f" [{short_number(low)}, {short_number(high)}]"
     return short_number(value) + ends
 
 
 def rate_rows(evidence: Evidence) -> Rows:
-    """What every arm makes of the learning rate, where that is an axis."""
+    """Return where each arm learns and its best learning rate; no rows if the learning rate is not an axis."""
     table = evidence.lr_table
     if table is None:
         return []
-    others = [name for name, _ in evidence.study.axes if name != "lr"]
+    others = [name for name in evidence.axes if name != "lr"]
     return [
-        {name: value_of(row[f"param_{name}"]) for name in others}
+        {name: field_value(row[f"param_{name}"]) for name in others}
         | {
             "arm": str(row["arm"]),
-            "from lr": value_of(row["lr_low"]),
-            "to lr": value_of(row["lr_high"]),
+            "from lr": field_value(row["lr_low"]),
+            "to lr": field_value(row["lr_high"]),
             "decades": short_number(row["decades"]),
-            "best lr": value_of(row["best_lr"]),
+            "best lr": field_value(row["best_lr"]),
             f"{evidence.metric} there": number(row["mean_best"]),
             "difference at own best lr": interval(row["difference"], row["low"], row["high"], sign="+"),
             "at baseline's best lr": interval(
@@ -152,26 +159,27 @@ def rate_rows(evidence: Evidence) -> Rows:
 
 
 def run_rows(evidence: Evidence) -> Rows:
-    """The table for people of single runs: one row a seed."""
-    rows = []
-    for _, row in evidence.runs_table.iterrows():
-        known = {"arm": str(row["arm"]), "seed": str(row["seed"]), "state": str(row["state"])}
-        numbers = {metric: number(row[metric]) for metric in metrics.METRICS}
-        rows.append(known | numbers | {"params": count_of(row["params"]), "seconds": f"{row['seconds']:.1f}"})
-    return rows
+    """Return one row per run, for a study of a single condition."""
+    return [
+        {"arm": str(row["arm"]), "seed": str(row["seed"]), "state": str(row["state"])}
+        | {metric: number(row[metric]) for metric in METRICS}
+        | {"params": whole_number(row["params"]), "seconds": f"{row['seconds']:.1f}"}
+        for _, row in evidence.runs_table.iterrows()
+    ]
 
 
 def table_caption(evidence: Evidence) -> str:
-    """What the reader of the table must know: the marks, and what is missing."""
-    lines = ["mean [95% interval] over seeds"]
-    if len(evidence.study.arms) > 1:
-        lines.append(f"difference to {evidence.baseline}, paired by seed")
-    lines.append(f"hit epoch: median, {threshold_text(evidence)}")
-    if len(evidence.study.arms) > 1 and evidence.metric == metrics.DEFAULT:
-        lines.append("* best validation accuracy among the arms")
-    if evidence.chance is not None and not lower_is_better(evidence.metric):
-        lines.append(f"a constant answer scores {evidence.chance:.3f}")
-    missing = evidence.n_planned - len(evidence.results)
-    if missing:
-        lines.append(f"{missing} of {evidence.n_planned} runs are still missing")
-    return "; ".join(lines)
+    """Return the caption of the main table: what its columns and marks mean, and what is missing."""
+    several = len(evidence.arms) > 1
+    parts = ["mean [95% interval] over seeds"]
+    if several:
+        parts.append(f"difference from {evidence.baseline}, paired by seed")
+    parts.append(f"hit epoch: first epoch (median) at which {threshold_text(evidence)}")
+    if several and evidence.metric == DEFAULT:
+        parts.append("* best validation accuracy among the arms")
+    trivial = evidence.trivial_score(evidence.metric)
+    if trivial is not None:
+        parts.append(f"always guessing the commonest class scores {trivial:.3f}")
+    if evidence.n_missing:
+        parts.append(f"{evidence.n_missing} of {evidence.n_planned} runs are still missing")
+    return "; ".join(parts)

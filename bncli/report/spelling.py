@@ -1,9 +1,9 @@
-"""Numbers and intervals as people read them."""
+"""Numbers, intervals and labels as people read them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bncli.analysis.evidence import Evidence
@@ -11,14 +11,33 @@ from bncli.values import show
 
 _BARS = "▁▂▃▄▅▆▇█"
 
+LONG = 10_000.0
+"""Numbers from here on are spelled with an exponent: losses of runs that nearly diverged."""
 
-def counted(number: int, noun: str) -> str:
-    """Spell `1 run`, `2 runs`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+def counted(count: int, noun: str) -> str:
+    """Spell a count with its noun.
+
+    Example:
+        >>> counted(1, "run"), counted(1200, "run")
+        ('1 run', '1,200 runs')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def sparkline(values: Sequence[float], low: float, high: float, width: int = 10) -> str:
-    """Spell a curve as one bar a value, at most `width`, on the scale `low` to `high`; a blank where it has none."""
+    """Spell a curve as a row of bars.
+
+    Args:
+        values: The curve; a value that is not finite is a blank.
+        low: The value of the lowest bar.
+        high: The value of the highest bar.
+        width: The most bars; of a longer curve every k-th value is shown, the last one included.
+
+    Example:
+        >>> sparkline([0.1, 0.5, 0.9], 0.1, 0.9)
+        '▁▅█'
+    """
     step = max(1.0, len(values) / width)
     chosen = [values[min(len(values) - 1, int((place + 1) * step) - 1)] for place in range(min(len(values), width))]
     span = high - low or 1.0
@@ -26,57 +45,105 @@ def sparkline(values: Sequence[float], low: float, high: float, width: int = 10)
     return "".join(" " if share is None else _BARS[round(share * (len(_BARS) - 1))] for share in shares)
 
 
-LONG = 10_000.0
-"""Numbers from here on, the losses of runs that nearly diverged, are shown with an exponent."""
-
-
 def number(value: Any, sign: str = "") -> str:
-    """Spell `0.912`, `1.2e+04`, `never` for an infinite epoch, a dash where there is no value."""
+    """Spell a number with three decimals, or a dash if it is missing.
+
+    Args:
+        value: The number; None or nan if it is missing.
+        sign: `+` to give positive numbers a sign. What rounds to zero never has one.
+
+    Example:
+        >>> number(0.91234), number(0.91234, "+"), number(-0.0001, "+"), number(12345), number(None)
+        ('0.912', '+0.912', '0.000', '1.23e+04', '-')
+    """
     import pandas as pd
 
     if pd.isna(value):
         return "-"
-    if math.isinf(value):
-        return "never" if value > 0 else "-inf"
-    return f"{value:{sign}.3f}" if abs(value) < LONG else f"{value:{sign}.3g}"
+    if abs(value) >= LONG:
+        return f"{value:{sign}.3g}"
+    text = f"{value:{sign}.3f}"
+    return text if float(text) else "0.000"
 
 
 def interval(value: Any, low: Any, high: Any, sign: str = "") -> str:
-    """Spell `0.912 [0.905, 0.920]`; without the interval where there is none."""
+    """Spell a number with its interval, or without if there is none.
+
+    Example:
+        >>> interval(0.912, 0.905, 0.920), interval(0.912, math.nan, math.nan, "+")
+        ('0.912 [0.905, 0.920]', '+0.912')
+    """
     if math.isnan(low) or number(value) == "-":
         return number(value, sign)
     return f"{number(value, sign)} [{number(low, sign)}, {number(high, sign)}]"
 
 
 def epochs(value: float, low: float, high: float) -> str:
-    """Spell `5 [4, 7]` or `never`; an end that no half of the seeds reaches is `never`."""
-    if math.isnan(value) or math.isinf(value):
-        return number(value)
-    ends = "" if math.isnan(low) else f" [{_whole(low)}, {_whole(high)}]"
-    return _whole(value) + ends
+    """Spell a median hit epoch with its interval, `never` for an infinite one.
+
+    Example:
+        >>> epochs(5, 4, 6.5), epochs(5, 4, math.inf), epochs(math.inf, 4, math.inf)
+        ('5 [4, 6.5]', '5 [4, never]', 'never')
+    """
+    if math.isnan(value):
+        return "-"
+    if math.isnan(low) or math.isinf(value):
+        return _epoch(value)
+    return f"{_epoch(value)} [{_epoch(low)}, {_epoch(high)}]"
 
 
-def _whole(value: float) -> str:
+def _epoch(value: float) -> str:
     return "never" if math.isinf(value) else f"{value:g}"
 
 
 def short_number(value: float) -> str:
+    """Spell a number with three significant digits, or a dash if it is missing.
+
+    Example:
+        >>> short_number(1.2345), short_number(math.nan)
+        ('1.23', '-')
+    """
     return "-" if math.isnan(value) else f"{value:.3g}"
 
 
-def count_of(value: Any) -> str:
+def whole_number(value: Any) -> str:
+    """Spell a whole number, or a dash if it is missing.
+
+    Example:
+        >>> whole_number(12345), whole_number(None)
+        ('12,345', '-')
+    """
     import pandas as pd
 
     return "-" if pd.isna(value) else f"{value:,.0f}"
 
 
-def value_of(value: Any) -> str:
+def field_value(value: Any) -> str:
+    """Spell the value of a field as a user types it, or a dash if the field has no effect.
+
+    Example:
+        >>> field_value(True), field_value(0.001), field_value("relu"), field_value(None)
+        ('true', '0.001', 'relu', '-')
+    """
     import pandas as pd
 
     return "-" if pd.isna(value) else show(value)
 
 
+def point_label(axes: Iterable[str], values: Iterable[Any]) -> str:
+    """Spell a point of the axes, without axes that have no effect there.
+
+    Example:
+        >>> point_label(["activation", "lr"], ["relu", 0.05]), point_label(["optimizer", "momentum"], ["adam", None])
+        ('activation relu, lr 0.05', 'optimizer adam')
+    """
+    import pandas as pd
+
+    pairs = zip(axes, values, strict=True)
+    return ", ".join(f"{name} {show(value)}" for name, value in pairs if not pd.isna(value))
+
+
 def threshold_text(evidence: Evidence) -> str:
-    """Say what counts as a hit: `val_accuracy at or past 0.9`."""
-    level = f"the best of {evidence.baseline}'s mean curve" if evidence.threshold is None else f"{evidence.threshold:g}"
-    return f"{evidence.curve_metric} at or past {level}"
+    """Say what makes an epoch the hit epoch: `val_accuracy reaches 0.9`."""
+    level = "the baseline's best average" if evidence.threshold is None else f"{evidence.threshold:g}"
+    return f"{evidence.curve_metric} reaches {level}"

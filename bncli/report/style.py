@@ -1,7 +1,4 @@
-"""What all figures share: the data they are drawn from, the look of an arm, panels, titles and legends.
-
-matplotlib objects only: no pyplot, no global style.
-"""
+"""What all figures share: the look of an arm, panels, titles and legends, without pyplot and without a global style."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.evidence import Evidence
-from bncli.values import show
+from bncli.report.spelling import point_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,25 +18,26 @@ if TYPE_CHECKING:
 
 
 COLOURS = ("#595959", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
-"""Okabe and Ito's palette, which colour-blind readers can tell apart; the baseline, the first arm, is grey."""
+"""Colours of Okabe and Ito (2008), which colour-blind readers can tell apart. The first arm, the baseline, is grey."""
 
 LINES = ("-", "--", "-.", ":")
-"""Four arms share a line style; with the eight colours that tells 16 arms apart."""
+"""Four arms in a row share a line style; with the eight colours that makes 16 different lines."""
 
 MARKERS = ("o", "^", "s", "D", "v", "X", "*")
-"""A shape an arm, for print without colours; one fewer than the colours, so that both together tell 56 arms apart."""
+"""For print without colours; one fewer than the colours, so that both together make 56 different looks."""
 
 MAX_PANELS = 24
+"""A study with more points of the axes gets no figure with a panel for each."""
 
 PANEL = (3.4, 2.5)
 """Width and height of a panel with its labels, in inches."""
 
 CHAR = 0.08
-"""Width of a character in inches at 10 points, on the generous side."""
+"""Width of a wide character at 10 points, in inches."""
 
 
 def look(evidence: Evidence, arm: str) -> dict[str, Any]:
-    """Colour, line style and marker of an arm, alike in every figure."""
+    """Return the colour, line style and marker of an arm, the same in every figure."""
     place = evidence.arms.index(arm)
     return {
         "color": COLOURS[place % len(COLOURS)],
@@ -49,39 +47,46 @@ def look(evidence: Evidence, arm: str) -> dict[str, Any]:
 
 
 def curve_look(evidence: Evidence, arm: str, n_epochs: int) -> dict[str, Any]:
-    """The look of a curve: about eight markers, those of different arms at different epochs."""
+    """Return the look of an arm's curve: about eight markers, at other epochs than those of other arms."""
     every = max(1, n_epochs // 8)
     return look(evidence, arm) | {"markevery": (evidence.arms.index(arm) % every, every), "ms": 4, "lw": 1.8}
 
 
 def blank(width: float, height: float) -> Figure:
-    """An empty figure of a size in inches."""
+    """Return an empty figure.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+    """
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", dpi=130)
 
 
 def wrapped(text: str, width: float, size: float = 10) -> str:
-    """Break a text into lines of at most `width` inches; a dollar sign starts no formula."""
+    """Break a text into lines, and keep matplotlib from reading a dollar sign as the start of a formula.
+
+    Args:
+        text: The text; it may also break before a `+`.
+        width: The longest line, in inches.
+        size: The font size, in points.
+    """
     lines = textwrap.wrap(text.replace("+", " +"), max(8, int(width / (CHAR * size / 10))))
     return "\n".join(lines).replace(" +", "+").replace("$", r"\$")
 
 
 def short(name: str, length: int = 24) -> str:
-    """A name cut to a length."""
+    """Cut a name to at most `length` characters."""
     return (name if len(name) <= length else name[: length - 1] + "…").replace("$", r"\$")
 
 
-def point_label(names: Iterable[str], values: Iterable[Any]) -> str:
-    """Spell a point of the axes: `activation relu, lr 0.05`; axes that are void there are left out."""
-    import pandas as pd
-
-    pairs = zip(names, values, strict=True)
-    return ", ".join(f"{name} {show(value)}" for name, value in pairs if not pd.isna(value))
-
-
 def by_point(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
-    """A table of points and arms taken apart by the points of the axes, each with its label, in order."""
+    """Split a table with one row per arm and point of the axes by point.
+
+    Returns:
+        The label of each point with its rows, in order.
+    """
     if table.empty or not axes:
         return [] if table.empty else [("", table)]
     columns = [f"param_{name}" for name in axes]
@@ -90,7 +95,14 @@ def by_point(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple[str, pd.Dat
 
 
 def panel_grid(evidence: Evidence, labels: Sequence[str], xlabel: str, ylabel: str) -> tuple[Figure, list[Axes]]:
-    """A figure with a titled panel a label, scales shared, the outer axes named."""
+    """Return a figure with one titled panel per label; panels share their scales, the outer ones name them.
+
+    Args:
+        evidence: The study; the values of its first axis become the rows of the grid, if it has several axes.
+        labels: The titles of the panels.
+        xlabel: What the x axes show.
+        ylabel: What the y axes show.
+    """
     n_columns = _n_columns(evidence, len(labels))
     n_rows = math.ceil(len(labels) / n_columns)
     figure = blank(max(5.4, PANEL[0] * n_columns + 0.6), PANEL[1] * n_rows + 1.0)
@@ -111,7 +123,7 @@ def panel_grid(evidence: Evidence, labels: Sequence[str], xlabel: str, ylabel: s
 
 
 def _n_columns(evidence: Evidence, n_panels: int) -> int:
-    """One row a value of the first of several axes; a single axis wraps."""
+    """The number of columns of panels: one row per value of the first of several axes; a single axis wraps."""
     if len(evidence.axes) > 1:
         first = evidence.conditions_table[f"param_{evidence.axes[0]}"].nunique()
         if first and n_panels % first == 0 and n_panels // first <= 6:
@@ -121,14 +133,20 @@ def _n_columns(evidence: Evidence, n_panels: int) -> int:
 
 
 def whole_epochs(axes: Axes) -> None:
-    """Put the ticks of the epochs at whole numbers."""
+    """Put the ticks of the x axis at whole epochs."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def finish(figure: Figure, evidence: Evidence, caption: Iterable[str]) -> Figure:
-    """Put title, caption and one legend for all panels around them."""
+    """Add the title and one legend for all panels, and return the figure.
+
+    Args:
+        figure: A figure whose artists are labelled with the arms.
+        evidence: The study.
+        caption: Parts of the caption in the title.
+    """
     set_title(figure, evidence, caption)
     drawn: dict[str, Artist] = {}
     for axes in figure.axes:
@@ -147,14 +165,19 @@ def _legend(figure: Figure, drawn: Mapping[str, Artist]) -> None:
 
 
 def set_title(figure: Figure, evidence: Evidence, caption: Iterable[str]) -> None:
-    """Title a figure by the study's name and the parts of a caption."""
-    text = wrapped(f"{evidence.study.name}  ({', '.join(caption)})", figure.get_figwidth())
+    """Set the title of a figure: the study's name and the parts of a caption. The figure grows with its lines."""
+    text = wrapped(f"{evidence.study.name}  ({'; '.join(caption)})", figure.get_figwidth())
     figure.set_figheight(figure.get_figheight() + 0.18 * text.count("\n"))
     figure.suptitle(text, fontsize=10)
 
 
 def n_text(counts: pd.Series[int], text: str = "mean over seeds, n = {}") -> str:
-    """Spell how many seeds are behind a figure: `mean over seeds, n = 5`."""
+    """Spell how many seeds a figure is based on: `mean over seeds, n = 5`, or `n = 3 to 5`.
+
+    Args:
+        counts: The number of seeds of each condition.
+        text: The sentence, with `{}` for the number.
+    """
     low, high = counts.min(), counts.max()
     if high <= 1:
         return "one seed"

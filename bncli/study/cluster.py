@@ -13,7 +13,7 @@ import math
 import os
 import queue
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,13 @@ from bncli.engines.method import choose, estimate_seconds, group
 from bncli.errors import BncliError, ClusterError, InvalidConfig
 from bncli.process import usable_cores
 from bncli.results import RunResult
-from bncli.study.worker import TOPIC, Batch, run_batch
+from bncli.study.execution import Batches, by_data
+from bncli.study.worker import TOPIC, Batch, ResultsOf, results_of, run_batch
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from bncli.engines.base import OnEpoch
+    from bncli.engines.base import OnEpoch, OnModel
 
 
 CONNECT_SECONDS = 10
@@ -57,24 +58,30 @@ class Cluster:
 
     Args:
         client: A connected Dask client.
+        results_of: What a worker calls to train a batch, as `worker.results_of`.
     """
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, results_of: ResultsOf = results_of) -> None:
+        self.client, self.results_of = client, results_of
         self.news: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.tasks: dict[str, tuple[Future[Any], Batch]] = {}
         self.suspects: list[Batch] = []
         self.n_misses = self.n_seen = 0
 
     def train(
-        self, groups: Iterable[list[RunConfig]], engine: str, on_epoch: OnEpoch | None
-    ) -> Iterator[list[RunResult]]:
+        self,
+        configs: Sequence[RunConfig],
+        engine: str = "auto",
+        on_epoch: OnEpoch | None = None,
+        on_model: OnModel | None = None,
+    ) -> Batches:
         """Train runs and yield the results of each batch as it comes in.
 
         Args:
-            groups: Resolved runs, those on one data set at a time.
+            configs: Resolved runs.
             engine: `auto`, `stacked` or `keras`.
             on_epoch: Called with the runs of a batch and the epoch (from 1) after each epoch.
+            on_model: Not called: models stay in the workers.
 
         Raises:
             ClusterError: The workers can't be used, or are gone.
@@ -82,7 +89,7 @@ class Cluster:
         epochs = _Epochs(on_epoch)
         self.client.subscribe_topic(TOPIC, lambda event: self.news.put(event[1]))
         try:
-            yield from self._run(iter(_batches(groups, engine, self._count_workers())), epochs)
+            yield from self._run(iter(batches_of(configs, engine, self._count_workers())), epochs)
             while self.suspects:
                 yield from self._run(iter([self.suspects.pop(0)]), epochs, alone=True)
         finally:
@@ -130,7 +137,7 @@ class Cluster:
 
     def _submit(self, batch: Batch) -> None:
         key = batch.new_key()
-        future = self.client.submit(run_batch, batch, key, key=key, pure=False)
+        future = self.client.submit(run_batch, batch, key, self.results_of, key=key, pure=False)
         self.tasks[key] = future, batch
         future.add_done_callback(self.news.put)
 
@@ -192,18 +199,17 @@ class _Epochs:
         del self.told[batch]
 
 
-def _batches(groups: Iterable[list[RunConfig]], engine: str, n_workers: int) -> Iterator[Batch]:
+def batches_of(configs: Sequence[RunConfig], engine: str, n_workers: int) -> Iterator[Batch]:
     """Cut the runs into batches.
 
     Stacks are those of one process, however many workers there are: in another stack, a run's numbers round otherwise.
     Runs that train side by side or by `model.fit` don't touch each other, so of them every worker gets a share.
     """
-    groups = list(groups)
-    share = math.ceil(sum(map(len, groups)) / n_workers)
-    for configs in groups:
-        data = datasets.load(configs[0])
+    share = math.ceil(len(configs) / n_workers)
+    for on_one_set in by_data(configs):
+        data = datasets.load(on_one_set[0])
         fingerprint = data.fingerprint()
-        for runs in group(configs):
+        for runs in group(on_one_set):
             most, size = len(runs), 1
             if engine != "keras":
                 method = choose(runs[0], data, most, has_gpu=False, always_stack=engine == "stacked")
@@ -216,8 +222,13 @@ def _batches(groups: Iterable[list[RunConfig]], engine: str, n_workers: int) -> 
 
 
 @contextmanager
-def connect(jobs: int, scheduler: str | None = None) -> Iterator[Cluster]:
+def connect(jobs: int, scheduler: str | None = None, results_of: ResultsOf = results_of) -> Iterator[Cluster]:
     """Start `jobs` worker processes, or connect to the Dask scheduler at an address.
+
+    Args:
+        jobs: How many processes; ignored with a scheduler.
+        scheduler: The address of a scheduler, `tcp://HOST:PORT`.
+        results_of: What a worker calls to train a batch.
 
     Raises:
         ClusterError: The scheduler can't be reached.
@@ -241,7 +252,7 @@ def connect(jobs: int, scheduler: str | None = None) -> Iterator[Cluster]:
             raise ClusterError(
                 f"No Dask scheduler at {scheduler!r} ({error}). Try the tcp:// address that `dask scheduler` prints."
             ) from error
-        yield Cluster(client)
+        yield Cluster(client, results_of)
 
 
 @contextmanager

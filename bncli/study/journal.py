@@ -1,30 +1,78 @@
-"""The journal of a study: one line of JSON for each finished run."""
+"""The journal of a study: one line of JSON for each finished run.
+
+A torn last line, which a writer that was killed leaves behind, is ignored. Any other damage is an error that names the
+line.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from bncli.atomic import sync_folder
 from bncli.errors import BncliError, StoreError
 from bncli.results import RunResult
+from bncli.study import formats
+from bncli.study.formats import NewerVersion
+
+RUNS_FILE = "runs.jsonl"
+SHARD_FILES = "runs-*-of-*.jsonl"
+
+_HEAD = re.compile(rb'\{"run_id": "([0-9a-f]+)", "state": "([a-z]+)"')
 
 
-def read_journal(path: Path) -> Iterator[RunResult]:
-    """Results of the whole lines of a journal; a torn last one has no line end and is left out."""
+def journals(folder: Path) -> list[Path]:
+    """Return the journals of a folder in the order in which they are read: the main one, then those of shards."""
+    main = folder / RUNS_FILE
+    return [main] * main.exists() + sorted(folder.glob(SHARD_FILES))
+
+
+def read(path: Path) -> Iterator[RunResult]:
+    """Yield the results of a journal's whole lines.
+
+    Raises:
+        StoreError: A line other than a torn last one can't be read.
+    """
+    for number, line in enumerate(_lines(path), 1):
+        yield _read_line(path, number, line[:-1])
+
+
+def states(path: Path) -> dict[str, str]:
+    """Return the state of each run by `run_id`, from the beginnings of the lines: fast, and no check of the rest."""
+    heads = map(_HEAD.match, _lines(path))
+    return {head[1].decode(): head[2].decode() for head in heads if head}
+
+
+def append(path: Path, results: Iterable[RunResult]) -> None:
+    """Append one line for each result and wait once until all are on the disk; a torn last line is cut off first."""
+    is_new = not path.exists()
+    lines = "".join(json.dumps(result.to_record(), allow_nan=False) + "\n" for result in results).encode()
+    with path.open("a+b", buffering=0) as journal:
+        _cut_torn_line(journal.fileno())
+        _write_all(journal.fileno(), lines)
+        os.fsync(journal.fileno())
+    if is_new:
+        sync_folder(path.parent)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.endswith(b"\n"):
-                    yield _read_line(path, number, line[:-1])
+            yield from (line for line in lines if line.endswith(b"\n"))
     except OSError as error:
         raise StoreError(f"{str(path)!r} can't be read: {error.strerror}.") from error
 
 
 def _read_line(path: Path, number: int, line: bytes) -> RunResult:
     try:
-        return RunResult.from_record(json.loads(line))
+        record = json.loads(line)
+        formats.check_fields(record["config"], f"{str(path)!r}, line {number},", None)
+        return RunResult.from_record(record)
+    except NewerVersion:
+        raise
     except (ValueError, KeyError, TypeError, BncliError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise StoreError(
@@ -33,14 +81,14 @@ def _read_line(path: Path, number: int, line: bytes) -> RunResult:
         ) from error
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def _write_all(descriptor: int, content: bytes) -> None:
     """Write to the end; a disk that fills up takes a part first and fails on the next attempt."""
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]
 
 
-def cut_torn_line(descriptor: int) -> None:
+def _cut_torn_line(descriptor: int) -> None:
     """Cut off what follows the last line end, looking back a block at a time."""
     end = size = os.lseek(descriptor, 0, os.SEEK_END)
     while end > 0:

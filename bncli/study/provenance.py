@@ -31,7 +31,7 @@ _CPU_FILE, _GPU_FILES = Path("/proc/cpuinfo"), Path("/proc/driver/nvidia/gpus")
 
 
 def collect() -> dict[str, Any]:
-    """Return the facts for `study.json`; reads metadata only and imports none of the packages."""
+    """Return the facts for `study.json`; it reads metadata only and imports none of the packages."""
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "host": {
@@ -43,10 +43,17 @@ def collect() -> dict[str, Any]:
             "usable_cores": usable_cores(),
             "gpus": _gpus(),
         },
+        "devices": _devices(),
         "settings": {name: os.environ.get(name) for name in _SETTINGS},
         "git": _git(),
         "command": shlex.join(["bncli", *sys.argv[1:]]),
     }
+
+
+def _devices() -> list[str] | None:
+    """The devices that TensorFlow uses, if this process has imported it; None if it has not."""
+    backend = sys.modules.get("bncli.engines.backend")
+    return backend.devices() if backend else None
 
 
 def _cpu() -> str:

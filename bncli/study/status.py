@@ -6,31 +6,25 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bncli.errors import StoreError
 from bncli.study import lock
 from bncli.study.folder import Store
-from bncli.study.study import condition_id
 
 STATES = ("complete", "diverged", "failed", "pending")
 """What a planned run can be."""
 
 
 def status_rows(folder: Path) -> list[dict[str, Any]]:
-    """One row a condition, in the study's order: `arm`, `param_<axis>`, `planned`, and a count for each of `STATES`.
+    """Return one row for each condition, in the study's order.
+
+    Columns: `arm`, `param_<axis>`, `planned`, and a count for each of `STATES`.
 
     Raises:
         StoreError: There is no study, or the files are damaged.
     """
     store = Store(folder)
-    content = store.read_study()
-    if content is None:
-        raise StoreError(
-            f"{str(folder)!r} holds no study (no study.json). Give the --out folder of a compare or sweep."
-        )
-    seeds = set(content["study"]["seeds"])
-    results = store.read_runs().values()
-    counts = Counter[tuple[str, str]]((condition_id(r.config), r.state) for r in results if r.config.seed in seeds)
-    return [_row(condition, len(seeds), counts) for condition in content["conditions"]]
+    content = store.need_study()
+    counts = Counter[tuple[str, str]]((entry["id"], result.state) for entry, result in store.listed_runs(content))
+    return [_row(condition, len(content["study"]["seeds"]), counts) for condition in content["conditions"]]
 
 
 def _row(condition: dict[str, Any], n_planned: int, counts: Counter[tuple[str, str]]) -> dict[str, Any]:
@@ -44,8 +38,8 @@ def status_totals(table: list[dict[str, Any]]) -> str:
     """Say in one line how many runs are in which state."""
     counts = {state: sum(row[state] for row in table) for state in STATES}
     n_planned = sum(row["planned"] for row in table)
-    told = [f"{number:,} {state}" for state, number in counts.items() if number or state in ("complete", "pending")]
-    return f"{n_planned:,} runs: {', '.join(told)}"
+    parts = [f"{number:,} {state}" for state, number in counts.items() if number or state in ("complete", "pending")]
+    return f"{n_planned:,} runs: {', '.join(parts)}"
 
 
 def writers(folder: Path) -> list[str]:

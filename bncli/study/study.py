@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bncli.config import DEFAULTS, FIELDS, RunConfig, ignored_fields, resolve
+from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig, ignored_fields, resolve
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
 from bncli.study.arms import Arm
@@ -124,6 +124,27 @@ class Study:
         is_same = (varied.base, varied.arms, varied.axes) == (self.base, self.arms, self.axes)
         return varied if is_same else replace(varied, claims=())
 
+    def values_of(self, name: str) -> tuple[Any, ...]:
+        """Return the values that a field takes in the study; `arm` gives the arms, `seed` the seeds."""
+        if name in ("arm", "seed"):
+            return self.arms if name == "arm" else self.seeds
+        return dict(self.axes).get(name, (getattr(self.base, name),))
+
+    def united(self, other: Study) -> Study:
+        """Return the smallest study that has all seeds, arms and axis values of both; text and claims are the other's.
+
+        Args:
+            other: A study of the same base, apart from the fields that are an axis of one of them.
+        """
+        axes = {name: _with_new(self.values_of(name), other.values_of(name)) for name in dict(self.axes + other.axes)}
+        return replace(
+            other,
+            arms=_with_new(self.arms, other.arms),
+            axes=tuple(axes.items()),
+            seeds=_with_new(self.seeds, other.seeds),
+            claims=other.claims or self.claims,
+        )
+
     def plan(self) -> Plan:
         """Expand, resolve and check every run, axes outermost, then arms, then seeds.
 
@@ -194,6 +215,11 @@ def _check_axes(study: Study) -> None:
             raise InvalidConfig(f"The axis {name} needs different values. Received: {', '.join(map(show, values))}.")
 
 
-def condition_id(config: RunConfig) -> str:
-    """Identify the condition of a run: the `run_id` that it has at seed 0."""
-    return replace(config, seed=0).run_id
+def data_key(config: RunConfig) -> tuple[Value, ...]:
+    """Return the fields that choose a run's data: runs with equal keys train on the same data."""
+    return tuple(getattr(config, name) for name in DATA_FIELDS)
+
+
+def _with_new(old: Iterable[Any], new: Iterable[Any]) -> tuple[Any, ...]:
+    """The old values, then the new ones that are not among them."""
+    return tuple(dict.fromkeys([*old, *new]))

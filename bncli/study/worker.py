@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,10 @@ class Batch:
         return [replace(self, runs=runs, n_planned=len(runs)) for runs in parts]
 
 
-def run_batch(batch: Batch, key: str) -> list[RunResult]:
+ResultsOf = Callable[[Batch, Dataset, "OnEpoch"], list[RunResult]]
+
+
+def run_batch(batch: Batch, key: str, results_of: ResultsOf) -> list[RunResult]:
     """Train a batch in this worker process and return its results in order.
 
     Raises:
@@ -87,7 +90,7 @@ def run_batch(batch: Batch, key: str) -> list[RunResult]:
             process.take_over()
         _make_room()
         data = _load(batch)
-        results = _results(batch, data, _teller(key))
+        results = results_of(batch, data, _teller(key))
         _n_done += 1
         return results
 
@@ -105,7 +108,8 @@ def _load(batch: Batch) -> Dataset:
     return data
 
 
-def _results(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult]:
+def results_of(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult]:
+    """Train a batch and return its results in order."""
     if batch.engine == "keras":
         from bncli.engines import keras
 

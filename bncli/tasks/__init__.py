@@ -1,1 +1,1 @@
-"""What networks are trained to do, and how that is scored."""
+"""What networks are trained to do, and how the result is scored."""

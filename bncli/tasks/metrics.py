@@ -1,4 +1,4 @@
-"""The metrics: which way is better, what the best constant answer scores, and when a value counts as reached."""
+"""The metrics: which values are better, what counts as reaching a level, and what the best constant answer scores."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metric:
-    """What a run is scored by; the names are Keras' own.
+    """What a run is scored by.
 
     Attributes:
-        label: What figures and sentences call it.
-        lower_is_better: Whether a smaller value is the better one.
-        is_proportion: Whether it lies between 0 and 1.
+        label: The metric's name in figures and sentences.
+        lower_is_better: Whether smaller values are better.
+        is_proportion: Whether its values lie between 0 and 1.
     """
 
     label: str
@@ -33,8 +33,9 @@ METRICS = {
     "val_loss": Metric("validation loss", lower_is_better=True),
     "loss": Metric("training loss (as fit reports it)", lower_is_better=True),
 }
-"""All metrics, in the order of tables. `accuracy` and `loss` are running means in training mode, as `fit` reports them;
-`train_accuracy` is measured on the training rows in inference mode, after the last epoch only."""
+"""All metrics under Keras' names, in the order of tables. `accuracy` and `loss` are averages over an epoch in training
+mode, as `fit` reports them; `train_accuracy` is measured in inference mode on the training rows, after the last epoch
+only."""
 
 DEFAULT = "val_accuracy"
 """The metric that ranks arms unless the user names another."""
@@ -43,24 +44,38 @@ HISTORY_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """The metrics that are known after every epoch, in the order of a record."""
 
 TOLERANCE = 1e-6
-"""Relative difference up to which two values of a metric are equal: they were computed with 32 bits."""
+"""Relative difference up to which two values of a metric count as equal: they are computed in float32."""
 
 LEARNED = 0.1
-"""Share of the way from the trivial score to a perfect one that a run must go to count as having learned."""
+"""Share of the distance from the trivial score to a perfect score that a run must cover to count as having learned."""
 
 
 def lower_is_better(metric: str) -> bool:
-    """Return whether a smaller value of a metric is the better one.
+    """Return whether smaller values of a metric are better.
 
     Raises:
-        UnknownName: No such metric.
+        UnknownName: There is no such metric.
+
+    >>> lower_is_better("val_loss")
+    True
     """
     check_name("metric", metric, METRICS)
     return METRICS[metric].lower_is_better
 
 
 def best_epoch(metric: str, values: list[float | None]) -> dict[str, float | int] | None:
-    """Return the best value of a history and the first epoch (from 1) that reached it; None if none is finite."""
+    """Find the best value in a history and the first epoch that has it.
+
+    Args:
+        metric: The metric, which decides whether small or large values are better.
+        values: One value per epoch; None where it was not finite.
+
+    Returns:
+        The `value` and its `epoch`, counted from 1; None if no value is finite.
+
+    >>> best_epoch("val_accuracy", [0.5, 0.9, None, 0.9])
+    {'value': 0.9, 'epoch': 2}
+    """
     sign = 1 if lower_is_better(metric) else -1
     ranked = [(sign * value, epoch, value) for epoch, value in enumerate(values, 1) if value is not None]
     if not ranked:
@@ -70,18 +85,26 @@ def best_epoch(metric: str, values: list[float | None]) -> dict[str, float | int
 
 
 def reaches(metric: str, value: float | None, threshold: float) -> bool:
-    """Return whether a value is at the threshold or on the metric's better side of it; None is not."""
+    """Return whether a value is as good as the threshold or better, up to rounding; None never is.
+
+    >>> reaches("val_accuracy", 0.9, 0.9), reaches("val_loss", 0.9, 0.5)
+    (True, False)
+    """
     if value is None:
         return False
-    ahead = threshold - value if lower_is_better(metric) else value - threshold
-    return ahead >= -TOLERANCE * abs(threshold)
+    lead = threshold - value if lower_is_better(metric) else value - threshold
+    return lead >= -TOLERANCE * abs(threshold)
 
 
 def trivial_score(classes: np.ndarray) -> float:
-    """Return the accuracy of the best constant answer: the share of the largest class.
+    """Return the accuracy of always guessing the commonest class: the share of that class.
 
     Args:
         classes: Class numbers from 0, shape (rows,).
+
+    >>> import numpy as np
+    >>> trivial_score(np.array([0, 1, 1, 1]))
+    0.75
     """
     import numpy as np
 
@@ -89,5 +112,12 @@ def trivial_score(classes: np.ndarray) -> float:
 
 
 def least_learned(trivial: float) -> float:
-    """Return the accuracy above which a run has learned, given the trivial score."""
+    """Return the accuracy that a run must exceed to count as having learned.
+
+    Args:
+        trivial: The trivial score, see `trivial_score`.
+
+    >>> least_learned(0.5)
+    0.55
+    """
     return trivial + LEARNED * (1 - trivial)

@@ -1,1 +1,1 @@
-"""The figures of a study: a module or two functions each, registered by name."""
+"""The figures of a study, registered by name; see `bncli.report.figure`."""

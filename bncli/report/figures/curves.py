@@ -1,23 +1,14 @@
-"""Curves: a metric by epoch."""
+"""The figures `curves` and `train_val`: a metric by epoch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bncli.analysis.conditions import points
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.runs import seed_curves
 from bncli.report.figure import register
-from bncli.report.style import (
-    MAX_PANELS,
-    blank,
-    curve_look,
-    finish,
-    n_text,
-    panel_grid,
-    point_label,
-    whole_epochs,
-)
+from bncli.report.spelling import point_label
+from bncli.report.style import MAX_PANELS, blank, curve_look, finish, n_text, panel_grid, whole_epochs
 from bncli.tasks.metrics import METRICS, lower_is_better
 
 if TYPE_CHECKING:
@@ -28,8 +19,8 @@ if TYPE_CHECKING:
 
 @register("curves")
 def curves(evidence: Evidence) -> Figure | None:
-    """The metric by epoch, a panel a point of the axes: mean over seeds, with a band of one standard deviation."""
-    parts = histories(evidence)
+    """The metric by epoch, one panel per setting: mean over seeds, with a band of one standard deviation."""
+    parts = _histories(evidence)
     if not 0 < len(parts) <= MAX_PANELS:
         return None
     metric = evidence.curve_metric
@@ -41,7 +32,7 @@ def curves(evidence: Evidence) -> Figure | None:
 
 @register("train_val")
 def train_val(evidence: Evidence) -> Figure | None:
-    """Training accuracy beside validation accuracy by epoch, the tutorials' evidence, for a study without axes."""
+    """Training and validation accuracy by epoch: mean over seeds, with a band of one standard deviation."""
     if evidence.history_table.empty or evidence.axes:
         return None
     figure = blank(8.6, 3.8)
@@ -55,10 +46,10 @@ def train_val(evidence: Evidence) -> Figure | None:
     return finish(figure, evidence, _curve_caption(evidence, "val_accuracy"))
 
 
-def histories(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
-    """The history, taken apart by the points of the axes, each with a label."""
+def _histories(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
+    """The history of each point of the axes, with the point's label."""
     parts = []
-    for point, places in points(evidence.conditions_table).items():
+    for point, places in evidence.points.items():
         rows = evidence.history_table[evidence.history_table["condition"].isin(places)]
         parts.append((point_label(evidence.axes, point), rows))
     return [(label, rows) for label, rows in parts if not rows.empty]
@@ -83,6 +74,7 @@ def _draw_curves(axes: Axes, evidence: Evidence, rows: pd.DataFrame, metric: str
 
 
 def draw_trivial_score(axes: Axes, evidence: Evidence, metric: str) -> None:
+    """Draw a dotted line at what the best constant answer scores, if the metric has such a score."""
     score = evidence.trivial_score(metric)
     if score is not None:
         axes.axhline(score, color="0.6", lw=0.8, ls=":", zorder=0)
@@ -92,9 +84,10 @@ def _curve_caption(evidence: Evidence, metric: str) -> list[str]:
     several = evidence.conditions_table["n"].max() > 1
     caption = [n_text(evidence.conditions_table["n"]), *(["band: 1 sd"] if several else [])]
     if evidence.conditions_table["n_diverged"].any():
-        caption.append("diverged runs stay at their last value")
+        caption.append("diverged runs keep their last value")
     return [*caption, *trivial_caption(evidence, metric)]
 
 
 def trivial_caption(evidence: Evidence, metric: str) -> list[str]:
-    return [] if evidence.trivial_score(metric) is None else ["dotted: a constant answer"]
+    """Return the part of a caption that explains the line of `draw_trivial_score`; empty if there is no line."""
+    return [] if evidence.trivial_score(metric) is None else ["dotted: guessing the commonest class"]

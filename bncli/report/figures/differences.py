@@ -1,20 +1,13 @@
-"""The differences to the baseline."""
+"""The figure `differences`: every arm against the baseline."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bncli.analysis.comparisons import is_clear
 from bncli.analysis.evidence import Evidence
 from bncli.report.figure import register
-from bncli.report.style import (
-    blank,
-    by_point,
-    finish,
-    look,
-    n_text,
-    short,
-    wrapped,
-)
+from bncli.report.style import blank, by_point, finish, look, n_text, short, wrapped
 from bncli.tasks.metrics import METRICS, lower_is_better
 
 if TYPE_CHECKING:
@@ -23,11 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_DIFFERENCES = 60
+"""A study with more comparisons gets no figure of them: its lines could not be read."""
 
 
 @register("differences")
 def differences(evidence: Evidence) -> Figure | None:
-    """Each arm's difference to the baseline, paired by seed: mean with its 95% interval; hollow where that holds 0."""
+    """Each arm's difference from the baseline, paired by seed: mean with 95% interval, hollow if that includes 0."""
     table = evidence.differences_table
     if not 0 < len(table) <= MAX_DIFFERENCES or table["mean_difference"].isna().all():
         return None
@@ -45,22 +39,21 @@ def differences(evidence: Evidence) -> Figure | None:
     better = "left" if lower_is_better(evidence.metric) else "right"
     baseline = short(str(table["baseline"].iloc[0]))
     axes.set_xlabel(
-        f"difference to {baseline} in {METRICS[evidence.metric].label}\n({better} of 0: better than {baseline})"
+        f"difference from {baseline} in {METRICS[evidence.metric].label}\n({better} of 0: better than {baseline})"
     )
-    bars = ["bars: 95% intervals", "hollow: the interval holds 0"] if table["low"].notna().any() else []
+    bars = ["bars: 95% intervals", "hollow: the interval includes 0"] if table["low"].notna().any() else []
     return finish(figure, evidence, [n_text(table["n"], "n = {} pairs of seeds"), *bars])
 
 
 def _draw_differences(axes: Axes, evidence: Evidence, groups: list[tuple[str, pd.DataFrame]]) -> list[float]:
-    """Draw a line a difference, groups apart by half a line; return the middle of every group."""
+    """Draw one line per difference, with half a line between groups; return the middle of every group."""
     top, middles, labelled = 0.0, [], set()
     for _, rows in groups:
         middles.append(top + (len(rows) - 1) / 2)
         for place, (_, row) in enumerate(rows.iterrows()):
             arm = str(row["arm"])
             own = look(evidence, arm)
-            holds_zero = not (row["low"] > 0 or row["high"] < 0)
-            face = "white" if holds_zero else own["color"]
+            face = own["color"] if is_clear(row) else "white"
             axes.plot([row["low"], row["high"]], [top + place] * 2, color=own["color"], lw=1.8)
             axes.plot(
                 row["mean_difference"],

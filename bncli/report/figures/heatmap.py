@@ -1,4 +1,4 @@
-"""The metric over two axes."""
+"""The figure `heatmap`: the metric over two axes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.evidence import Evidence
 from bncli.report.figure import register
-from bncli.report.style import (
-    CHAR,
-    MAX_PANELS,
-    blank,
-    n_text,
-    set_title,
-    wrapped,
-)
+from bncli.report.style import CHAR, MAX_PANELS, blank, n_text, set_title, wrapped
 from bncli.tasks.metrics import METRICS, lower_is_better
 from bncli.values import show
 
@@ -27,7 +20,7 @@ if TYPE_CHECKING:
 
 @register("heatmap")
 def heatmap(evidence: Evidence) -> Figure | None:
-    """The metric after training over two axes, a panel an arm, one colour scale; hatched where arms did not learn."""
+    """The final metric over two axes, one panel per arm; hatched where at least half of the seeds did not learn."""
     table = evidence.conditions_table
     varied = [name for name in evidence.axes if table[f"param_{name}"].nunique() > 1]
     arms = [arm for arm in evidence.arms if (table["arm"] == arm).any()]
@@ -56,7 +49,7 @@ def heatmap(evidence: Evidence) -> Figure | None:
 
 
 def _unlearned(cells: pd.DataFrame) -> pd.Series[bool]:
-    """Whether at least half of the seeds of a condition never learned."""
+    """Whether at least half of the seeds of each condition did not learn."""
     return (cells["n"] > 0) & (2 * cells["n_chance"] >= cells["n"]).fillna(False)
 
 
@@ -68,7 +61,7 @@ def _colour_limits(means: pd.Series[float], metric: str) -> tuple[float, float]:
 def _cell_grid(
     cells: pd.DataFrame, names: list[str], rows: list[Any], columns: list[Any], values: pd.Series[Any]
 ) -> np.ndarray:
-    """Values by row and column; a condition on which an axis is void fills all along that axis."""
+    """Values by row and column; a condition on which an axis has no effect fills all cells along it."""
     import numpy as np
     import pandas as pd
 
@@ -84,7 +77,7 @@ def _cell_grid(
 def _draw_cells(
     axes: Axes, grid: np.ndarray, limits: tuple[float, float], cell_width: float, cell_height: float
 ) -> Any:
-    """Draw one arm's cells, with their values where these fit into a cell of this size in inches."""
+    """Draw the cells of one arm, with their values if these fit into cells of this size in inches."""
     import numpy as np
 
     low, high = limits
@@ -110,7 +103,7 @@ def _hatch(axes: Axes, unlearned: np.ndarray) -> None:
 def _label_cells(
     grid: np.ndarray, n_panels: int, names: list[str], values: tuple[list[Any], list[Any]], size: tuple[float, float]
 ) -> None:
-    """Name rows and columns of the cells at the outer panels, as many of them as there is room for."""
+    """Name the rows and columns of cells at the outer panels, as many as there is room for."""
     n_columns = grid.shape[1]
     (height, width), (rows, columns) = size, values
     labels = [wrapped(show(value), 1.8) for value in columns]

@@ -1,22 +1,15 @@
-"""The response to the learning rate."""
+"""The figure `lr`: the metric by learning rate."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from bncli.analysis.conditions import points
 from bncli.analysis.evidence import Evidence
 from bncli.report.figure import register
 from bncli.report.figures.curves import draw_trivial_score, trivial_caption
-from bncli.report.style import (
-    MAX_PANELS,
-    by_point,
-    finish,
-    look,
-    n_text,
-    panel_grid,
-    point_label,
-)
+from bncli.report.spelling import point_label
+from bncli.report.style import MAX_PANELS, by_point, finish, look, n_text, panel_grid
 from bncli.tasks.metrics import METRICS, lower_is_better
 
 if TYPE_CHECKING:
@@ -25,12 +18,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MIN_RATES = 3
-"""Learning rates below which a response has no shape to show."""
+"""The fewest learning rates for which a curve over them is drawn."""
 
 
 @register("lr")
 def lr(evidence: Evidence) -> Figure | None:
-    """The metric after training by learning rate, with 95% intervals; below, the widest range of rates that learn."""
+    """The metric after training by learning rate, with 95% intervals; thick: the rates at which an arm learns."""
     rates, parts = evidence.lr_table, _by_rate(evidence)
     if rates is None or evidence.conditions_table["param_lr"].nunique() < MIN_RATES or not 0 < len(parts) <= MAX_PANELS:
         return None
@@ -47,18 +40,18 @@ def lr(evidence: Evidence) -> Figure | None:
     several = evidence.conditions_table["n"].max() > 1
     caption = [n_text(evidence.conditions_table["n"]), *(["bars: 95% intervals"] if several else [])]
     if rates["decades"].notna().any():
-        caption.append("thick lines: rates at which at least 90% of seeds learn")
+        caption.append("thick lines: at least 90% of seeds learn")
     return finish(figure, evidence, [*caption, *trivial_caption(evidence, evidence.metric)])
 
 
 def _by_rate(evidence: Evidence) -> dict[str, pd.DataFrame]:
-    """The conditions by the points of the axes other than the learning rate, each with a label."""
+    """The conditions of each point of the axes other than the learning rate, by the point's label."""
     if "lr" not in evidence.axes:
         return {}
     at = evidence.axes.index("lr")
     others = [name for name in evidence.axes if name != "lr"]
     places: dict[str, list[int]] = {}
-    for point, found in points(evidence.conditions_table).items():
+    for point, found in evidence.points.items():
         places.setdefault(point_label(others, [*point[:at], *point[at + 1 :]]), []).extend(found)
     return {label: evidence.conditions_table.loc[list(dict.fromkeys(found))] for label, found in places.items()}
 
@@ -83,7 +76,7 @@ def _draw_tolerance(axes: Axes, evidence: Evidence, rates: pd.DataFrame | None) 
         return
     for place, (_, row) in enumerate(rates.iterrows()):
         height = 0.02 + 0.035 * (len(rates) - 1 - place)
-        if row["decades"] == row["decades"]:
+        if not math.isnan(row["decades"]):
             axes.plot(
                 [row["lr_low"], row["lr_high"]],
                 [height] * 2,
@@ -96,7 +89,7 @@ def _draw_tolerance(axes: Axes, evidence: Evidence, rates: pd.DataFrame | None) 
 
 
 def _make_room(axes: Axes, n_lines: int) -> None:
-    """Extend the scale that all panels share downwards, past the thick lines along the bottom."""
+    """Extend the shared scale of all panels downwards, to make room for the thick lines along the bottom."""
     low, high = axes.get_ylim()
     if axes.get_yscale() == "linear":
         axes.set_ylim(low - 0.05 * n_lines * (high - low), high)

@@ -1,4 +1,4 @@
-"""The share of seeds that have reached the threshold."""
+"""The figure `reached`: the share of seeds that have reached the threshold."""
 
 from __future__ import annotations
 
@@ -7,25 +7,18 @@ from typing import TYPE_CHECKING
 from bncli.analysis.evidence import Evidence
 from bncli.report.figure import register
 from bncli.report.spelling import threshold_text
-from bncli.report.style import (
-    by_point,
-    curve_look,
-    finish,
-    n_text,
-    panel_grid,
-    whole_epochs,
-)
+from bncli.report.style import by_point, curve_look, finish, n_text, panel_grid, whole_epochs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_REACHED = 12
-"""Panels of the share of seeds: each takes as long to draw as a panel of curves and says less."""
+"""A study with more points of the axes gets no such figure: a panel takes as long to draw as one of curves."""
 
 
 @register("reached")
 def reached(evidence: Evidence) -> Figure | None:
-    """The share of seeds that have reached the threshold, by epoch; a seed that never does is never dropped."""
+    """The share of seeds that have reached the threshold, by epoch; seeds that never reach it are counted too."""
     parts = by_point(evidence.reached_table, evidence.axes)
     if not 0 < len(parts) <= MAX_REACHED:
         return None
@@ -38,4 +31,4 @@ def reached(evidence: Evidence) -> Figure | None:
                 axes.plot(curve["epoch"], curve["share"], label=arm, drawstyle="steps-post", **look)
         axes.set_ylim(-0.04, 1.04)
         whole_epochs(axes)
-    return finish(figure, evidence, [threshold_text(evidence), n_text(evidence.conditions_table["n"], "n = {} seeds")])
+    return finish(figure, evidence, [threshold_text(evidence), n_text(evidence.conditions_table["n"], "n = {}")])

@@ -1,0 +1,61 @@
+"""What all tables share: the types of their inputs, their columns, and the types of these columns.
+
+A failed run has no numbers and is left out of every statistic. A diverged run is a result: it counts with the accuracy
+that it ended with, and it has no loss. Arms are compared in pairs of runs with the same seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bncli.config import FIELDS, RunConfig
+from bncli.results import RunResult
+from bncli.study.study import Condition
+from bncli.tasks.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+Results = Sequence[RunResult]
+
+Conditions = Mapping[RunConfig, Condition]
+"""The condition of every planned run, in the study's order."""
+
+Runs = Mapping[int, RunResult]
+"""The runs of one condition by seed, without failed ones."""
+
+AXES = "param_*"
+"""Stands for one column per axis in the columns of a table."""
+
+
+def results_by_condition(results: Results, conditions: Conditions) -> dict[Condition, list[RunResult]]:
+    """Group results by condition, in the study's order; a condition without results has an empty list."""
+    groups: dict[Condition, list[RunResult]] = {condition: [] for condition in conditions.values()}
+    for result in results:
+        groups[conditions[result.config]].append(result)
+    return groups
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], conditions: Conditions, columns: Sequence[str]) -> pd.DataFrame:
+    """Make a table of rows with these columns, even if there are no rows.
+
+    Args:
+        rows: Column to value.
+        conditions: The condition of each run; they name the axes.
+        columns: The columns in order, with `AXES` for those of the axes.
+    """
+    import pandas as pd
+
+    axes = [f"param_{name}" for name, _ in next(iter(conditions.values())).values] if conditions else []
+    names = [name for column in columns for name in (axes if column == AXES else [column])]
+    return typed(pd.DataFrame(rows, columns=names))
+
+
+def typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep whole numbers whole and metrics floats in columns where some, or all, values are missing."""
+    whole = [f"param_{name}" for name, info in FIELDS.items() if info.kind == "whole"]
+    kinds = dict.fromkeys([*whole, "best_epoch", "params", "n_chance"], "Int64")
+    kinds |= dict.fromkeys([*METRICS, "best_val_accuracy"], "float64")
+    return table.astype({name: kind for name, kind in kinds.items() if name in table.columns})

@@ -1,0 +1,24 @@
+"""`bncli compare`: arms side by side."""
+
+from __future__ import annotations
+
+from bncli.cli.building import build_study
+from bncli.cli.options import ArmsOption, Options, takes_options
+from bncli.cli.session import Session
+from bncli.errors import InvalidConfig
+
+
+@takes_options
+def compare(options: Options, arms: ArmsOption = None) -> None:
+    """Train arms side by side, all else fixed, paired by seed.
+
+    The arms are none, batch:before and batch:after unless --arms or a preset says otherwise.
+    """
+    study, folder = build_study("compare", options, arms, [])
+    if study.axes:
+        axis = study.axes[0][0]
+        raise InvalidConfig(
+            f"compare holds everything but the arms fixed, and study {study.name!r} varies {axis}. "
+            f"Try bncli sweep --preset {options.preset}, or fix it: --set {axis}=VALUE."
+        )
+    Session(study, options, folder).run()

@@ -1,0 +1,133 @@
+"""`bncli dataset`: list data sets, or describe, draw and export one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bncli.atomic import replace_file
+from bncli.cli import console
+from bncli.cli.options import LabelOption, completion, option, parse_settings
+from bncli.config import DATA_FIELDS, RunConfig
+from bncli.data import datasets, sets
+from bncli.errors import InvalidConfig
+from bncli.registry import check_name
+from bncli.report.exports import records, to_csv, to_json
+from bncli.values import Value
+
+FORMATS = ("table", "json", "csv", "md")
+MAX_CLASSES, MAX_FEATURES = 30, 20
+"""Rows of the tables for people; the other formats have all."""
+
+
+def dataset(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME|FILE]",
+            show_default=False,
+            help="The data set to describe; omit to list all data sets.",
+            autocompletion=completion(lambda: sets.REGISTRY),
+        ),
+    ] = None,
+    label: LabelOption = None,
+    settings: Annotated[
+        list[str] | None,
+        option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="n_samples, noise, data_seed, train_rows, val_rows or scaling; may be repeated.",
+            complete=lambda: [f"{field}=" for field in DATA_FIELDS],
+        ),
+    ] = None,
+    plot: Annotated[Path | None, option("--plot", metavar="FILE", help="Draw it: .png, .svg or .pdf.")] = None,
+    export: Annotated[
+        str | None, option("--export", metavar="FILE|-", help="Write it as CSV or NPZ; - is stdout.")
+    ] = None,
+    export_as: Annotated[
+        str | None, option("--export-as", metavar="csv|npz", help="Export format, if the file name has no extension.")
+    ] = None,
+    format: Annotated[
+        str, typer.Option("--format", "-f", metavar="|".join(FORMATS), help="Format of the result on stdout.")
+    ] = "table",
+) -> None:
+    """List the data sets, or describe one: shapes, class balance, moments raw and scaled; draw it, export it."""
+    from bncli.data.export import export_dataset
+    from bncli.data.facts import catalogue
+
+    check_name("format", format, FORMATS)
+    if name is None:
+        if plot or export or settings or label:
+            raise InvalidConfig(
+                "--plot, --export, --label and --set need the name of a data set. "
+                "Try bncli dataset digits --plot digits.png."
+            )
+        _show_catalogue(catalogue(), format)
+        return
+    config = data_config(name, label, parse_settings(settings))
+    data = datasets.load(config)
+    if plot:
+        _save_plot(data, plot)
+    if export:
+        export_dataset(data, export, export_as, sys.stdout.buffer)
+    if export != "-":
+        _show_dataset(config, format)
+
+
+def data_config(name: str, label: str | None, fields: dict[str, Value]) -> RunConfig:
+    """Return a run with the data fields that were given, all of them checked; its network plays no part."""
+    for field in fields:
+        check_name("field of a data set", field, DATA_FIELDS)
+    config = RunConfig.from_dict({"dataset": name, "label": label} | fields)
+    for field in datasets.ignored_fields(config):
+        console.warn(f"{field}={getattr(config, field)} has no effect on {name} and is ignored.")
+    return config
+
+
+def _show_catalogue(rows: list[dict[str, str]], format: str) -> None:
+    if format == "json":
+        console.write(to_json(rows))
+    elif format == "csv":
+        console.write(to_csv(rows))
+    else:
+        console.print_rows(rows, format=format)
+        console.say("Also: the path of a .csv, .tsv, .parquet (with --label COLUMN) or .npz file.")
+
+
+def _save_plot(data: datasets.Dataset, path: Path) -> None:
+    from bncli.report.data_figure import draw_dataset
+
+    check_name("ending of a plot", path.suffix, (".png", ".svg", ".pdf"))
+    figure = draw_dataset(data)
+    replace_file(path, lambda temporary: figure.savefig(temporary))
+    console.say(f"Wrote {path}")
+
+
+def _show_dataset(config: RunConfig, format: str) -> None:
+    from bncli.data.facts import balance, dataset_facts, moments
+
+    data = datasets.load(config)
+    facts, classes = dataset_facts(data), balance(data)
+    features = records(moments(datasets.load(config.replace(scaling="none")), data))
+    if format == "json":
+        console.write(to_json(facts | {"classes": classes, "features": features}))
+    elif format == "csv":
+        console.write(to_csv(features))
+    else:
+        console.print_rows([{key: str(value) for key, value in facts.items()}], format=format)
+        shown = [{key: str(value) for key, value in row.items()} for row in classes[:MAX_CLASSES]]
+        console.print_rows(shown, format=format)
+        _show_features(features, format)
+
+
+def _show_features(features: list[dict[str, object]], format: str) -> None:
+    rows = [
+        {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in row.items()}
+        for row in features[:MAX_FEATURES]
+    ]
+    n_left = len(features) - len(rows)
+    caption = f"{n_left} more features: --format csv has all" if n_left else ""
+    console.print_rows(rows, title="moments over the training rows", caption=caption, format=format)

@@ -1,0 +1,89 @@
+"""`bncli list`: what there is to choose from, and the studies on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bncli.cli import console, output
+from bncli.cli.options import FormatOption, completion
+from bncli.errors import InvalidConfig
+from bncli.networks import models, norms
+from bncli.networks.spec import spec_of
+from bncli.registry import check_name
+from bncli.study import places
+from bncli.study.files import load_study
+from bncli.study.files import presets as known_presets
+from bncli.tasks.metrics import HISTORY_METRICS, METRICS
+
+
+def presets() -> list[dict[str, Any]]:
+    """Return one row for each shipped study."""
+    studies = {name: load_study(name) for name in known_presets()}
+    return [
+        {"preset": name, "data": study.base.dataset, "runs": study.n_runs, "question": study.question}
+        for name, study in studies.items()
+    ]
+
+
+def registered_models() -> list[dict[str, Any]]:
+    """Return one row for each registered model."""
+    return [
+        {"model": name, "spec": spec_of(name), "what it is": models.REGISTRY.description(name)}
+        for name in models.REGISTRY
+    ]
+
+
+def arms() -> list[dict[str, Any]]:
+    """Return one row for each normalization that an arm can name."""
+    return [
+        {"arm": name, "what it computes": norms.description(name), "fields": " ".join(norms.fields(name))}
+        for name in norms.names()
+    ]
+
+
+def metrics() -> list[dict[str, Any]]:
+    """Return one row for each metric."""
+    return [
+        {
+            "metric": name,
+            "what it is": metric.label,
+            "better": "lower" if metric.lower_is_better else "higher",
+            "known": "every epoch" if name in HISTORY_METRICS else "at the end",
+        }
+        for name, metric in METRICS.items()
+    ]
+
+
+KINDS = {"presets": presets, "models": registered_models, "arms": arms, "metrics": metrics}
+STUDIES = "studies"
+
+
+def list_(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="|".join([*KINDS, STUDIES]),
+            show_default=False,
+            help="What to list.",
+            autocompletion=completion(lambda: [*KINDS, STUDIES]),
+        ),
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]", show_default=False, help=f"Where to look for studies; {places.ROOT} if omitted."
+        ),
+    ] = None,
+    format: FormatOption = "table",
+) -> None:
+    """List presets, models, arms or metrics; or all studies under a folder: what they are, how far, when."""
+    console.check_format(format)
+    check_name("list", kind, [*KINDS, STUDIES])
+    if kind != STUDIES and folder:
+        raise InvalidConfig(f"list {kind} takes no folder. Received: {str(folder)!r}. Try bncli list studies DIR.")
+    rows = list(places.studies(folder or places.ROOT)) if kind == STUDIES else KINDS[kind]()
+    shown = [{name: output.shown(value) for name, value in row.items()} for row in rows]
+    output.write_rows(rows, shown, format)

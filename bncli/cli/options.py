@@ -1,0 +1,244 @@
+"""The options that commands share, each declared once."""
+
+# No `from __future__ import annotations` here: Typer and shell completion need the annotations as objects.
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from bncli.cli import console
+from bncli.config import FIELDS, OPTIMIZERS, parse_value
+from bncli.data import sets
+from bncli.errors import InvalidConfig
+from bncli.networks import models
+from bncli.networks.layout import ACTIVATIONS
+from bncli.registry import check_name
+from bncli.study.execution import ENGINES, Train
+from bncli.study.files import presets
+from bncli.tasks.metrics import DEFAULT, METRICS
+from bncli.values import Value
+
+
+def completion(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Return a function that completes what was typed so far to the names that begin with it."""
+    return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
+
+
+def option(
+    *names: str, help: str, complete: Callable[[], Iterable[str]] | None = None, metavar: str | None = None, **more: Any
+) -> Any:
+    """Return a Typer option that shows no default."""
+    complete_with = completion(complete) if complete else None
+    return typer.Option(*names, help=help, metavar=metavar, autocompletion=complete_with, show_default=False, **more)
+
+
+LabelOption = Annotated[str | None, option("--label", metavar="COLUMN", help="Column of the class in a table.")]
+ArmsOption = Annotated[
+    str | None,
+    option(
+        "--arms",
+        metavar="ARM,ARM,...",
+        help="Arms, the baseline first: none, batch:before, batch:after+center=false, layer:before, ...",
+    ),
+]
+MetricOption = Annotated[
+    str,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help=f"Compare arms by this metric: {', '.join(METRICS)}.",
+        autocompletion=completion(lambda: METRICS),
+    ),
+]
+ThresholdOption = Annotated[
+    float | None,
+    option(
+        "--threshold",
+        metavar="NUMBER",
+        help="Value of the metric to reach; by default the best of the baseline's mean curve.",
+    ),
+]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="|".join(ENGINES),
+        help="auto chooses by the work; stacked always stacks runs in one program; keras calls model.fit for each run.",
+        autocompletion=completion(lambda: ENGINES),
+    ),
+]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="|".join(console.FORMATS),
+        help="Format of the result on stdout.",
+        autocompletion=completion(lambda: console.FORMATS),
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results, notices and errors only.")]
+SeedsOption = Annotated[
+    int | None, option("--seeds", "-s", min=1, metavar="N", help="Train each condition with the seeds 0 to N-1.")
+]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that train, compare and sweep share.
+
+    Attributes:
+        trainer: What trains instead of the engines: not an option, but handed to `app.main`.
+    """
+
+    preset: Annotated[
+        str | None,
+        option(
+            "--preset",
+            "--config",
+            "-p",
+            metavar="NAME|FILE.toml",
+            help="Start from a shipped study or a study file.",
+            complete=presets,
+        ),
+    ] = None
+    dataset: Annotated[
+        str | None,
+        option(
+            "--dataset",
+            "-d",
+            metavar="NAME|FILE",
+            help="Data set: a name (see `bncli dataset`) or a file.",
+            complete=lambda: sets.REGISTRY,
+        ),
+    ] = None
+    label: LabelOption = None
+    model: Annotated[
+        str | None,
+        option(
+            "--model",
+            "-m",
+            metavar="NAME|SPEC",
+            help="Model: a name, or a spec such as 'conv32 pool flatten dense64'.",
+            complete=lambda: models.REGISTRY,
+        ),
+    ] = None
+    activation: Annotated[
+        str | None,
+        option(
+            "--activation", "-a", metavar="NAME", help="Activation of the hidden layers.", complete=lambda: ACTIVATIONS
+        ),
+    ] = None
+    optimizer: Annotated[
+        str | None,
+        option("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}.", complete=lambda: OPTIMIZERS),
+    ] = None
+    lr: Annotated[str | None, option("--lr", metavar="NUMBER", help="Learning rate.")] = None
+    epochs: Annotated[str | None, option("--epochs", "-e", metavar="N", help="Passes over the training rows.")] = None
+    batch_size: Annotated[str | None, option("--batch-size", "-b", metavar="N", help="Samples per batch.")] = None
+    settings: Annotated[
+        list[str] | None,
+        option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Set any other field of a run; may be repeated.",
+            complete=lambda: [f"{name}=" for name in FIELDS],
+        ),
+    ] = None
+    seeds: SeedsOption = None
+    out: Annotated[
+        Path | None,
+        option("--out", "-o", metavar="DIR", help="Folder of the study; runs that it already has are reused."),
+    ] = None
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed runs of the folder again.")] = False
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Delete bncli's files in the folder (listed first), then start over.")
+    ] = False
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False
+    jobs: Annotated[
+        str, option("--jobs", "-j", metavar="N|auto", help="Number of worker processes; auto decides by the work.")
+    ] = "1"
+    scheduler: Annotated[
+        str | None,
+        option("--scheduler", metavar="ADDRESS", help="Train on the workers of a Dask scheduler, tcp://HOST:8786."),
+    ] = None
+    shard: Annotated[
+        str | None,
+        option("--shard", metavar="I/N", help="Train share I of N only, into a journal of its own (job arrays)."),
+    ] = None
+    engine: EngineOption = "auto"
+    metric: MetricOption = DEFAULT
+    threshold: ThresholdOption = None
+    format: FormatOption = "table"
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Check everything, print the planned runs, train nothing.")
+    ] = False
+    quiet: QuietOption = False
+    trainer: Train | None = None
+
+    def fields(self) -> dict[str, Value]:
+        """Return the fields of a run that were given, each once."""
+        names = ("dataset", "label", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
+        given = {name: parse_value(name, getattr(self, name)) for name in names if getattr(self, name) is not None}
+        return given | parse_settings(self.settings, given)
+
+    def seed_list(self) -> tuple[int, ...] | None:
+        """Return the seeds that were asked for; None where that was left to the study."""
+        return tuple(range(self.seeds)) if self.seeds else None
+
+
+OPTIONS = [field for field in dataclasses.fields(Options) if field.name != "trainer"]
+
+
+def parse_settings(settings: list[str] | None, given: dict[str, Value] | None = None) -> dict[str, Value]:
+    """Read `FIELD=VALUE` texts.
+
+    Args:
+        settings: The texts.
+        given: Fields that options of their own have set already.
+
+    Raises:
+        InvalidConfig: A text without `=`, or a field that is given twice.
+        UnknownName: No such field.
+    """
+    fields: dict[str, Value] = {}
+    for text in settings or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidConfig(f"--set takes FIELD=VALUE. Received: {text!r}.")
+        check_name("field", name, FIELDS)
+        if name in fields or name in (given or {}):
+            raise InvalidConfig(f"{name} is given twice. Give it once.")
+        fields[name] = parse_value(name, value)
+    return fields
+
+
+def takes_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of `Options`, which it receives as its parameter `options`."""
+    own = get_type_hints(command, include_extras=True)
+    kept = [
+        parameter.replace(annotation=own[name])
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name != "options"
+    ]
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    added = [
+        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+        for field in OPTIONS
+    ]
+
+    @functools.wraps(command)
+    def wrapper(context: typer.Context, **values: Any) -> None:
+        options = Options(**{field.name: values.pop(field.name) for field in OPTIONS}, trainer=context.obj)
+        command(options=options, **values)
+
+    signature = inspect.Signature([*kept, context, *added])
+    wrapper.__signature__ = signature  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
+    return wrapper

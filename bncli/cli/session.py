@@ -1,0 +1,337 @@
+"""The life of a command that trains a study: check, plan, open the folder, train, show, end."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from bncli import process
+from bncli.analysis.evidence import check_choice
+from bncli.atomic import replace_file
+from bncli.claims.claim import parse_claims
+from bncli.cli import console, output
+from bncli.cli.options import Options
+from bncli.cli.progress import Tracker, track
+from bncli.config import RunConfig
+from bncli.data import datasets, sets
+from bncli.errors import InvalidConfig, StoreError
+from bncli.registry import check_name
+from bncli.report.spelling import counted
+from bncli.results import RunResult
+from bncli.study import cluster, journal, lock
+from bncli.study.execution import ENGINES, Train, Work, execute, train_here, work_of
+from bncli.study.folder import Store
+from bncli.study.journal import RUNS_FILE
+from bncli.study.opening import Opened, open_folder
+from bncli.study.shard import Shard, parse_shard
+from bncli.study.study import Condition, Plan, Study
+from bncli.values import show
+
+if TYPE_CHECKING:
+    from bncli.analysis.evidence import Evidence
+
+EXIT_FAILED_RUNS, EXIT_INTERRUPTED = 1, 130
+
+
+class Session:
+    """One call of a command on one study.
+
+    Args:
+        study: What the call asks for.
+        options: The command's options.
+        out: The study's folder; None keeps nothing.
+        save_model: Where the trained model goes; None for nowhere.
+        select: Chooses the part of the plan that is trained; all of it if None.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        options: Options,
+        out: Path | None,
+        *,
+        save_model: Path | None = None,
+        select: Callable[[Plan], Plan] | None = None,
+    ) -> None:
+        self.study, self.options, self.out, self.save_model = study, options, out, save_model
+        self.select = select or (lambda plan: plan)
+        self.shard: Shard | None = None
+        self.plan = Plan(())
+        self.opened: Opened | None = None
+
+    @property
+    def store(self) -> Store | None:
+        """The records of the folder, once it is open."""
+        return self.opened.store if self.opened else None
+
+    def run(self, *, single: bool = False) -> None:
+        """Train what is missing and show the result.
+
+        Args:
+            single: Whether the study has one condition, so that each run gets a row.
+
+        Raises:
+            typer.Exit: Runs failed (1), or the command was interrupted (130, 143).
+        """
+        self.check()
+        self.warm_up()
+        self.make_plan()
+        if self.options.dry_run:
+            self.show_plan()
+            return
+        with self.open():
+            work = self.find_work()
+            results = self.train(work)
+            if self.shard:
+                self.show_share(work, results)
+            else:
+                self.show(work, results, single=single)
+        check_failed(results)
+
+    def results(self) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
+        """Train what is missing of the selected part; return its results, and the condition of each of its runs."""
+        self.make_plan()
+        with self.open():
+            work = self.find_work()
+            return self.train(work), dict(work.conditions)
+
+    def check(self) -> None:
+        """Check the options before any work starts."""
+        console.check_format(self.options.format)
+        check_name("engine", self.options.engine, ENGINES)
+        check_choice(self.options.metric, self.options.threshold)
+        cluster.parse_jobs(self.options.jobs)
+        if self.options.shard:
+            self.shard = self.checked_shard(self.options.shard)
+        parse_claims(self.study)
+
+    def checked_shard(self, text: str) -> Shard:
+        """Return the share that `--shard` asks for."""
+        if self.options.restart:
+            raise InvalidConfig("--restart deletes the runs of all shards. Give it once, without --shard.")
+        if not self.out:
+            raise InvalidConfig("--shard records its share in the study's folder. Try --out DIR.")
+        return parse_shard(text)
+
+    def warm_up(self) -> None:
+        """Import TensorFlow and load the data side by side where both are sure to be needed.
+
+        A user's own file is read first and alone: what is wrong with it should not take longer to say.
+        """
+        trains_here = (self.options.jobs, self.options.scheduler, self.options.dry_run) == ("1", None, False)
+        is_new = self.options.restart or not (self.out and Store(self.out).has_study())
+        is_sure = trains_here and is_new and not self.options.trainer and self.study.base.dataset in sets.REGISTRY
+        if is_sure and process.can_fork():
+            with self.interruptible(), datasets.loading(self.study.base):
+                importlib.import_module("bncli.engines.backend")
+
+    def make_plan(self) -> None:
+        """Expand the study to runs, all of them checked."""
+        self.plan = self.study.plan()
+        for notice in self.plan.notices:
+            console.warn(notice)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """End the command in good order at Ctrl-C and SIGTERM."""
+        try:
+            with process.interruptible():
+                yield
+        except KeyboardInterrupt as interrupt:
+            console.say(self.what_is_saved())
+            raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
+
+    def what_is_saved(self) -> str:
+        """Say what an interrupted command leaves behind."""
+        if self.store:
+            part = self.select(self.plan)
+            done = self.store.read_runs()
+            n_done = sum(config.run_id in done for config, _ in part.runs)
+            return (
+                f"Interrupted. {n_done} of {len(part.runs)} runs are saved in {self.store.folder}; "
+                "the same command continues."
+            )
+        if self.out:
+            return "Interrupted before the first run; the same command starts again."
+        return "Interrupted. Nothing is saved: give --out DIR to keep finished runs."
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Hold the folder's journal and open the folder, if there is one; empty it first on --restart."""
+        name = self.shard.journal if self.shard else RUNS_FILE
+        with self.interruptible(), lock.hold(self.out / name) if self.out else nullcontext():
+            if self.out:
+                if self.options.restart:
+                    self.empty(self.out)
+                self.opened = open_folder(self.out, self.study, self.plan, self.shard, anew=self.options.restart)
+            yield
+
+    def empty(self, folder: Path) -> None:
+        """Delete bncli's own files in a study's folder, while no shard writes to it, and say which."""
+        from bncli.report.files import derived_files
+
+        if self.options.scheduler:  # a wrong address must lose no runs
+            with cluster.connect(1, self.options.scheduler):
+                pass
+        store = Store(folder)
+        names = store.own_files(derived_files())
+        if names and not store.has_study():
+            raise StoreError(
+                f"--restart deletes nothing in {str(folder)!r}, which holds {names[0]} but no study (no study.json). "
+                "Try --out with a new or empty folder."
+            )
+        with ExitStack() as held:
+            for path in sorted({*journal.journals(folder), *lock.journals(folder)} - {store.journal}):
+                held.enter_context(lock.hold(path))
+            if names:
+                console.warn(f"--restart deletes in {folder}: {', '.join(names)}")
+            for name in names:
+                store.remove(name)
+
+    def find_work(self) -> Work:
+        """Find out what there is to do, and say so."""
+        part = self.select(self.plan)
+        work = work_of(part, self.store, self.shard, retry_failed=self.options.retry_failed)
+        if self.save_model and self.store and not work.pending:
+            raise StoreError(
+                f"--save-model needs a run that is trained now, but this one is done already in "
+                f"{str(self.store.folder)!r}. Try without --out."
+            )
+        self.announce(part, work)
+        return work
+
+    def announce(self, part: Plan, work: Work) -> None:
+        """Say what the study asks, how large it is, and where it goes."""
+        n_done, quiet = len(work.share) - len(work.pending), self.options.quiet
+        share = f"; share {self.shard.number} of {self.shard.count} has {len(work.share)}" if self.shard else ""
+        done = f"; {n_done} are done already" if n_done else ""
+        if self.study.question:
+            console.say(self.study.question, quiet=quiet)
+        console.say(f"{self.size(part)}{share}{done}", quiet=quiet)
+        if self.store:
+            console.say(f"Folder: {self.store.folder}", quiet=quiet)
+
+    def size(self, plan: Plan) -> str:
+        """Spell the size of a plan: `80 runs: 8 conditions x 10 seeds`."""
+        conditions, seeds = counted(len(plan.conditions), "condition"), counted(len(self.study.seeds), "seed")
+        return f"{counted(len(plan.runs), 'run')}: {conditions} x {seeds}"
+
+    def train(self, work: Work) -> list[RunResult]:
+        """Train the pending runs while progress shows, and return the results of the share."""
+        streams, pending = self.options.format == "jsonl", work.pending
+        if streams:
+            for config in work.share:
+                if config.run_id in work.done:
+                    output.stream(work.done[config.run_id], work.conditions[config])
+
+        def on_result(result: RunResult, condition: Condition) -> None:
+            count_run(tracker, result, condition)
+            if streams:
+                output.stream(result, condition)
+
+        def on_epoch(configs: Sequence[RunConfig], epoch: int) -> None:
+            tracker.epoch(str(work.conditions[configs[0]]), len(configs))
+
+        path = self.save_model
+        on_model = (lambda config, model: replace_file(path, model.save)) if path else None
+        n_epochs = sum(config.epochs for config in pending)
+        with self.trainer(pending) as train, track(len(pending), n_epochs, quiet=self.options.quiet) as tracker:
+            batches = train(pending, self.options.engine, on_epoch, on_model)
+            return execute(work, batches, self.store, on_result=on_result, fail_fast=self.options.fail_fast)
+
+    @contextmanager
+    def trainer(self, pending: list[RunConfig]) -> Iterator[Train]:
+        """Yield what trains: this process, or the worker processes that the options ask for."""
+        alone, scheduler = not pending or self.save_model is not None, self.options.scheduler
+        wanted = cluster.parse_jobs(self.options.jobs)
+        jobs = 1 if alone else cluster.choose_jobs(wanted, pending, self.options.engine)
+        if alone or (jobs == 1 and not scheduler):
+            yield self.options.trainer or train_here
+            return
+        with cluster.connect(jobs, scheduler) as workers:
+            where = f"the Dask scheduler {scheduler}" if scheduler else f"{jobs} worker processes"
+            console.say(f"Training on {where}", quiet=self.options.quiet)
+            yield workers.train
+
+    def show_plan(self) -> None:
+        """Print the planned runs: one row for each condition, or for each run where programs read them."""
+        from bncli.analysis.runs import condition_columns
+
+        records = [
+            {"run_id": config.run_id, **condition_columns(condition), "seed": config.seed}
+            for config, condition in self.plan.runs
+        ]
+        seeds, caption = self.study.seeds, self.size(self.plan)
+        text = ", ".join(map(str, seeds)) if len(seeds) < 6 else f"{seeds[0]} to {seeds[-1]}"
+        rows = [
+            {name: output.shown(value) for name, value in condition.values} | {"arm": condition.arm, "seeds": text}
+            for condition in self.plan.conditions
+        ]
+        output.write_rows(records, rows, self.options.format, title=self.study.name, caption=caption)
+
+    def show_share(self, work: Work, results: list[RunResult]) -> None:
+        """Say how far a shard is and how to see the result: it has none of its own."""
+        n_done, n_runs, shard = len(results), len(work.share), self.shard
+        state = "is done" if n_done == n_runs else f"stopped after {n_done} of its {n_runs} runs"
+        if shard:
+            share = f"Share {shard.number} of {shard.count} {state}."
+            console.say(f"{share} bncli report {self.out} shows what all shares have so far.")
+
+    def show(self, work: Work, results: list[RunResult], *, single: bool) -> None:
+        """Write the result to stdout, and tables, figures and the page into the folder."""
+        evidence = self.evidence(results)
+        if self.options.format != "jsonl":
+            output.show_evidence(evidence, self.options.format, single=single)
+        if self.opened:
+            self.write(self.opened, evidence, is_changed=bool(work.pending))
+
+    def evidence(self, results: list[RunResult]) -> Evidence:
+        """Return the evidence on the study that the call asks for."""
+        from bncli.analysis.evidence import Evidence, common_trivial_score
+        from bncli.data.facts import dataset_facts
+
+        score = common_trivial_score(dataset_facts(datasets.load(config)) for config, _ in self.plan.runs)
+        metric, threshold = self.options.metric, self.options.threshold
+        return Evidence(self.study, results, dict(self.plan.runs), len(self.plan.runs), score, metric, threshold)
+
+    def write(self, opened: Opened, evidence: Evidence, *, is_changed: bool) -> None:
+        """Write what is derived from the records; where the folder's study is larger, what is derived from all."""
+        from bncli.analysis.evidence import read_evidence
+
+        if opened.is_part:
+            console.say(
+                f"This is a part: the folder holds {larger(opened.whole)}. Its report is about all of them.",
+                quiet=self.options.quiet,
+            )
+            if not is_changed:
+                return
+            evidence = read_evidence(opened.store.folder, self.options.metric, self.options.threshold)
+        output.write_folder(evidence, opened.store, quiet=self.options.quiet)
+
+
+def larger(study: Study) -> str:
+    """Spell how large a study is: `30 seeds, the arms none, batch:before, lr 0.1, 0.2`."""
+    arms = ", ".join(arm.label for arm in study.arms)
+    axes = [f"{name} {', '.join(map(show, values))}" for name, values in study.axes]
+    return ", ".join([counted(len(study.seeds), "seed"), f"the arms {arms}", *axes])
+
+
+def count_run(tracker: Tracker, result: RunResult, condition: Condition) -> None:
+    """Count a run that has ended, and say if it failed."""
+    tracker.run(str(condition), result.config.epochs - len(result.history.get("loss", [])))
+    if result.state == "failed":
+        console.warn(f"{condition} seed={result.config.seed} failed: {(result.error or '').splitlines()[0]}")
+
+
+def check_failed(results: Sequence[RunResult]) -> None:
+    """Exit with 1 if runs failed, and name the first one's error."""
+    failed = [result for result in results if result.state == "failed"]
+    if failed:
+        first = (failed[0].error or "").splitlines()[0]
+        console.error(f"{len(failed)} of {len(results)} runs failed, the first with {first}")
+        raise typer.Exit(EXIT_FAILED_RUNS)

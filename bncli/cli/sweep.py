@@ -1,0 +1,35 @@
+"""`bncli sweep`: axes x arms x seeds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bncli.cli.building import build_study
+from bncli.cli.options import ArmsOption, Options, takes_options
+from bncli.cli.session import Session
+
+FLAGSHIP = "lr-activation"
+
+
+@takes_options
+def sweep(
+    options: Options,
+    axes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FIELD=VALUES]...",
+            show_default=False,
+            help="Axes: lr=0.001,0.01, lr=log:1e-4:1:9, norm_momentum=lin:0:0.99:5, ...",
+        ),
+    ] = None,
+    arms: ArmsOption = None,
+) -> None:
+    """Train axes x arms x seeds; runs that the folder already has are not trained again.
+
+    Bare `bncli sweep` is the flagship: learning rate x1 and x10, sigmoid and ReLU, without and with batch
+    normalization, on the digits.
+    """
+    study, folder = build_study("sweep", options, arms, axes or [], None if axes else FLAGSHIP)
+    Session(study, options, folder).run()

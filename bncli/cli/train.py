@@ -1,0 +1,78 @@
+"""`bncli train`: one configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bncli.cli import console
+from bncli.cli.options import Options, option, takes_options
+from bncli.cli.session import Session
+from bncli.config import RunConfig
+from bncli.data import datasets
+from bncli.errors import InvalidConfig
+from bncli.study.arms import Arm, parse_arm
+from bncli.study.files import load_study
+from bncli.study.study import Study
+
+TRAIN = "train"
+
+
+@takes_options
+def train(
+    options: Options,
+    arm: Annotated[
+        str | None,
+        option("--arm", metavar="ARM", help="The normalization: none, batch:before, layer:after, ..."),
+    ] = None,
+    save_model: Annotated[
+        Path | None,
+        option("--save-model", metavar="FILE.keras", help="Write the trained model (one run only)."),
+    ] = None,
+    summary: Annotated[
+        bool,
+        typer.Option("--summary", help="Print Keras' layer table with the parameter counts, train nothing."),
+    ] = False,
+) -> None:
+    """Train one configuration, for one or many seeds."""
+    start = load_study(options.preset) if options.preset else Study(TRAIN, RunConfig(), (parse_arm("none"),))
+    base = start.vary(options.fields()).base
+    chosen = parse_arm(arm) if arm else base_arm(base)
+    seeds = options.seed_list() or (base.seed,)
+    study = Study(TRAIN, base.replace(seed=0), (chosen,), seeds=seeds, question=start.question, source=start.source)
+    if summary:
+        _print_summary(study)
+        return
+    _check_save(save_model, seeds)
+    Session(study, options, options.out, save_model=save_model).run(single=True)
+
+
+def is_of_train(study: Study) -> bool:
+    """Return whether `bncli train` made this study: one arm, no axes, its name."""
+    return (study.name, len(study.arms), study.axes) == (TRAIN, 1, ())
+
+
+def base_arm(base: RunConfig) -> Arm:
+    """Return the arm that a base run already is: its own norm and placement."""
+    return parse_arm("none" if base.norm == "none" else f"{base.norm}:{base.placement}")
+
+
+def _check_save(path: Path | None, seeds: tuple[int, ...]) -> None:
+    if path and len(seeds) > 1:
+        raise InvalidConfig(f"--save-model writes one model, but {len(seeds)} seeds are asked for. Try --seeds 1.")
+    if path and path.suffix != ".keras":
+        raise InvalidConfig(f"--save-model needs a name that ends in .keras. Received: {str(path)!r}.")
+    if path and not path.parent.is_dir():
+        raise InvalidConfig(f"--save-model: there is no folder {str(path.parent)!r}.")
+
+
+def _print_summary(study: Study) -> None:
+    config = study.plan().runs[0][0]
+    data = datasets.load(config)
+    from bncli.engines import backend  # noqa: F401  # imported first, so that TensorFlow starts without its notices
+    from bncli.networks.building import build_model
+
+    model = build_model(config, data.input_shape, data.n_classes, config.seed)
+    model.summary(print_fn=lambda text, line_break=False: console.write(text), line_length=80)

@@ -1,0 +1,135 @@
+"""`bncli verify`: verdicts on published claims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bncli.cli import console, output
+from bncli.cli.options import (
+    EngineOption,
+    FormatOption,
+    Options,
+    QuietOption,
+    SeedsOption,
+    completion,
+    option,
+)
+from bncli.cli.session import EXIT_FAILED_RUNS, Session, check_failed
+from bncli.registry import check_name
+from bncli.report.spelling import counted
+from bncli.study.execution import ENGINES
+from bncli.study.files import presets
+from bncli.study.places import ROOT, default_folder
+
+if TYPE_CHECKING:
+    from bncli.claims.judgement import Verdict
+    from bncli.claims.verify import Subject
+    from bncli.config import RunConfig
+    from bncli.results import RunResult
+    from bncli.study.study import Condition
+
+
+def verify(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PRESET|FILE.toml]...",
+            show_default=False,
+            help="Studies whose claims are checked; by default all presets except those that need MNIST.",
+            autocompletion=completion(presets),
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All presets, also those that train on MNIST (hours).")
+    ] = False,
+    ids: Annotated[
+        list[str] | None, option("--claim", metavar="ID", help="Check this claim only; may be repeated.")
+    ] = None,
+    list_only: Annotated[
+        bool, typer.Option("--list", "-l", help="Say of every claim how it is tested, or why not; train nothing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if a claim is contradicted or not reproduced.")
+    ] = False,
+    seeds: SeedsOption = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of all studies; runs that it has are reused.")
+    ] = ROOT,
+    engine: EngineOption = "auto",
+    format: FormatOption = "table",
+    quiet: QuietOption = False,
+) -> None:
+    """Run the shipped studies and give verdicts on the claims that are published.
+
+    A verdict is reproduced, direction only, not reproduced, contradicted, exact, inconclusive, not testable or
+    skipped. Whatever it is, the exit status is 0, unless --strict.
+    """
+    from bncli.claims import verify as verifying
+    from bncli.claims.judgement import UNMET
+
+    console.check_format(format)
+    check_name("engine", engine, ENGINES)
+    chosen = verifying.subjects(names or (), ids or (), everything=everything or list_only)
+    if list_only:
+        _show_claims(chosen, format)
+        return
+    options = Options(engine=engine, quiet=quiet, seeds=seeds, trainer=context.obj)
+    found: list[tuple[str, Verdict]] = []
+    trained: list[RunResult] = []
+    for subject in chosen:
+        results, conditions = _runs_of(subject, options, out)
+        judged = [(subject.study.name, verdict) for verdict in verifying.judge(subject, results, conditions)]
+        if format == "jsonl":
+            _show_verdicts(judged, format)
+        found += judged
+        trained += results
+    if format != "jsonl":
+        _show_verdicts(verifying.in_order(found), format)
+    if not (names or ids or everything):
+        _say_left_out(verifying.left_out(chosen), quiet=quiet)
+    check_failed(trained)
+    if strict and any(verdict.verdict in UNMET for _, verdict in found):
+        raise typer.Exit(EXIT_FAILED_RUNS)
+
+
+def _runs_of(subject: Subject, options: Options, root: Path) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
+    """Train what the claims of a study still need; where the data is absent, take what the folder holds."""
+    from bncli.claims.verify import part_of, stored
+
+    if not subject.trains:
+        return [], {}
+    folder = default_folder(subject.study, as_written=True, root=root)
+    if subject.absent:
+        results, conditions = stored(folder)
+        return list(results), dict(conditions)
+    study = subject.study.vary(seeds=options.seed_list())
+    return Session(study, options, folder, select=lambda plan: part_of(plan, subject.claims)).results()
+
+
+def _say_left_out(counts: dict[str, int], *, quiet: bool) -> None:
+    if counts:
+        console.say(
+            f"Left out: {counted(sum(counts.values()), 'claim')} that need MNIST. "
+            f"Try bncli verify --all (hours), or one of: {', '.join(counts)}",
+            quiet=quiet,
+        )
+
+
+def _show_claims(chosen: Sequence[Subject], format: str) -> None:
+    from bncli.claims import verify as verifying
+
+    pairs = [(subject.study.name, claim) for subject in chosen for claim in subject.claims]
+    records = [verifying.columns(*pair) for pair in pairs]
+    output.write_rows(records, [verifying.listed(*pair) for pair in pairs], format)
+
+
+def _show_verdicts(found: Sequence[tuple[str, Verdict]], format: str) -> None:
+    from bncli.claims import verify as verifying
+
+    records = [verifying.record(*pair) for pair in found]
+    output.write_rows(records, [verifying.row(*pair) for pair in found], format)

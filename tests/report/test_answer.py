@@ -1,0 +1,140 @@
+"""The answer of a study in two sentences, and its notes."""
+
+import pytest
+from fakes import complete, diverged, evidence, failed, gaining, learned, make_study
+
+from bncli.report.answer import answer_of
+
+LR = (("lr", (0.001, 0.01, 0.1)),)
+GAINS = (0.1, 0.12, 0.11, 0.1, 0.13, 0.12)
+UNCLEAR = (0.1, -0.1, 0.05, 0.0, -0.06, 0.01)
+
+
+def test_a_clear_difference_has_its_interval_its_pairs_and_its_hit_epochs():
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), threshold=0.55))
+    assert answer.sentences == (
+        "batch:before is better than none in validation accuracy: +0.113 (95% interval +0.102 to +0.125, 6 pairs of "
+        "seeds).",
+        "Median epoch at which val_accuracy reaches 0.550: 2 [2, 2] for batch:before, never for none (0 of 6 and 6 "
+        "of 6 seeds never reach it).",
+    )
+    assert answer.notes == ("Significant at 0.05: 1 of 1 comparison (sign-flip test of pairs, Holm's correction).",)
+
+
+def test_a_lower_loss_is_better():
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), metric="val_loss"))
+    assert answer.sentences[0].startswith("batch:before is better than none in validation loss: -0.113")
+
+
+def test_an_interval_that_includes_0_shows_no_clear_difference():
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(UNCLEAR)))
+    assert answer.sentences[0].startswith(
+        "batch:before shows no clear difference from none in validation accuracy: 0.000 (95% interval -0.0"
+    )
+    assert answer.notes == ("Significant at 0.05: 0 of 1 comparison (sign-flip test of pairs, Holm's correction).",)
+
+
+@pytest.mark.parametrize(
+    ("n", "note"),
+    [
+        (3, "Too few seeds: 3 pairs can't be significant over 1 comparison, 6 pairs can. Take this as a hint."),
+        (5, "Too few seeds: 5 pairs can't be significant over 1 comparison, 6 pairs can. Take this as a hint."),
+    ],
+)
+def test_too_few_seeds_for_significance_are_noted(n, note):
+    assert answer_of(evidence(make_study(seeds=range(n)), gaining(GAINS))).notes == (note,)
+
+
+def test_one_seed_is_too_few_to_judge():
+    answer = answer_of(evidence(make_study(seeds=(0,)), gaining(GAINS)))
+    assert answer.sentences[0] == (
+        "batch:before differs from none in validation accuracy by +0.100 (1 pair of seeds, no interval): one pair "
+        "of seeds is too few to judge."
+    )
+
+
+def test_several_comparisons_are_counted_and_the_extremes_named():
+    def make(config):
+        gain = {0.01: 0.2, 0.1: -0.1}[config.lr] * (config.norm != "none")
+        return complete(config, (0.4, 0.5 + gain + 0.001 * config.seed))
+
+    axes = (("activation", ("relu", "tanh")), ("lr", (0.01, 0.1)))
+    answer = answer_of(evidence(make_study(axes=axes, seeds=range(9)), make))
+    assert answer.sentences == (
+        "4 comparisons with none in validation accuracy: 2 better, 2 worse, 0 without a clear difference (a 95% "
+        "interval that includes 0).",
+        "Largest difference: batch:before at activation relu, lr 0.01, +0.200 (95% interval +0.200 to +0.200, 9 pairs "
+        "of seeds). Smallest: batch:before at activation tanh, lr 0.1, -0.100 (95% interval -0.100 to -0.100, 9 pairs "
+        "of seeds).",
+    )
+    assert answer.notes == ("Significant at 0.05: 4 of 4 comparisons (sign-flip test of pairs, Holm's correction).",)
+
+
+def test_with_the_axis_lr_the_arms_are_compared_at_their_best_rates():
+    answer = answer_of(evidence(make_study(axes=LR, seeds=range(9)), gaining(GAINS * 2)))
+    assert answer.sentences[1].startswith(
+        "With each arm at its own best learning rate, batch:before differs from none by +0.11"
+    )
+    assert answer.sentences[1].endswith(
+        "; at least 90% of seeds learn over 2 decades of learning rates with batch:before, over no range with none."
+    )
+
+
+@pytest.mark.parametrize(
+    ("axes", "make", "expected"),
+    [
+        ((), complete, ("none ends at a validation accuracy of 0.700 [0.700, 0.700] (2 seeds).",)),
+        (
+            LR,
+            learned,
+            (
+                "The best condition is none at lr 0.01 with a validation accuracy of ",
+                "The worst condition is none at lr 0.1 with a validation accuracy of ",
+            ),
+        ),
+        ((), failed, ("No run has a value of val_accuracy.",)),
+    ],
+)
+def test_a_single_arm_is_described_by_its_scores(axes, make, expected):
+    sentences = answer_of(evidence(make_study("none", axes), make)).sentences
+    assert len(sentences) == len(expected)
+    assert all(map(str.startswith, sentences, expected))
+
+
+def test_the_only_finished_comparison_names_its_point():
+    """As an interrupted sweep leaves it: both arms at one value, the baseline alone at the next."""
+    axes = (("activation", ("relu", "sigmoid")),)
+
+    def make(config):
+        there = config.activation == "relu" or config.norm == "none"
+        return gaining(GAINS)(config) if there else None
+
+    answer = answer_of(evidence(make_study(axes=axes, seeds=range(6)), make, threshold=0.55))
+    assert answer.sentences[0].startswith(
+        "batch:before is better than none in validation accuracy at activation relu: +0.113"
+    )
+    assert answer.sentences[1] == (
+        "Median epoch at which val_accuracy reaches 0.550: 2 [2, 2] for batch:before, never for none (0 of 6 and 6 "
+        "of 6 seeds never reach it)."
+    )
+
+
+def test_best_rates_are_compared_with_the_baseline_by_name_and_need_a_best_one():
+    def without_first_rate(config):
+        return failed(config) if config.lr == 0.001 and config.norm == "none" else gaining(GAINS * 2)(config)
+
+    study = make_study(axes=LR, seeds=range(9))
+    sentence = answer_of(evidence(study, without_first_rate)).sentences[1]
+    assert sentence.startswith("With each arm at its own best learning rate, batch:before differs from none by +0.11")
+
+    def diverging(config):
+        return diverged(config) if config.seed == 0 else gaining(GAINS * 2)(config)
+
+    sentences = answer_of(evidence(study, diverging, metric="val_loss")).sentences
+    assert sentences[1].startswith("Largest difference: batch:before at lr 0.001")
+
+
+def test_failed_and_missing_runs_limit_the_answer():
+    makes = {0: failed, 1: lambda config: None}
+    shown = evidence(make_study(seeds=range(8)), lambda config: makes.get(config.seed, learned)(config))
+    assert answer_of(shown).notes[1:] == ("2 runs failed and count in no number.", "2 of 16 runs are still missing.")

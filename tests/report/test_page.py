@@ -1,0 +1,251 @@
+"""`report.html`: what it contains, what it escapes, and how it behaves in a browser, if there is one."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import time
+from html.parser import HTMLParser
+
+import pytest
+from fakes import TRIVIAL, TWO_AXES, evidence, failed, learned, make_study, record
+
+from bncli.config import FIELDS
+from bncli.report import page
+from bncli.report.files import write_files
+
+NASTY = "<script>alert('x')</script>"
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+VOID = {"meta", "link", "br", "img", "use", "path", "image", "hr", "input"}
+
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs Chromium (apt-get install chromium)")
+
+
+class Page(HTMLParser):
+    """Elements, ids, addresses and rows of a page; fails where tags don't close."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.ids, self.addresses, self.text, self.rows = [], [], [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        found = dict(attrs)
+        self.ids += [found["id"]] if "id" in found else []
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "xlink:href", "action", "srcset")]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+        if self.rows and self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+
+
+def written(folder, shown):
+    write_files(shown, record(folder, shown))
+    return (folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """The page of a study with two axes and text that would do harm if it weren't escaped."""
+    study = make_study(axes=TWO_AXES, seeds=range(3), name=f"a {NASTY}")
+    object.__setattr__(study, "question", f"What does {NASTY} buy?")
+    object.__setattr__(study, "source", f"javascript:{NASTY}")
+    return written(tmp_path_factory.mktemp("study") / "out", evidence(study, learned, TRIVIAL))
+
+
+def test_the_page_needs_nothing_else(text):
+    found = Page(text)
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in found.addresses)
+    assert not {"link", "iframe", "object", "embed"} & set(found.tags)
+    assert "@import" not in text
+    assert set(re.findall(r"url\(([^)]{1,5})", text)) <= {"#curv", "#diff", "#reac", "#heat"}
+
+
+def test_text_from_users_is_text(text):
+    found = Page(text)
+    assert found.tags.count("script") == 1
+    assert NASTY not in text
+    assert "".join(found.text).count(NASTY) >= 3
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(text):
+    found = Page(text)
+    assert len(found.ids) == len(set(found.ids))
+    targets = {address[1:] for address in found.addresses if address.startswith("#")}
+    targets |= set(re.findall(r"url\(#([^)]+)\)", text))
+    assert targets <= set(found.ids)
+
+
+def test_a_style_of_a_figure_stays_in_the_figure(text):
+    styles = re.findall(r"<style type=\"text/css\">([^{]*){", text)
+    names = ("curves", "differences", "reached", "heatmap")
+    assert styles == [f"#figure-{name} svg *" for name in names]
+
+
+def test_every_figure_has_a_label_and_a_caption_with_n(text):
+    labels = [html.unescape(label) for label in re.findall(r'<svg role="img" aria-label="([^"]*)"', text)]
+    captions = [html.unescape(caption) for caption in re.findall(r"<figcaption>(.*?)</figcaption>", text)]
+    assert labels == captions
+    assert len(labels) == 4
+    assert all("n = 3" in label for label in labels)
+
+
+def test_the_page_has_every_setting_and_the_command(tmp_path):
+    shown = evidence(make_study(axes=(("lr", (0.01, 0.1)),)), learned, TRIVIAL)
+    store = record(tmp_path / "out", shown)
+    content = store.read_study()
+    store.write_study({key: value for key, value in content.items() if key != "format"} | {"command": "bncli 'a&b'"})
+    write_files(shown, store)
+    found = Page((tmp_path / "out" / "report.html").read_text())
+    rows = {row[0]: row[1] for row in found.rows if len(row) == 3}
+    assert set(FIELDS) - {"seed"} <= set(rows)
+    assert rows["lr"] == "0.01, 0.1 (axis)"
+    assert rows["norm"] == "none, batch (by arm)"
+    assert rows["n_samples"] == "40"
+    assert "bncli 'a&b'" in found.text
+    assert content["versions"]["keras"] in [row[1] for row in found.rows if row[0] == "keras"]
+
+
+def test_the_answer_and_the_rows_are_those_of_the_tables(text):
+    found = Page(text)
+    assert any(part.startswith("4 comparisons with none in validation accuracy: ") for part in found.text)
+    heads = [row for row in found.rows if row[:3] == ["activation", "lr", "arm"]]
+    assert len(heads) == 4
+    first = found.rows[found.rows.index(heads[0]) + 1]
+    assert first[:3] == ["sigmoid", "0.01", "none"]
+
+
+def test_a_study_without_claims_has_no_section_for_them(text):
+    assert "Published claims" not in text
+
+
+def test_a_claim_is_shown_with_its_verdict(tmp_path):
+    claim = {
+        "id": "faster",
+        "statement": f"BN scores better {NASTY}",
+        "link": "https://example.org/paper",
+        "published": "+5 points",
+        "measure": "final",
+        "arm": "batch:before",
+        "baseline": "none",
+        "expect": "above",
+    }
+    study = make_study(seeds=range(6))
+    object.__setattr__(study, "claims", (claim,))
+    found = Page(written(tmp_path / "out", evidence(study, learned, TRIVIAL)))
+    row = next(row for row in found.rows if row and row[0] == "" and NASTY in row[1])
+    assert row[2] == "+5 points"
+    assert row[4] == "reproduced"
+    assert "https://example.org/paper" in found.addresses
+
+
+def test_if_all_runs_failed_there_is_still_a_page(tmp_path):
+    found = Page(written(tmp_path / "out", evidence(make_study(), failed)))
+    assert "No run has a value of val_accuracy." in found.text
+    assert "svg" not in found.tags
+
+
+def test_a_long_table_is_cut_and_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(page, "MAX_ROWS", 3)
+    found = Page(written(tmp_path / "out", evidence(make_study(axes=TWO_AXES))))
+    assert any("The first 3 of 8 rows; the CSV files have all." in part for part in found.text)
+
+
+@pytest.mark.slow
+def test_twenty_thousand_runs_make_a_page_below_10_megabytes(tmp_path):
+    rates = tuple(round(0.0001 * number, 4) for number in range(1, 1001))
+    shown = evidence(make_study(axes=(("lr", rates),), seeds=range(10)))
+    assert len(shown.results) == 20_000
+    start = time.process_time()
+    assert len(written(tmp_path / "out", shown)) < 10e6
+    assert time.process_time() - start < 60
+
+
+# In a browser
+
+PROBE = """
+<body style="margin:0"><script>
+const seen = {errors: [], widths: {}};
+function frame(width) {
+  return new Promise(done => {
+    const view = document.createElement("iframe");
+    view.style = "border:0;height:900px;width:" + width + "px";
+    view.srcdoc = PAGE;
+    view.onload = () => done(view);
+    document.body.append(view);
+    const inside = view.contentWindow;
+    inside.addEventListener("error", event => seen.errors.push(event.message));
+  });
+}
+(async () => {
+  for (const width of [400, 1400]) {
+    const view = await frame(width), root = view.contentDocument.documentElement;
+    seen.widths[width] = [root.clientWidth, root.scrollWidth];
+    seen.requests = view.contentWindow.performance.getEntriesByType("resource").map(each => each.name);
+    const table = view.contentDocument.querySelector("table"), head = table.tHead.rows[0];
+    const column = Array.from(head.cells).findIndex(cell => cell.textContent === "val_accuracy");
+    const cells = () => Array.from(table.tBodies[0].rows).map(row => parseFloat(row.cells[column].textContent));
+    const button = head.cells[column].querySelector("button");
+    seen.before = cells(); button.click();
+    seen.up = [cells(), head.cells[column].getAttribute("aria-sort")]; button.click();
+    seen.down = [cells(), head.cells[column].getAttribute("aria-sort")];
+    button.focus();
+    seen.focused = view.contentDocument.activeElement === button;
+  }
+  const result = document.createElement("pre");
+  result.id = "result"; result.textContent = JSON.stringify(seen); document.body.append(result);
+})();
+</script></body>
+"""
+
+
+@pytest.fixture(scope="module")
+def probed(text, tmp_path_factory):
+    """What a browser found in the page at two widths."""
+    folder = tmp_path_factory.mktemp("browser")
+    literal = json.dumps(text).replace("</", "<\\/").replace("<!--", "<\\u0021--")
+    (folder / "probe.html").write_text(PROBE.replace("PAGE", literal, 1))
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
+    command += ["--virtual-time-budget=20000", "--dump-dom", (folder / "probe.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=180)
+    return json.loads(html.unescape(re.search(r'<pre id="result">(.*?)</pre>', done.stdout)[1]))
+
+
+@needs_browser
+def test_the_page_loads_without_error_or_request(probed):
+    assert probed["errors"] == []
+    assert probed["requests"] == []
+
+
+@needs_browser
+@pytest.mark.parametrize("width", ["400", "1400"])
+def test_nothing_overflows(probed, width):
+    visible, needed = probed["widths"][width]
+    assert visible > 0.9 * int(width)
+    assert needed <= visible
+
+
+@needs_browser
+def test_tables_sort_both_ways_by_a_button_that_takes_the_focus(probed):
+    ordered = sorted(probed["before"])
+    assert probed["before"] != ordered
+    assert probed["up"] == [ordered, "ascending"]
+    assert probed["down"] == [ordered[::-1], "descending"]
+    assert probed["focused"]

@@ -1,0 +1,186 @@
+"""The tables that people read, and the caption of the main one."""
+
+import pytest
+from fakes import complete, diverged, evidence, failed, gaining, learned, make_study
+
+from bncli.report.rows import (
+    BEST,
+    detail_rows,
+    difference_rows,
+    hit_rows,
+    rate_rows,
+    result_rows,
+    run_rows,
+    table_caption,
+)
+
+LR = (("lr", (0.001, 0.01, 0.1)),)
+GAINS = (0.1, 0.12, 0.11, 0.1, 0.13, 0.12)
+
+
+def without_seed_one(config):
+    return None if config.seed == 1 else learned(config)
+
+
+def test_a_condition_has_its_difference_its_hit_epoch_and_its_curve():
+    shown = evidence(make_study(axes=(("lr", (0.05,)),), seeds=range(6)), gaining(GAINS), threshold=0.55)
+    assert result_rows(shown) == [
+        {
+            "lr": "0.05",
+            "arm": "none",
+            "val_accuracy": "0.500 [0.500, 0.500]",
+            "difference": "-",
+            "hit epoch": "never",
+            "curve": "▁▄",
+            "n": "6",
+        },
+        {
+            "lr": "0.05",
+            "arm": "batch:before *",
+            "val_accuracy": "0.613 [0.602, 0.625]",
+            "difference": "+0.113 [+0.102, +0.125]",
+            "hit epoch": "2 [2, 2]",
+            "curve": "▁█",
+            "n": "6",
+        },
+    ]
+
+
+def test_diverged_and_failed_runs_have_a_column_only_if_there_are_some():
+    row = result_rows(evidence(make_study(), failed))[0]
+    assert row == {
+        "arm": "none",
+        "val_accuracy": "-",
+        "difference": "-",
+        "hit epoch": "-",
+        "curve": "",
+        "n": "0",
+        "failed": "2",
+    }
+    assert result_rows(evidence(make_study(), diverged))[0]["diverged"] == "2"
+    assert not {"failed", "diverged"} & set(result_rows(evidence(make_study()))[0])
+
+
+def test_a_single_arm_has_no_difference():
+    assert "difference" not in result_rows(evidence(make_study("none")))[0]
+
+
+def test_axes_without_effect_are_dashes_and_values_are_spelled_as_typed():
+    shown = evidence(make_study("none,group:before", (("groups", (1, 2)), ("center", (False, True)), ("lr", (1e-5,)))))
+    cells = [(row["groups"], row["center"], row["lr"]) for row in result_rows(shown)]
+    assert cells == [("-", "-", "1e-05"), *((g, c, "1e-05") for g in "12" for c in ("false", "true"))]
+
+
+@pytest.mark.parametrize("metric", ["val_loss", "train_accuracy"])
+def test_other_metrics_have_no_mark_of_the_best_accuracy(metric):
+    shown = evidence(make_study(), metric=metric)
+    rows = result_rows(shown)
+    assert metric in rows[0]
+    assert not any(row["arm"].endswith(BEST) for row in rows)
+    assert "best validation accuracy" not in table_caption(shown)
+    assert ("guessing the commonest class" in table_caption(shown)) == (metric == "train_accuracy")
+
+
+def test_single_runs_have_one_row_per_seed():
+    states = (complete, diverged, failed)
+    rows = run_rows(evidence(make_study("none", seeds=(3, 4, 5)), lambda c: states[c.seed % 3](c)))
+    assert [(row["seed"], row["state"], row["val_loss"]) for row in rows[1:]] == [
+        ("4", "diverged", "-"),
+        ("5", "failed", "-"),
+    ]
+    assert rows[0] == {
+        "arm": "none",
+        "seed": "3",
+        "state": "complete",
+        "val_accuracy": "0.700",
+        "train_accuracy": "0.800",
+        "accuracy": "0.630",
+        "val_loss": "1.300",
+        "loss": "0.300",
+        "params": "12",
+        "seconds": "1.0",
+    }
+
+
+def test_the_table_of_differences_counts_its_pairs():
+    (row,) = difference_rows(evidence(make_study(seeds=range(6)), gaining(GAINS)))
+    assert row == {
+        "arm": "batch:before",
+        "difference": "+0.113 [+0.102, +0.125]",
+        "p": "0.031",
+        "p (Holm)": "0.031",
+        "wins/ties/losses": "6/0/0",
+        "effect size": "+9.358",
+        "pairs": "6",
+    }
+
+
+def test_below_five_pairs_there_is_no_p_value():
+    (row,) = difference_rows(evidence(make_study(seeds=range(4)), gaining(GAINS)))
+    assert (row["p"], row["p (Holm)"], row["pairs"]) == ("-", "-", "4")
+
+
+def test_the_table_of_hits_counts_runs_that_never_reach_the_threshold():
+    rows = hit_rows(evidence(make_study(seeds=range(6)), gaining(GAINS), threshold=0.55))
+    assert [(row["never"], row["speed-up in epochs"], row["pairs"]) for row in rows] == [
+        ("6 of 6", "-", "-"),
+        ("0 of 6", "inf [inf, inf]", "6"),
+    ]
+
+
+def test_only_a_study_with_the_axis_lr_has_a_table_of_rates():
+    assert rate_rows(evidence(make_study())) == []
+    rows = rate_rows(evidence(make_study(axes=LR, seeds=range(6)), gaining(GAINS)))
+    assert [(row["from lr"], row["to lr"], row["decades"]) for row in rows] == [("-", "-", "-"), ("0.001", "0.1", "2")]
+
+
+def test_a_diverged_run_keeps_its_last_value_in_the_mean_curve():
+    def make(config):
+        return diverged(config, (0.1,)) if config.seed == 0 else complete(config, (0.1, 0.9, 0.9))
+
+    shown = evidence(make_study("none", seeds=(0, 1)), make)
+    assert [row["curve"] for row in result_rows(shown)] == ["▁██"]
+    even = evidence(make_study(seeds=(0, 1)), lambda c: make(c) if c.norm == "none" else complete(c, (0.1, 0.9, 0.9)))
+    assert [row["curve"] for row in result_rows(even)] == ["▁▅▅", "▁██"]
+
+
+@pytest.mark.parametrize(
+    ("make", "chance", "more"),
+    [
+        (learned, 0.5, "; always guessing the commonest class scores 0.500"),
+        (learned, None, ""),
+        (without_seed_one, 0.102, "; always guessing the commonest class scores 0.102; 2 of 4 runs are still missing"),
+    ],
+)
+def test_the_caption_explains_columns_and_marks_and_says_what_is_missing(make, chance, more):
+    expected = (
+        "mean [95% interval] over seeds; difference from none, paired by seed; hit epoch: first epoch (median) at "
+        "which val_accuracy reaches the baseline's best average; * best validation accuracy among the arms"
+    )
+    assert table_caption(evidence(make_study(), make, chance)) == expected + more
+
+
+def test_a_study_of_one_arm_has_a_caption_without_comparisons():
+    shown = evidence(make_study("none"), chance=None, threshold=0.9)
+    expected = "mean [95% interval] over seeds; hit epoch: first epoch (median) at which val_accuracy reaches 0.9"
+    assert table_caption(shown) == expected
+
+
+def test_the_details_of_a_condition():
+    make = {0: lambda config: complete(config, (0.5, 0.7, 0.6), seconds=3.0), 1: diverged, 2: failed}
+    (row,) = detail_rows(evidence(make_study("none", seeds=(0, 1, 2)), lambda config: make[config.seed](config)))
+    assert row == {
+        "arm": "none",
+        "mean val_accuracy": "0.350",
+        "sd": "0.354",
+        "median": "0.350",
+        "best val_accuracy": "0.600",
+        "at epoch": "1.5",
+        "n": "2",
+        "did not learn": "1",
+        "diverged": "1",
+        "failed": "1",
+        "seconds": "2.000",
+        "seconds/epoch": "0.750",
+        "params": "12",
+    }
