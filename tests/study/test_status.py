@@ -5,6 +5,7 @@ from fakes import complete, diverged, failed, make_study
 
 from bncli.errors import StoreError
 from bncli.study import lock
+from bncli.study.folder import Store
 from bncli.study.opening import open_folder
 from bncli.study.status import STATES, status_rows, status_totals, writers
 
