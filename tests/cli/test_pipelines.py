@@ -56,7 +56,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(shell):
 @pytest.mark.parametrize("engine", ["stacked", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_reader_of_the_progress_that_goes_away_fails_no_run(shell, folder, engine):
     (folder / "chatty.py").write_text(
-        "from bncli import cli, console\nconsole.PLAIN_PROGRESS_SECONDS = 0\ncli.main()\n"
+        "from bncli.cli import app, progress\nprogress.PLAIN_PROGRESS_SECONDS = 0\napp.main()\n"
     )
     compare = f"compare {TINY} --arms none --engine {engine} -o s"
     done = shell(f"{sys.executable} chatty.py {compare} 2>&1 | head -2; exit ${{PIPESTATUS[0]}}")

@@ -16,7 +16,7 @@ import pytest
 
 from bncli.study.folder import RUNS_FILE, Store
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 DRIVER = [sys.executable, str(HERE / "driver.py")]
 BNCLI = [sys.executable, "-m", "bncli"]
 SMALL = shlex.split(
