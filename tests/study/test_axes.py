@@ -31,7 +31,7 @@ def test_axes_are_read_as_typed(text, axis):
 
 RANGE = (
     "a range is log:LOW:HIGH:COUNT (both above 0) or lin:LOW:HIGH:COUNT, with a COUNT of 2 or more, "
-    "for a field that holds numbers."
+    "for a numeric field."
 )
 
 
