@@ -132,7 +132,9 @@ def test_a_signal_while_tensorflow_is_imported_ends_it_at_once_and_leaves_no_pro
     command = [str(BNCLI), "compare", *TINY.split(), "-o", "s"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 20
     while not (loaders := children.read_text().split()):
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
