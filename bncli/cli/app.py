@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bncli.cli import console
+from bncli.cli.command import Command
 from bncli.cli.compare import compare
 from bncli.cli.dataset import dataset
 from bncli.cli.listing import list_
@@ -30,8 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (dataset, train, compare, sweep, report, verify, status):
-    app.command()(command)
-app.command("list")(list_)
+    app.command(cls=Command)(command)
+app.command("list", cls=Command)(list_)
 
 
 def _version(wanted: bool) -> None:

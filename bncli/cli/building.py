@@ -15,7 +15,7 @@ from bncli.study.study import Study
 
 
 def build_study(
-    name: str, options: Options, arms: str | None, axes: list[str], fallback: str | None = None
+    name: str, options: Options, arms: list[str] | None, axes: list[str], fallback: str | None = None
 ) -> tuple[Study, Path]:
     """Return the study that a command's options describe, and its folder.
 
@@ -36,7 +36,7 @@ def build_study(
         raise InvalidConfig("Studies pair their runs by seed. Try --seeds N for the seeds 0 to N-1.")
     if len({axis for axis, _ in parsed}) < len(parsed):
         raise InvalidConfig(f"An axis is given twice. Received: {' '.join(axes)}.")
-    chosen = parse_arms(arms) if arms else None
+    chosen = parse_arms(",".join(arms)) if arms else None
     study = start.vary(fields, arms=chosen, axes=parsed, seeds=options.seed_list())
     as_written = bool(preset) and (study.base, study.axes) == (start.base, start.axes)
     return study, options.out or default_folder(study, as_written=as_written)

@@ -130,4 +130,6 @@ def _show_features(features: list[dict[str, object]], format: str) -> None:
     ]
     n_left = len(features) - len(rows)
     caption = f"{n_left} more features: --format csv has all" if n_left else ""
-    console.print_rows(rows, title="moments over the training rows", caption=caption, format=format)
+    spare = ("scaled_min", "scaled_max", "min", "max", "scaled_std", "scaled_mean")
+    title = "moments over the training rows"
+    console.print_rows(rows, title=title, caption=caption, format=format, spare=spare)

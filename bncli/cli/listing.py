@@ -86,4 +86,4 @@ def list_(
         raise InvalidConfig(f"list {kind} takes no folder. Received: {str(folder)!r}. Try bncli list studies DIR.")
     rows = list(places.studies(folder or places.ROOT)) if kind == STUDIES else KINDS[kind]()
     shown = [{name: output.shown(value) for name, value in row.items()} for row in rows]
-    output.write_rows(rows, shown, format)
+    output.write_rows(rows, shown, format, spare=("runs", "data", "fields", "last_run", "failed", "study"))

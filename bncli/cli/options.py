@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from bncli.cli import console
-from bncli.config import FIELDS, OPTIMIZERS, parse_value
+from bncli.config import FIELDS, OPTIMIZERS, field_name, parse_value
 from bncli.data import sets
 from bncli.errors import InvalidConfig
 from bncli.networks import models
@@ -21,6 +21,7 @@ from bncli.networks.layout import ACTIVATIONS
 from bncli.registry import check_name
 from bncli.study.execution import ENGINES, Train
 from bncli.study.files import presets
+from bncli.study.study import parse_seeds
 from bncli.tasks.metrics import DEFAULT, METRICS
 from bncli.values import Value
 
@@ -40,11 +41,11 @@ def option(
 
 LabelOption = Annotated[str | None, option("--label", metavar="COLUMN", help="Column of the class in a table.")]
 ArmsOption = Annotated[
-    str | None,
+    list[str] | None,
     option(
         "--arms",
         metavar="ARM,ARM,...",
-        help="Arms, the baseline first: none, batch:before, batch:after+center=false, layer:before, ...",
+        help="Arms, the baseline first: none, batch:before, batch:after+center=false, ...; may be repeated.",
     ),
 ]
 MetricOption = Annotated[
@@ -85,7 +86,10 @@ FormatOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results, notices and errors only.")]
 SeedsOption = Annotated[
-    int | None, option("--seeds", "-s", min=1, metavar="N", help="Train each condition with the seeds 0 to N-1.")
+    str | None,
+    option(
+        "--seeds", "-s", metavar="N|LIST", help="Train each condition with the seeds 0 to N-1, or a list such as 3,4,5."
+    ),
 ]
 
 
@@ -190,7 +194,7 @@ class Options:
 
     def seed_list(self) -> tuple[int, ...] | None:
         """Return the seeds that were asked for; None where that was left to the study."""
-        return tuple(range(self.seeds)) if self.seeds else None
+        return None if self.seeds is None else parse_seeds(self.seeds)
 
 
 OPTIONS = [field for field in dataclasses.fields(Options) if field.name != "trainer"]
@@ -212,6 +216,7 @@ def parse_settings(settings: list[str] | None, given: dict[str, Value] | None = 
         name, equals, value = text.partition("=")
         if not equals:
             raise InvalidConfig(f"--set takes FIELD=VALUE. Received: {text!r}.")
+        name = field_name(name)
         check_name("field", name, FIELDS)
         if name in fields or name in (given or {}):
             raise InvalidConfig(f"{name} is given twice. Give it once.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.cli import console
@@ -16,9 +17,15 @@ if TYPE_CHECKING:
 
 
 def write_rows(
-    records: list[dict[str, Any]], rows: list[dict[str, str]], format: str, *, title: str = "", caption: str = ""
+    records: list[dict[str, Any]],
+    rows: list[dict[str, str]],
+    format: str,
+    *,
+    title: str = "",
+    caption: str = "",
+    spare: Sequence[str] = (),
 ) -> None:
-    """Write the same rows for programs (`records`) or for people (`rows`)."""
+    """Write the same rows for programs (`records`) or for people (`rows`); see `console.print_rows` for the rest."""
     if format == "json":
         console.write(to_json(records))
     elif format == "jsonl":
@@ -26,7 +33,7 @@ def write_rows(
     elif format == "csv":
         console.write(to_csv(records))
     else:
-        console.print_rows(rows, title=title, caption=caption, format=format)
+        console.print_rows(rows, title=title, caption=caption, format=format, spare=spare)
 
 
 def shown(value: Value) -> str:
@@ -61,10 +68,11 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     elif format == "csv":
         console.write(to_csv(evidence.runs_table if single else evidence.joined_table))
     elif single:
-        console.print_rows(run_rows(evidence), format=format)
+        console.print_rows(run_rows(evidence), format=format, spare=("loss", "val_loss", "params", "accuracy", "state"))
     else:
         caption, title = table_caption(evidence), evidence.study.name
-        console.print_rows(result_rows(evidence), title=title, caption=caption, format=format)
+        spare = ("curve", "n", "hit epoch", f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}")
+        console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
 
 
 def write_folder(evidence: Evidence, store: Store, *, quiet: bool) -> None:

@@ -215,6 +215,24 @@ def _check_axes(study: Study) -> None:
             raise InvalidConfig(f"The axis {name} needs different values. Received: {', '.join(map(show, values))}.")
 
 
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Parse seeds: `N` for the seeds 0 to N-1, or a list such as `3,4,5`.
+
+    Raises:
+        InvalidConfig: It is neither, or there are too many.
+
+    >>> parse_seeds("3"), parse_seeds("3,4,5")
+    ((0, 1, 2), (3, 4, 5))
+    """
+    parts = [part.strip() for part in text.split(",")]
+    is_count = len(parts) == 1
+    if not all(part.isdecimal() and len(part) <= 10 for part in parts) or (is_count and int(parts[0]) < 1):
+        raise InvalidConfig(f"--seeds takes a whole number from 1, or a list such as 3,4,5. Received: {text!r}.")
+    if (int(parts[0]) if is_count else len(parts)) > MAX_RUNS:
+        raise InvalidConfig(f"--seeds takes at most {MAX_RUNS:,} seeds. Received: {text!r}.")
+    return tuple(range(int(parts[0]))) if is_count else tuple(RunConfig(seed=int(part)).seed for part in parts)
+
+
 def data_key(config: RunConfig) -> tuple[Value, ...]:
     """Return the fields that choose a run's data: runs with equal keys train on the same data."""
     return tuple(getattr(config, name) for name in DATA_FIELDS)

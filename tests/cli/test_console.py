@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 
 import numpy as np
@@ -192,6 +193,29 @@ def test_a_table_on_a_narrow_terminal_loses_nothing(monkeypatch):
     assert shown.count("batch:before *") == 1
     assert shown.count("some") == shown.count("words") - 30 == 20
     assert all(f"metric_{n}" in shown for n in range(9))
+
+
+def test_a_narrow_terminal_leaves_out_what_is_least_important_and_says_so(monkeypatch):
+    terminal = open_terminal(monkeypatch)
+    row = {
+        "activation": "sigmoid",
+        "arm": "batch:before *",
+        "score": "0.966 [0.945, 0.978]",
+        "difference": "+0.030 [+0.009, +0.045]",
+    }
+    more = {"hit epoch": "5.5 [2, never]", "curve": "▁▁▁▁▁▁▁▁▁▁", "n": "10"}
+    console.print_rows([row | more], caption="a caption", spare=("curve", "n", "score [interval]", "hit epoch"))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+    assert " sigmoid     batch:before *  0.966  +0.030 [+0.009, +0.045]  5.5 [2, never]" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "Left out, for want of width: curve, n, intervals of score (--format csv has all)" in " ".join(shown.split())
+
+
+def test_a_table_that_fits_is_whole(monkeypatch):
+    terminal = open_terminal(monkeypatch)
+    console.print_rows([{"arm": "none", "curve": "▁▂▃", "n": "10"}], spare=("curve", "n"))
+    assert "▁▂▃" in terminal.getvalue()
+    assert "Left out" not in terminal.getvalue()
 
 
 @pytest.mark.parametrize("format", ["table", "md"])
