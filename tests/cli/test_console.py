@@ -203,7 +203,7 @@ def test_a_narrow_terminal_leaves_out_what_is_least_important_and_says_so(monkey
         "score": "0.966 [0.945, 0.978]",
         "difference": "+0.030 [+0.009, +0.045]",
     }
-    more = {"hit epoch": "5.5 [2, never]", "curve": "▁▁▁▁▁▁▁▁▁▁", "n": "10"}
+    more = {"difference": "+0.030 [+0.009, +0.045]", "hit epoch": "5.5 [2, never]", "curve": "▁▁▁▁▁▁▁▁▁▁", "n": "10"}
     console.print_rows([row | more], caption="a caption", spare=("curve", "n", "score [interval]", "hit epoch"))
     shown = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
     assert " sigmoid     batch:before *  0.966  +0.030 [+0.009, +0.045]  5.5 [2, never]" in shown
