@@ -10,8 +10,9 @@ from bncli.analysis.evidence import read_evidence
 from bncli.config import RunConfig, resolve
 from bncli.data import datasets
 from bncli.results import RunResult
-from bncli.study import cluster, lock
+from bncli.study import lock
 from bncli.study.execution import execute, train_here, work_of
+from bncli.study.jobs import connect
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import open_folder
 from bncli.study.study import Study
@@ -47,7 +48,7 @@ def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> 
     plan = study.plan()
     with (
         lock.hold(Path(out) / RUNS_FILE) if out else nullcontext(),
-        cluster.connect(jobs) if jobs > 1 else nullcontext() as workers,
+        connect(jobs) if jobs > 1 else nullcontext() as workers,
     ):
         store = open_folder(Path(out), study, plan).store if out else None
         work = work_of(plan, store)

@@ -23,9 +23,10 @@ from bncli.errors import InvalidConfig, StoreError
 from bncli.registry import check_name
 from bncli.report.spelling import counted
 from bncli.results import RunResult
-from bncli.study import cluster, journal, lock
+from bncli.study import journal, lock
 from bncli.study.execution import ENGINES, Train, Work, execute, train_here, work_of
 from bncli.study.folder import Store
+from bncli.study.jobs import choose_jobs, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.shard import Shard, parse_shard
@@ -105,7 +106,7 @@ class Session:
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
         check_choice(self.options.metric, self.options.threshold)
-        cluster.parse_jobs(self.options.jobs)
+        parse_jobs(self.options.jobs)
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
         parse_claims(self.study)
@@ -176,7 +177,7 @@ class Session:
         from bncli.report.files import derived_files
 
         if self.options.scheduler:  # a wrong address must lose no runs
-            with cluster.connect(1, self.options.scheduler):
+            with connect(1, self.options.scheduler):
                 pass
         store = Store(folder)
         names = store.own_files(derived_files())
@@ -248,12 +249,12 @@ class Session:
     def trainer(self, pending: list[RunConfig]) -> Iterator[Train]:
         """Yield what trains: this process, or the worker processes that the options ask for."""
         alone, scheduler = not pending or self.save_model is not None, self.options.scheduler
-        wanted = cluster.parse_jobs(self.options.jobs)
-        jobs = 1 if alone else cluster.choose_jobs(wanted, pending, self.options.engine)
+        wanted = parse_jobs(self.options.jobs)
+        jobs = 1 if alone else choose_jobs(wanted, pending, self.options.engine)
         if alone or (jobs == 1 and not scheduler):
             yield self.options.trainer or train_here
             return
-        with cluster.connect(jobs, scheduler) as workers:
+        with connect(jobs, scheduler) as workers:
             where = f"the Dask scheduler {scheduler}" if scheduler else f"{jobs} worker processes"
             console.say(f"Training on {where}", quiet=self.options.quiet)
             yield workers.train

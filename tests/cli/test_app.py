@@ -236,7 +236,7 @@ def test_restart_in_a_folder_without_a_study_deletes_nothing(bncli, engine, fold
 
 
 def test_restart_with_a_wrong_scheduler_deletes_nothing(bncli, engine, folder, monkeypatch):
-    monkeypatch.setattr("bncli.study.cluster.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("bncli.study.jobs.CONNECT_SECONDS", 1)
     command = ("sweep", "lr=0.1", *TINY, "-q", "-o", "s")
     assert bncli(*command)[0] == 0
     before = {path.name: path.read_bytes() for path in (folder / "s").iterdir() if path.is_file()}
