@@ -129,7 +129,7 @@ def test_a_study_keeps_its_claims_with_other_seeds_only():
 def test_claims_must_be_tables():
     with pytest.raises(BncliError) as raised:
         study_from_dict({"claims": ["one"]})
-    assert str(raised.value) == ("claims must be tables, each under a line [[claims]]. See the README on study files.")
+    assert str(raised.value) == "claims must be tables, each under a line [[claims]]. Received: ['one']."
 
 
 @pytest.mark.parametrize("name", presets())
