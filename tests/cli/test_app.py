@@ -310,7 +310,7 @@ ALLOWED = ", ".join(FIELDS)
         (["compare", "--set", "seed=3"], "Studies pair their runs by seed. Try --seeds N for the seeds 0 to N-1."),
         (
             ["compare", "--preset", "lr-activation"],
-            "compare holds everything but the arms fixed, and study 'lr-activation' varies activation. "
+            "compare varies the arms only, but study 'lr-activation' also varies activation. "
             "Try bncli sweep --preset lr-activation, or fix it: --set activation=VALUE.",
         ),
         (["sweep", "lr=1", "lr=2"], "An axis is given twice. Received: lr=1 lr=2."),
