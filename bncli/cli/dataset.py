@@ -27,7 +27,7 @@ def dataset(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME|FILE]",
+            metavar="NAME|FILE",
             show_default=False,
             help="The data set to describe; omit to list all data sets.",
             autocompletion=completion(lambda: sets.REGISTRY),

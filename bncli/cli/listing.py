@@ -73,17 +73,18 @@ def list_(
     ],
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[DIR]", show_default=False, help=f"Where to look for studies; {places.ROOT} if omitted."
-        ),
+        typer.Argument(metavar="DIR", show_default=False, help=f"Where to look for studies; {places.ROOT} if omitted."),
     ] = None,
     format: FormatOption = "table",
 ) -> None:
     """List presets, models, arms or metrics; or all studies below a folder, with their state and the last run."""
     console.check_format(format)
-    check_name("list", kind, [*KINDS, STUDIES])
+    check_name("kind of list", kind, [*KINDS, STUDIES])
     if kind != STUDIES and folder:
         raise InvalidConfig(f"list {kind} takes no folder. Received: {str(folder)!r}. Try bncli list studies DIR.")
     rows = list(places.studies(folder or places.ROOT)) if kind == STUDIES else KINDS[kind]()
     shown = [{name: output.shown(value) for name, value in row.items()} for row in rows]
-    output.write_rows(rows, shown, format)
+    if rows or format not in ("table", "md"):
+        output.write_rows(rows, shown, format)
+    if not rows:
+        console.say(f"There are no studies below {folder or places.ROOT}.")

@@ -19,7 +19,7 @@ def sweep(
     axes: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FIELD=VALUES]...",
+            metavar="FIELD=VALUES",
             show_default=False,
             help="Axes: lr=0.001,0.01, lr=log:1e-4:1:9, norm_momentum=lin:0:0.99:5, ...",
         ),

@@ -38,7 +38,7 @@ def verify(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PRESET|FILE.toml]...",
+            metavar="PRESET|FILE.toml",
             show_default=False,
             help="Studies whose claims are checked; by default all presets except those that need MNIST.",
             autocompletion=completion(presets),
