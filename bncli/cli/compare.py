@@ -10,7 +10,7 @@ from bncli.errors import InvalidConfig
 
 @takes_options
 def compare(options: Options, arms: ArmsOption = None) -> None:
-    """Train arms with all other fields fixed, and compare them seed by seed.
+    """Compare arms seed by seed, with all other fields fixed.
 
     The arms are none, batch:before and batch:after unless --arms or a preset says otherwise.
     """

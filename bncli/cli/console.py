@@ -49,8 +49,8 @@ def error(text: str) -> None:
 
 
 def write(text: str) -> None:
-    """Write text to stdout, and a line end if it has none; nothing if it is empty."""
-    sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+    """Write text to stdout, and a line end if it has none."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
     sys.stdout.flush()
 
 

@@ -77,14 +77,17 @@ def list_(
     ] = None,
     format: FormatOption = "table",
 ) -> None:
-    """List presets, models, arms or metrics; or all studies below a folder, with their state and the last run."""
+    """List presets, models, arms or metrics, or the studies below a folder.
+
+    Of each study: its arms and axes, how many of its runs are done, and when the last one ended.
+    """
     console.check_format(format)
     check_name("kind of list", kind, [*KINDS, STUDIES])
     if kind != STUDIES and folder:
         raise InvalidConfig(f"list {kind} takes no folder. Received: {str(folder)!r}. Try bncli list studies DIR.")
     rows = list(places.studies(folder or places.ROOT)) if kind == STUDIES else KINDS[kind]()
     shown = [{name: output.shown(value) for name, value in row.items()} for row in rows]
-    if rows or format not in ("table", "md"):
+    if rows or format == "json":
         output.write_rows(rows, shown, format)
     if not rows:
         console.say(f"There are no studies below {folder or places.ROOT}.")
