@@ -1,6 +1,11 @@
 """The life of a command that trains: its folder, --restart, failed runs, interrupts."""
 
+import csv
+import io
+
+import pytest
 from commands import TINY, error
+from fakes import bytes_of
 
 from bncli.results import RunResult
 
@@ -67,3 +72,76 @@ def test_an_interrupt_says_how_to_continue_and_exits_with_130(bncli, monkeypatch
     status, _, err = bncli("compare", *TINY, "--seeds", "1", "-o", "s")
     assert status == 130
     assert "Interrupted. 1 of 3 runs are saved in s; the same command continues.\n" in err
+
+
+def test_a_call_for_a_part_shows_the_part_and_leaves_the_folder_alone(bncli, engine, folder):
+    bncli("compare", *TINY, "--arms", "none,batch", "--seeds", "3", "-o", "s", "-q")
+    before = bytes_of(folder / "s")
+    status, out, err = bncli("compare", *TINY, "--arms", "batch", "--seeds", "2", "-o", "s", "--format", "csv")
+    assert status == 0
+    assert [(row["arm"], row["n"]) for row in csv.DictReader(io.StringIO(out))] == [("batch", "2")]
+    assert err.splitlines() == [
+        "2 runs: 1 condition x 2 seeds; 2 are done already",
+        "Folder: s",
+        "The study in the folder is larger: 3 seeds, the arms none, batch. Its report covers all of it.",
+    ]
+    assert bytes_of(folder / "s") == before
+    assert len(engine) == 6
+
+
+def test_a_call_that_adds_seeds_and_lacks_an_arm_makes_the_union(bncli, engine, folder):
+    bncli("compare", *TINY, "--arms", "none,batch", "--seeds", "2", "-o", "s", "-q")
+    out = bncli("compare", *TINY, "--arms", "none,layer", "--seeds", "3", "-o", "s", "-q", "-f", "csv")[1]
+    assert [(row["arm"], row["n"]) for row in csv.DictReader(io.StringIO(out))] == [("none", "3"), ("layer", "3")]
+    whole = bncli("report", "s", "-q", "-f", "csv")[1]
+    found = [(row["arm"], row["n"]) for row in csv.DictReader(io.StringIO(whole))]
+    assert found == [("none", "3"), ("batch", "2"), ("layer", "3")]
+    assert len(engine) == 8
+
+
+def test_a_dry_run_prints_the_plan_and_trains_nothing(bncli, engine, folder):
+    command = ("sweep", "lr=0.1,0.2", *TINY, "--arms", "none,batch", "--seeds", "2", "--dry-run", "-o", "s")
+    status, out, err = bncli(*command)
+    lines = [line.split() for line in out.splitlines() if line.strip()]
+    assert (status, err) == (0, "")
+    assert lines[0] == ["sweep"]
+    assert lines[1] == ["lr", "arm", "seeds"]
+    assert lines[3:] == [
+        ["0.1", "none", "0,", "1"],
+        ["0.1", "batch", "0,", "1"],
+        ["0.2", "none", "0,", "1"],
+        ["0.2", "batch", "0,", "1"],
+        ["8", "runs:", "4", "conditions", "x", "2", "seeds"],
+    ]
+    rows = list(csv.DictReader(io.StringIO(bncli(*command, "-f", "csv")[1])))
+    assert [(row["param_lr"], row["arm"], row["seed"]) for row in rows[:3]] == [
+        ("0.1", "none", "0"),
+        ("0.1", "none", "1"),
+        ("0.1", "batch", "0"),
+    ]
+    assert (engine, list(folder.iterdir())) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            ("--shard", "1/2", "--restart", "-o", "s"),
+            "--restart deletes the runs of all shards. Give it once, without --shard.",
+        ),
+        (
+            ("--shard", "0/2", "-o", "s"),
+            "--shard takes I/N: share I, from 1, of N, at most 10,000. Received: '0/2'. Try 1/4.",
+        ),
+        (("--jobs", "0"), "--jobs takes a number from 1 to 1,024, or auto. Received: '0'."),
+        (("--engine", "jax"), "Unknown engine 'jax'. Allowed: auto, stacked, keras."),
+    ],
+)
+def test_options_of_the_training_are_checked_before_any_work(bncli, engine, folder, options, expected):
+    assert error(bncli("compare", *TINY, *options)) == expected
+    assert (engine, list(folder.iterdir())) == ([], [])
+
+
+def test_a_share_of_train_needs_a_folder(bncli, engine):
+    message = "--shard records its share in the study's folder. Try --out DIR."
+    assert error(bncli("train", *TINY, "--shard", "1/2")) == message
