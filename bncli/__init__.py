@@ -1,7 +1,7 @@
 """Batch-normalization ablation studies: paired seeds, tables, figures, every run on disk.
 
-The library face, loaded on first use so that the command line starts fast:
-`RunConfig`, `RunResult`, `Study`, `load_study`, `train`, `run_study`, `load_runs`.
+The public names are imported when they are first used, so that the command line starts fast: `RunConfig`, `RunResult`,
+`Study`, `load_study`, `train`, `run_study`, `load_runs`.
 """
 
 from importlib import import_module

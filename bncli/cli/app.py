@@ -1,4 +1,4 @@
-"""The command line: its commands, and how it starts and ends."""
+"""The Typer app: all commands, and `main`, which runs it."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def _root(
 
 
 def main(trainer: Train | None = None) -> None:
-    """Run the command line; a user's mistake is one message and exit status 2. Typer ends a closed pipe with 1.
+    """Run the command line. A `BncliError` is printed as one message, with exit status 2.
 
     Args:
-        trainer: What trains instead of the engines (see `execution.train_here`): for tests.
+        trainer: A function that trains runs in place of `execution.train_here`, for tests.
     """
     try:
         app(prog_name="bncli", obj=trainer)

@@ -1,4 +1,4 @@
-"""What a person sees: tables on stdout; progress, notices and errors on stderr. The only module that imports rich."""
+"""Print tables and results to stdout, and messages to stderr. Only this module and `progress` import rich."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ INTERVAL = " [interval]"
 
 
 def open_console(*, stderr: bool) -> Console:
-    """A console on the stream as it is now; not wrapped or truncated where nobody looks at it.
+    """Return a rich console on the current stdout or stderr. Only on a terminal are lines wrapped.
 
-    NO_COLOR takes bold and italics away too, which rich by itself would leave.
+    The variable NO_COLOR removes bold and italics, too, which rich would keep.
     """
     stream = sys.stderr if stderr else sys.stdout
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
@@ -35,14 +35,14 @@ def open_console(*, stderr: bool) -> Console:
 
 
 def say(text: str, *, quiet: bool = False) -> None:
-    """Write one line for the user to stderr, unless `quiet`."""
+    """Write a line to stderr unless `quiet`."""
     if not quiet:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
 
 def warn(text: str) -> None:
-    """Write a notice to stderr; not even --quiet silences it."""
+    """Write a note to stderr, also with `--quiet`."""
     open_console(stderr=True).print(Text.assemble(("Note: ", "yellow"), text))
 
 
@@ -52,13 +52,17 @@ def error(text: str) -> None:
 
 
 def write(text: str) -> None:
-    """Write a result to stdout as it is."""
+    """Write text to stdout, and a line end if it has none."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     sys.stdout.flush()
 
 
 def check_format(name: str) -> None:
-    """Raise `UnknownName` unless `name` is an output format."""
+    """Check the value of `--format`.
+
+    Raises:
+        UnknownName: There is no such format.
+    """
     check_name("format", name, FORMATS)
 
 
@@ -70,13 +74,13 @@ def print_rows(
     format: str = "table",
     spare: Sequence[str] = (),
 ) -> None:
-    """Print rows of text as a table for a terminal, where numbers align right, or as Markdown (`md`).
+    """Print rows of text to stdout as a table. In a terminal, numbers are aligned to the right.
 
     Args:
-        rows: Column to text, the same columns in each.
+        rows: Texts by column; all rows have the same columns.
         title: A line above the table.
-        caption: Lines below it.
-        format: `table` or `md`.
+        caption: A paragraph below the table.
+        format: `table` for a terminal, `md` for Markdown.
         spare: What to leave out where the terminal is too narrow, the least important first: a column, or
             `NAME [interval]` for the intervals in a column.
     """
@@ -131,7 +135,7 @@ def _width(rows: Sequence[dict[str, str]], console: Console) -> int:
 
 
 def _table(rows: Sequence[dict[str, str]]) -> Table:
-    """Rows as rich has them; where it is too wide, lines break between words of text, never in words or numbers."""
+    """The rows as a table of rich that, if it is too wide, wraps text between words, but never words or numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in rows[0] if rows else ():
         cells = [row[name] for row in rows]

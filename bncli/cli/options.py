@@ -1,4 +1,4 @@
-"""The options that commands share, each declared once."""
+"""The options that several commands have, each declared once."""
 
 # No `from __future__ import annotations` here: Typer and shell completion need the annotations as objects.
 
@@ -27,14 +27,22 @@ from bncli.values import Value
 
 
 def completion(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Return a function that completes what was typed so far to the names that begin with it."""
+    """Return a completion for Typer: a function that returns the names that begin with the typed text."""
     return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
 
 
 def option(
     *names: str, help: str, complete: Callable[[], Iterable[str]] | None = None, metavar: str | None = None, **more: Any
 ) -> Any:
-    """Return a Typer option that shows no default."""
+    """Return a Typer option without a default in its help.
+
+    Args:
+        names: The option's names, e.g. `--lr`.
+        help: Its help text.
+        complete: A function that returns the values to complete.
+        metavar: The name of its value in the help.
+        **more: Passed to `typer.Option`.
+    """
     complete_with = completion(complete) if complete else None
     return typer.Option(*names, help=help, metavar=metavar, autocompletion=complete_with, show_default=False, **more)
 
@@ -95,10 +103,10 @@ SeedsOption = Annotated[
 
 @dataclass(frozen=True)
 class Options:
-    """The options that train, compare and sweep share.
+    """The values of the options of `train`, `compare` and `sweep`.
 
     Attributes:
-        trainer: What trains instead of the engines: not an option, but handed to `app.main`.
+        trainer: The argument of `app.main`, which is not an option.
     """
 
     preset: Annotated[
@@ -187,13 +195,18 @@ class Options:
     trainer: Train | None = None
 
     def fields(self) -> dict[str, Value]:
-        """Return the fields of a run that were given, each once."""
+        """Return the fields of a run that are given by options of their own or by `--set`.
+
+        Raises:
+            InvalidConfig: A field is given twice, or its value can't be converted.
+            UnknownName: There is no such field.
+        """
         names = ("dataset", "label", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
         given = {name: parse_value(name, getattr(self, name)) for name in names if getattr(self, name) is not None}
         return given | parse_settings(self.settings, given)
 
     def seed_list(self) -> tuple[int, ...] | None:
-        """Return the seeds that were asked for; None where that was left to the study."""
+        """Return the seeds of `--seeds`; None without the option."""
         return None if self.seeds is None else parse_seeds(self.seeds)
 
 
@@ -201,15 +214,18 @@ OPTIONS = [field for field in dataclasses.fields(Options) if field.name != "trai
 
 
 def parse_settings(settings: list[str] | None, given: dict[str, Value] | None = None) -> dict[str, Value]:
-    """Read `FIELD=VALUE` texts.
+    """Parse the values of `--set`.
 
     Args:
-        settings: The texts.
-        given: Fields that options of their own have set already.
+        settings: Texts of the form `FIELD=VALUE`.
+        given: Fields that are already given by other options.
 
     Raises:
-        InvalidConfig: A text without `=`, or a field that is given twice.
-        UnknownName: No such field.
+        InvalidConfig: A text has no `=`, a field is given twice, or a value can't be converted.
+        UnknownName: There is no such field.
+
+    >>> parse_settings(["momentum=0.9", "shuffle=false"])
+    {'momentum': 0.9, 'shuffle': False}
     """
     fields: dict[str, Value] = {}
     for text in settings or []:
@@ -225,7 +241,7 @@ def parse_settings(settings: list[str] | None, given: dict[str, Value] | None = 
 
 
 def takes_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command all options of `Options`, which it receives as its parameter `options`."""
+    """Decorate a command: it gets every option of `Options`, and is called with them as the argument `options`."""
     own = get_type_hints(command, include_extras=True)
     kept = [
         parameter.replace(annotation=own[name])

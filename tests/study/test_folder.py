@@ -178,7 +178,7 @@ def with_parts(**parts):
         (b'{"run_id": ', "Expecting value: line 1 column 12 (char 11)"),
         (b'"\xff"', "'utf-8' codec can't decode byte 0xff in position 1: invalid start byte"),
         (b"[]", "list indices must be integers or slices, not str"),
-        (without("state"), "no 'state'"),
+        (without("state"), "'state' is missing"),
         (with_config(lr=-1), "lr must be a number above 0 and up to 1000000. Received: -1"),
         (with_parts(state="completed"), STATE),
         (with_parts(state=None), "Unknown state None. Allowed: complete, diverged, failed"),
