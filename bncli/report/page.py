@@ -16,7 +16,7 @@ from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import REGISTRY
 from bncli.report.rows import detail_rows, difference_rows, hit_rows, rate_rows, result_rows, table_caption
-from bncli.report.spelling import threshold_text
+from bncli.report.spelling import NEVER, threshold_text
 from bncli.values import show
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Part:
 
 
 def _is_number(text: str) -> bool:
-    return text in ("-", "never") or bool(re.match(r"[+-]?(\d|inf)", text))
+    return text in ("-", "never", *NEVER.values()) or bool(re.match(r"([<>] )?[+-]?(\d|inf)", text))
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         hit_rows(evidence),
         f"Hit epoch: first epoch at which {threshold_text(evidence)}, median over seeds [95% interval]. A threshold "
         "from the baseline is at least what counts as learned. Speed-up: the baseline's epochs, or seconds, divided by "
-        "the arm's, median over pairs. Above 1 the arm is faster; inf if only the baseline never reaches the "
-        "threshold, 0 if only the arm never does. Stacked runs share one timing; intervals don't cover its error.",
+        "the arm's, median over pairs. Above 1 the arm is faster. Baseline never, arm never: only that side "
+        "never reaches the threshold. Stacked runs share one timing; intervals don't cover its error.",
     )
     yield _part(
         "Learning rates",

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.runs import seed_curves
 from bncli.report.spelling import (
+    effect,
     epochs,
     field_value,
     interval,
     number,
+    ratio,
     short_number,
     sparkline,
     threshold_text,
@@ -104,7 +106,7 @@ def difference_rows(evidence: Evidence) -> Rows:
             "p": number(row["p_value"]),
             "p (Holm)": number(row["p_holm"]),
             "wins/ties/losses": f"{row['wins']}/{row['ties']}/{row['losses']}",
-            "effect size": number(row["effect_size"], sign="+"),
+            "effect size": effect(row["effect_size"]),
             "pairs": str(row["n"]),
         }
         for _, row in evidence.differences_table.iterrows()
@@ -129,9 +131,7 @@ def hit_rows(evidence: Evidence) -> Rows:
 
 
 def _ratio(row: pd.Series[Any], what: str) -> str:
-    value, low, high = (row[f"{part}{what}_ratio"] for part in ("", "low_", "high_"))
-    ends = "" if math.isnan(low) else f" [{short_number(low)}, {short_number(high)}]"
-    return short_number(value) + ends
+    return ratio(*(row[f"{part}{what}_ratio"] for part in ("", "low_", "high_")))
 
 
 def rate_rows(evidence: Evidence) -> Rows:
