@@ -13,15 +13,18 @@ from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
+from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
 from bncli.config import RunConfig
+from bncli.data import datasets
+from bncli.data.facts import dataset_facts
 from bncli.errors import InvalidConfig, StoreError
 from bncli.results import RunResult
 from bncli.study.folder import Store
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import stored_study
-from bncli.study.study import Condition, Study
+from bncli.study.study import Condition, Plan, Study, data_key
 from bncli.tasks import metrics
 from bncli.tasks.metrics import HISTORY_METRICS, lower_is_better
 
@@ -41,6 +44,7 @@ class Evidence:
         trivial: The accuracy of the best constant answer; None if the study's data sets differ in it.
         metric: What arms are compared by.
         threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
     """
 
     study: Study
@@ -50,6 +54,7 @@ class Evidence:
     trivial: float | None = None
     metric: str = metrics.DEFAULT
     threshold: float | None = None
+    training_rows: int | None = None
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -79,6 +84,11 @@ class Evidence:
     def trivial_score(self, metric: str) -> float | None:
         """Return what the best constant answer scores; None for a loss, or if it isn't known."""
         return None if lower_is_better(metric) else self.trivial
+
+    @cached_property
+    def lag(self) -> Lag | None:
+        """Where moving averages lag behind; see `analysis.lag.find_lag`."""
+        return find_lag(self.conditions, self.training_rows)
 
     @cached_property
     def points(self) -> dict[Point, list[int]]:
@@ -198,6 +208,7 @@ def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float 
     if not found:
         raise StoreError(f"{str(folder)!r} holds no finished run of its study (nothing in {RUNS_FILE}).")
     places = {condition: place for place, condition in enumerate(conditions)}
+    data = content["datasets"].values()
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
     return Evidence(
@@ -205,9 +216,10 @@ def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float 
         [result for _, result in found],
         {result.config: condition for condition, result in found},
         len(conditions) * len(study.seeds),
-        common_trivial_score(content["datasets"].values()),
+        common_fact(data, "chance"),
         metric,
         threshold,
+        common_fact(data, "training_rows"),
     )
 
 
@@ -215,7 +227,34 @@ def _condition(entry: Mapping[str, Any]) -> Condition:
     return Condition(entry["arm"], tuple(entry["values"].items()))
 
 
-def common_trivial_score(data: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return the trivial score of data sets whose facts are given; None where they differ in it."""
-    scores = {facts["chance"] for facts in data}
-    return scores.pop() if len(scores) == 1 else None
+def common_fact(data: Iterable[Mapping[str, Any]], name: str) -> Any:
+    """Return a fact that all data sets have in common; None if they differ in it.
+
+    Args:
+        data: The facts on each data set, see `data.facts.dataset_facts`.
+        name: The fact.
+    """
+    values = {facts.get(name) for facts in data}
+    return values.pop() if len(values) == 1 else None
+
+
+def make_evidence(
+    study: Study,
+    plan: Plan,
+    results: Sequence[RunResult],
+    metric: str = metrics.DEFAULT,
+    threshold: float | None = None,
+) -> Evidence:
+    """Return the evidence on a study whose runs have just been trained, or found; its data is at hand.
+
+    Args:
+        study: The study.
+        plan: Its runs.
+        results: Their results so far, in the order of the plan.
+        metric: What arms are compared by.
+        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+    """
+    one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
+    data = [dataset_facts(datasets.load(config)) for config in one_per_data]
+    trivial, rows = (common_fact(data, name) for name in ("chance", "training_rows"))
+    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, metric, threshold, rows)

@@ -292,12 +292,9 @@ class Session:
 
     def evidence(self, results: list[RunResult]) -> Evidence:
         """Return the evidence on the study that the call asks for."""
-        from bncli.analysis.evidence import Evidence, common_trivial_score
-        from bncli.data.facts import dataset_facts
+        from bncli.analysis.evidence import make_evidence
 
-        score = common_trivial_score(dataset_facts(datasets.load(config)) for config, _ in self.plan.runs)
-        metric, threshold = self.options.metric, self.options.threshold
-        return Evidence(self.study, results, dict(self.plan.runs), len(self.plan.runs), score, metric, threshold)
+        return make_evidence(self.study, self.plan, results, self.options.metric, self.options.threshold)
 
     def write(self, opened: Opened, evidence: Evidence, *, is_changed: bool) -> None:
         """Write what is derived from the records; where the folder's study is larger, what is derived from all."""

@@ -15,7 +15,8 @@ from bncli.analysis.statistics import MIN_PAIRS
 from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import REGISTRY
-from bncli.report.rows import detail_rows, difference_rows, hit_rows, rate_rows, result_rows, table_caption
+from bncli.report.notes import norm_note
+from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
 from bncli.report.spelling import NEVER, threshold_text
 from bncli.values import show
 
@@ -131,7 +132,8 @@ def render(
 
 
 def _tables(evidence: Evidence) -> Iterable[Part]:
-    yield _part("Every condition", result_rows(evidence), table_caption(evidence))
+    caption = ". ".join(line for line in (columns_caption(evidence), norm_note(evidence)) if line)
+    yield _part("Every condition", result_rows(evidence), caption)
     yield _part(
         f"Differences from {evidence.baseline} in {evidence.metric}",
         difference_rows(evidence),
