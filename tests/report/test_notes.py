@@ -38,7 +38,9 @@ def test_the_remedy_is_one_that_helps_and_can_be_given(arms, more, remedy):
 
 def test_the_arms_that_lag_are_listed_and_the_worst_case_is_called_so():
     note = lag_of("none,batch:before,batch:after,batch:after+center=false", axes=(("epochs", (10, 100)),))
-    assert "the moving averages of batch:before, batch:after and batch:after+center=false still hold up to 20% of" in note
+    assert (
+        "the moving averages of batch:before, batch:after and batch:after+center=false still hold up to 20% of" in note
+    )
 
 
 def test_where_nothing_lags_there_is_no_note():
