@@ -27,6 +27,7 @@ from bncli.study.opening import stored_study
 from bncli.study.study import Condition, Plan, Study, data_key
 from bncli.tasks import metrics
 from bncli.tasks.metrics import HISTORY_METRICS, lower_is_better
+from bncli.values import plain_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ class Evidence:
     Attributes:
         study: The study as last asked for.
         results: Its results, in the study's order.
-        conditions: The condition of every planned run.
+        conditions: The condition of every planned run; texts among its values become `plain_text`.
         n_planned: How many runs the study has in all.
         trivial: The accuracy of the best constant answer; None if the study's data sets differ in it.
         metric: What arms are compared by.
@@ -55,6 +56,10 @@ class Evidence:
     metric: str = metrics.DEFAULT
     threshold: float | None = None
     training_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        plain = {condition: _plain(condition) for condition in self.conditions.values()}
+        object.__setattr__(self, "conditions", {run: plain[at] for run, at in self.conditions.items()})
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -221,6 +226,12 @@ def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float 
         threshold,
         common_fact(data, "training_rows"),
     )
+
+
+def _plain(condition: Condition) -> Condition:
+    """The condition with texts that tables can hold: pandas fails on names of files that are not UTF-8."""
+    values = ((name, plain_text(value, None) if isinstance(value, str) else value) for name, value in condition.values)
+    return Condition(condition.arm, tuple(values))
 
 
 def _condition(entry: Mapping[str, Any]) -> Condition:

@@ -18,7 +18,7 @@ from bncli.report.figure import REGISTRY
 from bncli.report.notes import norm_note
 from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
 from bncli.report.spelling import NEVER, threshold_text
-from bncli.values import show
+from bncli.values import plain_text, show
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -112,6 +112,7 @@ def render(
         loader=PackageLoader("bncli.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_plain,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -129,6 +130,11 @@ def render(
         settings=_settings(evidence),
     )
     return text
+
+
+def _plain(value: Any) -> Any:
+    """What the page shows of a value: a text without control characters, except that lines may end."""
+    return plain_text(value, None, keep="\n\t") if type(value) is str else value
 
 
 def _tables(evidence: Evidence) -> Iterable[Part]:
