@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.choice import Choice, remembered
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
 from bncli.analysis.grid import Point, grid_points
@@ -19,7 +19,7 @@ from bncli.analysis.runs import history_table, runs_table
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.data.facts import dataset_facts
-from bncli.errors import InvalidConfig, StoreError
+from bncli.errors import StoreError
 from bncli.results import RunResult
 from bncli.study.folder import Store
 from bncli.study.journal import RUNS_FILE
@@ -176,31 +176,12 @@ def _one_per_condition(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.Da
     return rows.drop_duplicates("condition", keep=False).set_index("condition").rename(columns=columns)
 
 
-def check_choice(metric: str, threshold: float | None) -> None:
-    """Check what the user wants to compare by, before anything is trained.
-
-    Args:
-        metric: A metric's name.
-        threshold: The value of it to reach, if one is given.
-
-    Raises:
-        UnknownName: No such metric.
-        InvalidConfig: The metric can't have this value.
-    """
-    is_loss = lower_is_better(metric)
-    if threshold is None:
-        return
-    if not math.isfinite(threshold) or threshold < 0 or (threshold > 1 and not is_loss):
-        allowed = "a number from 0" if is_loss else "a number from 0 to 1"
-        raise InvalidConfig(f"--threshold must be {allowed} for the metric {metric}. Received: {threshold:g}.")
-
-
-def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float | None = None) -> Evidence:
+def read_evidence(folder: Path, metric: str | None = None, threshold: float | None = None) -> Evidence:
     """Read a study and its results from its folder; this needs neither the data nor TensorFlow.
 
     Args:
         folder: The study's folder.
-        metric: What arms are compared by.
+        metric: What arms are compared by; None for what the folder remembers, threshold included (see `choose`).
         threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
 
     Raises:
@@ -208,6 +189,7 @@ def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float 
     """
     store = Store(folder)
     content = store.need_study()
+    choice = remembered(content, store) if metric is None else Choice(metric, threshold)
     study, conditions = stored_study(folder, content), [_condition(entry) for entry in content["conditions"]]
     found = [(_condition(entry), result) for entry, result in store.listed_runs(content)]
     if not found:
@@ -222,8 +204,7 @@ def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float 
         {result.config: condition for condition, result in found},
         len(conditions) * len(study.seeds),
         common_fact(data, "chance"),
-        metric,
-        threshold,
+        *choice,
         common_fact(data, "training_rows"),
     )
 

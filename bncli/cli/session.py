@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bncli import process
-from bncli.analysis.evidence import check_choice
+from bncli.analysis.choice import check_choice
 from bncli.atomic import replace_file
 from bncli.claims.claim import parse_claims
 from bncli.cli import console, output

@@ -12,6 +12,7 @@ from bncli.report import figure as drawing
 from bncli.report.exports import to_csv, write_csv
 from bncli.report.page import Drawing, render
 from bncli.report.style import own_style
+from bncli.report.verdict_file import VERDICTS_FILE, with_stored
 from bncli.study.folder import Store
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
         drawings = [_write_figure(name, figure, store) for name, figure in figures.items()]
     for name in _figure_files(set(drawing.REGISTRY) - set(figures)):
         store.remove(name)
-    judged = verdicts(evidence.study, evidence.results, evidence.conditions)
+    judged = with_stored(store.folder, verdicts(evidence.study, evidence.results, evidence.conditions))
     store.write_text(REPORT_FILE, render(evidence, drawings, store.read_study() or {}, judged))
     return [*TABLE_FILES, *_figure_files(figures), REPORT_FILE]
 
 
 def derived_files() -> list[str]:
-    """Return the names of all files that `write_files` may write for any study."""
-    return [*TABLE_FILES, *_figure_files(drawing.REGISTRY), REPORT_FILE]
+    """Return the names of all files beside study and runs that bncli may write into any study's folder."""
+    return [*TABLE_FILES, *_figure_files(drawing.REGISTRY), REPORT_FILE, VERDICTS_FILE]
 
 
 def _figure_files(names: Iterable[str]) -> list[str]:
