@@ -10,11 +10,11 @@ from typing import Any
 _HOMES = {
     "RunConfig": "bncli.config",
     "RunResult": "bncli.results",
-    "Study": "bncli.study",
-    "load_study": "bncli.study",
-    "train": "bncli.library",
-    "run_study": "bncli.library",
-    "load_runs": "bncli.library",
+    "Study": "bncli.study.study",
+    "load_study": "bncli.study.files",
+    "train": "bncli.api",
+    "run_study": "bncli.api",
+    "load_runs": "bncli.api",
 }
 __all__ = sorted(_HOMES)
 

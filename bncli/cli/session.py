@@ -127,7 +127,7 @@ class Session:
         is_new = self.options.restart or not (self.out and Store(self.out).has_study())
         is_sure = trains_here and is_new and not self.options.trainer and self.study.base.dataset in sets.REGISTRY
         if is_sure and process.can_fork():
-            with self.interruptible(), datasets.loading(self.study.base):
+            with datasets.loading(self.study.base), self.interruptible():  # in this order: a thread prevents a fork
                 importlib.import_module("bncli.engines.backend")
 
     def make_plan(self) -> None:

@@ -1,4 +1,4 @@
-"""The grammar of arms: `batch:after+center=false`."""
+"""Arms: ways to normalize a network, written as `batch:after+center=false`."""
 
 from __future__ import annotations
 
@@ -13,22 +13,31 @@ from bncli.values import Value
 DEFAULT_ARMS = ("none", "batch:before", "batch:after")
 
 ARM_FIELDS = (*(name for name in NORM_FIELDS if name not in ("norm", "placement")), "use_bias")
+"""The fields that an arm can set behind a `+`."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One normalization treatment: a label as the user types it, and the fields that it sets."""
+    """One way to normalize the network.
+
+    Attributes:
+        label: The arm as the user typed it.
+        changes: The fields of a run that the arm sets, with their values.
+    """
 
     label: str
     changes: tuple[tuple[str, Value], ...]
 
 
 def parse_arm(text: str) -> Arm:
-    """Read an arm: `NAME[:placement][+field=value...]`, e.g. `batch:after+center=false`.
+    """Parse an arm: `NAME[:PLACEMENT][+FIELD=VALUE...]`.
 
     Raises:
-        UnknownName: No such normalization or placement.
-        InvalidConfig: A field that an arm can't set, or a value out of range.
+        UnknownName: There is no such normalization, placement or field of an arm.
+        InvalidConfig: A value can't be converted or is out of range.
+
+    >>> dict(parse_arm("batch:after+center=false").changes)
+    {'norm': 'batch', 'placement': 'after', 'center': False}
     """
     treatment, *extras = text.strip().split("+")
     name, colon, placement = treatment.partition(":")
@@ -44,11 +53,15 @@ def parse_arm(text: str) -> Arm:
         check_name("field of an arm", field, ARM_FIELDS)
         changes[field] = parse_value(field, value)
     if name == norms.NONE and set(changes) - {"norm", "use_bias"}:
-        raise InvalidConfig(f"Arm {text!r}: without a normalization there is nothing to place or set. Write none.")
+        raise InvalidConfig(f"Arm {text!r}: without a normalization there is nothing to place or set. Try none.")
     RunConfig.from_dict(changes)
     return Arm(text.strip(), tuple(changes.items()))
 
 
 def parse_arms(text: str) -> tuple[Arm, ...]:
-    """Read a comma-separated list of arms."""
+    """Parse a comma-separated list of arms.
+
+    >>> [arm.label for arm in parse_arms("none, batch:before")]
+    ['none', 'batch:before']
+    """
     return tuple(parse_arm(part) for part in text.split(","))

@@ -1,4 +1,4 @@
-"""The pure update rules against Keras' own optimizers, 100 steps each."""
+"""The update rules against Keras' own optimizers, 100 steps each."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ CASES = [
 
 
 def problem():
-    """A random least-squares problem whose gradients shrink and change sign on the way."""
+    """A random least-squares problem whose gradients shrink and change sign during training."""
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(12, 5)).astype("float32"), rng.normal(size=(12, 3)).astype("float32")
     start = [rng.normal(size=(5, 3)).astype("float32"), rng.normal(size=3).astype("float32")]
@@ -54,7 +54,7 @@ def by_rule(config, start, gradients):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case.values())))
-def test_a_rule_walks_where_the_keras_optimizer_walks(case):
+def test_a_rule_gives_the_weights_of_the_keras_optimizer(case):
     config, _ = resolve(RunConfig(lr=0.05, **case))
     start, gradients = problem()
     ours, theirs = by_rule(config, start, gradients), by_keras(config, start, gradients)

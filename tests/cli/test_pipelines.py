@@ -56,7 +56,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(shell):
 @pytest.mark.parametrize("engine", ["stacked", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_reader_of_the_progress_that_goes_away_fails_no_run(shell, folder, engine):
     (folder / "chatty.py").write_text(
-        "from bncli import cli, console\nconsole.PLAIN_PROGRESS_SECONDS = 0\ncli.main()\n"
+        "from bncli.cli import app, progress\nprogress.PLAIN_PROGRESS_SECONDS = 0\napp.main()\n"
     )
     compare = f"compare {TINY} --arms none --engine {engine} -o s"
     done = shell(f"{sys.executable} chatty.py {compare} 2>&1 | head -2; exit ${{PIPESTATUS[0]}}")
@@ -132,7 +132,9 @@ def test_a_signal_while_tensorflow_is_imported_ends_it_at_once_and_leaves_no_pro
     command = [str(BNCLI), "compare", *TINY.split(), "-o", "s"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 20
     while not (loaders := children.read_text().split()):
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)

@@ -1,6 +1,7 @@
 """How commands start and end; what it is for is measured by `make bench`, here it must not change what they do."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,13 +12,14 @@ from bncli import process
 from bncli.config import RunConfig, resolve
 from bncli.data import datasets
 from bncli.errors import DataError
+from bncli.process import Interrupted, interruptible
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
 
 def python(code, *, stdout=subprocess.PIPE):
     """Run code in a fresh interpreter that is its command's own."""
-    script = f"import sys\nfrom bncli import startup\nstartup.take_over()\n{code}"
+    script = f"import sys\nfrom bncli import process\nprocess.take_over()\n{code}"
     return subprocess.run(
         [sys.executable, "-c", script],
         stdout=stdout,
@@ -31,11 +33,11 @@ def python(code, *, stdout=subprocess.PIPE):
 @pytest.fixture
 def ours(monkeypatch):
     """A process that may fork, whatever tests have started in it."""
-    monkeypatch.setattr(startup, "is_ours", True)
+    monkeypatch.setattr(process, "is_ours", True)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
 
 
-def test_a_test_is_no_process_of_ours():
+def test_a_test_is_not_a_process_of_our_own():
     assert not process.is_ours
     assert not process.can_fork()
 
@@ -43,19 +45,19 @@ def test_a_test_is_no_process_of_ours():
 def test_tensorflow_comes_without_what_keras_can_do_without_and_leaves_it_importable():
     code = (
         "from bncli.engines import backend\n"
-        "print(sorted({*startup.OPTIONAL} & {*sys.modules}))\n"
+        "print(sorted({*process.OPTIONAL} & {*sys.modules}))\n"
         "import matplotlib, pandas, sklearn, keras\nprint(keras.Sequential.__name__)"
     )
     assert python(code).stdout == "[]\nSequential\n"
 
 
 def test_what_was_imported_before_stays():
-    code = "import pandas\nwith startup.lean_import():\n    import pandas as again\nprint(again is pandas)"
+    code = "import pandas\nwith process.lean_import():\n    import pandas as again\nprint(again is pandas)"
     assert python(code).stdout == "True\n"
 
 
 def test_in_a_notebook_keras_finds_everything(monkeypatch):
-    monkeypatch.setattr(startup, "OPTIONAL", ("colorsys",))
+    monkeypatch.setattr(process, "OPTIONAL", ("colorsys",))
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     with process.lean_import():
         import colorsys
@@ -132,7 +134,7 @@ def test_data_from_beside_is_the_same_and_is_not_read_again(ours, monkeypatch, n
     ],
 )
 def test_a_process_ends_at_once_with_the_status_of_its_command(code, status, output):
-    done = python(f"def command():\n    {code}\nstartup.run(command)")
+    done = python(f"def command():\n    {code}\nprocess.run(command)")
     assert (done.returncode, done.stdout) == (status, output)
 
 
@@ -141,6 +143,47 @@ def test_a_process_ends_at_once_with_the_status_of_its_command(code, status, out
 def test_output_that_can_not_be_written_is_no_success(tmp_path, flush):
     code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     with (tmp_path / "out").open("w") as full:
-        done = python(f"{code}\nstartup.run(lambda: print('out', flush={flush}))", stdout=full)
+        done = python(f"{code}\nprocess.run(lambda: print('out', flush={flush}))", stdout=full)
     assert done.returncode == 120
     assert done.stderr == "Error: The output can't be written (File too large).\n"
+
+
+# Signals; what a second one does to a process that never returns to Python is in cli/test_torture.py.
+
+
+@pytest.fixture
+def handlers():
+    """Give pytest its own handlers back: after an interruption the default ones end the process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_interrupts_and_knows_its_exit_status(handlers, number, status):
+    with pytest.raises(Interrupted) as caught, interruptible():
+        signal.raise_signal(number)
+    assert caught.value.status == status
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_a_block_without_a_signal_leaves_the_handlers_as_they_were(handlers):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with interruptible():
+        assert signal.getsignal(signal.SIGTERM) not in before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_in_another_thread_nothing_is_caught(handlers):
+    before = signal.getsignal(signal.SIGTERM)
+    seen = []
+
+    def block():
+        with interruptible():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=block)
+    thread.start()
+    thread.join()
+    assert seen == [before]

@@ -67,10 +67,11 @@ def bncli(monkeypatch, capsys, folder):
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["bncli", "verify", *arguments])
         with pytest.raises(SystemExit) as ended:
-            main()
+            main(call.trainer)
         out = capsys.readouterr()
         return ended.value.code or 0, out.out, out.err
 
+    call.trainer = None  # the engines
     return call
 
 
@@ -81,11 +82,11 @@ def own(folder):
 
 
 @pytest.fixture
-def engine(monkeypatch):
+def engine(bncli):
     """An engine that answers at once: a normalization adds about 0.1 to the accuracy, and seed 99 fails."""
     trained = []
 
-    def answer(configs, on_epoch, on_model, engine):
+    def answer(configs, engine, on_epoch, on_model):
         for config in configs:
             trained.append(config)
             value = 0.7 + 0.1 * (config.norm != "none") + 0.001 * config.seed * (config.norm == "none")
@@ -93,7 +94,7 @@ def engine(monkeypatch):
             metrics = {name: values[-1] for name, values in history.items()} | {"train_accuracy": value}
             yield [RunResult(config, "complete", {"total": 1, "trainable": 1}, metrics, history, 0.5)]
 
-    monkeypatch.setattr(studies, "_train", answer)
+    bncli.trainer = answer
     return trained
 
 
@@ -197,7 +198,7 @@ def test_failed_runs_end_in_status_1(bncli, own, monkeypatch):
     def fail(configs, *_):
         yield [RunResult(config, "failed", error="MemoryError: no room\n...") for config in configs]
 
-    monkeypatch.setattr(studies, "_train", fail)
+    bncli.trainer = fail
     status, out, err = bncli(own, "--format", "csv", "--quiet")
     assert status == 1
     assert rows(out)["better"]["verdict"] == "inconclusive"
@@ -312,7 +313,7 @@ def test_runs_are_judged_also_where_their_data_has_gone(bncli, folder, engine, m
 
 
 def test_the_introduction_of_the_reproduction_names_claims_that_ship():
-    text = (Path(__file__).parent.parent / "docs" / "reproduction.md.in").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "reproduction.md.in").read_text()
     named = {name for _, name, _, _ in Formatter().parse(text) if name}
     shipped = {claim.id for subject in verify.subjects((), everything=True) for claim in subject.claims}
     assert named - {"count", "versions"} <= shipped

@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 from fakes import TWO_AXES, complete, diverged, evidence, failed, make_study
 
-from bncli.atomic import ORPHAN_SECONDS, replace_file
-from bncli.config import RunConfig
-from bncli.data import datasets
+from bncli.atomic import ORPHAN_SECONDS
+from bncli.config import ABSENT, RunConfig
 from bncli.errors import StoreError
 from bncli.report.files import write_files
-from bncli.study.execution import done_runs
-from bncli.study.folder import RUNS_FILE, STUDY_FILE, Store, note_session, open_store
-from bncli.study.shard import Shard
+from bncli.study.folder import STUDY_FILE, Store
+from bncli.study.formats import FORMAT
+from bncli.study.journal import RUNS_FILE, journals, states
 
 CONTENT = {"study": {}, "conditions": [], "datasets": {}}
 
@@ -64,7 +63,7 @@ def test_a_new_folder_holds_nothing(store):
 
 def test_the_study_comes_back_with_its_format(store):
     store.write_study(CONTENT | {"conditions": [1]})
-    assert store.read_study() == {"format": 1} | CONTENT | {"conditions": [1]}
+    assert store.read_study() == CONTENT | {"format": FORMAT, "conditions": [1], "study": {"run": ABSENT}}
 
 
 def test_of_two_lines_on_one_run_the_later_holds(store):
@@ -180,7 +179,7 @@ def with_parts(**parts):
         (b'"\xff"', "'utf-8' codec can't decode byte 0xff in position 1: invalid start byte"),
         (b"[]", "list indices must be integers or slices, not str"),
         (without("state"), "no 'state'"),
-        (with_config(lr=-1), "lr must be a number above 0 to 1e+06. Received: -1"),
+        (with_config(lr=-1), "lr must be a number above 0 and up to 1000000. Received: -1"),
         (with_parts(state="completed"), STATE),
         (with_parts(state=None), "Unknown state None. Allowed: complete, diverged, failed"),
         (with_parts(run_id="0123"), f"run_id must be {RunConfig().run_id} for this config. Received: '0123'"),
@@ -220,7 +219,7 @@ def test_a_journal_that_is_no_file_can_be_neither_read_nor_written(store):
     path.mkdir()
     assert message(store.read_runs) == f"'{path}' can't be read: Is a directory."
     assert message(store.append, results(1)[0]) == (
-        f"Can't write to '{path}' (Is a directory). Finished runs are safe; mend this and give the same command again."
+        f"Can't write to '{path}' (Is a directory). Finished runs are safe; fix the problem and rerun the same command."
     )
 
 
@@ -263,13 +262,18 @@ def test_a_study_may_have_files_beside_it(store):
 
 
 @pytest.mark.parametrize(
-    ("text", "received"), [('{"format": 2}', "2"), ('{"study": {}}', "None"), ("[1, 2]", "list"), ("3", "int")]
+    ("text", "received"), [('{"study": {}}', "format None"), ('{"format": true}', "format True"), ("[1, 2]", "list")]
 )
-def test_a_newer_format_is_refused(store, text, received):
+def test_a_file_that_is_not_a_study_is_refused(store, text, received):
     store.write_text(STUDY_FILE, text)
     assert message(store.read_study) == (
-        f"'{store.folder}/study.json' has a format that this version of bncli can't read. Allowed: 1. "
-        f"Received: {received}. Try a newer bncli."
+        f"'{store.folder}/study.json' is not a study of bncli. Received: {received}. Try a new folder."
+    )
+
+
+def test_a_folder_without_a_study_is_refused_where_one_is_needed(store):
+    assert message(store.need_study) == (
+        f"'{store.folder}' holds no study (no study.json). Give the --out folder of a compare or sweep."
     )
 
 
@@ -284,41 +288,6 @@ def test_a_newer_format_is_refused(store, text, received):
 def test_a_broken_study_is_named(store, text, reason):
     store.write_text(STUDY_FILE, text)
     assert message(store.read_study) == f"'{store.folder}/study.json' {reason}Restore it or start in a new folder."
-
-
-def test_a_writer_that_raises_leaves_the_old_file_and_no_temporary_one(store):
-    store.write_text("summary.csv", "old")
-
-    def write(path):
-        path.write_text("half")
-        raise RuntimeError("no ink")
-
-    with pytest.raises(RuntimeError, match=r"^no ink$"):
-        store.write_with("summary.csv", write)
-    assert [path.name for path in store.folder.iterdir()] == ["summary.csv"]
-    assert (store.folder / "summary.csv").read_text() == "old"
-
-
-def test_the_writer_sees_the_ending_of_its_file_and_not_its_name(store):
-    seen = []
-    store.write_with("figures/curves.png", lambda path: (seen.append(path), path.touch()))
-    assert seen[0].suffix == ".png"
-    assert seen[0].parent == store.folder / "figures"
-    assert [path.name for path in (store.folder / "figures").iterdir()] == ["curves.png"]
-
-
-def no_ink(path):
-    raise OSError("no ink")
-
-
-def test_a_place_that_takes_no_file_is_named(tmp_path):
-    (tmp_path / "file").touch()
-    below, folder = tmp_path / "file" / "x.csv", tmp_path / "folder"
-    (folder / "full").mkdir(parents=True)
-    assert message(replace_file, below, Path.touch) == f"Can't write '{below}': File exists."
-    assert message(replace_file, folder, Path.touch) == f"Can't write '{folder}': Is a directory."
-    assert message(replace_file, tmp_path / "a.csv", no_ink) == f"Can't write '{tmp_path}/a.csv': no ink."
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
 def test_a_derived_file_is_removed_if_it_is_there(store):
@@ -342,151 +311,9 @@ def test_derived_files_written_twice_are_the_same_byte_for_byte(store):
     assert {path.suffix for path in first} == {".csv", ".png", ".svg", ".html"}
 
 
-# A study's folder belongs to one study: `study.open_store`.
-
-
-def opened(folder, study):
-    return open_store(folder, study, study.plan())
-
-
-def refusal(folder, study):
-    return message(opened, folder, study)
-
-
-@pytest.fixture
-def out(tmp_path):
-    """The folder of the default study, with its first run."""
-    study = make_study()
-    opened(tmp_path / "out", study).append(complete(study.plan().runs[0][0]))
-    return tmp_path / "out"
-
-
-def test_opening_a_folder_writes_what_the_study_is(out):
-    content = Store(out).read_study()
-    study = make_study()
-    assert content["study"] == study.to_dict()
-    assert [condition["arm"] for condition in content["conditions"]] == ["none", "batch:before"]
-    assert list(content["datasets"]) == ["circles n_samples=40 noise=0.1 data_seed=1 scaling=none"]
-    assert sorted(path.name for path in out.iterdir()) == [RUNS_FILE, STUDY_FILE]
-
-
-@pytest.mark.parametrize(
-    ("fields", "differing"),
-    [
-        ({"epochs": 5}, "epochs (3 there, 5 here)"),
-        ({"lr": 0.1, "model": "dense8"}, "model ('dense4' there, 'dense8' here), lr (0.001 there, 0.1 here)"),
-    ],
-)
-def test_another_study_in_the_folder_is_refused(out, fields, differing):
-    before = bytes_of(out)
-    assert refusal(out, make_study(**fields)) == (
-        f"The output folder '{out}' holds another study: it differs in {differing}. "
-        "Try another --out, or make the field an axis."
-    )
-    assert bytes_of(out) == before
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        make_study("none,batch:before,layer:after"),
-        make_study(axes=(("lr", (0.001, 0.1)),)),
-        make_study(seeds=(0, 1, 2, 3)),
-        make_study("batch:before,none", axes=(("activation", ("relu", "tanh")),), seeds=(4, 0), name="other"),
-    ],
-    ids=["arms", "axis", "seeds", "all"],
-)
-def test_more_arms_axis_values_and_seeds_continue_the_study(out, more):
-    plan = more.plan()
-    store = opened(out, more)
-    assert store.read_study()["study"] == more.to_dict()
-    assert set(done_runs(plan, store)) == {make_study().plan().runs[0][0].run_id}
-
-
-def test_changed_data_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    study = make_study(dataset="points.csv", n_samples=None, label="kind")
-    write_points("points.csv", 0)
-    opened(Path("out"), study)
-    opened(Path("out"), study)
-    write_points("points.csv", 1)
-    assert refusal(Path("out"), study) == (
-        "The data 'points.csv label=kind data_seed=0 scaling=standard' is not what the runs in 'out' were trained on. "
-        "Restore the data, or try another --out."
-    )
-
-
-def test_data_of_runs_that_a_narrower_study_left_out_is_still_held_to(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write_points("points.csv", 0)
-    axis = ("scaling", ("standard", "none"))
-    wide, narrow = (make_study(dataset="points.csv", n_samples=None, label="kind", axes=a) for a in ((axis,), ()))
-    narrow = narrow.vary({"scaling": "none"})
-    opened(Path("out"), wide)
-    content = opened(Path("out"), narrow).read_study()
-    standard, plain = (f"points.csv label=kind data_seed=0 scaling={value}" for value in axis[1])
-    assert list(content["datasets"]) == [plain]
-    assert set(content["fingerprints"]) == {standard, plain}
-    write_points("points.csv", 1)
-    refused = f"The data {standard!r} is not what the runs in 'out' were trained on. "
-    study = narrow.vary({"scaling": "standard"}).vary(axes=[("scaling", ("standard",))])
-    assert refusal(Path("out"), study) == refused + "Restore the data, or try another --out."
-    anew = open_store(Path("out"), study, study.plan(), anew=True).read_study()
-    assert list(anew["fingerprints"]) == list(anew["datasets"]) == [standard]
-
-
-def test_a_folder_of_an_earlier_bncli_without_fingerprints_and_sessions_goes_on(out):
-    store = Store(out)
-    before = store.read_study()
-    facts = before["datasets"]
-    for name in ("fingerprints", "sessions"):
-        before.pop(name, None)
-    store.write_study(before | {"command": "bncli of old"})
-    content = opened(out, make_study(seeds=(0, 1, 2))).read_study()
-    assert content["fingerprints"] == {name: each["fingerprint"] for name, each in facts.items()}
-    assert content["command"] == "bncli of old"
-    note_session(store)
-    old, new = store.read_study()["sessions"]
-    assert (old["command"], new["command"]) == ("bncli of old", store.read_study()["command"])
-
-
-def test_who_trained_is_kept_and_who_only_looked_is_not(out, monkeypatch):
-    store = Store(out)
-    facts = {name: store.read_study()[name] for name in FACTS}
-    note_session(store)
-    note_session(store)
-    assert store.read_study()["sessions"] == [facts]
-    monkeypatch.setattr("sys.argv", ["bncli", "sweep", "--seeds", "9"])
-    opened(out, make_study(seeds=(0, 1, 2)))
-    assert {name: store.read_study()[name] for name in FACTS} == facts
-    note_session(store)
-    content = store.read_study()
-    assert content["sessions"] == [facts, facts | {"command": "bncli sweep --seeds 9"}]
-    assert {name: content[name] for name in FACTS} == content["sessions"][-1]
-    assert content["study"] == make_study(seeds=(0, 1, 2)).to_dict()
-
-
-FACTS = ("versions", "host", "settings", "git", "command")
-
-
-def test_a_share_may_add_to_a_study_but_not_take_from_it(out):
-    more = make_study("none,batch:before", axes=(("lr", (0.001, 0.1)),), seeds=(0, 1, 2))
-    open_store(out, more, more.plan(), Shard(1, 2))
-    before = bytes_of(out)
-    for less, part in (
-        (make_study("none,batch:before", axes=(("lr", (0.001, 0.1)),)), "seeds (0, 1, 2 there, 0, 1 here)"),
-        (make_study(seeds=(0, 1, 2), lr=0.1), "lr (0.001, 0.1 there, 0.1 here)"),
-    ):
-        with pytest.raises(StoreError) as caught:
-            open_store(out, less, less.plan(), Shard(2, 2))
-        assert str(caught.value) == (
-            f"The output folder '{out}' holds a larger study than this share is of: it differs in {part}. "
-            "Give every share the same options, or try another --out."
-        )
-    assert bytes_of(out) == before
-
-
-def write_points(path, first):
-    rows = [f"{first if i == 0 else i},{i % 3},{'ab'[i % 2]}" for i in range(40)]
-    Path(path).write_text("\n".join(["x,y,kind", *rows, ""]))
-    datasets.forget()
+def test_states_are_read_without_the_rest_of_the_lines(store):
+    store.append(complete(RunConfig()), failed(RunConfig(seed=1)))
+    with store.journal.open("ab") as journal:
+        journal.write(b'{"run_id": "0123", "state": "torn')
+    assert journals(store.folder) == [store.journal]
+    assert states(store.journal) == {RunConfig().run_id: "complete", RunConfig(seed=1).run_id: "failed"}

@@ -1,4 +1,4 @@
-"""Which runs share a stack, how large the stacks are, and by which method they train: all without TensorFlow."""
+"""Which runs share a graph, how large the stacks are, and by which method they train: all without TensorFlow."""
 
 import itertools
 import math
@@ -8,7 +8,8 @@ import pytest
 
 from bncli.config import FIELDS, RunConfig, resolve
 from bncli.data import datasets
-from bncli.engines.method import MAX_STACK, STACK_BYTES, VARIED, choose, group, macs_per_row, run_bytes
+from bncli.engines import method
+from bncli.engines.method import MAX_STACK, STACK_BYTES, VARIED, group, macs_per_row
 from bncli.networks.layout import lay_out
 
 OTHERS = {
@@ -53,7 +54,7 @@ def circles(**fields):
 
 
 def data(input_shape, n_train=60, n_val=20, n_classes=10):
-    """A data set of shapes only, which take no memory however large."""
+    """A data set of shapes only: it takes no memory, however large."""
     x = [np.broadcast_to(np.float32(0), (n, *input_shape)) for n in (n_train, n_val)]
     y = [np.broadcast_to(np.int32(0), n) for n in (n_train, n_val)]
     names = tuple(str(number) for number in range(n_classes))
@@ -61,11 +62,11 @@ def data(input_shape, n_train=60, n_val=20, n_classes=10):
 
 
 def choose(config, dataset, n_runs, **more):
-    return choose(config, dataset, n_runs, **{"has_gpu": False} | more)
+    return method.choose(config, dataset, n_runs, **{"has_gpu": False} | more)
 
 
-def xla(method):
-    return method.xla_steps, method.xla_tail, method.xla_evaluation
+def xla(found):
+    return found.xla_steps, found.xla_tail, found.xla_evaluation
 
 
 def macs(model, input_shape, n_classes=10, **fields):
@@ -73,10 +74,10 @@ def macs(model, input_shape, n_classes=10, **fields):
 
 
 def run_bytes(config, dataset):
-    return run_bytes(lay_out(config, dataset.input_shape, dataset.n_classes), config, dataset)
+    return method.run_bytes(lay_out(config, dataset.input_shape, dataset.n_classes), config, dataset)
 
 
-def test_runs_that_differ_in_numbers_only_share_a_group():
+def test_runs_that_differ_only_in_varied_fields_share_a_graph():
     changes = itertools.product((0, 1), (1.0, 0.1), (0.01, 1.0), (0.5, 0.9), (0.01, 0.5))
     runs = [BASE.replace(**dict(zip(VARIED, values, strict=True))) for values in changes]
     assert len(set(runs)) == 32
@@ -84,19 +85,19 @@ def test_runs_that_differ_in_numbers_only_share_a_group():
 
 
 @pytest.mark.parametrize("field", [name for name in FIELDS if name not in VARIED])
-def test_every_other_field_separates_groups(field):
+def test_every_other_field_needs_another_graph(field):
     other = BASE.replace(**{field: OTHERS[field]})
     assert other != BASE
     assert group([BASE, other]) == [[BASE], [other]]
 
 
 @pytest.mark.parametrize("field", ["momentum", "weight_decay"])
-def test_a_number_that_is_zero_is_left_out_of_the_graph(field):
+def test_zero_momentum_or_decay_needs_another_graph(field):
     without = BASE.replace(**{field: 0.0})
     assert group([BASE, without]) == [[BASE], [without]]
 
 
-def test_groups_keep_the_order_of_first_appearance_and_of_their_runs():
+def test_groups_keep_the_order_of_graphs_and_runs():
     arms = [BASE.replace(norm=norm) for norm in ("rms", "batch", "none")]
     runs = [arm.replace(seed=seed) for seed in (5, 3, 4) for arm in arms]
     expected = [[arm.replace(seed=seed) for seed in (5, 3, 4)] for arm in arms]
@@ -104,18 +105,18 @@ def test_groups_keep_the_order_of_first_appearance_and_of_their_runs():
 
 
 @pytest.mark.parametrize("n_runs", [1, 30, MAX_STACK + 1, 2 * MAX_STACK + 1, 10_000])
-def test_runs_are_split_into_equal_stacks_that_fit(n_runs):
+def test_runs_are_split_into_equal_stacks_that_fit_the_memory(n_runs):
     config = circles()
     dataset = datasets.load(config)
-    method = choose(config, dataset, n_runs)
+    found = choose(config, dataset, n_runs)
     most = min(MAX_STACK, STACK_BYTES // run_bytes(config, dataset))
-    n_stacks = math.ceil(n_runs / method.n_runs)
-    assert method.n_runs <= most
-    assert 0 <= n_stacks - math.ceil(n_runs / most) < method.lanes
-    assert n_stacks * method.n_runs - n_runs < n_stacks
+    n_stacks = math.ceil(n_runs / found.n_runs)
+    assert found.n_runs <= most
+    assert 0 <= n_stacks - math.ceil(n_runs / most) < found.lanes
+    assert n_stacks * found.n_runs - n_runs < n_stacks
 
 
-def test_under_xla_the_stacks_of_a_cpu_come_in_pairs():
+def test_under_xla_a_cpu_trains_stacks_in_pairs():
     config = circles(epochs=100)
     dataset = datasets.load(config)
     alone, pair, many = (choose(config, dataset, n_runs) for n_runs in (1, 128, 2 * MAX_STACK + 2))
@@ -125,7 +126,7 @@ def test_under_xla_the_stacks_of_a_cpu_come_in_pairs():
     assert choose(config, dataset, 128, has_gpu=True).n_runs == 128
 
 
-def test_stacks_shrink_with_what_a_run_takes():
+def test_stacks_are_smaller_where_a_run_takes_more_memory():
     config, one_run = circles(batch_size=10_000), 256 << 20
     small, large = (data((1000,), n_train=n) for n in (100, 10_000))
     assert choose(config, small, 64).n_runs == 32
@@ -133,17 +134,17 @@ def test_stacks_shrink_with_what_a_run_takes():
     assert run_bytes(config, large) < one_run
 
 
-def test_a_network_that_fills_the_memory_alone_goes_alone():
+def test_a_network_that_fills_the_memory_is_a_stack_of_one():
     config, dataset = circles(model="dense16384*2"), data((1000,))
     assert run_bytes(config, dataset) > STACK_BYTES
     assert choose(config, dataset, 64, has_gpu=True).n_runs == 1
 
 
-def test_a_batch_that_fills_the_memory_alone_makes_a_run_go_alone():
+def test_a_batch_that_fills_the_memory_is_in_a_stack_of_one():
     config, dataset = circles(batch_size=1_000_000), data((200,), n_train=1_000_000)
     assert run_bytes(config, dataset) > STACK_BYTES
-    method = choose(config, dataset, 64)
-    assert (method.stacked, method.n_runs) == (True, 1)
+    found = choose(config, dataset, 64)
+    assert (found.stacked, found.n_runs) == (True, 1)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_multiply_adds_of_a_row(model, input_shape, n_classes, expected):
     assert macs(model, input_shape, n_classes) == expected
 
 
-def test_norms_activations_and_dropout_count_no_multiply_adds():
+def test_norms_activations_and_dropout_add_no_multiply_adds():
     plain = macs("dense8 dense8", (30,))
     assert macs("dense8 dropout0.5 dense8", (30,), norm="batch", activation="gelu", norm_input=True) == plain
 
@@ -170,21 +171,21 @@ def test_norms_activations_and_dropout_count_no_multiply_adds():
 def test_the_published_mnist_cnn_is_not_stacked_on_a_cpu():
     config, dataset = RunConfig(model="mnist-cnn", norm="batch"), data((28, 28, 1), 8000, 2000)
     assert macs("mnist-cnn", (28, 28, 1)) == 26 * 26 * 32 * 9 + 24 * 24 * 64 * 9 * 32 + 12 * 12 * 64 * 128 + 1280
-    method = choose(config, dataset, 30)
-    assert (method.stacked, method.matrix_conv, *xla(method)) == (False,) * 5
+    found = choose(config, dataset, 30)
+    assert (found.stacked, found.matrix_conv, *xla(found)) == (False,) * 5
     assert choose(config, dataset, 30, has_gpu=True).stacked
     assert choose(config, dataset, 30, always_stack=True).stacked
 
 
 @pytest.mark.parametrize(("n_runs", "size"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 3), (6, 3), (8, 4), (10, 2), (30, 3)])
-def test_large_networks_train_a_few_side_by_side_with_the_fewest_copies(n_runs, size):
+def test_a_few_large_networks_train_side_by_side_with_the_fewest_copies(n_runs, size):
     assert choose(RunConfig(model="mnist-cnn"), data((28, 28, 1)), n_runs).n_runs == size
 
 
 def test_small_networks_are_stacked():
     for model, shape in (("circles-mlp", (2,)), ("mlp", (8, 8, 1)), ("cnn", (8, 8, 1)), ("lstm", (8, 8, 1))):
-        method = choose(RunConfig(model=model, norm="batch"), data(shape), 30)
-        assert (method.stacked, method.matrix_conv, method.n_runs) == (True, True, 30)
+        found = choose(RunConfig(model=model, norm="batch"), data(shape), 30)
+        assert (found.stacked, found.matrix_conv, found.n_runs) == (True, True, 30)
 
 
 def test_xla_is_chosen_for_many_runs_and_not_for_a_tiny_job():
@@ -194,12 +195,12 @@ def test_xla_is_chosen_for_many_runs_and_not_for_a_tiny_job():
     assert xla(choose(config.tiny(), datasets.load(config.tiny()), 2)) == (False, False, False)
 
 
-def test_a_gpu_always_takes_xla():
+def test_a_gpu_always_uses_xla():
     config = circles(epochs=1)
     assert xla(choose(config, datasets.load(config), 1, has_gpu=True)) == (True, True, True)
 
 
-def test_a_batch_larger_than_the_data_is_planned_as_one_of_all_rows():
+def test_a_batch_larger_than_the_data_counts_as_one_of_all_rows():
     config = circles()
     dataset = datasets.load(config)
     whole, larger = (config.replace(batch_size=size) for size in (len(dataset.y_train), 10**6))

@@ -302,7 +302,7 @@ def test_counts_are_spelled_with_their_noun(number, text):
 def clock(monkeypatch):
     """A clock that each test sets."""
     times = {"now": 100.0}
-    monkeypatch.setattr("bncli.console.time.monotonic", lambda: times["now"])
+    monkeypatch.setattr("bncli.cli.progress.time.monotonic", lambda: times["now"])
     return times
 
 

@@ -5,14 +5,15 @@ from fakes import complete, diverged, failed, make_study
 
 from bncli.errors import StoreError
 from bncli.study import lock
-from bncli.study.folder import Store, open_store
+from bncli.study.folder import Store
+from bncli.study.opening import open_folder
 from bncli.study.status import STATES, status_rows, status_totals, writers
 
 
 def test_every_condition_counts_its_runs_by_state(tmp_path):
     study = make_study("none,batch:before", axes=(("lr", (0.01, 0.1)),), seeds=(0, 1, 2))
     runs = [config for config, _ in study.plan().runs]
-    store = open_store(tmp_path, study, study.plan())
+    store = open_folder(tmp_path, study, study.plan()).store
     other = runs[0].replace(seed=9)
     store.append(complete(runs[0]), diverged(runs[1]), complete(other))
     Store(tmp_path, "runs-1-of-2.jsonl").append(failed(runs[3]))

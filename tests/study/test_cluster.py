@@ -13,19 +13,22 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import cloudpickle
 import psutil
 import pytest
 from fakes import learned, make_study
 
 from bncli.config import RunConfig, resolve
 from bncli.data import datasets
+from bncli.engines import method
 from bncli.engines.method import group
 from bncli.errors import ClusterError, DataError, InvalidConfig
 from bncli.process import usable_cores
 from bncli.study import cluster, worker
-from bncli.study.execution import execute
+from bncli.study.execution import execute, train_here, work_of
 from bncli.study.folder import Store
 
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import test modules
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
@@ -34,22 +37,29 @@ def study(n_seeds=6, arms="none,batch:before"):
 
 
 @contextmanager
-def faked(train, jobs=2, **settings):
-    """Workers, also those that are started later, that train with `train` instead of TensorFlow."""
+def faked(results_of, jobs=2, **settings):
+    """Workers that call `results_of` instead of the engines; `settings` replace constants of `worker` in each."""
     from distributed import WorkerPlugin
 
-    class Fake(WorkerPlugin):
-        name = "fake"
+    class Settings(WorkerPlugin):
+        name = "settings"
 
         def setup(self, worker):
-            pass
+            from bncli.study import worker as module
 
-            for name, value in {"_train": train, **settings}.items():
+            for name, value in settings.items():
                 setattr(module, name, value)
 
-    with cluster.connect(jobs) as workers:
-        workers.client.register_plugin(Fake())
+    with cluster.connect(jobs, results_of=results_of) as workers:
+        if settings:
+            workers.client.register_plugin(Settings())
         yield workers
+
+
+def run(plan, workers, store=None, engine="auto", on_epoch=None, **more):
+    """What `execute` makes of a plan on workers."""
+    work = work_of(plan, store)
+    return execute(work, workers.train(work.pending, engine, on_epoch), store, **more)
 
 
 def answer(batch, data, on_epoch):
@@ -100,24 +110,24 @@ def test_auto_keeps_small_work_in_one_process_and_spreads_large():
 
 @pytest.mark.parametrize("n_workers", [1, 2, 4, 100])
 def test_stacks_are_those_of_one_process_however_many_workers_there_are(n_workers, monkeypatch):
-    monkeypatch.setattr(planner, "MAX_STACK", 4)
+    monkeypatch.setattr(method, "MAX_STACK", 4)
     configs = [config for config, _ in study().plan().runs]
-    batches = list(cluster._batches([configs], "auto", n_workers))
+    batches = list(cluster.batches_of(configs, "auto", n_workers))
     assert [(len(batch.runs), batch.n_planned) for batch in batches] == [(3, 6)] * 4
     assert [run for batch in batches for run in batch.runs] == configs
     assert all(len(group(batch.runs)) == 1 for batch in batches)
     assert {batch.fingerprint for batch in batches} == {datasets.load(configs[0]).fingerprint()}
-    assert [len(batch.runs) for batch in cluster._batches([configs], "keras", n_workers)] == [1] * 12
+    assert [len(batch.runs) for batch in cluster.batches_of(configs, "keras", n_workers)] == [1] * 12
 
 
 @pytest.mark.parametrize(("n_workers", "sizes"), [(1, [4, 4, 4, 4]), (2, [4, 4, 4, 4]), (8, [2] * 8), (100, [1] * 16)])
 def test_large_networks_are_shared_out_to_all_workers(n_workers, sizes, monkeypatch):
-    monkeypatch.setattr(planner, "STACKED_MAC_LIMIT", 1)
+    monkeypatch.setattr(method, "STACKED_MAC_LIMIT", 1)
     configs = [config for config, _ in study(8).plan().runs]
-    assert [len(batch.runs) for batch in cluster._batches([configs], "auto", n_workers)] == sizes
+    assert [len(batch.runs) for batch in cluster.batches_of(configs, "auto", n_workers)] == sizes
 
 
-def test_no_scheduler_at_an_address(monkeypatch):
+def test_an_address_without_a_scheduler_is_refused(monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     nobody = cluster.connect(1, "tcp://127.0.0.1:9")
     with pytest.raises(ClusterError, match=r"^No Dask scheduler at 'tcp://127.0.0.1:9' \(") as caught, nobody:
@@ -129,8 +139,9 @@ def test_two_jobs_find_what_one_finds():
     plan = study().plan()
     epochs = []
     with cluster.connect(2) as workers:
-        found = execute(plan, cluster=workers, on_epoch=lambda runs, epoch: epochs.append((len(runs), epoch)))
-    expected = execute(plan)
+        found = run(plan, workers, on_epoch=lambda runs, epoch: epochs.append((len(runs), epoch)))
+    work = work_of(plan)
+    expected = execute(work, train_here(work.pending))
     assert [result.config for result in found] == [result.config for result in expected]
     for one, other in zip(found, expected, strict=True):
         assert (one.metrics, one.history) == (other.metrics, other.history)
@@ -154,7 +165,7 @@ def test_a_batch_that_nobody_waits_for_stops_and_its_worker_stays(tmp_path):
     path = tmp_path / "epochs"
     with faked(counting(path), jobs=1) as workers:
         before = workers.client.run(os.getpid)
-        batches = workers.train([[config for config, _ in study().plan().runs]], "auto", stop_at(3))
+        batches = workers.train([config for config, _ in study().plan().runs], "auto", stop_at(3))
         with pytest.raises(KeyboardInterrupt):
             next(batches)
         time.sleep(1)
@@ -203,7 +214,7 @@ def test_a_run_that_kills_its_worker_is_found_and_fails_alone(monkeypatch):
     monkeypatch.setattr(cluster, "ALLOWED_DEATHS", 0)
     plan = study().plan()
     with faked(poisoned) as workers:
-        results = execute(plan, cluster=workers)
+        results = run(plan, workers)
     assert [result.config for result in results] == [config for config, _ in plan.runs]
     (guilty,) = [result for result in results if result.state == "failed"]
     assert is_poisoned(guilty.config)
@@ -222,7 +233,7 @@ def test_workers_killed_at_random_moments_cost_nothing_but_time(tmp_path, n_kill
             os.kill(killed[-1], signal.SIGKILL)
 
     with faked(slowly) as workers:
-        results = execute(plan, store, engine="keras", on_result=kill_one, cluster=workers)
+        results = run(plan, workers, store, "keras", on_result=kill_one)
     assert len(set(killed)) == n_kills
     assert results == [learned(config) for config, _ in plan.runs]
     assert len(store.journal.read_text().splitlines()) == len(plan.runs)
@@ -232,7 +243,7 @@ def test_workers_killed_at_random_moments_cost_nothing_but_time(tmp_path, n_kill
 def test_workers_are_replaced_by_fresh_processes_in_time():
     plan = study(2).plan()
     with faked(sign, jobs=1, MAX_BATCHES=2) as workers:
-        results = execute(plan, engine="keras", cluster=workers)
+        results = run(plan, workers, engine="keras")
     assert [result.config for result in results] == [config for config, _ in plan.runs]
     counts = Counter(result.engine for result in results).values()
     assert len(counts) >= 2
@@ -241,7 +252,7 @@ def test_workers_are_replaced_by_fresh_processes_in_time():
 
 def test_a_worker_that_can_not_train_is_an_error_not_a_result():
     with faked(broken, jobs=1) as workers, pytest.raises(ClusterError) as caught:
-        execute(study(1).plan(), cluster=workers)
+        run(study(1).plan(), workers)
     assert str(caught.value) == (
         "A worker could not train (ImportError: no TensorFlow here). "
         "Workers need the same bncli, packages and data as this process."

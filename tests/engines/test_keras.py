@@ -1,22 +1,18 @@
 """The oracle engine: fair pairing by comparing weights and batches, states, metrics as Keras reports them."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
+from engines.tiny_runs import ARMS, tiny
 
 from bncli.config import OPTIMIZERS, RunConfig, resolve
 from bncli.data import datasets
 from bncli.engines import keras
 from bncli.engines.base import compile_model, make_optimizer
-from bncli.networks import models, norms
+from bncli.networks import models
 from bncli.networks.building import build_model
 from bncli.networks.seeds import batch_order
-
-
-def tiny(**fields):
-    return resolve(RunConfig(**fields).tiny())[0]
 
 
 def circles(**fields):
@@ -30,13 +26,6 @@ def train(*configs, **more):
 
 def seen_batches(config):
     return [(np.asarray(x), np.asarray(y)) for x, y in keras.batches(config, datasets.load(config))]
-
-
-ARMS = [
-    {"norm": "none"},
-    *({"norm": n, "placement": p} for n, p in itertools.product(norms.REGISTRY, ("before", "after"))),
-    {"norm": "batch", "placement": "input"},
-]
 
 
 def check_trains(config):
@@ -78,7 +67,7 @@ def test_the_last_batch_of_an_epoch_is_smaller_and_epochs_do_not_mix():
     assert [len(y) for _, y in seen_batches(circles())] == [24, 24, 2, 24, 24, 2]
 
 
-def test_another_seed_sees_other_batches_and_file_order_is_kept_on_request():
+def test_another_seed_sees_other_batches_and_without_shuffling_file_order_is_kept():
     assert not np.array_equal(seen_batches(circles())[0][0], seen_batches(circles(seed=1))[0][0])
     unshuffled = np.concatenate([x for x, _ in seen_batches(circles(shuffle=False, epochs=1))])
     assert np.array_equal(unshuffled, datasets.load(circles()).x_train)
@@ -94,7 +83,7 @@ def test_arms_start_from_the_same_weights():
         assert all(np.array_equal(a, b) for a, b in zip(kernels[0], other, strict=True))
 
 
-def test_a_run_repeats_to_the_last_bit_whatever_ran_before_it():
+def test_a_run_repeats_to_the_last_bit_after_other_runs():
     config = circles(norm="batch", model="dense8 dropout0.3 dense8")
     (first,) = train(config)
     *_, again = train(circles(seed=5), circles(seed=6, norm="layer"), config)
@@ -132,7 +121,7 @@ def plain_fit(config, data):
     return fitted.history
 
 
-def test_a_non_finite_loss_stops_the_run_as_diverged_and_leaves_the_others_alone():
+def test_a_non_finite_loss_stops_the_run_as_diverged_and_does_not_affect_others():
     bad = circles(optimizer="sgd", lr=1e6, activation="exponential", epochs=6)
     good = circles(optimizer="sgd", lr=0.01, epochs=6)
     diverged, complete = train(bad, good)
@@ -146,15 +135,13 @@ def test_a_non_finite_loss_stops_the_run_as_diverged_and_leaves_the_others_alone
     assert complete.history == train(good)[0].history
 
 
-def test_an_exception_is_a_failed_record_and_the_next_run_goes_on(monkeypatch):
-    build = build_model
-
+def test_a_run_that_raises_an_error_fails_and_the_next_run_trains(monkeypatch):
     def poisoned(config, *arguments):
         if config.seed == 1:
             raise MemoryError("no room")
-        return build(config, *arguments)
+        return build_model(config, *arguments)
 
-    monkeypatch.setattr(models, "build", poisoned)
+    monkeypatch.setattr(keras, "build_model", poisoned)
     states = train(circles(seed=1), circles(seed=2))
     assert [result.state for result in states] == ["failed", "complete"]
     assert states[0].error.startswith("MemoryError: no room\n")
@@ -162,19 +149,19 @@ def test_an_exception_is_a_failed_record_and_the_next_run_goes_on(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["on_epoch", "on_model"])
-def test_what_a_callback_raises_is_no_failed_run(name):
-    def closed(*news):
+def test_an_error_in_a_callback_ends_the_training(name):
+    def closed(*call):
         raise BrokenPipeError(32, "Broken pipe")
 
     with pytest.raises(BrokenPipeError, match=r"^\[Errno 32\] Broken pipe$"):
         train(circles(seed=1), circles(seed=2), **{name: closed})
 
 
-def test_parameter_counts_and_callbacks():
-    told = []
-    (result,) = train(circles(norm="batch", use_bias="true"), on_epoch=lambda configs, epoch: told.append(epoch))
+def test_parameters_are_counted_and_on_epoch_is_called():
+    epochs = []
+    (result,) = train(circles(norm="batch", use_bias="true"), on_epoch=lambda configs, epoch: epochs.append(epoch))
     assert result.params == {"total": 8 * 3 + 32 + 9, "trainable": 8 * 3 + 16 + 9}
-    assert told == [1, 2]
+    assert epochs == [1, 2]
 
 
 @pytest.mark.parametrize(
