@@ -53,11 +53,11 @@ def _can_be(threshold: float, is_loss: bool) -> bool:
 def choose(store: Store, metric: str | None = None, threshold: float | None = None) -> Choice:
     """Return what a folder's report compares by: what the user gives now, which is remembered, or gave last.
 
-    A metric without a threshold forgets the threshold.
+    Whoever gives one of both replaces both.
 
     Args:
         store: The study's folder.
-        metric: The metric; None if the user names none.
+        metric: The metric; None if the user names none, which is the default one if there is a threshold.
         threshold: The threshold; None if the user names none.
 
     Raises:
@@ -65,11 +65,11 @@ def choose(store: Store, metric: str | None = None, threshold: float | None = No
         InvalidConfig: The metric can't have this value.
         StoreError: The folder holds no study, or can't be read or written.
     """
+    choice = Choice(DEFAULT if metric is None else metric, threshold)
+    check_choice(*choice)
     before = remembered(store.need_study(), store)
     if metric is None and threshold is None:
         return before
-    choice = Choice(metric or before.metric, threshold)
-    check_choice(*choice)
     if choice != before:
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
             store.write_study(store.need_study() | {KEY: choice._asdict()})

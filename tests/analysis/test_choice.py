@@ -51,8 +51,8 @@ def test_a_choice_is_remembered_until_another_one_is_made(store):
     assert KEY not in store.read_study()
     assert choose(store, threshold=0.9) == choose(store) == Choice("val_accuracy", 0.9)
     assert choose(store, "val_loss", 1.5) == choose(store) == Choice("val_loss", 1.5)
-    assert choose(store, threshold=1.25) == choose(store) == Choice("val_loss", 1.25)
     assert choose(store, "val_loss") == choose(store) == Choice("val_loss", None)
+    assert choose(store, threshold=0.5) == choose(store) == Choice("val_accuracy", 0.5)
 
 
 def test_evidence_is_read_by_the_remembered_choice_or_by_a_given_one(store):
