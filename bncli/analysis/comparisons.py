@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.grid import Cell, distinct_cells
-from bncli.analysis.pairs import final_values, paired_values
-from bncli.analysis.statistics import bootstrap_interval, effect_size, holm, known_values, mean, sign_flip_test
+from bncli.analysis.pairs import final_values, paired_differences, paired_values
+from bncli.analysis.statistics import effect_size, holm, mean, sign_flip_test
 from bncli.analysis.tables import AXES, Conditions, Results, table_of
 from bncli.tasks.metrics import DEFAULT, TOLERANCE, lower_is_better
 
@@ -31,7 +31,7 @@ def differences_table(
     Columns:
         - `condition` (the arm's row in `conditions_table`), `arm`, `baseline`, `param_<axis>`, `metric`
         - `n` (pairs), `mean_difference` (final value of the arm minus the baseline's), `low` and `high` (its 95 %
-          interval)
+          interval, with ends that would be impossible clipped, see `paired_differences`)
         - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected over all rows)
         - `wins`, `ties`, `losses` (pairs in which the arm is better, equal, worse)
         - `effect_size` (see `effect_size`)
@@ -61,9 +61,8 @@ def differences_table(
 
 
 def _difference_row(cell: Cell, metric: str) -> dict[str, Any]:
+    differences, (low, high) = paired_differences(cell.runs, cell.baseline_runs, metric)
     values, others = paired_values(final_values(cell.runs, metric), final_values(cell.baseline_runs, metric))
-    differences = known_values(values - others)
-    low, high = bootstrap_interval(differences)
     return {
         "n": len(differences),
         "mean_difference": mean(differences),

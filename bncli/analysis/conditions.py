@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.grid import grid_points
+from bncli.analysis.pairs import final_values, mean_interval, paired_differences
 from bncli.analysis.runs import best_of, condition_columns, has_learned, seconds_per_epoch
-from bncli.analysis.statistics import bootstrap_interval, known_values, mean, median
-from bncli.analysis.tables import Conditions, Results, results_by_condition, typed
+from bncli.analysis.statistics import known_values, mean, median
+from bncli.analysis.tables import Conditions, Results, Runs, results_by_condition, typed
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
+from bncli.tasks.metrics import DEFAULT, METRICS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,11 +27,12 @@ def conditions_table(results: Results, conditions: Conditions, trivial: float | 
         - `n` (runs with a result), `n_diverged`, `n_failed`, `n_chance` (runs that did not learn, diverged ones
           included, see `has_learned`; missing if `trivial` is None), `params` (number of parameters)
         - for every metric, over seeds: `mean_<metric>`, `std_<metric>` (sample standard deviation), `median_<metric>`,
-          `low_<metric>` and `high_<metric>` (95 % interval of the mean, see `bootstrap_interval`). The losses of
-          diverged runs are missing from these.
+          `low_<metric>` and `high_<metric>` (95 % interval of the mean, see `bootstrap_interval`; ends that would be
+          impossible, such as an accuracy above 1, are clipped). The losses of diverged runs are missing from these.
         - `mean_best_val_accuracy` (the best over epochs), `median_best_epoch`
         - `mean_seconds`, `mean_seconds_per_epoch`
-        - `best`: whether this arm has the best mean validation accuracy of several at its point of the axes
+        - `best`: whether this arm is the clear winner in validation accuracy, see `clear_winner`, at its point of the
+          axes (at all of its points, if an axis has no effect on it)
 
     Args:
         results: The runs.
@@ -41,7 +43,8 @@ def conditions_table(results: Results, conditions: Conditions, trivial: float | 
 
     groups = results_by_condition(results, conditions)
     table = typed(pd.DataFrame([_condition_row(condition, runs, trivial) for condition, runs in groups.items()]))
-    table["best"] = _is_best(table, list(groups))
+    won = _points_won(groups, trivial)
+    table["best"] = [bool(won[place]) and all(won[place]) for place in range(len(groups))]
     return table
 
 
@@ -70,9 +73,7 @@ def _spread(metric: str, values: np.ndarray) -> dict[str, float]:
     """Mean, sample standard deviation, median and interval of the mean of one metric."""
     import numpy as np
 
-    low, high = bootstrap_interval(values)
-    if METRICS[metric].is_proportion:
-        low, high = (float(np.clip(end, 0, 1)) for end in (low, high))
+    low, high = mean_interval(values, metric)
     return {
         f"mean_{metric}": mean(values),
         f"std_{metric}": float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
@@ -82,11 +83,38 @@ def _spread(metric: str, values: np.ndarray) -> dict[str, float]:
     }
 
 
-def _is_best(table: pd.DataFrame, conditions: Sequence[Condition]) -> np.ndarray:
-    """Whether each row has the best mean at a point of the axes where several arms have one."""
-    found = []
+def _points_won(groups: Mapping[Condition, Results], trivial: float | None) -> dict[int, list[bool]]:
+    """Whether each condition, by its place, is the clear winner at each of the points that it belongs to."""
+    conditions = list(groups)
+    runs = [_by_seed(group) for group in groups.values()]
+    won: dict[int, list[bool]] = {place: [] for place in range(len(conditions))}
     for places in grid_points(conditions).values():
-        means = table.loc[places, f"mean_{DEFAULT}"].dropna()
-        if len(means) > 1:
-            found.append(means.idxmin() if lower_is_better(DEFAULT) else means.idxmax())
-    return table.index.isin(found)
+        winner = clear_winner({place: runs[place] for place in places}, trivial)
+        for place in places:
+            won[place].append(place == winner)
+    return won
+
+
+def _by_seed(results: Results) -> Runs:
+    return {result.config.seed: result for result in results if result.state != "failed"}
+
+
+def clear_winner(arms: Mapping[int, Runs], trivial: float | None = None) -> int | None:
+    """Return the arm that is clearly better in validation accuracy than all others; None if no arm is.
+
+    Its mean is the best, its paired difference from every other arm has a 95 % interval that excludes 0, and more than
+    half of its seeds learned (see `has_learned`).
+
+    Args:
+        arms: The runs of every arm at a point of the axes. Arms without runs don't compete.
+        trivial: The accuracy of the best constant answer; None if it isn't known.
+    """
+    competing = {place: runs for place, runs in arms.items() if runs}
+    if len(competing) < 2:
+        return None
+    best = max(competing, key=lambda place: mean(known_values(final_values(competing[place], DEFAULT).values())))
+    runs = competing.pop(best)
+    if trivial is not None and 2 * sum(has_learned(result, trivial) for result in runs.values()) <= len(runs):
+        return None
+    intervals = [paired_differences(runs, others, DEFAULT).interval for others in competing.values()]
+    return best if all(interval.low > 0 for interval in intervals) else None

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.choice import Choice, remembered
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
+from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
 from bncli.config import RunConfig
-from bncli.errors import InvalidConfig, StoreError
+from bncli.data import datasets
+from bncli.data.facts import dataset_facts
+from bncli.errors import StoreError
 from bncli.results import RunResult
 from bncli.study.folder import Store
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import stored_study
-from bncli.study.study import Condition, Study
+from bncli.study.study import Condition, Plan, Study, data_key
 from bncli.tasks import metrics
 from bncli.tasks.metrics import HISTORY_METRICS, lower_is_better
+from bncli.values import plain_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,11 +40,12 @@ class Evidence:
     Attributes:
         study: The study as last asked for.
         results: Its results, in the study's order.
-        conditions: The condition of every planned run.
+        conditions: The condition of every planned run; texts among its values become `plain_text`.
         n_planned: How many runs the study has in all.
         trivial: The accuracy of the best constant answer; None if the study's data sets differ in it.
         metric: What arms are compared by.
         threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
     """
 
     study: Study
@@ -50,6 +55,11 @@ class Evidence:
     trivial: float | None = None
     metric: str = metrics.DEFAULT
     threshold: float | None = None
+    training_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        plain = {condition: _plain(condition) for condition in self.conditions.values()}
+        object.__setattr__(self, "conditions", {run: plain[at] for run, at in self.conditions.items()})
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -79,6 +89,11 @@ class Evidence:
     def trivial_score(self, metric: str) -> float | None:
         """Return what the best constant answer scores; None for a loss, or if it isn't known."""
         return None if lower_is_better(metric) else self.trivial
+
+    @cached_property
+    def lag(self) -> Lag | None:
+        """Where moving averages lag behind; see `analysis.lag.find_lag`."""
+        return find_lag(self.conditions, self.training_rows)
 
     @cached_property
     def points(self) -> dict[Point, list[int]]:
@@ -161,31 +176,12 @@ def _one_per_condition(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.Da
     return rows.drop_duplicates("condition", keep=False).set_index("condition").rename(columns=columns)
 
 
-def check_choice(metric: str, threshold: float | None) -> None:
-    """Check what the user wants to compare by, before anything is trained.
-
-    Args:
-        metric: A metric's name.
-        threshold: The value of it to reach, if one is given.
-
-    Raises:
-        UnknownName: No such metric.
-        InvalidConfig: The metric can't have this value.
-    """
-    is_loss = lower_is_better(metric)
-    if threshold is None:
-        return
-    if not math.isfinite(threshold) or threshold < 0 or (threshold > 1 and not is_loss):
-        allowed = "a number from 0" if is_loss else "a number from 0 to 1"
-        raise InvalidConfig(f"--threshold must be {allowed} for the metric {metric}. Received: {threshold:g}.")
-
-
-def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float | None = None) -> Evidence:
+def read_evidence(folder: Path, metric: str | None = None, threshold: float | None = None) -> Evidence:
     """Read a study and its results from its folder; this needs neither the data nor TensorFlow.
 
     Args:
         folder: The study's folder.
-        metric: What arms are compared by.
+        metric: What arms are compared by; None for what the folder remembers, threshold included (see `choose`).
         threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
 
     Raises:
@@ -193,11 +189,13 @@ def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float 
     """
     store = Store(folder)
     content = store.need_study()
+    choice = remembered(content, store) if metric is None else Choice(metric, threshold)
     study, conditions = stored_study(folder, content), [_condition(entry) for entry in content["conditions"]]
     found = [(_condition(entry), result) for entry, result in store.listed_runs(content)]
     if not found:
         raise StoreError(f"{str(folder)!r} holds no finished run of its study (nothing in {RUNS_FILE}).")
     places = {condition: place for place, condition in enumerate(conditions)}
+    data = content["datasets"].values()
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
     return Evidence(
@@ -205,17 +203,50 @@ def read_evidence(folder: Path, metric: str = metrics.DEFAULT, threshold: float 
         [result for _, result in found],
         {result.config: condition for condition, result in found},
         len(conditions) * len(study.seeds),
-        common_trivial_score(content["datasets"].values()),
-        metric,
-        threshold,
+        common_fact(data, "chance"),
+        *choice,
+        common_fact(data, "training_rows"),
     )
+
+
+def _plain(condition: Condition) -> Condition:
+    """The condition with texts that tables can hold: pandas fails on names of files that are not UTF-8."""
+    values = ((name, plain_text(value, None) if isinstance(value, str) else value) for name, value in condition.values)
+    return Condition(condition.arm, tuple(values))
 
 
 def _condition(entry: Mapping[str, Any]) -> Condition:
     return Condition(entry["arm"], tuple(entry["values"].items()))
 
 
-def common_trivial_score(data: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return the trivial score of data sets whose facts are given; None where they differ in it."""
-    scores = {facts["chance"] for facts in data}
-    return scores.pop() if len(scores) == 1 else None
+def common_fact(data: Iterable[Mapping[str, Any]], name: str) -> Any:
+    """Return a fact that all data sets have in common; None if they differ in it.
+
+    Args:
+        data: The facts on each data set, see `data.facts.dataset_facts`.
+        name: The fact.
+    """
+    values = {facts.get(name) for facts in data}
+    return values.pop() if len(values) == 1 else None
+
+
+def make_evidence(
+    study: Study,
+    plan: Plan,
+    results: Sequence[RunResult],
+    metric: str = metrics.DEFAULT,
+    threshold: float | None = None,
+) -> Evidence:
+    """Return the evidence on a study whose runs have just been trained, or found; its data is at hand.
+
+    Args:
+        study: The study.
+        plan: Its runs.
+        results: Their results so far, in the order of the plan.
+        metric: What arms are compared by.
+        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+    """
+    one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
+    data = [dataset_facts(datasets.load(config)) for config in one_per_data]
+    trivial, rows = (common_fact(data, name) for name in ("chance", "training_rows"))
+    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, metric, threshold, rows)

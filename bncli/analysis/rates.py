@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.grid import cells
 from bncli.analysis.pairs import final_values, paired_differences
 from bncli.analysis.runs import has_learned
-from bncli.analysis.statistics import bootstrap_interval, known_values, mean
+from bncli.analysis.statistics import known_values, mean
 from bncli.analysis.tables import AXES, Conditions, Results, Runs, table_of
 from bncli.tasks.metrics import DEFAULT, lower_is_better
 
@@ -115,8 +115,7 @@ def _best_rate_columns(rates: Rates, baseline: Rates, metric: str) -> dict[str, 
 
 
 def _difference_columns(prefix: str, runs: Runs, baseline_runs: Runs, metric: str) -> dict[str, float]:
-    differences = paired_differences(runs, baseline_runs, metric)
-    low, high = bootstrap_interval(differences)
+    differences, (low, high) = paired_differences(runs, baseline_runs, metric)
     columns = {"n": len(differences), "difference": mean(differences), "low": low, "high": high}
     return {f"{prefix}{name}": value for name, value in columns.items()}
 

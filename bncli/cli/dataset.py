@@ -108,10 +108,12 @@ def _show_catalogue(rows: list[dict[str, str]], format: str) -> None:
 
 def _save_plot(data: datasets.Dataset, path: Path) -> None:
     from bncli.report.data_figure import draw_dataset
+    from bncli.report.style import own_style
 
     check_name("ending of a plot", path.suffix, (".png", ".svg", ".pdf"))
-    figure = draw_dataset(data)
-    replace_file(path, lambda temporary: figure.savefig(temporary))
+    with own_style(console.warn):
+        figure = draw_dataset(data)
+        replace_file(path, lambda temporary: figure.savefig(temporary))
     console.say(f"Wrote {path}")
 
 

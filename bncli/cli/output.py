@@ -88,6 +88,6 @@ def write_folder(evidence: Evidence, store: Store, *, quiet: bool) -> None:
     """Write tables, figures and the page to a study's folder; print their names unless `quiet`."""
     from bncli.report.files import REPORT_FILE, write_files
 
-    names = [name for name in write_files(evidence, store) if not name.endswith((".svg", REPORT_FILE))]
+    names = [name for name in write_files(evidence, store, console.warn) if not name.endswith((".svg", REPORT_FILE))]
     console.say(f"Wrote {', '.join(names)} in {store.folder}", quiet=quiet)
     console.say(f"Report: {store.folder / REPORT_FILE}", quiet=quiet)

@@ -7,30 +7,30 @@ from typing import Annotated
 
 import typer
 
-from bncli.analysis.evidence import check_choice, read_evidence
+from bncli.analysis.choice import choose
+from bncli.analysis.evidence import read_evidence
 from bncli.cli import console, output
 from bncli.cli.options import FormatOption, MetricOption, QuietOption, ThresholdOption
 from bncli.cli.train import is_of_train
 from bncli.study import status as states
 from bncli.study.folder import Store
-from bncli.tasks.metrics import DEFAULT
 
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="DIR", show_default=False, help="The --out folder of a compare or sweep.")
 ]
+RememberedMetricOption = Annotated[str | None, MetricOption.__metadata__[0]]
 
 
 def report(
     folder: FolderArgument,
-    metric: MetricOption = DEFAULT,
+    metric: RememberedMetricOption = None,
     threshold: ThresholdOption = None,
     format: FormatOption = "table",
     quiet: QuietOption = False,
 ) -> None:
     """Make tables, figures and report.html again from stored runs, without TensorFlow."""
     console.check_format(format)
-    check_choice(metric, threshold)
-    evidence = read_evidence(folder, metric, threshold)
+    evidence = read_evidence(folder, *choose(Store(folder), metric, threshold))
     output.show_evidence(evidence, format, single=is_of_train(evidence.study))
     output.write_folder(evidence, Store(folder), quiet=quiet)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bncli import process
-from bncli.analysis.evidence import check_choice
+from bncli.analysis.choice import check_choice
 from bncli.atomic import replace_file
 from bncli.claims.claim import parse_claims
 from bncli.cli import console, output
@@ -297,12 +297,9 @@ class Session:
 
     def evidence(self, results: list[RunResult]) -> Evidence:
         """Return the evidence on the study of this command."""
-        from bncli.analysis.evidence import Evidence, common_trivial_score
-        from bncli.data.facts import dataset_facts
+        from bncli.analysis.evidence import make_evidence
 
-        score = common_trivial_score(dataset_facts(datasets.load(config)) for config, _ in self.plan.runs)
-        metric, threshold = self.options.metric, self.options.threshold
-        return Evidence(self.study, results, dict(self.plan.runs), len(self.plan.runs), score, metric, threshold)
+        return make_evidence(self.study, self.plan, results, self.options.metric, self.options.threshold)
 
     def write(self, opened: Opened, evidence: Evidence, *, is_changed: bool) -> None:
         """Write tables, figures and the page to the folder. If its study is larger, they cover the whole study."""

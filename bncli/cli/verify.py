@@ -21,6 +21,7 @@ from bncli.cli.options import (
 from bncli.cli.session import EXIT_FAILED_RUNS, Session, check_failed
 from bncli.registry import check_name
 from bncli.report.spelling import counted
+from bncli.report.verdict_file import store_verdicts
 from bncli.study.execution import ENGINES
 from bncli.study.files import presets
 from bncli.study.places import ROOT, default_folder
@@ -84,7 +85,9 @@ def verify(
     trained: list[RunResult] = []
     for subject in chosen:
         results, conditions = _runs_of(subject, options, out)
-        judged = [(subject.study.name, verdict) for verdict in verifying.judge(subject, results, conditions)]
+        verdicts = verifying.judge(subject, results, conditions)
+        store_verdicts(default_folder(subject.study, as_written=True, root=out), verdicts)
+        judged = [(subject.study.name, verdict) for verdict in verdicts]
         if format == "jsonl":
             _show_verdicts(judged, format)
         found += judged

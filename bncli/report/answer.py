@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import is_clear
 from bncli.analysis.statistics import MIN_PAIRS
-from bncli.report.spelling import counted, epochs, interval, number, point_label, short_number
+from bncli.report.notes import lag_note
+from bncli.report.spelling import are_equal, counted, epochs, interval, number, point_label, short_number
 from bncli.tasks.metrics import METRICS, lower_is_better
 
 if TYPE_CHECKING:
@@ -67,9 +68,11 @@ def _scores(evidence: Evidence) -> list[str]:
 
 def _score(evidence: Evidence, row: pd.Series[Any]) -> str:
     """Spell `validation accuracy of 0.912 [0.905, 0.920] (3 seeds)`."""
-    metric = evidence.metric
-    text = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
-    return f"{METRICS[metric].label} of {text} ({counted(int(row['n']), 'seed')})"
+    metric, seeds = evidence.metric, counted(int(row["n"]), "seed")
+    mean, low, high = (row[f"{part}_{metric}"] for part in ("mean", "low", "high"))
+    if are_equal(low, high):
+        return f"{METRICS[metric].label} of {number(mean)} (the same in all {seeds})"
+    return f"{METRICS[metric].label} of {interval(mean, low, high)} ({seeds})"
 
 
 def _at(evidence: Evidence, row: pd.Series[Any]) -> str:
@@ -83,6 +86,8 @@ def _difference(row: pd.Series[Any]) -> str:
     mean, pairs = number(row["mean_difference"], "+"), counted(int(row["n"]), "pair")
     if math.isnan(row["low"]):
         return f"{mean} ({pairs} of seeds, no interval)"
+    if are_equal(row["low"], row["high"]):
+        return f"{mean} (the same in all {pairs} of seeds)"
     return f"{mean} (95% interval {number(row['low'], '+')} to {number(row['high'], '+')}, {pairs} of seeds)"
 
 
@@ -161,6 +166,9 @@ def _best_rates(evidence: Evidence) -> list[str]:
 
 def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     """What limits the answer."""
+    lag = lag_note(evidence)
+    if lag:
+        yield lag
     too_few = _too_few_seeds(int(compared["n"].min()), len(compared)) if len(compared) else ""
     if too_few:
         yield too_few

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.evidence import Evidence
+from bncli.values import plain_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +59,8 @@ def to_json_line(content: Any) -> str:
 def to_csv(rows: pd.DataFrame | Sequence[dict[str, Any]]) -> str:
     """Return CSV with a header; cells without a value are empty, flags are `true` and `false`.
 
+    Texts are as they were given, but control characters other than line ends and tabs are replaced by their escapes.
+
     Args:
         rows: A table, or records that all have the same keys.
 
@@ -70,7 +73,7 @@ def to_csv(rows: pd.DataFrame | Sequence[dict[str, Any]]) -> str:
     import pandas as pd
 
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, dtype=object)
-    return str(_with_plain_flags(table).to_csv(index=False, lineterminator="\n"))
+    return str(_with_plain_cells(table).to_csv(index=False, lineterminator="\n"))
 
 
 def write_csv(table: pd.DataFrame, target: Path) -> None:
@@ -85,7 +88,7 @@ def write_csv(table: pd.DataFrame, target: Path) -> None:
     import pyarrow as pa
     from pyarrow import csv
 
-    plain = _with_plain_flags(table)
+    plain = _with_plain_cells(table)
     with target.open("wb") as file:
         file.write(to_csv(table[:0]).encode())
         try:
@@ -95,18 +98,24 @@ def write_csv(table: pd.DataFrame, target: Path) -> None:
             plain.to_csv(target, index=False, lineterminator="\n")
 
 
-def _with_plain_flags(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its flags spelled as in JSON."""
+def _with_plain_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its flags spelled as in JSON, and its texts and header without control characters."""
     import pandas as pd
 
-    plain = table.copy(deep=False)
-    for name in plain.columns[[kind in (bool, object) for kind in plain.dtypes]]:
-        plain[name] = pd.Series(map(_plain_flag, plain[name]), plain.index, dtype=object)
+    plain = table.rename(columns=_plain_cell)
+    for place, kind in enumerate(plain.dtypes):
+        name, column = plain.columns[place], plain.iloc[:, place]
+        if kind in (bool, object):
+            plain[name] = pd.Series(map(_plain_cell, column), plain.index, dtype=object)
+        elif pd.api.types.is_string_dtype(kind):  # pandas 3; a history has few texts in many rows
+            plain[name] = column.map({text: _plain_cell(text) for text in column.unique()})
     return plain
 
 
-def _plain_flag(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+def _plain_cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return plain_text(value, None, keep="\n\t") if isinstance(value, str) else value
 
 
 def as_json(evidence: Evidence) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from bncli.claims.verdicts import verdicts
 from bncli.report import figure as drawing
 from bncli.report.exports import to_csv, write_csv
 from bncli.report.page import Drawing, render
+from bncli.report.style import own_style
+from bncli.report.verdict_file import VERDICTS_FILE, with_stored
 from bncli.study.folder import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from matplotlib.figure import Figure
 
@@ -24,7 +26,7 @@ REPORT_FILE = "report.html"
 SUMMARY_FILE, HISTORY_FILE, DIFFERENCES_FILE = TABLE_FILES = ("summary.csv", "history.csv", "differences.csv")
 
 
-def write_files(evidence: Evidence, store: Store) -> list[str]:
+def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | None = None) -> list[str]:
     """Write tables, figures and the page into the study's folder.
 
     Figures that the study had earlier and no longer has are removed.
@@ -32,6 +34,7 @@ def write_files(evidence: Evidence, store: Store) -> list[str]:
     Args:
         evidence: The study with its results.
         store: Its folder.
+        tell: Called with a note on what the figures can't show.
 
     Returns:
         The names of the files written, relative to the folder.
@@ -39,18 +42,19 @@ def write_files(evidence: Evidence, store: Store) -> list[str]:
     store.write_text(SUMMARY_FILE, to_csv(evidence.joined_table))
     store.write_text(DIFFERENCES_FILE, to_csv(evidence.differences_table))
     store.write_with(HISTORY_FILE, partial(write_csv, evidence.history_table))
-    figures = drawing.draw_all(evidence)
-    drawings = [_write_figure(name, figure, store) for name, figure in figures.items()]
+    with own_style(tell):
+        figures = drawing.draw_all(evidence)
+        drawings = [_write_figure(name, figure, store) for name, figure in figures.items()]
     for name in _figure_files(set(drawing.REGISTRY) - set(figures)):
         store.remove(name)
-    judged = verdicts(evidence.study, evidence.results, evidence.conditions)
+    judged = with_stored(store.folder, verdicts(evidence.study, evidence.results, evidence.conditions))
     store.write_text(REPORT_FILE, render(evidence, drawings, store.read_study() or {}, judged))
     return [*TABLE_FILES, *_figure_files(figures), REPORT_FILE]
 
 
 def derived_files() -> list[str]:
-    """Return the names of all files that `write_files` may write for any study."""
-    return [*TABLE_FILES, *_figure_files(drawing.REGISTRY), REPORT_FILE]
+    """Return the names of all files beside study and runs that bncli may write into any study's folder."""
+    return [*TABLE_FILES, *_figure_files(drawing.REGISTRY), REPORT_FILE, VERDICTS_FILE]
 
 
 def _figure_files(names: Iterable[str]) -> list[str]:
@@ -59,7 +63,6 @@ def _figure_files(names: Iterable[str]) -> list[str]:
 
 def _write_figure(name: str, figure: Figure, store: Store) -> Drawing:
     """Write a figure as PNG and SVG, without dates and versions; return it for the page."""
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
@@ -67,8 +70,7 @@ def _write_figure(name: str, figure: Figure, store: Store) -> Drawing:
     store.write_with(f"figures/{name}.png", partial(png.print_png, metadata={"Software": None}))
     figure.set_layout_engine("none")  # keeps the layout that was found for the first file
     svg = io.StringIO()
-    with rc_context({"svg.hashsalt": "bncli", "svg.fonttype": "path"}):
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        FigureCanvasSVG(figure).print_svg(svg, metadata=nothing)  # type: ignore[no-untyped-call]
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    FigureCanvasSVG(figure).print_svg(svg, metadata=nothing)  # type: ignore[no-untyped-call]
     store.write_text(f"figures/{name}.svg", svg.getvalue())
     return Drawing(name, svg.getvalue(), " ".join(figure.get_suptitle().replace(r"\$", "$").split()))

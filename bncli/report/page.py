@@ -15,9 +15,10 @@ from bncli.analysis.statistics import MIN_PAIRS
 from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import REGISTRY
-from bncli.report.rows import detail_rows, difference_rows, hit_rows, rate_rows, result_rows, table_caption
-from bncli.report.spelling import threshold_text
-from bncli.values import show
+from bncli.report.notes import norm_note
+from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
+from bncli.report.spelling import NEVER, threshold_text
+from bncli.values import plain_text, show
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -58,7 +59,7 @@ class Part:
 
 
 def _is_number(text: str) -> bool:
-    return text in ("-", "never") or bool(re.match(r"[+-]?(\d|inf)", text))
+    return text in ("-", "never", *NEVER.values()) or bool(re.match(r"([<>] )?[+-]?(\d|inf)", text))
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def render(
         loader=PackageLoader("bncli.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_plain,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -130,8 +132,14 @@ def render(
     return text
 
 
+def _plain(value: Any) -> Any:
+    """What the page shows of a value: a text without control characters, except that lines may end."""
+    return plain_text(value, None, keep="\n\t") if type(value) is str else value
+
+
 def _tables(evidence: Evidence) -> Iterable[Part]:
-    yield _part("Every condition", result_rows(evidence), table_caption(evidence))
+    caption = ". ".join(line for line in (columns_caption(evidence), norm_note(evidence)) if line)
+    yield _part("Every condition", result_rows(evidence), caption)
     yield _part(
         f"Differences from {evidence.baseline} in {evidence.metric}",
         difference_rows(evidence),
@@ -144,8 +152,8 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         hit_rows(evidence),
         f"Hit epoch: first epoch at which {threshold_text(evidence)}, median over seeds [95% interval]. A threshold "
         "from the baseline is at least what counts as learned. Speed-up: the baseline's epochs, or seconds, divided by "
-        "the arm's, median over pairs. Above 1 the arm is faster; inf if only the baseline never reaches the "
-        "threshold, 0 if only the arm never does. Stacked runs share one timing; intervals don't cover its error.",
+        "the arm's, median over pairs. Above 1 the arm is faster. Baseline never, arm never: only that side "
+        "never reaches the threshold. Stacked runs share one timing; intervals don't cover its error.",
     )
     yield _part(
         "Learning rates",

@@ -6,11 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.runs import seed_curves
+from bncli.report.notes import lag_note, norm_note
 from bncli.report.spelling import (
+    effect,
     epochs,
     field_value,
     interval,
     number,
+    ratio,
     short_number,
     sparkline,
     threshold_text,
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 
 BEST = " *"
-"""Ends the name of the best arm."""
+"""Ends the name of an arm that is clearly the best, see `analysis.conditions.clear_winner`."""
 
 Rows = list[dict[str, str]]
 
@@ -104,7 +107,7 @@ def difference_rows(evidence: Evidence) -> Rows:
             "p": number(row["p_value"]),
             "p (Holm)": number(row["p_holm"]),
             "wins/ties/losses": f"{row['wins']}/{row['ties']}/{row['losses']}",
-            "effect size": number(row["effect_size"], sign="+"),
+            "effect size": effect(row["effect_size"]),
             "pairs": str(row["n"]),
         }
         for _, row in evidence.differences_table.iterrows()
@@ -129,9 +132,7 @@ def hit_rows(evidence: Evidence) -> Rows:
 
 
 def _ratio(row: pd.Series[Any], what: str) -> str:
-    value, low, high = (row[f"{part}{what}_ratio"] for part in ("", "low_", "high_"))
-    ends = "" if math.isnan(low) else f" [{short_number(low)}, {short_number(high)}]"
-    return short_number(value) + ends
+    return ratio(*(row[f"{part}{what}_ratio"] for part in ("", "low_", "high_")))
 
 
 def rate_rows(evidence: Evidence) -> Rows:
@@ -169,14 +170,20 @@ def run_rows(evidence: Evidence) -> Rows:
 
 
 def table_caption(evidence: Evidence) -> str:
-    """Return the caption of the main table: what its columns and marks mean, and what is missing."""
+    """Return the caption of the main table, in lines: what columns and marks mean, what arms are, what they lack."""
+    lines = (columns_caption(evidence), norm_note(evidence), lag_note(evidence))
+    return "\n".join(line for line in lines if line)
+
+
+def columns_caption(evidence: Evidence) -> str:
+    """Return what the columns and marks of the main table mean, and which runs are missing."""
     several = len(evidence.arms) > 1
     parts = ["mean [95% interval] over seeds"]
     if several:
         parts.append(f"difference from {evidence.baseline}, paired by seed")
     parts.append(f"hit epoch: first epoch (median) at which {threshold_text(evidence)}")
-    if several and evidence.metric == DEFAULT:
-        parts.append("* best validation accuracy among the arms")
+    if evidence.metric == DEFAULT and evidence.conditions_table["best"].any():
+        parts.append("* best validation accuracy: the 95% interval of its difference from every other arm excludes 0")
     trivial = evidence.trivial_score(evidence.metric)
     if trivial is not None:
         parts.append(f"always guessing the commonest class scores {trivial:.3f}")

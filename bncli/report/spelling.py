@@ -7,12 +7,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bncli.analysis.evidence import Evidence
+from bncli.tasks.metrics import TOLERANCE
 from bncli.values import show
 
 _BARS = "▁▂▃▄▅▆▇█"
 
 LONG = 10_000.0
 """Numbers from here on are spelled with an exponent: losses of runs that nearly diverged."""
+
+MAX_EFFECT = 100.0
+"""Effect sizes beyond are no measurement: the differences of all pairs are nearly equal."""
+
+NEVER = {math.inf: "baseline never", 0.0: "arm never"}
+"""Speed-ups in words where one side of most pairs never reaches the threshold."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -70,12 +77,47 @@ def interval(value: Any, low: Any, high: Any, sign: str = "") -> str:
     """Spell a number with its interval, or without if there is none.
 
     Example:
-        >>> interval(0.912, 0.905, 0.920), interval(0.912, math.nan, math.nan, "+")
-        ('0.912 [0.905, 0.920]', '+0.912')
+        >>> interval(0.912, 0.905, 0.920), interval(0.912, math.nan, math.nan, "+"), interval(0.5, 0.5, 0.5)
+        ('0.912 [0.905, 0.920]', '+0.912', '0.500 (all equal)')
     """
     if math.isnan(low) or number(value) == "-":
         return number(value, sign)
+    if are_equal(low, high):
+        return f"{number(value, sign)} (all equal)"
     return f"{number(value, sign)} [{number(low, sign)}, {number(high, sign)}]"
+
+
+def are_equal(low: float, high: float) -> bool:
+    """Return whether both ends of an interval of a mean are one value up to rounding: so are then all seeds'."""
+    return math.isclose(low, high, rel_tol=TOLERANCE, abs_tol=TOLERANCE**2)
+
+
+def effect(value: float) -> str:
+    """Spell an effect size; what nearly equal differences blow up is spelled as a bound.
+
+    Example:
+        >>> effect(1.5), effect(-0.0001), effect(109.4), effect(-2e5), effect(math.nan)
+        ('+1.500', '0.000', '> 100', '< -100', '-')
+    """
+    if abs(value) > MAX_EFFECT:
+        return f"> {MAX_EFFECT:g}" if value > 0 else f"< -{MAX_EFFECT:g}"
+    return number(value, "+")
+
+
+def ratio(value: float, low: float, high: float) -> str:
+    """Spell a speed-up over the baseline with its interval: infinite if only the baseline never gets there.
+
+    Example:
+        >>> ratio(2, 1.5, 3), ratio(math.inf, math.inf, math.inf), ratio(0, 0, 0), ratio(2, 0, math.inf)
+        ('2 [1.5, 3]', 'baseline never', 'arm never', '2 [arm never, baseline never]')
+    """
+    if math.isnan(low) or value in NEVER:
+        return _ratio(value)
+    return f"{_ratio(value)} [{_ratio(low)}, {_ratio(high)}]"
+
+
+def _ratio(value: float) -> str:
+    return NEVER.get(value, short_number(value))
 
 
 def epochs(value: float, low: float, high: float) -> str:
@@ -100,10 +142,10 @@ def short_number(value: float) -> str:
     """Spell a number with three significant digits, or a dash if it is missing.
 
     Example:
-        >>> short_number(1.2345), short_number(math.nan)
-        ('1.23', '-')
+        >>> short_number(1.2345), short_number(-0.0), short_number(math.nan)
+        ('1.23', '0', '-')
     """
-    return "-" if math.isnan(value) else f"{value:.3g}"
+    return "-" if math.isnan(value) else f"{value or 0.0:.3g}"
 
 
 def whole_number(value: Any) -> str:

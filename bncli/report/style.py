@@ -1,14 +1,22 @@
-"""What all figures share: the look of an arm, panels, titles and legends, without pyplot and without a global style."""
+"""What all figures share: a style of their own, the look of an arm, panels, titles and legends; never pyplot."""
 
 from __future__ import annotations
 
+import logging
 import math
+import os
+import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bncli import process
 from bncli.analysis.evidence import Evidence
-from bncli.report.spelling import point_label
+from bncli.errors import InvalidConfig, first_line
+from bncli.report.spelling import counted, point_label
+from bncli.values import plain_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +42,78 @@ PANEL = (3.4, 2.5)
 
 CHAR = 0.08
 """Width of a wide character at 10 points, in inches."""
+
+
+LONGEST = 600
+"""The most characters of a title or label: matplotlib fails on images of 2**16 pixels."""
+
+SETTINGS = {"svg.hashsalt": "bncli", "svg.fonttype": "path"}
+"""What differs from matplotlib's defaults: files without random ids, whose text looks alike everywhere."""
+
+_MISSING = re.compile(r"Glyph (\d+) .*missing from")
+
+
+@contextmanager
+def own_style(tell: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Draw and save figures in the block by bncli's settings alone, whatever matplotlibrc or MPLBACKEND say.
+
+    The user's settings are back afterwards.
+
+    Args:
+        tell: Called at the end with one note, if there are characters that the font doesn't have.
+
+    Raises:
+        InvalidConfig: matplotlib can't be imported, because its settings can't be read.
+    """
+    missing: dict[str, None] = {}
+    with _quiet_matplotlib(), warnings.catch_warnings():
+        matplotlib = _import_matplotlib()
+        warnings.filterwarnings("always", _MISSING.pattern)
+        warnings.showwarning = _collecting(missing, warnings.showwarning)
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(SETTINGS)
+            yield
+    if missing and tell:
+        shown = plain_text(" ".join([*missing][:5])) + (" ..." if len(missing) > 5 else "")
+        tell(f"The font of the figures lacks {counted(len(missing), 'character')} ({shown}) and shows boxes instead.")
+
+
+@contextmanager
+def _quiet_matplotlib() -> Iterator[None]:
+    """Keep matplotlib from logging what it thinks of the user's settings and fonts."""
+    logger = logging.getLogger("matplotlib")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _import_matplotlib() -> Any:
+    if process.is_ours:
+        os.environ.pop("MPLBACKEND", None)  # figures are saved, never shown; matplotlib fails on a name it doesn't know
+    try:
+        import matplotlib
+    except (ValueError, OSError) as error:
+        raise InvalidConfig(
+            f"matplotlib can't read its settings: {first_line(error)}. Correct or remove the file matplotlibrc."
+        ) from error
+    return matplotlib
+
+
+def _collecting(missing: dict[str, None], show: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows warnings by `show`, but collects the characters that a font lacks."""
+
+    def collect(message: Warning | str, *about: Any, **named: Any) -> None:
+        found = _MISSING.match(str(message))
+        if found:
+            missing[chr(int(found[1]))] = None
+        else:
+            show(message, *about, **named)
+
+    return collect
 
 
 def look(evidence: Evidence, arm: str) -> dict[str, Any]:
@@ -72,12 +152,13 @@ def wrapped(text: str, width: float, size: float = 10) -> str:
         width: The longest line, in inches.
         size: The font size, in points.
     """
-    lines = textwrap.wrap(text.replace("+", " +"), max(8, int(width / (CHAR * size / 10))))
+    lines = textwrap.wrap(plain_text(text, LONGEST).replace("+", " +"), max(8, int(width / (CHAR * size / 10))))
     return "\n".join(lines).replace(" +", "+").replace("$", r"\$")
 
 
 def short(name: str, length: int = 24) -> str:
     """Cut a name to at most `length` characters."""
+    name = plain_text(name)
     return (name if len(name) <= length else name[: length - 1] + "…").replace("$", r"\$")
 
 
@@ -161,12 +242,14 @@ def _legend(figure: Figure, drawn: Mapping[str, Artist]) -> None:
         return
     n_columns = max(1, int(figure.get_figwidth() / (CHAR * max(map(len, drawn)) + 0.6)))
     figure.set_figheight(figure.get_figheight() + 0.22 * (math.ceil(len(drawn) / n_columns) - 1))
-    figure.legend(list(drawn.values()), list(drawn), loc="outside lower center", ncols=n_columns, frameon=False)
+    figure.legend(
+        list(drawn.values()), list(map(plain_text, drawn)), loc="outside lower center", ncols=n_columns, frameon=False
+    )
 
 
 def set_title(figure: Figure, evidence: Evidence, caption: Iterable[str]) -> None:
     """Set the title of a figure: the study's name and the parts of a caption. The figure grows with its lines."""
-    text = wrapped(f"{evidence.study.name}  ({'; '.join(caption)})", figure.get_figwidth())
+    text = wrapped(f"{plain_text(evidence.study.name)}  ({'; '.join(caption)})", figure.get_figwidth())
     figure.set_figheight(figure.get_figheight() + 0.18 * text.count("\n"))
     figure.suptitle(text, fontsize=10)
 

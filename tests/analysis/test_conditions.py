@@ -127,6 +127,13 @@ def test_the_interval_of_an_accuracy_is_clipped_to_0_and_1():
     assert row["high_val_loss"] == bootstrap_interval(2 - values).high
 
 
+def test_the_interval_of_a_loss_is_clipped_at_0():
+    losses = (0.01, 0.01, 0.2)
+    row = evidence(make_study("none", seeds=(0, 1, 2)), lambda c: complete(c, (2 - losses[c.seed],))).conditions_table
+    assert bootstrap_interval(losses).low < 0
+    assert column(row, "low_val_loss") == [0.0]
+
+
 def test_the_best_value_its_epoch_and_the_seconds():
     histories = {0: (0.5, 0.9, 0.6), 1: (0.7, 0.6, 0.5), 2: (0.1, 0.2, 0.3)}
     study = make_study("none", seeds=(0, 1, 2))
@@ -169,12 +176,44 @@ def test_the_best_arm_is_marked_at_each_point_of_the_axes():
 
 
 def test_without_axes_one_arm_is_the_best():
-    means = {("none",): 0.5, ("before", "batch"): 0.6, ("after", "batch"): 0.7}
+    means = {("none",): 0.6, ("before", "batch"): 0.7, ("after", "batch"): 0.8}
     assert best_rows(make_study("none,batch:before,batch:after"), means) == [2]
 
 
-def test_of_equal_arms_the_first_is_marked():
-    assert best_rows(make_study("none,batch:before"), {("none",): 0.5, ("batch",): 0.5}) == [0]
+def finals(values):
+    """Runs by norm and seed; inf is a diverged one that ended at 0.1."""
+
+    def make(config):
+        value = values[config.norm][config.seed]
+        return diverged(config) if math.isinf(value) else complete(config, (0.0, value))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("none", "batch", "expected"),
+    [
+        ((0.7, 0.8, 0.9), (0.8, 0.9, 0.95), [False, True]),
+        ((0.9, 0.9, 0.9), (0.9, 0.9, 0.9), [False, False]),
+        ((0.9, 0.9, 0.9), (0.95, 0.95, 0.89), [False, False]),
+        ((0.101, 0.101, 0.101), (0.1, 0.1, 0.1), [False, False]),
+        ((math.inf, math.inf, 0.9), (0.1, 0.1, 0.1), [False, False]),
+        ((math.inf, 0.9, 0.9), (math.inf, 0.8, 0.8), [False, False]),
+        ((0.9,), (0.8,), [False, False]),
+    ],
+    ids=["clear", "tie", "interval-includes-0", "chance", "most-diverged", "tie-of-diverged", "one-seed"],
+)
+def test_only_a_clear_winner_that_learned_is_marked(none, batch, expected):
+    shown = evidence(make_study(seeds=range(len(none))), finals({"none": none, "batch": batch}), 0.102)
+    assert column(shown.conditions_table, "best") == expected
+
+
+def test_the_winner_must_beat_every_other_arm_not_the_baseline_alone():
+    study = make_study("none,batch:before,layer:before", seeds=range(4))
+    values = {"none": (0.5,) * 4, "batch": (0.9, 0.9, 0.9, 0.91), "layer": (0.91, 0.91, 0.88, 0.88)}
+    assert column(evidence(study, finals(values)).conditions_table, "best") == [False] * 3
+    ahead = values | {"layer": (0.8, 0.8, 0.8, 0.81)}
+    assert column(evidence(study, finals(ahead)).conditions_table, "best") == [False, True, False]
 
 
 def test_a_single_arm_is_never_the_best():
@@ -188,8 +227,8 @@ def test_an_arm_without_numbers_does_not_make_the_other_the_best():
 
 @pytest.mark.parametrize(
     ("baseline", "low", "high", "expected"),
-    [(0.9, 0.5, 0.6, [0]), (0.1, 0.5, 0.6, [1, 2]), (0.55, 0.5, 0.6, [0, 2])],
+    [(0.9, 0.6, 0.7, [0]), (0.1, 0.6, 0.7, [1, 2]), (0.65, 0.6, 0.7, [2])],
 )
-def test_an_arm_on_which_the_axis_has_no_effect_is_ranked_at_every_point(baseline, low, high, expected):
+def test_an_arm_on_which_the_axis_has_no_effect_is_best_where_it_wins_at_every_point(baseline, low, high, expected):
     means = {("none",): baseline, ("batch", 0.9): low, ("batch", 0.95): high}
     assert best_rows(make_study(axes=(("norm_momentum", (0.9, 0.95)),)), means) == expected

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from fakes import IGNORED_AXIS, TRIVIAL, TWO_AXES, complete, diverged, evidence, failed, learned, make_study, record
 
-from bncli.analysis.evidence import check_choice, read_evidence
+from bncli.analysis.evidence import read_evidence
 from bncli.data import datasets
-from bncli.errors import InvalidConfig, StoreError, UnknownName
+from bncli.errors import StoreError
 from bncli.study.folder import STUDY_FILE
 from bncli.study.opening import open_folder
 
@@ -143,31 +143,6 @@ def test_an_arm_compared_at_several_points_has_no_difference_in_the_joined_table
     layer = shown.joined_table.set_index("arm").loc["layer:before"]
     assert math.isnan(layer["mean_difference"])
     assert layer["mean_val_accuracy"] == pytest.approx(0.7)
-
-
-@pytest.mark.parametrize(
-    ("metric", "threshold", "expected"),
-    [
-        ("val_accuracy", 1.5, "a number from 0 to 1 for the metric val_accuracy. Received: 1.5."),
-        ("val_accuracy", -0.1, "a number from 0 to 1 for the metric val_accuracy. Received: -0.1."),
-        ("val_loss", -1.0, "a number from 0 for the metric val_loss. Received: -1."),
-        ("loss", math.inf, "a number from 0 for the metric loss. Received: inf."),
-        ("loss", math.nan, "a number from 0 for the metric loss. Received: nan."),
-    ],
-)
-def test_a_threshold_outside_the_range_of_the_metric_is_refused(metric, threshold, expected):
-    with pytest.raises(InvalidConfig) as caught:
-        check_choice(metric, threshold)
-    assert str(caught.value) == f"--threshold must be {expected}"
-
-
-def test_an_unknown_metric_is_refused_with_the_nearest_one():
-    with pytest.raises(UnknownName) as caught:
-        check_choice("val_acuracy", None)
-    assert str(caught.value) == (
-        "Unknown metric 'val_acuracy'. Allowed: val_accuracy, train_accuracy, accuracy, val_loss, loss. "
-        "Did you mean 'val_accuracy'?"
-    )
 
 
 def test_another_metric_is_what_arms_are_compared_by(folder):

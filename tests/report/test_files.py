@@ -43,7 +43,7 @@ def test_the_tables_in_files_read_back_as_they_are_in_memory(folder, table):
 
 
 def test_writing_twice_from_records_changes_no_byte(folder):
-    shown = evidence(make_study(seeds=(0, 1, 2)), mixed, TRIVIAL)
+    shown = evidence(make_study(seeds=(0, 1, 2)), mixed, TRIVIAL, training_rows=20)
     store = record(folder, shown, -1)
     write_files(shown, store)
     first = bytes_of(folder)

@@ -1,11 +1,25 @@
 """Numbers, intervals and labels as texts."""
 
 import math
+import re
 
 import pytest
 from fakes import evidence, make_study
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bncli.report.spelling import counted, epochs, interval, number, point_label, sparkline, threshold_text
+from bncli.report.spelling import (
+    counted,
+    effect,
+    epochs,
+    interval,
+    number,
+    point_label,
+    ratio,
+    short_number,
+    sparkline,
+    threshold_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +48,10 @@ def test_a_number_has_three_decimals(value, text):
         ((0.01, -0.0001, 0.019), "+", "+0.010 [0.000, +0.019]"),
         ((0.5, math.nan, math.nan), "+", "+0.500"),
         ((math.nan, math.nan, math.nan), "", "-"),
+        ((0.956, 0.956, 0.956), "", "0.956 (all equal)"),
+        ((0.1, 0.1 - 1e-17, 0.1 + 2e-9), "+", "+0.100 (all equal)"),
+        ((0.0, -1e-17, 1e-17), "+", "0.000 (all equal)"),
+        ((0.956, 0.9559, 0.9561), "", "0.956 [0.956, 0.956]"),
     ],
 )
 def test_a_number_is_followed_by_its_interval(parts, sign, text):
@@ -52,6 +70,35 @@ def test_a_number_is_followed_by_its_interval(parts, sign, text):
 )
 def test_an_infinite_epoch_is_never(parts, text):
     assert epochs(*parts) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(109.371, "> 100"), (-109.371, "< -100"), (99.9, "+99.900"), (-0.0001, "0.000"), (math.nan, "-")],
+)
+def test_an_effect_size_that_is_no_measurement_is_a_bound(value, text):
+    assert effect(value) == text
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ((math.inf, math.inf, math.inf), "baseline never"),
+        ((math.inf, 2.0, math.inf), "baseline never"),
+        ((0.0, 0.0, 0.0), "arm never"),
+        ((3.0, 2.0, math.inf), "3 [2, baseline never]"),
+        ((3.0, math.nan, math.nan), "3"),
+        ((math.nan, math.nan, math.nan), "-"),
+    ],
+)
+def test_a_speed_up_over_what_never_comes_is_said_in_words(parts, text):
+    assert ratio(*parts) == text
+
+
+@given(st.floats(allow_nan=True) | st.floats(-0.001, 0.001))
+def test_nothing_is_spelled_as_minus_zero(value):
+    for text in (number(value), number(value, "+"), effect(value), short_number(value), interval(value, value, value)):
+        assert not re.search(r"-0(\.0+)?(?![.\d])", text)
 
 
 def test_counts_and_points_are_spelled_with_their_names():

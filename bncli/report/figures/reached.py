@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
 from bncli.report.figure import register
-from bncli.report.spelling import threshold_text
-from bncli.report.style import by_point, curve_look, finish, n_text, panel_grid, whole_epochs
+from bncli.report.spelling import point_label, threshold_text
+from bncli.report.style import curve_look, finish, n_text, panel_grid, whole_epochs
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 MAX_REACHED = 12
@@ -19,7 +20,7 @@ MAX_REACHED = 12
 @register("reached")
 def reached(evidence: Evidence) -> Figure | None:
     """The share of seeds that have reached the threshold, by epoch; seeds that never reach it are counted too."""
-    parts = by_point(evidence.reached_table, evidence.axes)
+    parts = _by_point(evidence)
     if not 0 < len(parts) <= MAX_REACHED:
         return None
     figure, panels = panel_grid(evidence, [label for label, _ in parts], "epoch", "share of seeds")
@@ -32,3 +33,18 @@ def reached(evidence: Evidence) -> Figure | None:
         axes.set_ylim(-0.04, 1.04)
         whole_epochs(axes)
     return finish(figure, evidence, [threshold_text(evidence), n_text(evidence.conditions_table["n"], "n = {}")])
+
+
+def _by_point(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each point of the axes, with the point's label; an arm without a value there belongs to all points.
+
+    An arm and its baseline on which an axis has no effect have one row for all values of that axis.
+    """
+    table, parts = evidence.reached_table, []
+    for point, places in evidence.points.items():
+        rows = table[table["condition"].isin(places)]
+        for name, value in zip(evidence.axes, point, strict=True):
+            column = rows[f"param_{name}"]
+            rows = rows[column.isna() | (column == value)]
+        parts.append((point_label(evidence.axes, point), rows))
+    return [(label, rows) for label, rows in parts if not rows.empty]

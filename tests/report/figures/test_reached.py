@@ -1,8 +1,9 @@
 """The figure `reached`."""
 
-from drawings import line
-from fakes import complete, evidence, make_study
+from drawings import labelled, line, panels, titles
+from fakes import IGNORED_AXIS, complete, evidence, make_study
 
+from bncli.report.figures.curves import curves
 from bncli.report.figures.reached import reached
 
 
@@ -14,3 +15,18 @@ def test_a_seed_that_never_reaches_the_threshold_keeps_the_share_below_1():
     figure = reached(given)
     assert line(figure.axes[0], "none").get_xydata().tolist() == [[1, 0], [2, 0.75], [3, 0.75]]
     assert figure.get_suptitle().replace("\n", " ") == "fake  (val_accuracy reaches 0.65; n = 4)"
+
+
+def test_a_baseline_on_which_an_axis_has_no_effect_is_drawn_in_every_panel():
+    """As in the README's own sweep, where `none` had panels of its own."""
+    given = evidence(make_study(axes=IGNORED_AXIS))
+    figure = reached(given)
+    assert titles(figure) == titles(curves(given))
+    assert [sorted(labelled(axes)) for axes in panels(figure)] == [["batch:before", "none"]] * 4
+
+
+def test_every_arm_has_one_curve_in_a_panel_where_the_axis_has_an_effect_on_the_baseline_alone():
+    study = make_study("batch:before,none,layer:before", (("norm_momentum", (0.9, 0.99)),))
+    figure = reached(evidence(study))
+    for axes in panels(figure):
+        assert sorted(line.get_label() for line in axes.get_lines()) == ["batch:before", "layer:before", "none"]

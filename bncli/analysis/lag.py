@@ -1,0 +1,66 @@
+"""How far the moving averages of batch normalization lag behind after a short training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bncli.analysis.tables import Conditions
+from bncli.config import RunConfig
+from bncli.networks import norms
+
+MOMENTUM = "norm_momentum"
+
+MAX_LEFT = 0.05
+"""The share of the initial values in the moving averages from which on validation suffers."""
+
+
+@dataclass(frozen=True)
+class Lag:
+    """What is left of the initial values (mean 0, variance 1) in the moving averages at the end of training.
+
+    Attributes:
+        arms: The labels of the arms whose moving averages lag, in the study's order.
+        momentum: The momentum of the run that lags most.
+        n_steps: Its training steps.
+        share: What is left: the momentum to the power of the steps.
+        is_worst: Whether other runs lag less.
+    """
+
+    arms: tuple[str, ...]
+    momentum: float
+    n_steps: int
+    share: float
+    is_worst: bool = False
+
+
+def find_lag(conditions: Conditions, training_rows: int | None) -> Lag | None:
+    """Return where moving averages lag by more than `MAX_LEFT`; None if they don't, or if the rows aren't known.
+
+    Args:
+        conditions: The condition of every run.
+        training_rows: How many rows a run trains on.
+    """
+    if training_rows is None:
+        return None
+    left = {config: _share_left(config, training_rows) for config in conditions if _has_moving_averages(config)}
+    lagging = [config for config, share in left.items() if share > MAX_LEFT]
+    if not lagging:
+        return None
+    worst = max(lagging, key=left.__getitem__)
+    arms = tuple(dict.fromkeys(conditions[config].arm for config in conditions if left.get(config, 0) > MAX_LEFT))
+    is_worst = any(share < left[worst] for share in left.values())
+    return Lag(arms, worst.norm_momentum, n_steps(worst, training_rows), left[worst], is_worst)
+
+
+def n_steps(config: RunConfig, training_rows: int) -> int:
+    """Return how many training steps a run has."""
+    return config.epochs * math.ceil(training_rows / config.batch_size)
+
+
+def _has_moving_averages(config: RunConfig) -> bool:
+    return MOMENTUM in norms.fields(config.norm)
+
+
+def _share_left(config: RunConfig, training_rows: int) -> float:
+    return float(config.norm_momentum ** n_steps(config, training_rows))

@@ -1,0 +1,106 @@
+"""What a study's arms are compared by, and what its folder remembers of that."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from fakes import evidence, make_study, record
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bncli.analysis.choice import KEY, Choice, check_choice, choose, remembered
+from bncli.analysis.evidence import read_evidence
+from bncli.errors import InvalidConfig, StoreError, UnknownName
+from bncli.study.folder import STUDY_FILE, Store
+from bncli.study.opening import open_folder
+
+
+@pytest.fixture
+def store(tmp_path):
+    return record(tmp_path / "out", evidence(make_study()))
+
+
+@pytest.mark.parametrize(
+    ("metric", "threshold", "expected"),
+    [
+        ("val_accuracy", 1.5, "a number from 0 to 1 for the metric val_accuracy. Received: 1.5."),
+        ("val_accuracy", -0.1, "a number from 0 to 1 for the metric val_accuracy. Received: -0.1."),
+        ("val_loss", -1.0, "a number from 0 for the metric val_loss. Received: -1."),
+        ("loss", math.inf, "a number from 0 for the metric loss. Received: inf."),
+        ("loss", math.nan, "a number from 0 for the metric loss. Received: nan."),
+    ],
+)
+def test_a_threshold_outside_the_range_of_the_metric_is_refused(metric, threshold, expected):
+    with pytest.raises(InvalidConfig) as caught:
+        check_choice(metric, threshold)
+    assert str(caught.value) == f"--threshold must be {expected}"
+
+
+def test_an_unknown_metric_is_refused_with_the_nearest_one():
+    with pytest.raises(UnknownName) as caught:
+        check_choice("val_acuracy", None)
+    assert str(caught.value) == (
+        "Unknown metric 'val_acuracy'. Allowed: val_accuracy, train_accuracy, accuracy, val_loss, loss. "
+        "Did you mean 'val_accuracy'?"
+    )
+
+
+def test_a_choice_is_remembered_until_another_one_is_made(store):
+    assert choose(store) == Choice("val_accuracy", None)
+    assert KEY not in store.read_study()
+    assert choose(store, threshold=0.9) == choose(store) == Choice("val_accuracy", 0.9)
+    assert choose(store, "val_loss", 1.5) == choose(store) == Choice("val_loss", 1.5)
+    assert choose(store, "val_loss") == choose(store) == Choice("val_loss", None)
+    assert choose(store, threshold=0.5) == choose(store) == Choice("val_accuracy", 0.5)
+
+
+def test_evidence_is_read_by_the_remembered_choice_or_by_a_given_one(store):
+    choose(store, "val_loss", 1.5)
+    remembering, given = read_evidence(store.folder), read_evidence(store.folder, "loss")
+    assert (remembering.metric, remembering.threshold) == ("val_loss", 1.5)
+    assert (given.metric, given.threshold) == ("loss", None)
+
+
+def test_the_choice_outlives_a_call_that_adds_seeds(store):
+    choose(store, threshold=0.9)
+    study = make_study(seeds=range(3))
+    open_folder(store.folder, study, study.plan())
+    assert choose(store) == Choice("val_accuracy", 0.9)
+
+
+def test_the_same_choice_again_writes_nothing(store):
+    choose(store, threshold=0.9)
+    path = store.folder / STUDY_FILE
+    before = path.stat().st_mtime_ns
+    choose(store, threshold=0.9)
+    choose(store)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_a_choice_that_is_refused_is_not_remembered(store):
+    with pytest.raises(InvalidConfig):
+        choose(store, threshold=1.5)
+    assert choose(store) == Choice()
+
+
+def test_without_a_study_there_is_nothing_to_choose_for(tmp_path):
+    with pytest.raises(StoreError, match="holds no study"):
+        choose(Store(tmp_path))
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["val_loss", "x", "metric", "threshold"]),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.sampled_from(["metric", "threshold", "x"]), parts),
+    max_leaves=4,
+)
+
+
+@given(values)
+def test_what_a_damaged_file_remembers_is_sound_or_refused_in_one_line(value):
+    value = json.loads(json.dumps(value))
+    try:
+        check_choice(*remembered({KEY: value}, Store(Path("out"))))
+    except StoreError as error:
+        assert str(error).startswith("'out/study.json': 'report' must hold a metric and a threshold. Received: ")
+        assert "\n" not in str(error)
