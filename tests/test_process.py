@@ -120,7 +120,7 @@ def test_it_does_not_outlive_the_block(ours, tmp_path):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
-def test_without_a_fork_there_is_no_result_and_data_is_loaded_as_ever():
+def test_beside_returns_none_if_the_process_cannot_be_forked():
     with process.beside(lambda: 1) as result:
         assert result() is None
 
@@ -191,7 +191,7 @@ def test_a_command_ends_alike_with_and_without_the_variable(monkeypatch):
 
 @LINUX
 @pytest.mark.parametrize("flush", [True, False])
-def test_output_that_can_not_be_written_is_no_success(tmp_path, flush):
+def test_output_that_cannot_be_written_gives_exit_status_120(tmp_path, flush):
     code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     with (tmp_path / "out").open("w") as full:
         done = python(f"{code}\nprocess.run(lambda: print('out', flush={flush}))", stdout=full)

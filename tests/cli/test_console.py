@@ -103,7 +103,7 @@ def test_numbers_align_right_and_text_left(capsys):
     assert lines[3:6] == [" x       1.5", " long      -", " y     10.25"]
 
 
-def test_no_rows_are_no_error(capsys):
+def test_print_rows_accepts_no_rows(capsys):
     for format in ("table", "md"):
         console.print_rows([], title="nothing", format=format)
         assert capsys.readouterr().out.split()[0].strip("*") == "nothing"

@@ -53,7 +53,7 @@ def test_quiet_progress_is_silent(capsys, clock):
     assert (tracker.runs_done, tracker.epochs_done) == (2, 8)
 
 
-def test_quiet_holds_on_a_terminal(monkeypatch, clock):
+def test_quiet_progress_is_silent_on_a_terminal(monkeypatch, clock):
     terminal = open_terminal(monkeypatch)
     work(clock, quiet=True)
     assert terminal.getvalue() == ""
@@ -72,7 +72,7 @@ def test_progress_on_a_terminal_is_a_bar_that_goes_away(monkeypatch):
     assert terminal.getvalue().endswith(f"{ESCAPE}[2K")
 
 
-def test_nothing_to_train_is_no_division_by_zero(capsys, clock):
+def test_progress_without_runs_does_not_divide_by_zero(capsys, clock):
     with track(0, 0, quiet=False) as tracker:
         clock["now"] += 100
         tracker.run("none", 0)

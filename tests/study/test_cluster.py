@@ -173,7 +173,7 @@ def test_workers_are_replaced_by_fresh_processes_in_time():
     assert max(counts) <= 2
 
 
-def test_a_worker_that_can_not_train_is_an_error_not_a_result():
+def test_a_worker_that_cannot_train_raises_an_error():
     with faked(broken, n_jobs=1) as workers, pytest.raises(ClusterError) as caught:
         run(study(1).plan(), workers)
     assert str(caught.value) == (
