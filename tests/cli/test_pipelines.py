@@ -110,7 +110,7 @@ def test_stderr_is_quiet_and_plain(shell):
 
 
 def test_control_c_keeps_what_is_done_and_the_same_command_continues(shell, folder):
-    command = [str(BNCLI), "compare", *TINY.split(), "--seeds", "40", "-o", "s"]
+    command = [str(BNCLI), "compare", *TINY.replace("--seeds 2", "--seeds 40").split(), "-o", "s"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     journal = folder / "s" / "runs.jsonl"
     deadline = time.monotonic() + 120

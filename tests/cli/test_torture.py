@@ -45,6 +45,11 @@ def ended(process):
     return process.returncode, out, err
 
 
+def with_seeds(number):
+    """The small sweep with other seeds: an option can't be given twice."""
+    return [str(number) if word == "20" else word for word in SMALL]
+
+
 def run(program, *arguments, **more):
     return ended(start(program, *arguments, **more))
 
@@ -149,7 +154,7 @@ def test_a_second_sweep_on_a_folder_is_refused_and_names_the_first(monkeypatch):
     first = start(DRIVER, *SMALL, "-o", "s")
     wait_for(lambda: size(Path("s") / RUNS_FILE))
     study = (Path("s") / "study.json").read_bytes()
-    for more in ((), ("--seeds", "2"), ("--restart",)):
+    for more in ((), ("--engine", "keras"), ("--restart",)):
         code, _, err = run(DRIVER, *SMALL, *more, "-o", "s")
         assert code == 2
         assert err.startswith(f"Error: 's/runs.jsonl' is being written by process {first.pid} on ")
@@ -292,7 +297,7 @@ def test_restart_says_what_it_deletes_and_deletes_nothing_else():
     (Path("s") / "notes.txt").write_text("mine")
     (Path("s") / "figures").mkdir()
     (Path("s") / "figures" / "mine.png").write_text("mine")
-    code, _, err = run(DRIVER, *SMALL, "-o", "s", "--restart", "--seeds", "2")
+    code, _, err = run(DRIVER, *with_seeds(2), "-o", "s", "--restart")
     assert code == 0
     assert err.startswith(
         "Note: --restart deletes in s: runs.jsonl, runs-1-of-4.jsonl, "
@@ -325,7 +330,7 @@ def test_a_share_that_stops_at_a_failed_run_does_not_say_that_it_is_done(monkeyp
 def test_a_share_of_a_smaller_study_trains_its_part_and_hides_nothing():
     assert run(DRIVER, *SMALL, "-o", "s", "--shard", "1/4")[0] == 0
     study = (Path("s") / "study.json").read_bytes()
-    code, _, err = run(DRIVER, *SMALL, "--seeds", "4", "-o", "s", "--shard", "2/4")
+    code, _, err = run(DRIVER, *with_seeds(4), "-o", "s", "--shard", "2/4")
     assert (code, err.splitlines()[-1]) == (
         0,
         "Share 2 of 4 is done. bncli report s shows what all shares have so far.",
