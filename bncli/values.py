@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -151,3 +152,44 @@ def show(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+MAX_SHOWN = 200
+"""The longest text from outside that a terminal, a plot or a message shows; longer ones are cut in the middle."""
+
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, separators of lines, marks that reverse the order of what follows, and halves of surrogates."""
+
+
+def plain_text(text: str, limit: int | None = MAX_SHOWN, keep: str = "") -> str:
+    r"""Return a text from outside in a form that is safe to show in a terminal, a plot or a page, and to encode.
+
+    Control characters, which can drive a terminal, are replaced by their escapes, and so are the surrogates that stand
+    for bytes of names that are not UTF-8.
+
+    Args:
+        text: A name, path, label or message that someone else chose.
+        limit: The longest result; a longer one is cut in the middle. None for no limit.
+        keep: Control characters that stay, such as newlines where lines may break.
+
+    >>> print(plain_text("wine\x1b[2J.csv"), plain_text("caf\udce9"))
+    wine\x1b[2J.csv caf\udce9
+    >>> plain_text("ab" * 500, limit=9)
+    'aba...bab'
+    """
+
+    def escaped(part: str) -> str:
+        return _UNSHOWABLE.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), part)
+
+    if limit is None:
+        return escaped(text)
+    start, end = escaped(text[:limit]), escaped(text[-limit:])
+    if len(text) <= limit and len(start) <= limit:
+        return start
+    n_end = (limit - 3) // 2
+    return f"{start[: limit - 3 - n_end]}...{end[len(end) - n_end :]}"
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"

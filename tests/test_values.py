@@ -1,6 +1,8 @@
 """Single values: parsing, checking, describing and printing."""
 
 import math
+import time
+import unicodedata
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bncli.errors import InvalidConfig, UnknownName
-from bncli.values import Field, finite, show
+from bncli.values import Field, finite, plain_text, show
 
 TEXT = Field("data", "text", "a text")
 WHOLE = Field("training", "whole", "a whole number", low=0, high=2**31 - 1)
@@ -148,3 +150,51 @@ def test_finite_returns_a_plain_float():
 )
 def test_show_prints_a_value_as_it_is_typed(value, shown):
     assert show(value) == shown
+
+
+# Text from outside
+
+texts = st.text(st.characters(codec=None), max_size=400) | st.text("\x00\x1b\x9b\n\udcff\u202e ab\\", max_size=60)
+
+
+@given(texts, st.integers(8, 300))
+def test_plain_text_has_no_control_character_can_be_encoded_and_fits(text, limit):
+    shown = plain_text(text, limit)
+    assert not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in shown)
+    assert shown.encode("utf-8")[:0] == b""
+    assert len(shown) <= limit
+    assert plain_text(shown, limit) == shown
+
+
+@given(texts)
+def test_plain_text_without_a_limit_loses_nothing_and_keeps_what_it_is_told_to(text):
+    assert plain_text(text, None) == "".join(plain_text(character) for character in text)
+    kept = plain_text(text, None, keep="\n\t")
+    assert (kept.count("\n"), kept.count("\t")) == (text.count("\n"), text.count("\t"))
+
+
+@given(st.text("abcäß中𝛽 <>&$%-", max_size=200))
+def test_ordinary_text_stays_as_it_is(text):
+    assert plain_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]52;c;aGk=\x07", r"\x1b]52;c;aGk=\x07"),
+        ("\x9b2J", r"\x9b2J"),
+        ("two\nlines\tand a tab", r"two\x0alines\x09and a tab"),
+        ("not UTF-8: \udcff", r"not UTF-8: \udcff"),
+        ("\u202efdp.exe", r"\u202efdp.exe"),
+        ("a" * 150 + "b" * 150, "a" * 99 + "..." + "b" * 98),
+        ("", ""),
+    ],
+)
+def test_what_plain_text_makes_of_it(text, shown):
+    assert plain_text(text) == shown
+
+
+def test_a_very_long_text_is_cut_before_it_is_looked_at():
+    started = time.process_time()
+    assert len(plain_text("\x1b" * 50_000_000)) == 200
+    assert time.process_time() - started < 1
