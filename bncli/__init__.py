@@ -1,7 +1,7 @@
 """Batch-normalization ablation studies: paired seeds, tables, figures, every run on disk.
 
-The library face, loaded on first use so that the command line starts fast:
-`RunConfig`, `RunResult`, `Study`, `load_study`, `train`, `run_study`, `load_runs`.
+The public names are imported when they are first used, so that the command line starts fast: `RunConfig`, `RunResult`,
+`Study`, `load_study`, `train`, `run_study`, `load_runs`.
 """
 
 from importlib import import_module
@@ -10,11 +10,11 @@ from typing import Any
 _HOMES = {
     "RunConfig": "bncli.config",
     "RunResult": "bncli.results",
-    "Study": "bncli.study",
-    "load_study": "bncli.study",
-    "train": "bncli.library",
-    "run_study": "bncli.library",
-    "load_runs": "bncli.library",
+    "Study": "bncli.study.study",
+    "load_study": "bncli.study.files",
+    "train": "bncli.api",
+    "run_study": "bncli.api",
+    "load_runs": "bncli.api",
 }
 __all__ = sorted(_HOMES)
 

@@ -1,4 +1,4 @@
-"""The library face, for notebooks: what the commands do, without the command line."""
+"""Functions for notebooks and scripts: train a run or a study, and read the runs of a folder."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from bncli.analysis.evidence import read_evidence
 from bncli.config import RunConfig, resolve
 from bncli.data import datasets
 from bncli.results import RunResult
-from bncli.study import cluster, lock
+from bncli.study import lock
 from bncli.study.execution import execute, train_here, work_of
+from bncli.study.jobs import connect
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import open_folder
 from bncli.study.study import Study
@@ -21,10 +22,16 @@ if TYPE_CHECKING:
 
 
 def train(config: RunConfig) -> RunResult:
-    """Train one run and return its result.
+    """Train one run.
+
+    Args:
+        config: The run. Fields that are None are filled in, and fields without effect are set to their defaults.
+
+    Returns:
+        The result, whose state is `failed` if an exception was raised during the training.
 
     Raises:
-        BncliError: The run can't be trained; nothing was started.
+        BncliError: The data can't be loaded, or the network can't be built for it.
     """
     from bncli.engines import stacked
 
@@ -34,20 +41,24 @@ def train(config: RunConfig) -> RunResult:
 
 
 def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> list[RunResult]:
-    """Train what a study lacks, record it in the folder `out` if given, and return all its results in order.
+    """Train the runs of a study that have no result yet.
 
     Args:
-        study: What to train.
-        out: Its folder; what is there is continued.
-        jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
+        study: The study.
+        out: Its folder, whose results are reused and to which new ones are added; None stores nothing.
+        jobs: Number of worker processes; 1 trains in this process. With more, a script has to call this function under
+            `if __name__ == "__main__":`.
+
+    Returns:
+        The results of all runs, in the order of `study.plan()`.
 
     Raises:
-        BncliError: A run can't be trained, or the folder can't be used; nothing was started.
+        BncliError: A run can't be trained, or the folder can't be used.
     """
     plan = study.plan()
     with (
         lock.hold(Path(out) / RUNS_FILE) if out else nullcontext(),
-        cluster.connect(jobs) if jobs > 1 else nullcontext() as workers,
+        connect(jobs) if jobs > 1 else nullcontext() as workers,
     ):
         store = open_folder(Path(out), study, plan).store if out else None
         work = work_of(plan, store)
@@ -55,9 +66,12 @@ def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> 
 
 
 def load_runs(folder: str | Path) -> pd.DataFrame:
-    """Return the recorded runs of a study's folder, one row a run, as `analysis.runs.runs_table` describes.
+    """Return the recorded runs of a study's folder as a table.
+
+    Returns:
+        One row per run, with the columns that `analysis.runs.runs_table` describes.
 
     Raises:
-        StoreError: The folder holds no study or is damaged.
+        StoreError: The folder holds no study, or a file in it can't be read.
     """
     return read_evidence(Path(folder)).runs_table

@@ -11,14 +11,14 @@ import time
 from fakes import failed, learned
 
 from bncli.cli.app import main
+from bncli.registry import Registry
 from bncli.report import figure
-from bncli.study.execution import _train
 
 BATCH, PAUSE = 4, float(os.environ.get("PAUSE", "0"))
 STUCK, FAILS = (int(os.environ.get(name, "-1")) for name in ("STUCK", "FAILS"))
 
 
-def train(configs, on_epoch, on_model, engine):
+def train(configs, engine, on_epoch, on_model):
     for start in range(0, len(configs), BATCH):
         batch = configs[start : start + BATCH]
         if any(config.seed == STUCK for config in batch):
@@ -29,6 +29,5 @@ def train(configs, on_epoch, on_model, engine):
 
 
 if __name__ == "__main__":
-    _train = train
-    figure.draw_all = lambda picture: {}
-    main()
+    figure.REGISTRY = Registry("figure")
+    main(train)

@@ -1,1 +1,1 @@
-"""Published claims: what they say, how they are measured, and what runs say of them."""
+"""Published claims about batch normalization: what they say, how they are measured, and the verdicts on them."""

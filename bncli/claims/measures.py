@@ -1,7 +1,7 @@
-"""What a claim is measured by: one number a run, one number along an axis.
+"""The measures of claims: functions from a run's result to a number, and reductions of such numbers along an axis.
 
-A measure is a function of a result whose keyword parameters are the keys of a claim that it obeys. A reduction turns
-the numbers of one seed along an axis into one. Worst is infinite: an epoch that never came, the loss of a diverged run.
+The keyword parameters of a measure are the keys that a claim may give it. A value can be infinite: the hit epoch of a
+run that never reaches the threshold, or the loss of a run that diverged.
 """
 
 from __future__ import annotations
@@ -21,28 +21,40 @@ REGISTRY: Registry[Callable[..., float]] = Registry("measure")
 REDUCTIONS: Registry[Callable[[Sequence[float], Sequence[Value]], float]] = Registry("reduction")
 
 CENSORED = ("hit_epoch", "hit_seconds", "highest")
-"""Measures and reductions that may be infinite by design: their typical value is a median, not a mean."""
+"""Measures and reductions that are infinite for some runs; the median summarizes them, because a mean can't."""
 
 TIMED = ("hit_seconds", "epoch_seconds")
-"""Measures in seconds, which runs that train together have in common."""
+"""Measures in seconds; runs that train together share one time."""
 
 POSITIVE = ("tolerance", "highest")
-"""Reductions over the logarithm of an axis."""
+"""Reductions that take the logarithm of the axis' values."""
 
 LOWER = ("hit_epoch", "hit_seconds", "epoch_seconds")
-"""Measures of which less is better, whatever the metric."""
+"""Measures for which lower is better, whatever the metric."""
 
 HIGHER = ("learned",)
-"""Measures of which more is better, whatever the metric."""
+"""Measures for which higher is better, whatever the metric."""
 
 
 def lower_is_better(name: str, metric: str) -> bool:
-    """Whether less is better of the measure `name`, taken of `metric`."""
+    """Return whether lower values of a measure are better.
+
+    >>> lower_is_better("final", "val_accuracy"), lower_is_better("hit_epoch", "val_accuracy")
+    (False, True)
+
+    Args:
+        name: A measure.
+        metric: The metric that it measures.
+    """
     return name in LOWER or (name not in HIGHER and metrics.lower_is_better(metric))
 
 
 def parameters(name: str) -> tuple[str, ...]:
-    """Return the keys of a claim that the measure `name` obeys."""
+    """Return the keys of a claim that a measure uses.
+
+    >>> parameters("hit_epoch")
+    ('metric', 'threshold')
+    """
     return tuple(inspect.signature(REGISTRY[name]).parameters)[1:]
 
 
@@ -81,36 +93,40 @@ def gap(result: RunResult, *, metric: str, minus: str, last: int) -> float:
 
 @REGISTRY.register("learned")
 def learned(result: RunResult, *, metric: str, threshold: float) -> float:
-    """Whether the final metric is at the threshold or past it: 1 or 0."""
+    """Whether the final metric reaches the threshold: 1 or 0."""
     return float(metrics.reaches(metric, result.metrics.get(metric), threshold))
 
 
 @REGISTRY.register("hit_epoch")
 def hit_epoch(result: RunResult, *, metric: str, threshold: float) -> float:
-    """The first epoch, from 1, whose metric is at the threshold or past it; infinite if none is."""
+    """The first epoch, counted from 1, in which the metric reaches the threshold; infinite if it never does."""
     return float(results.hit_epoch(result, metric, threshold))
 
 
 @REGISTRY.register("hit_seconds")
 def hit_seconds(result: RunResult, *, metric: str, threshold: float) -> float:
-    """The seconds of training until the hit epoch."""
+    """The seconds of training until the end of the hit epoch."""
     return hit_epoch(result, metric=metric, threshold=threshold) * epoch_seconds(result)
 
 
 @REGISTRY.register("epoch_seconds")
 def epoch_seconds(result: RunResult) -> float:
-    """The seconds that an epoch takes."""
+    """The mean seconds per epoch."""
     return result.seconds / max(1, len(result.history.get("loss", [])))
 
 
 def _number(metric: str, value: float | None) -> float:
-    """The value, or the worst there is where a diverged run has none."""
+    """The value; for None, which a diverged run has, the worst possible one."""
     return value if value is not None else (math.inf if metrics.lower_is_better(metric) else -math.inf)
 
 
 @REDUCTIONS.register("slope")
 def slope(numbers: Sequence[float], along: Sequence[Value]) -> float:
-    """The least-squares slope from one value of the axis to the next."""
+    """The least-squares slope from one value of the axis to the next.
+
+    >>> slope([1.0, 2.0, 3.0], ["dense8", "dense8*2", "dense8*4"])
+    1.0
+    """
     middle = (len(numbers) - 1) / 2
     weights = [place - middle for place in range(len(numbers))]
     return sum(w * number for w, number in zip(weights, numbers, strict=True)) / sum(w * w for w in weights)
@@ -118,7 +134,11 @@ def slope(numbers: Sequence[float], along: Sequence[Value]) -> float:
 
 @REDUCTIONS.register("tolerance")
 def tolerance(numbers: Sequence[float], along: Sequence[Value]) -> float:
-    """The widest range of neighbouring values, in decades, over which the measure is not 0; 0 if it always is."""
+    """The widest range of neighbouring axis values, in decades, over which the measure is not 0; 0 if it always is.
+
+    >>> tolerance([0.0, 1.0, 1.0, 0.0], [0.001, 0.01, 0.1, 1.0])
+    1.0
+    """
     widest, start = 0.0, math.inf
     for value, number in sorted(zip(map(_positive, along), numbers, strict=True)):
         start = min(start, value) if number else math.inf
@@ -129,9 +149,13 @@ def tolerance(numbers: Sequence[float], along: Sequence[Value]) -> float:
 
 @REDUCTIONS.register("highest")
 def highest(numbers: Sequence[float], along: Sequence[Value]) -> float:
-    """The decimal logarithm of the highest value at which the measure is not 0; minus infinity if there is none."""
-    held = [math.log10(_positive(value)) for value, number in zip(along, numbers, strict=True) if number]
-    return max(held, default=-math.inf)
+    """The decimal logarithm of the highest axis value at which the measure is not 0; minus infinity if there is none.
+
+    >>> highest([1.0, 1.0, 0.0], [0.01, 0.1, 1.0])
+    -1.0
+    """
+    logarithms = [math.log10(_positive(value)) for value, number in zip(along, numbers, strict=True) if number]
+    return max(logarithms, default=-math.inf)
 
 
 def _positive(value: Value) -> float:

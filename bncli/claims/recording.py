@@ -1,4 +1,4 @@
-"""Networks of many seeds, kept at several moments of their training so that they can be measured."""
+"""Trains networks of many seeds and keeps their values at several epochs, so that probes can measure them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from bncli.probes.gradients import Tensors
 if TYPE_CHECKING:
     import keras
     import numpy as np
+    import tensorflow as tf
 
     from bncli.config import RunConfig
     from bncli.data.datasets import Dataset
+    from bncli.engines.graph import State
+    from bncli.engines.program import Program
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Networks of several seeds at several moments of their training.
+    """The values of one network for several seeds, each at several epochs of its training.
 
     Attributes:
-        epochs: The moments: epochs trained so far.
-        model: The network they share; its own values are none of theirs.
-        weights: Trainable values in the model's order, each of shape (moments, runs, ...).
-        others: The other values (moving statistics), likewise shaped.
-        updated: The trainable values after one more step of training on the rows `x`, `y`.
+        epochs: The epochs: how many each network had been trained for.
+        model: The network; its own values take no part.
+        weights: Trainable values in the model's order, of shape (epochs, runs, ...) each.
+        others: The values of its other variables (moving statistics), shaped likewise.
+        updated: The trainable values after one more training step on the rows `x`, `y`.
         x: Rows of that step, the same for all runs.
         y: Their class numbers.
     """
@@ -39,7 +42,14 @@ class Recording:
     y: np.ndarray
 
     def over_runs(self, measure: Callable[[Tensors, Tensors, Tensors], Any]) -> Any:
-        """Apply `measure(weights, others, updated)` to each network; results gain the axes (moments, runs)."""
+        """Measure every network.
+
+        Args:
+            measure: A function of weights, others and updated weights of one network, written in TensorFlow.
+
+        Returns:
+            What `measure` returns, as arrays with two more axes in front: (epochs, runs, ...).
+        """
         import tensorflow as tf
 
         axes = self.weights[0].shape[:2]
@@ -56,33 +66,42 @@ class Recording:
 
 
 def record(configs: Sequence[RunConfig], dataset: Dataset, epochs: Sequence[int]) -> Recording:
-    """Train runs of one graph together and keep what they are after each of `epochs` (0: untrained).
+    """Train runs together and keep their values after each of `epochs`.
 
     Args:
-        configs: Resolved runs that differ in nothing but their seeds.
+        configs: Resolved runs of at least `epochs[-1]` epochs that differ in their seeds only.
         dataset: Their data.
-        epochs: When to look, in rising order.
+        epochs: Epochs in ascending order; 0 is the untrained network.
     """
-    import numpy as np
     import tensorflow as tf
 
     from bncli.engines.method import Method
     from bncli.engines.program import Program
-    from bncli.networks.seeds import batch_order
+    from bncli.engines.rows import batch_orders
 
-    # Of the three functions only the loop over steps is called often enough to be worth compiling.
-    method = Method(len(configs), stacked=True, matrix_conv=True, xla_steps=True)
-    program = Program(configs, dataset, method)
-    state, numbers, n_rows = program.start(configs), program.numbers(configs), len(dataset.y_train)
-    x, y = dataset.x_train[: program.batch], dataset.y_train[: program.batch]
-    rows = tf.constant(np.tile(np.arange(len(y), dtype="int32"), (len(configs), 1)))
-    n_steps, kept = -(-n_rows // program.batch), []
+    # Only the loop over steps is called often enough to be worth compiling by XLA.
+    program = Program(configs, dataset, Method(len(configs), stacked=True, matrix_conv=True, xla_steps=True))
+    state, numbers, kept = program.initial_state(configs), program.numbers(configs), []
+    orders = batch_orders(configs, len(dataset.y_train))
     for epoch in range(epochs[-1] + 1):
         if epoch in epochs:
-            after, _, _ = program.tail(state, numbers, rows, tf.constant(epoch * n_steps + 1.0))
-            kept.append((state[0], state[1], after[0]))
+            kept.append((*state[:2], _next_weights(program, configs, state, epoch)))
         if epoch < epochs[-1]:
-            orders = [batch_order(config.seed, epoch, n_rows, shuffle=config.shuffle) for config in configs]
-            state, _ = program.epoch(state, numbers, tf.constant(np.stack(orders)), epoch)
+            state, _ = program.epoch(state, numbers, next(orders), epoch)
     weights, others, updated = tf.nest.map_structure(lambda *moments: tf.stack(moments), *kept)
-    return Recording(tuple(epochs), program.model, weights, others, updated, x, y)
+    n_rows = program.graph.batch_size
+    x, y = dataset.x_train[:n_rows], dataset.y_train[:n_rows]
+    return Recording(tuple(epochs), program.graph.model, weights, others, updated, x, y)
+
+
+def _next_weights(program: Program, configs: Sequence[RunConfig], state: State, epoch: int) -> Tensors:
+    """The weights after one more step, on the first rows of the data."""
+    import numpy as np
+    import tensorflow as tf
+
+    n_steps = -(-len(program.dataset.y_train) // program.graph.batch_size)
+    rows = tf.constant(np.tile(np.arange(program.graph.batch_size, dtype="int32"), (len(configs), 1)))
+    iteration = tf.constant(epoch * n_steps + 1.0)
+    after, _, _ = program.graph.train_batch(state, program.numbers(configs), rows, iteration)
+    weights: Tensors = after[0]
+    return weights

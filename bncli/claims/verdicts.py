@@ -1,4 +1,4 @@
-"""What stored runs say on claims."""
+"""Verdicts on the claims of a study, from its runs."""
 
 from __future__ import annotations
 
@@ -16,25 +16,20 @@ from bncli.results import RunResult
 from bncli.study.study import Condition, Study
 from bncli.values import Value
 
-CHECKED_ELSEWHERE = "a check, not a matter of these runs: bncli verify makes it"
+CHECKED_ELSEWHERE = "tested by a check, not by these runs: see bncli verify"
 
 
-def takes(claim: Claim, condition: Condition) -> bool:
-    """Whether the claim is measured on runs of this condition."""
-    if not claim.measure:
-        return False
-    sides = [(claim.arm, claim.where)]
-    if claim.compares:
-        sides.append((claim.baseline or claim.arm, {**claim.where, **claim.baseline_where}))
-    return any(
+def needs(claim: Claim, condition: Condition) -> bool:
+    """Return whether a claim is measured on the runs of a condition."""
+    return bool(claim.measure) and any(
         condition.arm == arm
         and all(value is None or where.get(name, BEST) in (value, BEST) for name, value in condition.values)
-        for arm, where in sides
+        for arm, where in claim.sides
     )
 
 
 def verdicts(study: Study, results: Iterable[RunResult], conditions: Mapping[RunConfig, Condition]) -> list[Verdict]:
-    """Judge the claims of a study by its runs; those that take a check, and maybe TensorFlow, are `skipped`.
+    """Return the verdicts on all claims of a study, in order; claims that need a check are `skipped`.
 
     Args:
         study: The study with its claims.
@@ -50,7 +45,14 @@ def verdicts(study: Study, results: Iterable[RunResult], conditions: Mapping[Run
 def verdicts_on(
     chosen: Sequence[Claim], study: Study, results: Iterable[RunResult], conditions: Mapping[RunConfig, Condition]
 ) -> list[Verdict]:
-    """Judge some claims of a study, and run the checks that they take."""
+    """Return the verdicts on some claims of a study, and run the checks that they need.
+
+    Args:
+        chosen: The claims.
+        study: Their study.
+        results: Its results so far; failed runs are left out.
+        conditions: The condition of every run.
+    """
     runs: dict[Condition, dict[int, RunResult]] = {}
     for result in results:
         if result.state != "failed":
@@ -73,27 +75,27 @@ def _verdict_on(claim: Claim, grid: _Grid) -> Verdict:
 
 
 def _shares_time(claim: Claim, grid: _Grid) -> bool:
-    """Whether the claim is about seconds, and of runs that were not timed one by one."""
-    used = (run for at, runs in grid.runs.items() if takes(claim, at) for run in runs.values())
+    """Whether the claim measures seconds of runs that were not timed one by one."""
+    used = (run for at, runs in grid.runs.items() if needs(claim, at) for run in runs.values())
     return claim.measure in measures.TIMED and any(run.engine != "keras" for run in used)
 
 
 def _untimed(found: Verdict) -> Verdict:
-    """The verdict where the seeds of a condition share one measured time, so that their spread tells nothing."""
+    """The verdict if the seeds of a condition share one measured time, so that they have no spread."""
     text = f"about {found.value:.2g}, timed once for all {found.n} seeds" if found.value is not None else found.text
-    advice = "Runs that train together share one time: try --engine keras and a new --out."
+    advice = "Runs that train together share one time: try --engine keras with a new --out."
     return Verdict(found.claim, "inconclusive", found.n, found.value, text=text, advice=advice)
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """Finished runs by condition and seed, and the axes that the conditions stand on."""
+    """Finished runs by condition and seed, and the axes of their study."""
 
     runs: Mapping[Condition, Mapping[int, RunResult]]
     axes: Mapping[str, Sequence[Value]]
 
     def at(self, arm: str, where: Mapping[str, Value]) -> Mapping[int, RunResult]:
-        """The runs of an arm at a point, by seed; an axis that is void on the arm is met by any value."""
+        """The runs of an arm by seed; on an axis that has no effect on the arm, any value matches."""
         for condition, runs in self.runs.items():
             meets = (value is None or value == where[name] for name, value in condition.values)
             if condition.arm == arm and all(meets):
@@ -102,17 +104,17 @@ class _Grid:
 
 
 def _seed_values(claim: Claim, grid: _Grid) -> tuple[float, ...]:
-    """The claim's number for every seed that has all the runs which it needs."""
-    own = _side_values(claim, claim.arm, claim.where, grid)
-    if not claim.compares:
+    """The claim's value for every seed for which all runs are finished."""
+    own, *others = (_side_values(claim, arm, where, grid) for arm, where in claim.sides)
+    if not others:
         return tuple(own.values())
-    other = _side_values(claim, claim.baseline or claim.arm, {**claim.where, **claim.baseline_where}, grid)
+    (other,) = others
     compare = _difference if claim.compare == "difference" else _ratio
     return tuple(compare(own[seed], other[seed]) for seed in own if seed in other)
 
 
 def _side_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, float]:
-    """One number a seed for an arm at a point, best values looked up, reduced along the axis of `across`."""
+    """One value per seed for the arm or the baseline, at its best values and reduced along the axis of `across`."""
     if BEST in where.values():
         return _best_values(claim, arm, where, grid)
     if not claim.across:
@@ -125,7 +127,7 @@ def _side_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid
 
 
 def _best_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, float]:
-    """One number a seed at the point at which the arm does best by the typical value of all its seeds."""
+    """One value per seed at those values of the axes where the arm's mean or median over seeds is best."""
     free = [name for name, value in where.items() if value == BEST]
     found = []
     for values in itertools.product(*(grid.axes[name] for name in free)):
@@ -143,12 +145,12 @@ def _run_values(claim: Claim, runs: Mapping[int, RunResult]) -> dict[int, float]
 
 
 def _difference(own: float, other: float) -> float:
-    """Arm minus baseline; where neither ever got there, they are alike."""
+    """Arm minus baseline; 0 also if both are infinite."""
     return 0.0 if own == other else own - other
 
 
 def _ratio(own: float, other: float) -> float:
-    """Arm through baseline; where neither ever got there, they are alike."""
+    """Arm divided by baseline; 1 if they are equal, also if both are 0 or infinite."""
     if own == other:
         return 1.0
     return own / other if other else math.inf

@@ -1,4 +1,4 @@
-"""Which claims a call of `bncli verify` is about, what they need, and how their verdicts read."""
+"""Which claims `bncli verify` tests, which runs and data they need, and their verdicts as rows of a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bncli.analysis.evidence import read_evidence
 from bncli.claims import check
 from bncli.claims.claim import Claim, parse_claims
 from bncli.claims.judgement import Verdict
-from bncli.claims.verdicts import takes, verdicts_on
+from bncli.claims.verdicts import needs, verdicts_on
 from bncli.config import RunConfig
 from bncli.data.mnist import find_mnist_family
 from bncli.errors import InvalidConfig
@@ -24,16 +24,16 @@ from bncli.study.study import Condition, Plan, Study
 from bncli.values import finite
 
 DOWNLOADED = ("mnist", "fashion_mnist")
-"""Data sets that don't come with an installation."""
+"""Data sets that are not installed with bncli or scikit-learn."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A study, and those of its claims that are to be verified.
+    """A study with those of its claims that are to be verified.
 
     Attributes:
         study: The study.
-        claims: The selected ones.
+        claims: The selected claims.
     """
 
     study: Study
@@ -41,23 +41,23 @@ class Subject:
 
     @property
     def trains(self) -> bool:
-        """Whether a claim needs the study's runs."""
+        """Whether any of the claims is measured on runs."""
         return any(claim.measure for claim in self.claims)
 
     @property
     def absent(self) -> str | None:
-        """The data set that the study needs and this machine has not."""
+        """The data set that the study needs and that is not on this machine; None if nothing is missing."""
         return next((name for name in data_needed(self.study) if find_mnist_family(name) is None), None)
 
 
 def data_needed(study: Study) -> list[str]:
-    """Return the data sets of the study that have to be found or downloaded."""
+    """Return the data sets of a study that must be downloaded or placed in a folder."""
     used = {study.base.dataset, *dict(study.axes).get("dataset", ())}
     return [name for name in DOWNLOADED if name in used]
 
 
 def how_to_get(name: str | None) -> str:
-    """Say in one line how a set of the MNIST family comes onto this machine."""
+    """Return one line that says how to get a data set of the MNIST family."""
     return (
         f"`bncli dataset {name}` downloads it where there is a network; "
         f"or put its four IDX files into $BNCLI_DATA_DIR/{name}/, or {name}.npz into $BNCLI_DATA_DIR"
@@ -65,18 +65,19 @@ def how_to_get(name: str | None) -> str:
 
 
 def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool = False) -> tuple[Subject, ...]:
-    """Select studies and claims.
+    """Return the selected studies, each with its selected claims.
 
-    Without names: all presets, where claims that take MNIST are left out unless `everything` or `ids` ask for them.
+    Without names, these are all presets; claims that need MNIST are then left out, unless `everything` or `ids` asks
+    for them.
 
     Args:
-        names: Presets or paths of study files.
-        ids: Claims; all if empty.
-        everything: Leave no claim out.
+        names: Presets, or paths of study files.
+        ids: Ids of claims; empty for all.
+        everything: Whether to include the claims that need MNIST.
 
     Raises:
-        UnknownName: No such preset, file or claim.
-        InvalidConfig: A study without claims.
+        UnknownName: There is no such preset, file or claim.
+        InvalidConfig: A named study makes no claims.
     """
     found = [Subject(study, parse_claims(study)) for study in map(load_study, names or presets())]
     bare = [subject.study.name for subject in found if not subject.claims]
@@ -88,26 +89,26 @@ def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool 
         found = [replace(each, claims=tuple(c for c in each.claims if c.id in ids)) for each in found]
     elif not names and not everything:
         found = [
-            replace(each, claims=tuple(c for c in each.claims if not takes_mnist(c, each.study))) for each in found
+            replace(each, claims=tuple(c for c in each.claims if not _needs_download(c, each.study))) for each in found
         ]
     return tuple(subject for subject in found if subject.claims)
 
 
 def part_of(plan: Plan, chosen: Sequence[Claim]) -> Plan:
-    """The runs of a study's plan that the claims are measured on; the others wait until somebody asks for them."""
-    needed = {condition for condition in plan.conditions if any(takes(claim, condition) for claim in chosen)}
+    """Return a study's plan with only those runs on which the claims are measured."""
+    needed = {condition for condition in plan.conditions if any(needs(claim, condition) for claim in chosen)}
     return replace(plan, runs=tuple(run for run in plan.runs if run[1] in needed))
 
 
-def takes_mnist(claim: Claim, study: Study) -> bool:
-    """Whether the claim is tested on data that has to be found or downloaded."""
+def _needs_download(claim: Claim, study: Study) -> bool:
+    """Whether a claim is tested on data that must be downloaded or placed in a folder."""
     if claim.check:
         return bool(check.needs_mnist(claim.check))
     return bool(claim.measure and data_needed(study))
 
 
 def left_out(chosen: Sequence[Subject]) -> dict[str, int]:
-    """Presets with the number of their claims that a call without names leaves out."""
+    """Return, for each preset with claims that are not among the chosen ones, the number of those claims."""
     counts = {name: len(load_study(name).claims) for name in presets()}
     taken = {subject.study.name: len(subject.claims) for subject in chosen}
     missing = {name: count - taken.get(name, 0) for name, count in counts.items()}
@@ -115,32 +116,40 @@ def left_out(chosen: Sequence[Subject]) -> dict[str, int]:
 
 
 def judge(subject: Subject, results: Sequence[RunResult], conditions: Mapping[RunConfig, Condition]) -> list[Verdict]:
-    """Give the verdicts on the selected claims, in their order; `skipped` where runs and data both lack."""
+    """Return the verdicts on the selected claims, in order.
+
+    A claim is `skipped` if its data set is not on this machine and there are no results.
+
+    Args:
+        subject: The study with the claims.
+        results: Results of its runs.
+        conditions: The condition of every run.
+    """
     absent = None if results else subject.absent
-    lacks = {claim.id: _lacks(claim, absent) for claim in subject.claims}
-    able = [claim for claim in subject.claims if not lacks[claim.id]]
-    found = {verdict.claim.id: verdict for verdict in verdicts_on(able, subject.study, results, conditions)}
-    return [found.get(claim.id) or _skipped(claim, lacks[claim.id]) for claim in subject.claims]
+    missing = {claim.id: _missing_data(claim, absent) for claim in subject.claims}
+    testable = [claim for claim in subject.claims if not missing[claim.id]]
+    found = {verdict.claim.id: verdict for verdict in verdicts_on(testable, subject.study, results, conditions)}
+    return [found.get(claim.id) or _skipped(claim, missing[claim.id]) for claim in subject.claims]
 
 
 def _skipped(claim: Claim, name: str | None) -> Verdict:
     return Verdict(claim, "skipped", text=f"{name} is not on this machine", advice=how_to_get(name))
 
 
-def _lacks(claim: Claim, absent: str | None) -> str | None:
-    """The data set without which the claim can't be tested here; `absent` is the one that its study lacks."""
+def _missing_data(claim: Claim, absent: str | None) -> str | None:
+    """The missing data set that the claim needs; `absent` is the missing one that its study needs."""
     if claim.check and check.needs_mnist(claim.check):
         return None if find_mnist_family("mnist") else "mnist"
     return absent if claim.measure else None
 
 
 def read_verdicts(subject: Subject, folder: Path) -> list[Verdict]:
-    """Give the verdicts on the selected claims by the runs that the study's folder holds, if there is one."""
+    """Return the verdicts on the selected claims from the runs in a study's folder, which need not exist."""
     return judge(subject, *stored(folder))
 
 
 def stored(folder: Path) -> tuple[Sequence[RunResult], Mapping[RunConfig, Condition]]:
-    """The results that a study's folder holds, with their conditions; none where it holds no study, or no run yet."""
+    """Return the results in a study's folder and their conditions; both are empty if there is no study or no run."""
     if not (folder / STUDY_FILE).is_file() or not Store(folder).read_runs():
         return [], {}
     evidence = read_evidence(folder)
@@ -148,18 +157,18 @@ def stored(folder: Path) -> tuple[Sequence[RunResult], Mapping[RunConfig, Condit
 
 
 def in_order(verdicts: Iterable[tuple[str, Verdict]]) -> list[tuple[str, Verdict]]:
-    """Sort pairs of study and verdict by the claims' numbers; claims without one come last, as they stand."""
+    """Return pairs of study and verdict sorted by the claims' numbers; claims without a number come last."""
     return sorted(verdicts, key=lambda pair: pair[1].claim.number or math.inf)
 
 
 def columns(study: str, claim: Claim) -> dict[str, Any]:
-    """What is known of a claim before it is tested, as columns for programs."""
+    """Return a claim, before it is tested, as a record for JSON and CSV."""
     known = {name: getattr(claim, name) for name in ("number", "id", "statement", "source", "link", "published")}
     return known | {"published_value": claim.published_value, "study": study, "test": claim.test()}
 
 
 def record(study: str, verdict: Verdict) -> dict[str, Any]:
-    """A verdict as columns for programs; None where a number is missing or infinite (an epoch that never came)."""
+    """Return a verdict as a record for JSON and CSV; numbers that are missing or infinite are None."""
     numbers = {name: getattr(verdict, name) for name in ("value", "low", "high")}
     plain = {name: None if number is None else finite(number) for name, number in numbers.items()}
     texts = {"measured": verdict.text, "advice": verdict.advice, "note": verdict.claim.note}
@@ -167,7 +176,7 @@ def record(study: str, verdict: Verdict) -> dict[str, Any]:
 
 
 def row(study: str, verdict: Verdict) -> dict[str, str]:
-    """A verdict as a row for people."""
+    """Return a verdict as a row of a table to read."""
     claim = verdict.claim
     return {
         "#": str(claim.number or ""),
@@ -180,7 +189,7 @@ def row(study: str, verdict: Verdict) -> dict[str, str]:
 
 
 def listed(study: str, claim: Claim) -> dict[str, str]:
-    """A claim as a row of `--list`."""
+    """Return a claim as a row of `bncli verify --list`."""
     number = str(claim.number or "")
     return {"#": number, "id": claim.id, "claim": claim.statement, "source": claim.source, "study": study} | {
         "tested by": claim.test()

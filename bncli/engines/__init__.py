@@ -1,1 +1,1 @@
-"""What trains runs. Every engine offers `train(configs, dataset, ...)`, which yields results as they end."""
+"""Engines train runs: `train(configs, dataset, on_epoch, on_model)` yields the results as runs end."""

@@ -1,36 +1,76 @@
-"""TensorFlow and Keras, imported without the lines that TensorFlow's C++ side writes while it starts up.
+"""Imports TensorFlow and Keras; every module that needs them takes them from here.
 
-Every module that uses them takes them from here.
+TensorFlow's C++ code writes dozens of lines while it starts. They are shown only if the import fails or if they may
+explain why a GPU is not used.
 """
 
 import os
+import re
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from bncli import process
+from bncli.errors import InvalidConfig
+
+GPU_WORDS = re.compile("cuda|cudnn|cublas|gpu|nvidia|driver|dlopen|dynamic librar|tensorrt", re.IGNORECASE)
+
+NVIDIA_DRIVER = Path("/proc/driver/nvidia")
+"""This folder exists where an NVIDIA driver is loaded: only there can a GPU be missed."""
 
 
-def _import_tensorflow() -> None:
-    """Import TensorFlow and find the devices with the error stream caught; what was caught is shown on failure only."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+def gpu_lines(lines: Iterable[str]) -> list[str]:
+    """Return those of TensorFlow's start-up lines that concern a GPU or its libraries."""
+    return [line for line in lines if GPU_WORDS.search(line)]
+
+
+def devices() -> list[str]:
+    """Return the names of the devices that TensorFlow uses, such as `["CPU:0", "GPU:0"]`."""
+    return [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+
+
+@contextmanager
+def captured_stderr() -> Iterator[list[str]]:
+    """Catch what the block writes to file descriptor 2, as C++ code does; the list has the lines after the block."""
+    lines: list[str] = []
     sys.stderr.flush()
-    kept = os.dup(2)
+    original = os.dup(2)
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
+            yield lines
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+            caught.seek(0)
+            lines += caught.read().decode(errors="replace").splitlines()
+
+
+def _import_tensorflow() -> None:
+    """Import TensorFlow and initialize its devices, and show only those start-up lines that a user needs."""
+    has_driver = NVIDIA_DRIVER.exists()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "2")  # a missing CUDA library is a warning
+    if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        raise InvalidConfig(
+            f"KERAS_BACKEND must be tensorflow. Received: {os.environ['KERAS_BACKEND']!r}. Try unset KERAS_BACKEND."
+        )
+    try:
+        with captured_stderr() as lines:
             with process.lean_import():
                 import tensorflow as tf
-
             tf.config.list_logical_devices()
             tf.get_logger().setLevel("ERROR")
-        except Exception:
-            caught.seek(0)
-            os.write(kept, caught.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    except Exception:
+        _write_lines(lines)
+        raise
+    if has_driver:
+        _write_lines(gpu_lines(lines))
+
+
+def _write_lines(lines: Iterable[str]) -> None:
+    os.write(2, "".join(f"{line}\n" for line in lines).encode())
 
 
 if "tensorflow" not in sys.modules:
@@ -39,9 +79,4 @@ if "tensorflow" not in sys.modules:
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-__all__ = ["devices", "keras", "tf"]
-
-
-def devices() -> list[str]:
-    """Return the devices that TensorFlow uses: `CPU:0`, and `GPU:0` where it has one."""
-    return [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+__all__ = ["captured_stderr", "devices", "gpu_lines", "keras", "tf"]

@@ -1,4 +1,4 @@
-"""The oracle: one plain `model.fit` a run, as every tutorial does it."""
+"""The oracle: each run is one plain `model.fit`, as tutorials write it. The stacked engine is tested against it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ import numpy as np
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.engines.backend import keras, tf
-from bncli.engines.base import OnEpoch, OnModel, callback_errors, carried, compile_model, count_params, failed_result
+from bncli.engines.base import (
+    OnEpoch,
+    OnModel,
+    callback_errors,
+    compile_model,
+    failed_result,
+    finished_result,
+    marked,
+)
+from bncli.engines.method import EVALUATION_ROWS
 from bncli.networks.building import build_model
 from bncli.networks.seeds import batch_order
 from bncli.results import RunResult
@@ -21,9 +30,6 @@ from bncli.values import finite
 
 NAME = "keras"
 
-EVALUATION_BATCH = 512
-"""Rows a step in inference: no result depends on it, only memory and time do."""
-
 
 def train(
     configs: Iterable[RunConfig],
@@ -31,22 +37,23 @@ def train(
     on_epoch: OnEpoch | None = None,
     on_model: OnModel | None = None,
 ) -> Iterator[list[RunResult]]:
-    """Train runs one after the other and yield each result, a list of one, as it ends.
+    """Train runs one after the other.
 
     Args:
         configs: Resolved runs that all use `dataset`.
         dataset: Their data.
-        on_epoch: Called with a list of the run and the epoch (from 1) after each epoch.
-        on_model: Called with the run and its trained model, before the model is dropped.
+        on_epoch: Called after each epoch with a list of the run, and the epoch's number from 1.
+        on_model: Called with each run and its trained model, which is deleted afterwards.
 
     Yields:
-        One result a run, in order. A run that raises is a `failed` result; what a callback raises ends the training.
+        A list of one result for each run, in order. A run that raises an error has the state `failed`; an error in a
+        callback ends the training.
     """
     with callback_errors():
         for config in configs:
             model = None
             try:
-                model, result = fit(config, dataset, carried(on_epoch))
+                model, result = fit(config, dataset, marked(on_epoch))
             except Exception as error:  # noqa: BLE001 - one broken run must not end a study; its record says why
                 result = failed_result(config, error, NAME)
             if on_model and model:
@@ -58,39 +65,31 @@ def train(
 
 
 def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) -> tuple[keras.Model, RunResult]:
-    """Build, compile, fit and evaluate one run."""
+    """Build, compile, fit and evaluate the model of one run; return it with the run's result."""
     started = time.perf_counter()
     model = build_model(config, dataset.input_shape, dataset.n_classes, config.seed)
     compile_model(model, config)
-    n_steps = math.ceil(len(dataset.y_train) / config.batch_size)
     fitted = model.fit(
         batches(config, dataset),
-        steps_per_epoch=n_steps,
+        steps_per_epoch=math.ceil(len(dataset.y_train) / config.batch_size),
         epochs=config.epochs,
         shuffle=False,
         validation_data=(dataset.x_val, dataset.y_val),
-        validation_batch_size=EVALUATION_BATCH,
+        validation_batch_size=EVALUATION_ROWS,
         callbacks=_callbacks(config, on_epoch),
         verbose=0,
     )
     history = {name: [finite(value) for value in fitted.history[name]] for name in HISTORY_METRICS}
-    _, train_accuracy = model.evaluate(dataset.x_train, dataset.y_train, batch_size=EVALUATION_BATCH, verbose=0)
-    diverged = history["loss"][-1] is None
-    result = RunResult(
-        config,
-        "diverged" if diverged else "complete",
-        params=count_params(model),
-        metrics={name: values[-1] for name, values in history.items()} | {"train_accuracy": float(train_accuracy)},
-        history=history,
-        seconds=time.perf_counter() - started,
-        engine=NAME,
-        error=f"The loss was not finite in epoch {len(history['loss'])}." if diverged else None,
-    )
-    return model, result
+    _, accuracy = model.evaluate(dataset.x_train, dataset.y_train, batch_size=EVALUATION_ROWS, verbose=0)
+    seconds = time.perf_counter() - started
+    return model, finished_result(config, model, history, float(accuracy), seconds, NAME)
 
 
 def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:
-    """All batches of all epochs, in the order that the seed alone decides; the last of an epoch may be smaller."""
+    """Return the batches (x, y) of all epochs in the order that the run's seed decides.
+
+    The last batch of an epoch has fewer rows where the batch size does not divide their number.
+    """
     n_rows = len(dataset.y_train)
 
     def orders() -> Iterator[np.ndarray]:
@@ -109,13 +108,16 @@ def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:
 def _callbacks(config: RunConfig, on_epoch: OnEpoch | None) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = [_StopOnNonFinite()]
     if on_epoch:
-        tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch([config], epoch + 1))
-        callbacks.append(tell)
+        report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch([config], epoch + 1))
+        callbacks.append(report)
     return callbacks
 
 
 class _StopOnNonFinite(keras.callbacks.Callback):  # type: ignore[misc]
-    """Stops at the end of the first epoch whose mean loss is not finite, which one bad batch makes it."""
+    """Stops training after the first epoch whose mean loss is not finite, so that this epoch is in the history.
+
+    Keras' `TerminateOnNaN` stops in the middle of the epoch, before its validation.
+    """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):

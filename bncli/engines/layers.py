@@ -1,4 +1,4 @@
-"""Keras' layers in forms that stack: the same weights and results, vectorized over runs."""
+"""Forms of Keras' layers that vectorize over runs: the same weights and outputs, written with other operations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bncli.networks.building import build_model
 
 
 def build_stackable(config: RunConfig, dataset: Dataset, method: Method) -> keras.Model:
-    """Build a run's network with the layer forms that the method wants; variables come in the oracle's order."""
+    """Build a run's network from the layers that `method` needs; it has the variables of the oracle's network."""
     layers: dict[str, Callable[..., keras.Layer]] = {"dropout": PhiloxDropout}
     if method.stacked:
         layers["lstm"] = _unrolled_lstm
@@ -25,15 +25,15 @@ def build_stackable(config: RunConfig, dataset: Dataset, method: Method) -> kera
 
 
 def _unrolled_lstm(**arguments: Any) -> keras.Layer:
-    """Keras' LSTM written out step by step: a loop inside would neither vectorize nor compile."""
+    """Keras' LSTM without a loop over time steps, which would neither vectorize nor compile."""
     return keras.layers.LSTM(unroll=True, **arguments)
 
 
 class PhiloxDropout(keras.layers.Dropout):  # type: ignore[misc]
-    """Keras' dropout with the oracle's masks in a form that stacks: see `philox`."""
+    """Keras' dropout, bit for bit, with random numbers from `philox`, which vectorize over runs."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Drop entries in training and scale the others up."""
+        """Return the inputs; in training, set a share `rate` of them to 0 and divide the others by 1 - `rate`."""
         if not training or self.rate == 0:
             return inputs
         seed = tf.math.floormod(self.seed_generator.next(), tf.int32.max - 1)  # as Keras wraps it
@@ -43,10 +43,15 @@ class PhiloxDropout(keras.layers.Dropout):  # type: ignore[misc]
 
 
 class MatrixConv2D(keras.layers.Conv2D):  # type: ignore[misc]
-    """Keras' convolution as patches x kernel matrix: the same weights and sums, in a form that stacks under XLA."""
+    """Keras' convolution (stride 1, no padding) as one product of patches and kernel matrix, which XLA can stack."""
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Return the valid convolution of `inputs` (rows, height, width, channels) with `kernel`."""
+        """Return the convolution of `inputs`.
+
+        Args:
+            inputs: Shape (rows, height, width, channels).
+            kernel: Shape (kernel height, kernel width, channels, filters).
+        """
         size_h, size_w, n_in, n_out = kernel.shape
         height, width = inputs.shape[1] - size_h + 1, inputs.shape[2] - size_w + 1
         shifts = [inputs[:, i : i + height, j : j + width] for i in range(size_h) for j in range(size_w)]
@@ -56,14 +61,14 @@ class MatrixConv2D(keras.layers.Conv2D):  # type: ignore[misc]
 
 
 class ReshapedMaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]
-    """Keras' 2x2 maximum as a reduction, which XLA compiles well.
+    """Keras' 2x2 max pooling as a maximum over two axes, which XLA compiles well.
 
-    Where pixels tie, the gradient is shared between them instead of going to the first. Ties come from ReLU's zeros,
-    where it is zero anyway.
+    Where values tie, they share the gradient; in Keras the first one gets it all. After ReLU, ties are zeros, whose
+    gradient is zero anyway.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Return the maximum of every 2x2 square of (rows, height, width, channels)."""
+        """Return the maximum of every 2x2 square of `inputs`, shape (rows, height, width, channels)."""
         height, width, channels = inputs.shape[1] // 2, inputs.shape[2] // 2, inputs.shape[3]
         even = inputs[:, : height * 2, : width * 2]
         return tf.reduce_max(tf.reshape(even, [-1, height, 2, width, 2, channels]), axis=(2, 4))

@@ -1,13 +1,13 @@
-"""Which runs train together, and by which method: decided from the configs alone, before TensorFlow is loaded.
+"""Which runs train together, and how: decided from their configs and data alone, without TensorFlow.
 
-Runs that differ in nothing but the numbers of `VARIED` share a graph and can be stacked. The limits below were
-measured by `make bench`; docs/performance.md holds the figures.
+Runs that differ only in the fields of `VARIED` share a graph and can be stacked. `make bench` measured the limits
+below on two cores; docs/performance.md has the figures.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bncli.config import FIELDS, RunConfig
@@ -16,41 +16,49 @@ from bncli.networks.layout import Layer, lay_out
 from bncli.values import Value
 
 RATES = ("lr", "momentum", "weight_decay")
-"""The numbers that the updates read."""
+"""The fields that an optimizer's update reads."""
 
 VARIED = ("seed", "init_scale", *RATES)
-"""Fields that enter a compiled program as numbers, one a run; all others shape the graph."""
+"""Fields that may differ between the runs of a stack, because they enter a graph as numbers; all others shape it."""
 
 STACK_BYTES = 1 << 30
-"""Memory that one stack may take by the estimate of `run_bytes`."""
+"""Memory that one stack may take, as `run_bytes` estimates it."""
 
 MAX_STACK = 256
-"""Larger stacks gain little: a step's fixed cost is spread over enough runs. Smaller ones are shared out better."""
+"""Most runs in one stack: larger stacks gain little, and smaller ones are easier to divide evenly."""
 
 STACKED_MAC_LIMIT = 400_000
-"""Multiply-adds a row above which a run keeps the cores busy by itself: such runs are not stacked."""
+"""Multiply-adds per row above which stacking does not pay on a CPU: such a run keeps the cores busy by itself."""
 
 LANES = 2
-"""Stacks under XLA that train at a time: a program keeps no more than one and a half cores busy."""
+"""Stacks that train at the same time under XLA: one of them keeps at most one and a half cores busy."""
 
 SIDE_BY_SIDE = 4
-"""Large networks in one program: their steps run beside each other on TensorFlow's threads."""
+"""Most large networks in one graph; TensorFlow's threads run their steps side by side."""
 
 EVALUATION_ROWS = 512
+"""Rows per batch of inference: it changes memory and time, not the results."""
 
 COMPILE_SECONDS = 0.16
-"""What XLA's compiler takes for a layer's three passes: forward, and backward to weights and to inputs."""
+"""Time in which XLA compiles one layer's `PASSES`."""
 
 PASSES = 3
+"""Passes of a training step: forward, backward to the weights, backward to the inputs."""
 
 DISPATCH_SECONDS = 70e-6
-"""What a layer's operations cost in a step without XLA, however few the runs."""
+"""Time that TensorFlow takes in each step to start one layer's operations without XLA, for any number of runs."""
 
 FIT_STEP_SECONDS = 4e-3
-"""What a step of `model.fit` costs apart from its arithmetic."""
+"""Time of one step of `model.fit`, without its arithmetic."""
 
-STEP_SECONDS, FLOPS, SAVED_SHARE = 4e-6, 50e9, 3.0
-"""A run's step under XLA: fixed part and speed; without XLA it takes so many times longer still."""
+STEP_SECONDS = 4e-6
+"""Fixed part of the time that one run's step takes under XLA."""
+
+FLOPS = 50e9
+"""Floating-point operations per second under XLA."""
+
+SAVED_SHARE = 3.0
+"""Time that XLA saves in a step, as a multiple of the time that the step takes with it."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +67,13 @@ class Method:
 
     Attributes:
         n_runs: Runs in one compiled program.
-        stacked: Whether they are vectorized along a leading axis; else their steps stand side by side.
-        matrix_conv: Whether a convolution is written as patches times kernel matrix.
+        stacked: Whether these runs are vectorized along a leading axis. If not, the program has one copy of the
+            network for each run, and their steps run side by side.
+        matrix_conv: Whether a convolution is computed as a product of patches and kernel matrix.
         xla_steps: Whether XLA compiles the loop over whole batches.
         xla_tail: Whether XLA compiles the step on the smaller batch that ends an epoch.
         xla_evaluation: Whether XLA compiles inference.
-        lanes: Stacks that train at a time, each on a thread of its own.
+        lanes: Stacks that train at the same time, each in a thread of its own.
     """
 
     n_runs: int
@@ -77,18 +86,27 @@ class Method:
 
 
 def halved(method: Method) -> Method:
-    """The same method for half as many runs at a time."""
+    """Return the same method for half as many runs in one program."""
     return replace(method, n_runs=math.ceil(method.n_runs / 2))
 
 
 def graph_key(config: RunConfig) -> tuple[Value, ...]:
-    """What two runs must share to share a graph: every field but `VARIED`, and which of those are zero."""
+    """Return what two runs must have in common to share a graph.
+
+    These are all fields except `VARIED`, and whether momentum and weight decay are zero: then the graph omits them.
+    """
     shared = tuple(getattr(config, name) for name in FIELDS if name not in VARIED)
     return (*shared, config.momentum > 0, (config.weight_decay or 0) > 0)
 
 
 def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
-    """Group runs by graph, in the order of their first appearance."""
+    """Return the runs in groups that share a graph, in the order in which each graph first appears.
+
+    >>> base = RunConfig(dataset="circles")
+    >>> runs = [base.replace(norm=norm, seed=seed) for seed in (0, 1) for norm in ("none", "batch")]
+    >>> [[(run.norm, run.seed) for run in runs] for runs in group(runs)]
+    [[('none', 0), ('none', 1)], [('batch', 0), ('batch', 1)]]
+    """
     groups: dict[tuple[Value, ...], list[RunConfig]] = {}
     for config in configs:
         groups.setdefault(graph_key(config), []).append(config)
@@ -96,25 +114,37 @@ def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
 
 
 def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, always_stack: bool = False) -> Method:
-    """Choose the method for `n_runs` runs of one graph.
+    """Choose the method for `n_runs` runs that share a graph.
 
-    Small networks are stacked: their steps cost dispatch, not arithmetic. On a CPU a large convolution is fastest in
-    the library's own kernel, which XLA's loops do not call, so a few runs of it go side by side without XLA.
+    Small networks are stacked: their steps spend their time in dispatch, not in arithmetic. On a CPU large
+    convolutions are fastest in oneDNN's kernels, which XLA's loops don't call; so a few such runs train side by side
+    without XLA.
+
+    >>> from bncli.data import datasets
+    >>> config = RunConfig(dataset="circles", model="dense50", epochs=100)
+    >>> choose(config, datasets.load(config), 128, has_gpu=False).n_runs
+    64
+
+    Args:
+        config: One of the runs.
+        dataset: Their data.
+        n_runs: How many there are.
+        has_gpu: Whether TensorFlow uses a GPU; there everything is stacked and compiled by XLA.
+        always_stack: Whether to stack large networks too.
     """
-    steps = lay_out(config, dataset.input_shape, dataset.n_classes)
-    macs = macs_per_row(steps, dataset.input_shape)
+    layers = lay_out(config, dataset.input_shape, dataset.n_classes)
+    macs = macs_per_row(layers, dataset.input_shape)
     if macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack:
         return Method(_side_by_side(n_runs), stacked=False, matrix_conv=False)
-    n_rows = len(dataset.y_train)
-    batch = min(config.batch_size, n_rows)
-    n_full, n_left = divmod(n_rows, batch)
+    batch_size = min(config.batch_size, len(dataset.y_train))
+    n_full, n_left = divmod(len(dataset.y_train), batch_size)
 
     def pays(n_calls: int, n_rows: int, passes: int) -> bool:
-        return has_gpu or _xla_pays(len(steps), n_calls, n_runs, 2 * n_rows * macs, passes)
+        return has_gpu or _xla_pays(len(layers), n_calls, n_runs, 2 * n_rows * macs, passes)
 
-    xla_steps = pays(config.epochs * n_full, batch, PASSES)
+    xla_steps = pays(config.epochs * n_full, batch_size, PASSES)
     lanes = LANES if xla_steps and not has_gpu else 1
-    most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(steps, config, dataset)))
+    most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(layers, config, dataset)))
     n_stacks = lanes * math.ceil(n_runs / most / lanes)
     return Method(
         math.ceil(n_runs / n_stacks),
@@ -128,58 +158,77 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
 
 
 def _side_by_side(n_runs: int) -> int:
-    """How many large networks to train at a time, so that the last turn is filled up with the fewest copies."""
+    """How many large networks share a program, so that the last turn is filled up with the fewest copies."""
     sizes = range(min(n_runs, SIDE_BY_SIDE), min(n_runs, 2) - 1, -1)
     return min(sizes, key=lambda size: math.ceil(n_runs / size) * size)
 
 
 def _xla_pays(n_layers: int, n_calls: int, n_runs: int, flops: int, passes: int) -> bool:
-    """Whether XLA saves more seconds in `n_calls` calls of `flops` a pass, for every run, than its compiler takes."""
+    """Whether XLA saves more time in `n_calls` calls, each with `flops` per pass and run, than it takes to compile."""
     saved = DISPATCH_SECONDS * n_layers + n_runs * SAVED_SHARE * (STEP_SECONDS + passes * flops / FLOPS)
     return n_calls * saved > COMPILE_SECONDS * n_layers * passes / PASSES
 
 
 def estimate_seconds(config: RunConfig, dataset: Dataset, n_runs: int, engine: str) -> float:
-    """Rough seconds that one process trains `n_runs` runs of one graph, compilation included."""
-    steps = lay_out(config, dataset.input_shape, dataset.n_classes)
-    macs = macs_per_row(steps, dataset.input_shape)
+    """Estimate roughly in how many seconds one process trains `n_runs` runs of one graph, with compilation."""
+    layers = lay_out(config, dataset.input_shape, dataset.n_classes)
+    macs = macs_per_row(layers, dataset.input_shape)
     n_rows = len(dataset.y_train)
     n_steps = config.epochs * math.ceil(n_rows / config.batch_size)
-    arithmetic = 2 * macs * config.epochs * (3 * n_rows + len(dataset.y_val)) / FLOPS
+    arithmetic = 2 * macs * config.epochs * (PASSES * n_rows + len(dataset.y_val)) / FLOPS
     if engine == "keras":
         return n_runs * (n_steps * FIT_STEP_SECONDS + arithmetic)
-    return COMPILE_SECONDS * len(steps) + n_runs * (n_steps * len(steps) * STEP_SECONDS + arithmetic)
+    return COMPILE_SECONDS * len(layers) + n_runs * (n_steps * len(layers) * STEP_SECONDS + arithmetic)
 
 
-def macs_per_row(steps: Iterable[Layer], input_shape: tuple[int, ...]) -> int:
-    """Multiply-adds of one forward pass over one row."""
-    total, shape = 0, input_shape
-    for step in steps:
-        if step.kind == "conv":
-            total += math.prod(step.shape) * 9 * shape[-1]
-        elif step.kind == "dense":
-            total += step.shape[0] * shape[-1]
-        elif step.kind == "lstm":
-            total += shape[0] * 4 * step.value * (shape[1] + step.value)
-        shape = step.shape
-    return total
+def macs_per_row(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> int:
+    """Return the multiply-adds of one forward pass over one row.
+
+    >>> config = RunConfig(model="dense64")
+    >>> macs_per_row(lay_out(config, (30,), 10), (30,)) == 30 * 64 + 64 * 10
+    True
+    """
+    return sum(_n_positions(layer, shape) * _n_kernel(layer, shape) for layer, shape in _walk(layers, input_shape))
 
 
-def run_bytes(steps: tuple[Layer, ...], config: RunConfig, dataset: Dataset) -> int:
-    """Estimate of the memory that one run takes in a stack: weights with slots, and the widest activations."""
-    weights, activations, shape = 0, math.prod(dataset.input_shape), dataset.input_shape
-    for step in steps:
-        size = math.prod(step.shape)
-        if step.kind == "conv":
-            weights += 9 * shape[-1] * step.shape[-1]
-            activations += 9 * shape[-1] * math.prod(step.shape[:2])
-        elif step.kind == "dense":
-            weights += shape[-1] * size
-        elif step.kind == "lstm":
-            weights += 4 * step.value * (shape[1] + step.value)
-            activations += shape[0] * 8 * step.value
-        activations += size
-        shape = step.shape
-    training = 3 * min(config.batch_size, len(dataset.y_train)) * activations
-    inference = 2 * min(EVALUATION_ROWS, len(dataset.y_train)) * max(math.prod(step.shape) for step in steps)
-    return 4 * (8 * weights + training + inference + 2 * len(dataset.y_train))
+def run_bytes(layers: Sequence[Layer], config: RunConfig, dataset: Dataset) -> int:
+    """Estimate the bytes that one run takes in a stack: weights and slots, activations and batch orders."""
+    walk = list(_walk(layers, dataset.input_shape))
+    weights = sum(_n_kernel(layer, shape) for layer, shape in walk)
+    activations = math.prod(dataset.input_shape) + sum(_n_activations(layer, shape) for layer, shape in walk)
+    n_rows = len(dataset.y_train)
+    training = 3 * min(config.batch_size, n_rows) * activations
+    inference = 2 * min(EVALUATION_ROWS, n_rows) * max(math.prod(layer.shape) for layer in layers)
+    return 4 * (8 * weights + training + inference + 2 * n_rows)
+
+
+def _walk(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> Iterator[tuple[Layer, tuple[int, ...]]]:
+    """Each layer with the shape of its inputs."""
+    shape = input_shape
+    for layer in layers:
+        yield layer, shape
+        shape = layer.shape
+
+
+def _n_kernel(layer: Layer, shape: tuple[int, ...]) -> int:
+    """Number of weights that multiply a layer's inputs."""
+    if layer.kind == "conv":
+        return 9 * shape[-1] * layer.shape[-1]
+    if layer.kind == "dense":
+        return shape[-1] * layer.shape[0]
+    return 4 * layer.value * (shape[1] + layer.value) if layer.kind == "lstm" else 0
+
+
+def _n_positions(layer: Layer, shape: tuple[int, ...]) -> int:
+    """How often a layer applies its weights to one row: at every pixel, or at every time step."""
+    if layer.kind == "conv":
+        return math.prod(layer.shape[:2])
+    return shape[0] if layer.kind == "lstm" else 1
+
+
+def _n_activations(layer: Layer, shape: tuple[int, ...]) -> int:
+    """Numbers that a layer computes for one row: its outputs, and a convolution's patches or an LSTM's gates."""
+    outputs = math.prod(layer.shape)
+    if layer.kind == "conv":
+        return outputs + _n_positions(layer, shape) * 9 * shape[-1]
+    return outputs + _n_positions(layer, shape) * 8 * layer.value if layer.kind == "lstm" else outputs

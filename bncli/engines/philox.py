@@ -1,9 +1,8 @@
-"""The random numbers of `tf.random.stateless_uniform`, in plain arithmetic that vectorizes and compiles.
+"""The random numbers of `tf.random.stateless_uniform`, computed with operations that vectorize over runs.
 
-TensorFlow's own op has no vectorized form, and XLA gives it other numbers than the CPU kernel that `model.fit`
-runs. This is that kernel's generator: Philox-4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as
-1, 2, 3"), with the seed scrambled by one block of the same function, as TensorFlow does it. Tests hold it to the op
-bit by bit.
+TensorFlow's own operation does not vectorize, and under XLA it returns other numbers than on the CPU, where
+`model.fit` runs it. The generator is Philox-4x32-10 of Salmon et al. (2011), "Parallel random numbers: as easy as
+1, 2, 3", SC '11. As in TensorFlow, one Philox block first turns the seed into key and counter.
 """
 
 from __future__ import annotations
@@ -13,21 +12,27 @@ import math
 from bncli.engines.backend import tf
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+"""The multipliers of Philox-4x32."""
 
 _WEYL = (0x9E3779B9, 0xBB67AE85)
+"""What a round adds to the two words of the key: the golden ratio and the square root of 3, less 1, as fractions."""
 
 _SCRAMBLE_KEY = (0x3EC8F720, 0x02461E29)
+"""The key with which TensorFlow turns a seed into key and counter."""
 
 _ROUNDS = 10
 
 Words = list[tf.Tensor]
+"""Tensors of uint32 of one shape: the words of one or many blocks."""
 
 
 def uniform(seed: tf.Tensor, n_values: int) -> tf.Tensor:
-    """Return `n_values` floats in [0, 1), those of `stateless_uniform([n_values], seed, alg="philox")` on a CPU.
+    """Return `n_values` uniform float32 numbers in [0, 1).
+
+    They equal those of `tf.random.stateless_uniform([n_values], seed, alg="philox")` on a CPU, bit for bit.
 
     Args:
-        seed: Two integers below 2**31, shape (2,).
+        seed: Two integers from 0 to 2**31 - 1, shape (2,).
         n_values: How many numbers.
     """
     zero = tf.zeros([1], tf.uint32)
@@ -40,7 +45,7 @@ def uniform(seed: tf.Tensor, n_values: int) -> tf.Tensor:
 
 
 def _philox(counter: Words, key: Words) -> Words:
-    """Ten rounds over a block of four words."""
+    """Apply ten rounds to a block of four words, with a key of two."""
     for _ in range(_ROUNDS):
         high_0, low_0 = _multiply(_MULTIPLIERS[0], counter[0])
         high_1, low_1 = _multiply(_MULTIPLIERS[1], counter[2])
@@ -51,15 +56,16 @@ def _philox(counter: Words, key: Words) -> Words:
 
 
 def _multiply(factor: int, words: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """High and low word of the 64-bit product."""
+    """Return the high and the low word of the 64-bit product."""
     product = tf.cast(words, tf.uint64) * tf.constant(factor, tf.uint64)
     return tf.cast(tf.bitwise.right_shift(product, tf.constant(32, tf.uint64)), tf.uint32), tf.cast(product, tf.uint32)
 
 
 def _to_float(words: tf.Tensor) -> tf.Tensor:
-    """The low 23 bits as the mantissa of a float in [1, 2), less 1: exactly that many times 2**-23.
+    """Return the low 23 bits of each word times 2**-23, exactly.
 
-    Written as a product because `tf.bitcast` has no vectorized form and would loop over the runs.
+    TensorFlow makes them the mantissa of a number in [1, 2) and subtracts 1, which gives the same; but `tf.bitcast`
+    does not vectorize.
     """
     return tf.cast(tf.bitwise.bitwise_and(words, _word(0x7FFFFF)), tf.float32) * 2.0**-23
 

@@ -1,8 +1,6 @@
-"""Many runs in one compiled program: the real Keras layers, without a dispatch for every run and step.
+"""The engine that trains many runs in one compiled program: which runs, when, and in how much memory.
 
-An epoch is one function: a loop over steps, in it `tf.vectorized_map` over runs of `model.stateless_call` under a
-gradient tape, then a pure optimizer update. Weights, moving statistics, slots, learning rates and batch orders
-carry a leading axis of runs. See docs/performance.md for what this buys and where the time goes.
+`program` and `graph` have the training itself; docs/performance.md says what stacking gains.
 """
 
 from __future__ import annotations
@@ -14,18 +12,19 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+from bncli import process
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.engines.backend import keras, tf
-from bncli.engines.base import OnEpoch, OnModel, callback_errors, carried, failed_result
+from bncli.engines.base import OnEpoch, OnModel, callback_errors, failed_result, marked
 from bncli.engines.method import Method, choose, group, halved
 from bncli.engines.program import COMPILERS, NAME, Program
-from bncli.process import usable_cores
 from bncli.results import RunResult
 
 OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 
 Stacks = Generator[list[RunResult], None, "Program | None"]
+"""Yields the results of each stack; returns the program that trained last."""
 
 
 def train(
@@ -35,34 +34,36 @@ def train(
     on_model: OnModel | None = None,
     *,
     always_stack: bool = False,
+    method: Method | None = None,
 ) -> Iterator[list[RunResult]]:
-    """Train runs, those of one graph together, and yield the results of each stack as it ends.
+    """Train runs; those that share a graph train together.
 
     Args:
         configs: Resolved runs that all use `dataset`.
         dataset: Their data.
-        on_epoch: Called with the runs of a stack and the epoch (from 1) after each epoch.
-        on_model: Called with a run and its trained model.
-        always_stack: Stack networks too that the planner would rather train side by side.
+        on_epoch: Called after each epoch with the runs of a stack, and the epoch's number from 1.
+        on_model: Called with each run and its trained model.
+        always_stack: Stack large networks too, which train faster side by side.
+        method: How to train the runs; chosen for each graph by default.
 
     Yields:
-        The results of a stack. A run that raises is a `failed` result, its mates are trained again without it; what a
-        callback raises ends the training.
+        The results of each stack when it ends. A run that raises an error has the state `failed`, and the other runs
+        of its stack are trained again without it; an error in a callback ends the training.
     """
-    for runs, ahead in _prepared(group(configs), dataset, always_stack):
+    for runs, ahead in _compiled_ahead(group(configs), dataset, always_stack, method):
         yield from _run_group(runs, ahead, on_epoch, on_model)
     keras.backend.clear_session()
 
 
-def _prepared(
-    groups: list[list[RunConfig]], dataset: Dataset, always_stack: bool
+def _compiled_ahead(
+    groups: list[list[RunConfig]], dataset: Dataset, always_stack: bool, method: Method | None
 ) -> Iterator[tuple[list[RunConfig], Future[Program]]]:
-    """Groups of runs with their programs, compiled a few groups ahead while others train: XLA compiles on one core."""
+    """Groups of runs with their programs; the next programs compile while one trains, as XLA compiles on one core."""
     pool = ThreadPoolExecutor(COMPILERS)
     ahead: deque[tuple[list[RunConfig], Future[Program]]] = deque()
     try:
         for runs in groups:
-            ahead.append((runs, pool.submit(prepare, runs, dataset, always_stack=always_stack)))
+            ahead.append((runs, pool.submit(prepare, runs, dataset, method, always_stack=always_stack)))
             if len(ahead) > COMPILERS:
                 yield ahead.popleft()
         yield from ahead
@@ -78,14 +79,17 @@ def prepare(
     n_runs: int | None = None,
     always_stack: bool = False,
 ) -> Program:
-    """Compile a program for the runs of one graph, for half as many at a time for as long as memory runs out.
+    """Compile a program for runs that share a graph; where memory runs out, for half as many at a time.
 
     Args:
-        runs: Runs of one graph.
+        runs: The runs.
         dataset: Their data.
-        method: The method to try instead of the planner's choice.
-        n_runs: How many runs of this graph there are in all, for the planner; as many as `runs` if None.
-        always_stack: Have the planner choose among stacked methods only.
+        method: The first method to try; `method.choose` chooses it by default.
+        n_runs: For how many runs of this graph to choose a method, if there will be more than `runs`.
+        always_stack: Choose among stacked methods only.
+
+    Raises:
+        MemoryError: The memory does not suffice for a single run.
     """
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
     method = method or choose(runs[0], dataset, n_runs or len(runs), has_gpu=has_gpu, always_stack=always_stack)
@@ -101,7 +105,7 @@ def prepare(
 def _run_group(
     runs: list[RunConfig], ahead: Future[Program], on_epoch: OnEpoch | None, on_model: OnModel | None
 ) -> Iterator[list[RunResult]]:
-    """Train the runs of one graph; where it can't be compiled at all, that is their record."""
+    """Train the runs of one graph; if it can't be compiled, all of them have failed."""
     try:
         program = ahead.result()
     except Exception as error:  # noqa: BLE001 - one broken graph must not end a study; its records say why
@@ -113,13 +117,22 @@ def _run_group(
 def run_stacks(
     program: Program, runs: Sequence[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None
 ) -> Stacks:
-    """Train the runs of a program's graph, a stack at a time, in smaller stacks from where memory ran out.
+    """Train runs of a program's graph stack by stack; where memory runs out, go on in smaller stacks.
+
+    Args:
+        program: A program for their graph.
+        runs: Any number of runs.
+        on_epoch: Called after each epoch with the runs of a stack, and the epoch's number from 1.
+        on_model: Called with each run and its trained model.
+
+    Yields:
+        The results of each stack.
 
     Returns:
-        The program that trained last, for more runs of the graph; None where there is none that fits the memory.
+        The program that trained last, which can train more runs; None if the memory does not suffice for one run.
     """
     with callback_errors():
-        return (yield from _run_stacks(program, runs, carried(on_epoch), carried(on_model)))
+        return (yield from _run_stacks(program, runs, marked(on_epoch), marked(on_model)))
 
 
 def _run_stacks(
@@ -127,9 +140,9 @@ def _run_stacks(
 ) -> Stacks:
     start = 0
     while start < len(runs):
-        size, lanes = program.method.n_runs, min(program.method.lanes, usable_cores())
+        size, lanes = program.method.n_runs, min(program.method.lanes, process.usable_cores())
         stacks = [runs[place : place + size] for place in range(start, len(runs), size)][:lanes]
-        for stack, results in zip(stacks, _run_abreast(program, stacks, on_epoch, on_model), strict=True):
+        for stack, results in zip(stacks, _run_lanes(program, stacks, on_epoch, on_model), strict=True):
             if not results:
                 break
             yield results
@@ -141,28 +154,28 @@ def _run_stacks(
         gc.collect()
         try:
             program = prepare(runs[start:], dataset, method)
-        except Exception as error:  # noqa: BLE001 - see _train_group
+        except Exception as error:  # noqa: BLE001 - see _run_group
             yield [failed_result(config, error, NAME) for config in runs[start:]]
             return None
     return program
 
 
 class _Stopped(BaseException):
-    """Ends a stack that nobody waits for any more; no `Exception`, so that no run is to blame."""
+    """Ends a stack after another one raised an error; not an `Exception`, which would be recorded as a failed run."""
 
 
-def _run_abreast(
+def _run_lanes(
     program: Program, stacks: Sequence[Sequence[RunConfig]], on_epoch: OnEpoch | None, on_model: OnModel | None
 ) -> list[list[RunResult]]:
-    """Train stacks at the same time, each on a thread; where one ends with an error, the others end with their epoch.
+    """Train stacks at the same time, each in a thread; if one raises an error, the others end after their epoch.
 
-    What a run took is its share of the time that all of them took.
+    The time of a run is its share of the time that all stacks took together.
     """
     if len(stacks) == 1:
-        return [_survivors(program, stacks[0], on_epoch, on_model)]
+        return [_run_or_split(program, stacks[0], on_epoch, on_model)]
     stopped, turn = threading.Event(), threading.Lock()
 
-    def tell(configs: Sequence[RunConfig], epoch: int) -> None:
+    def in_turn(configs: Sequence[RunConfig], epoch: int) -> None:
         with turn:
             if stopped.is_set():
                 raise _Stopped
@@ -171,7 +184,7 @@ def _run_abreast(
 
     pool = ThreadPoolExecutor(len(stacks), thread_name_prefix="bncli-lane")
     try:
-        calls = [pool.submit(_survivors, program, stack, tell, on_model) for stack in stacks]
+        calls = [pool.submit(_run_or_split, program, stack, in_turn, on_model) for stack in stacks]
         found = [call.result() for call in calls]
     finally:
         stopped.set()
@@ -179,17 +192,20 @@ def _run_abreast(
     return [[replace(result, seconds=result.seconds / len(stacks)) for result in results] for results in found]
 
 
-def _survivors(
+def _run_or_split(
     program: Program, stack: Sequence[RunConfig], on_epoch: OnEpoch | None, on_model: OnModel | None
 ) -> list[RunResult]:
-    """Train a stack; where it raises, its halves apart, until the guilty run is alone. Nothing if memory ran out."""
+    """Train a stack; if it raises an error, train each half by itself, until the broken run is alone.
+
+    The list is empty if memory ran out: the caller then tries a smaller program.
+    """
     try:
-        return program.train(stack, on_epoch, on_model)
+        return program.run(stack, on_epoch, on_model)
     except Exception as error:  # noqa: BLE001 - one broken run must not end a study; its record says why
         if isinstance(error, OUT_OF_MEMORY) and program.method.n_runs > 1:
             return []
         if len(stack) == 1:
             return [failed_result(stack[0], error, NAME)]
     middle = len(stack) // 2
-    halves = [_survivors(program, half, on_epoch, on_model) for half in (stack[:middle], stack[middle:])]
+    halves = [_run_or_split(program, half, on_epoch, on_model) for half in (stack[:middle], stack[middle:])]
     return [*halves[0], *halves[1]] if all(halves) else []

@@ -1,7 +1,7 @@
-"""Optimizer arithmetic as pure functions: weights, gradients and slots in, new weights and slots out.
+"""Optimizer updates as pure functions: weights, gradients and slots in, new weights and slots out.
 
-Keras' optimizers keep their state in variables and refuse `stateless_apply` on TensorFlow, so they can't train a
-stack of runs. These rules are theirs (keras.optimizers 3.x), held to them by tests over 100 steps.
+Keras' optimizers keep their slots in variables and can't train a stack of runs (on TensorFlow they refuse
+`stateless_apply`). These functions compute what keras.optimizers 3.x compute; tests compare both over 100 steps.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from bncli.engines.backend import tf
 Tensors = list[tf.Tensor]
 
 RHO, EPSILON, BETA_1, BETA_2 = 0.9, 1e-7, 0.9, 0.999
-"""Keras' defaults for what is no field of a run."""
+"""Keras' defaults, which are not fields of a run."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One optimizer.
+    """How one optimizer updates a weight.
 
     Attributes:
-        n_slots: Tensors of a weight's own shape that it keeps for every weight, all zeros at first.
-        step: `(weight, gradient, slots, numbers, iteration)` to `(weight, slots)`, where `numbers` holds the scalars
-            `lr` and `momentum` of the run and `iteration` counts updates from 1, a float.
+        n_slots: How many tensors of the weight's shape (velocity, moments) it keeps for each weight, zeros at first.
+        step: The update: `(weight, gradient, slots, numbers, iteration)` to `(weight, slots)`. `numbers` has the
+            run's `lr` and `momentum`; `iteration` counts updates from 1, as a float.
     """
 
     n_slots: int
@@ -33,7 +33,13 @@ class Rule:
 
 
 def rule_for(optimizer: str, *, momentum: bool, nesterov: bool) -> Rule:
-    """Return the rule of a Keras optimizer by name; `momentum` says whether sgd has any."""
+    """Return the rule of an optimizer.
+
+    Args:
+        optimizer: `sgd`, `rmsprop`, `adam` or `adamw`.
+        momentum: Whether sgd has a momentum above 0; without it, it needs no slot.
+        nesterov: Whether sgd's momentum is Nesterov's.
+    """
     if optimizer == "sgd":
         return Rule(1, _nesterov if nesterov else _momentum) if momentum else Rule(0, _sgd)
     return {"rmsprop": Rule(1, _rmsprop), "adam": Rule(2, _adam), "adamw": Rule(2, _adam)}[optimizer]
@@ -49,11 +55,20 @@ def apply(
     *,
     decay: bool,
 ) -> tuple[Tensors, Tensors]:
-    """Update all weights; `slots` holds `n_slots` tensors for each weight, weight after weight.
+    """Update all weights of one run, or of a stack of runs.
 
-    Weights may carry a leading axis of runs; the numbers then have shape (runs,).
+    Args:
+        rule: The optimizer's rule.
+        weights: Trainable values; for a stack each has a leading axis of runs.
+        gradients: One for each weight.
+        slots: `n_slots` tensors for the first weight, then for the second, and so on.
+        numbers: `lr`, `momentum` and `weight_decay`: scalars, or of shape (runs,) for a stack.
+        iteration: The number of this update, from 1, as a float.
+        decay: Whether each weight first shrinks by `lr * weight_decay` of itself: the decoupled decay of Loshchilov
+            and Hutter (2019), arXiv 1711.05101, which Keras applies with every optimizer.
 
-    With `decay`, each weight first shrinks by `lr * weight_decay` of itself, as Keras does for every optimizer.
+    Returns:
+        The new weights and the new slots.
     """
     new_weights: Tensors = []
     new_slots: Tensors = []
@@ -68,19 +83,21 @@ def apply(
 
 
 def _along(number: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Shape a number a run so that it multiplies the run's part of a stacked weight."""
+    """Reshape numbers of shape (runs,) so that they broadcast over a weight of shape (runs, ...)."""
     return tf.reshape(number, [-1, *[1] * (weight.shape.rank - 1)]) if number.shape.rank else number
 
 
 def _sgd(
     w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
 ) -> tuple[tf.Tensor, Tensors]:
+    """Gradient descent: w - lr g."""
     return w - g * numbers["lr"], slots
 
 
 def _momentum(
     w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
 ) -> tuple[tf.Tensor, Tensors]:
+    """Polyak (1964): m = momentum m - lr g; w + m."""
     m = slots[0] * numbers["momentum"] - g * numbers["lr"]
     return w + m, [m]
 
@@ -88,6 +105,7 @@ def _momentum(
 def _nesterov(
     w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
 ) -> tuple[tf.Tensor, Tensors]:
+    """Nesterov's momentum as in Sutskever et al. (2013): m = momentum m - lr g; w + momentum m - lr g."""
     m = slots[0] * numbers["momentum"] - g * numbers["lr"]
     return w + (m * numbers["momentum"] - g * numbers["lr"]), [m]
 
@@ -95,6 +113,7 @@ def _nesterov(
 def _rmsprop(
     w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
 ) -> tuple[tf.Tensor, Tensors]:
+    """Tieleman and Hinton (2012): v = rho v + (1 - rho) g^2; w - lr g / sqrt(v + epsilon)."""
     v = RHO * slots[0] + (1 - RHO) * tf.square(g)
     return w - numbers["lr"] * g / tf.sqrt(v + EPSILON), [v]
 
@@ -102,7 +121,7 @@ def _rmsprop(
 def _adam(
     w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
 ) -> tuple[tf.Tensor, Tensors]:
-    """Kingma and Ba 2015 with the bias corrections folded into the rate; also AdamW's, which only adds the decay."""
+    """Kingma and Ba (2015), arXiv 1412.6980, with both bias corrections in the rate; AdamW differs by `decay` alone."""
     m = slots[0] + (g - slots[0]) * (1 - BETA_1)
     v = slots[1] + (tf.square(g) - slots[1]) * (1 - BETA_2)
     alpha = numbers["lr"] * tf.sqrt(1 - tf.pow(BETA_2, t)) / (1 - tf.pow(BETA_1, t))

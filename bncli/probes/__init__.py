@@ -1,1 +1,1 @@
-"""What is measured inside a network, as functions of layers and tensors."""
+"""Probes measure something inside a network, by layer: activations, gradients."""

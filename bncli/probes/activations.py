@@ -1,4 +1,4 @@
-"""What the layers of a network receive, and how it is distributed."""
+"""The inputs of a network's layers, and how they are distributed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,27 @@ if TYPE_CHECKING:
 
 
 PERCENTILES = (15, 50, 85)
-"""Those of the BN paper's figure 1b and 1c."""
+"""The percentiles of figure 1b and 1c of Ioffe and Szegedy (2015), arXiv 1502.03167."""
+
+SATURATED = 3.0
+"""Where a sigmoid counts as saturated: beyond ±3 its slope is below a fifth of its largest (0.045 against 0.25)."""
 
 
 def layer_inputs(
     model: keras.Model, layers: Sequence[keras.Layer], weights: Tensors, others: Tensors, x: np.ndarray
 ) -> Tensors:
-    """What each of `layers` receives for the rows `x` in training mode, each of shape (rows, ...)."""
+    """Return what each layer gets as its input for some rows, in training mode.
+
+    Args:
+        model: The network; its own values take no part.
+        layers: Layers of it.
+        weights: Trainable values, in the model's order.
+        others: The values of its other variables.
+        x: Rows.
+
+    Returns:
+        One tensor for each layer, shape (rows, ...).
+    """
     import keras
 
     tapped = keras.Model(model.inputs[0], [*(layer.input for layer in layers), *model.outputs])
@@ -29,7 +43,13 @@ def layer_inputs(
 
 
 class Shape(NamedTuple):
-    """How a distribution looks; 0 all over for a Gaussian."""
+    """The shape of a distribution; all three are 0 for a Gaussian.
+
+    Attributes:
+        skew: Absolute skewness, the third standardized moment.
+        kurtosis: Absolute excess kurtosis, the fourth standardized moment less 3.
+        zeros: Share of values that are exactly 0.
+    """
 
     skew: float
     kurtosis: float
@@ -37,12 +57,16 @@ class Shape(NamedTuple):
 
 
 def shape_of(values: np.ndarray) -> Shape:
-    """Mean over units of absolute skew, absolute excess kurtosis and share of exact zeros.
+    """Return the shape of each unit's distribution over the rows, averaged over units.
 
-    Units that never vary have neither skew nor kurtosis and count for their zeros alone.
+    A unit with the same value in all rows has no skewness and no kurtosis; it counts in the share of zeros only.
+
+    >>> import numpy as np
+    >>> shape_of(np.array([[0.0], [0.0], [0.0], [4.0]])).zeros
+    0.75
 
     Args:
-        values: Shape (rows, units).
+        values: Activations, shape (rows, units).
     """
     import numpy as np
     from scipy.stats import kurtosis, skew
@@ -53,23 +77,33 @@ def shape_of(values: np.ndarray) -> Shape:
     )
 
 
-def saturated_share(values: np.ndarray, limit: float = 3.0) -> float:
-    """Share of `values` farther than `limit` from 0: there a sigmoid's slope is below a fifth of its largest."""
+def saturated_share(values: np.ndarray, limit: float = SATURATED) -> float:
+    """Return the share of a sigmoid's inputs that are larger than `limit` in absolute value.
+
+    >>> import numpy as np
+    >>> saturated_share(np.array([-3.5, 0.0, 3.0, 4.0]))
+    0.5
+    """
     import numpy as np
 
     return float((np.abs(values) > limit).mean())
 
 
 def percentile_path(values: Sequence[np.ndarray]) -> float:
-    """How far the 15th, 50th and 85th percentile of a unit travel from each moment to the next, summed.
+    """Return how far the 15th, 50th and 85th percentile of a unit move in total, from each epoch to the next.
+
+    >>> import numpy as np
+    >>> rows = np.array([[1.0], [2.0], [3.0]])
+    >>> percentile_path([rows, rows + 1, rows])
+    2.0
 
     Args:
-        values: One array of shape (rows, units) a moment.
+        values: Activations, one array of shape (rows, units) per epoch.
 
     Returns:
         The mean over percentiles and units, in the units of `values`.
     """
     import numpy as np
 
-    moments = np.stack([np.percentile(moment, PERCENTILES, axis=0) for moment in values])
-    return float(np.abs(np.diff(moments, axis=0)).sum(axis=0).mean())
+    percentiles = np.stack([np.percentile(epoch, PERCENTILES, axis=0) for epoch in values])
+    return float(np.abs(np.diff(percentiles, axis=0)).sum(axis=0).mean())

@@ -1,4 +1,4 @@
-"""Gradients of a network, and how they move when the layers below are updated."""
+"""A network's gradients, and how they change when the layers below are updated."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 Loss = Callable[[Any, Any], Any]
+"""A function of targets and predictions that returns the loss of every row."""
 
 Tensors = list[Any]
 
@@ -24,15 +25,15 @@ def gradients(
     y: np.ndarray,
     loss: Loss | None = None,
 ) -> list[tf.Tensor]:
-    """Gradients of the mean loss over a batch in training mode, one for each of the trainable `weights`.
+    """Return the gradients of a batch's mean loss in training mode, one for each of `weights`.
 
     Args:
         model: The network; its own values take no part.
         weights: Trainable values, in the model's order.
-        others: Values of its other variables.
+        others: The values of its other variables.
         x: Rows.
-        y: Class numbers, or whatever `loss` compares with.
-        loss: Loss of every row; Keras' cross-entropy over classes unless given.
+        y: Their targets: class numbers, or what `loss` takes.
+        loss: The loss; Keras' cross-entropy over classes by default.
     """
     import keras
     import tensorflow as tf
@@ -55,22 +56,23 @@ def covariate_shift(
     y: np.ndarray,
     loss: Loss | None = None,
 ) -> tf.Tensor:
-    """How far the update of the layers below turns each layer's gradient: Santurkar et al. 2018, definition 2.1.
+    """Return the internal covariate shift of each layer in one training step.
 
-    G is the gradient of a layer's kernel before a training step; G' is the same once all variables below the
-    layer, and only those, have made that step. Same batch, training mode.
+    This is definition 2.1 of Santurkar et al. (2018), arXiv 1805.11604. For layer i, G is the gradient of its kernel
+    before the step, and G' is the gradient of the same kernel after the layers below it, and only those, have made
+    the step: G' = grad L(W1', ..., Wi-1', Wi, ..., Wk; x, y). Both are of the same batch, in training mode.
 
     Args:
         model: The network.
         weights: Its trainable values before the step.
-        updated: Those after the step.
-        others: Values of its other variables.
+        updated: The same after the step.
+        others: The values of its other variables.
         x: The rows of the step.
-        y: Their class numbers.
-        loss: As for `gradients`.
+        y: Their targets.
+        loss: As in `gradients`.
 
     Returns:
-        Shape (kernels but the first, 2): norm of G - G', cosine between G and G'.
+        For each kernel but the first, the norm of G - G' and the cosine between G and G', shape (kernels - 1, 2).
     """
     import tensorflow as tf
 

@@ -1,54 +1,72 @@
-"""The grammar of arms: `batch:after+center=false`."""
+"""Arms: ways to normalize a network, written as `batch:after+center=false`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bncli.config import FIELDS, NORM_FIELDS, RunConfig, parse_value
+from bncli.config import FIELDS, NORM_FIELDS, RunConfig, field_name, parse_value
 from bncli.errors import InvalidConfig
 from bncli.networks import norms
-from bncli.registry import check_name
+from bncli.registry import canonical, check_name
 from bncli.values import Value
 
 DEFAULT_ARMS = ("none", "batch:before", "batch:after")
 
 ARM_FIELDS = (*(name for name in NORM_FIELDS if name not in ("norm", "placement")), "use_bias")
+"""The fields that an arm can set behind a `+`."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One normalization treatment: a label as the user types it, and the fields that it sets."""
+    """One way to normalize the network.
+
+    Attributes:
+        label: The arm as the user typed it, names in their usual form.
+        changes: The fields of a run that the arm sets, with their values.
+    """
 
     label: str
     changes: tuple[tuple[str, Value], ...]
 
 
 def parse_arm(text: str) -> Arm:
-    """Read an arm: `NAME[:placement][+field=value...]`, e.g. `batch:after+center=false`.
+    """Parse an arm: `NAME[:PLACEMENT][+FIELD=VALUE...]`.
 
     Raises:
-        UnknownName: No such normalization or placement.
-        InvalidConfig: A field that an arm can't set, or a value out of range.
+        UnknownName: There is no such normalization, placement or field of an arm.
+        InvalidConfig: A value can't be converted or is out of range.
+
+    >>> dict(parse_arm("batch:after+center=false").changes)
+    {'norm': 'batch', 'placement': 'after', 'center': False}
     """
     treatment, *extras = text.strip().split("+")
     name, colon, placement = treatment.partition(":")
+    name = canonical(name, norms.names(), dict(norms.ALIASES))
     check_name("arm", name, norms.names())
     changes: dict[str, Value] = {"norm": name}
     if colon:
+        placement = canonical(placement, FIELDS["placement"].choices)
         check_name("placement", placement, FIELDS["placement"].choices)
         changes["placement"] = placement
+    label = f"{name}{colon}{placement}"
     for extra in extras:
         field, equals, value = extra.partition("=")
+        field = field_name(field)
         if not equals:
             raise InvalidConfig(f"{extra!r} in arm {text!r} must be FIELD=VALUE, e.g. norm_momentum=0.")
         check_name("field of an arm", field, ARM_FIELDS)
         changes[field] = parse_value(field, value)
+        label += f"+{field}={value.strip()}"
     if name == norms.NONE and set(changes) - {"norm", "use_bias"}:
-        raise InvalidConfig(f"Arm {text!r}: without a normalization there is nothing to place or set. Write none.")
+        raise InvalidConfig(f"Arm {text!r}: without a normalization there is nothing to place or set. Try none.")
     RunConfig.from_dict(changes)
-    return Arm(text.strip(), tuple(changes.items()))
+    return Arm(label, tuple(changes.items()))
 
 
 def parse_arms(text: str) -> tuple[Arm, ...]:
-    """Read a comma-separated list of arms."""
+    """Parse a comma-separated list of arms.
+
+    >>> [arm.label for arm in parse_arms("none, batch:before")]
+    ['none', 'batch:before']
+    """
     return tuple(parse_arm(part) for part in text.split(","))

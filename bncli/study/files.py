@@ -1,4 +1,4 @@
-"""Study files (TOML) and the presets that ship."""
+"""Study files (TOML), and the presets: study files that ship with bncli."""
 
 from __future__ import annotations
 
@@ -16,21 +16,38 @@ from bncli.study.axes import axis_values
 from bncli.study.study import DEFAULT_SEEDS, Study
 from bncli.values import Value
 
-_STUDY_KEYS = ("name", "question", "source", "seeds", "arms", "axes", "run", "claims")
+_KEYS: dict[str, tuple[str, type | tuple[type, ...]]] = {
+    "name": ("text", str),
+    "question": ("text", str),
+    "source": ("text", str),
+    "seeds": ("a whole number from 1 or a list of seeds", (int, list)),
+    "arms": ('a list, e.g. ["none", "batch"]', list),
+    "axes": ("a table under a line [axes]", dict),
+    "run": ("a table under a line [run]", dict),
+    "claims": ("tables, each under a line [[claims]]", list),
+}
+"""The allowed values of each key of a study file: in words, and as types."""
 
 
 def presets() -> dict[str, Path]:
-    """The studies that ship: name to file."""
+    """Return the files of the presets by name."""
     folder = Path(str(resources.files("bncli.study") / "presets"))
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def load_study(name: str) -> Study:
-    """Read a preset by name, or a study file by its path.
+    """Return a preset, or the study that a file describes.
+
+    Args:
+        name: The name of a preset, or the path of a study file.
 
     Raises:
-        UnknownName: Neither a preset nor a file.
-        InvalidConfig: The file is no TOML, or no study.
+        UnknownName: There is no such preset or file.
+        InvalidConfig: The file is not TOML, or does not describe a study.
+
+    >>> study = load_study("circles-placement")
+    >>> [arm.label for arm in study.arms]
+    ['none', 'batch:before', 'batch:after']
     """
     known = presets()
     path = known.get(name) or Path(name)
@@ -47,59 +64,55 @@ def load_study(name: str) -> Study:
 
 
 def study_from_dict(content: Mapping[str, Any]) -> Study:
-    """Build a study from the keys of a study file.
+    """Make a study from the content of a study file; keys that are absent have defaults.
+
+    Args:
+        content: Values by key: `name`, `question`, `source`, `seeds`, `arms`, `axes`, `run`, `claims`.
 
     Raises:
-        UnknownName: A key, field or name that does not exist.
-        InvalidConfig: A value of the wrong type or out of range.
+        UnknownName: A key, a field or another name does not exist.
+        InvalidConfig: A value has the wrong type or is out of range.
+
+    >>> study = study_from_dict({"seeds": 10, "axes": {"lr": "log:1e-3:1:4"}, "run": {"dataset": "circles"}})
+    >>> study.n_runs
+    120
     """
-    for key in content:
-        check_name("key", key, _STUDY_KEYS)
-    shapes: dict[str, Any] = {
-        "name": str,
-        "question": str,
-        "source": str,
-        "seeds": (int, list),
-        "arms": list,
-        "axes": dict,
-        "run": dict,
-        "claims": list,
-    }
     for key, value in content.items():
-        if not isinstance(value, shapes[key]):
-            raise InvalidConfig(f"{key} has the wrong type. Received: {value!r}. See the README on study files.")
+        check_name("key", key, _KEYS)
+        allowed, types = _KEYS[key]
+        if not isinstance(value, types) or isinstance(value, bool):
+            raise InvalidConfig(f"{key} must be {allowed}. Received: {value!r}.")
     base = RunConfig.from_dict(content.get("run", {}))
-    arms = tuple(parse_arm(str(arm)) for arm in content.get("arms", DEFAULT_ARMS))
-    axes = tuple((name, _file_axis(base, name, values)) for name, values in content.get("axes", {}).items())
     return Study(
         name=content.get("name", "study"),
         base=base,
-        arms=arms,
-        axes=axes,
-        seeds=_file_seeds(content.get("seeds", DEFAULT_SEEDS)),
+        arms=tuple(parse_arm(str(arm)) for arm in content.get("arms", DEFAULT_ARMS)),
+        axes=tuple((name, _axis(base, name, values)) for name, values in content.get("axes", {}).items()),
+        seeds=_seeds(content.get("seeds", DEFAULT_SEEDS)),
         question=content.get("question", ""),
         source=content.get("source", ""),
-        claims=_file_claims(content.get("claims", [])),
+        claims=_claims(content.get("claims", [])),
     )
 
 
-def _file_claims(claims: list[Any]) -> tuple[Mapping[str, Any], ...]:
-    if not all(isinstance(claim, dict) for claim in claims):
-        raise InvalidConfig("claims must be tables, each under a line [[claims]]. See the README on study files.")
-    return tuple(claims)
-
-
-def _file_axis(base: RunConfig, name: str, values: Any) -> tuple[Value, ...]:
+def _axis(base: RunConfig, name: str, values: Any) -> tuple[Value, ...]:
+    """The values of an axis, each checked as a field of the base run."""
     check_name("axis", name, FIELDS)
     if not isinstance(values, str | list):
         raise InvalidConfig(f"The axis {name} must be a list or a range. Received: {values!r}.")
-    if name in ("seed", "norm", "placement"):
-        return tuple(axis_values(name, values))
+    if name in ("seed", "norm", "placement"):  # `Study` refuses these axes and says why
+        return axis_values(name, values)
     return tuple(getattr(base.replace(**{name: value}), name) for value in axis_values(name, values))
 
 
-def _file_seeds(seeds: Any) -> tuple[int, ...]:
+def _seeds(seeds: Any) -> tuple[int, ...]:
     numbers = list(range(seeds)) if type(seeds) is int else seeds
     if not numbers or not all(type(seed) is int for seed in numbers):
-        raise InvalidConfig(f"seeds must be a whole number from 1 or a list of seeds. Received: {seeds!r}.")
+        raise InvalidConfig(f"seeds must be {_KEYS['seeds'][0]}. Received: {seeds!r}.")
     return tuple(RunConfig(seed=seed).seed for seed in numbers)
+
+
+def _claims(claims: list[Any]) -> tuple[Mapping[str, Any], ...]:
+    if not all(isinstance(claim, dict) for claim in claims):
+        raise InvalidConfig(f"claims must be {_KEYS['claims'][0]}. Received: {claims!r}.")
+    return tuple(claims)

@@ -1,1 +1,1 @@
-"""Checks: each measures something that the records of a study can't answer."""
+"""The checks, by what they look at: single layers, networks and data, the inside of trained networks."""

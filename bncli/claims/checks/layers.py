@@ -1,4 +1,4 @@
-"""Checks on what Keras' layer and scikit-learn's functions compute."""
+"""Checks of what Keras' BatchNormalization and scikit-learn's normalize compute."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def _batch_norm(**settings: Any) -> keras.layers.BatchNormalization:
-    """Keras' layer as it is, with its defaults unless told otherwise."""
+    """Keras' layer with these settings, and its own defaults for the others."""
     import keras
 
     return keras.layers.BatchNormalization(**settings)
 
 
 def _batch(seed: int = 0, n_rows: int = 32) -> np.ndarray:
-    """Rows of 4 features whose standard deviations are 0.01, 0.1, 1 and 10, off centre."""
+    """Rows of 4 features with standard deviations 0.01, 0.1, 1 and 10, and means of half of these."""
     import numpy as np
 
     drawn = np.random.default_rng(seed).normal(0.5, 1.0, (n_rows, 4))
@@ -28,14 +28,14 @@ def _batch(seed: int = 0, n_rows: int = 32) -> np.ndarray:
 
 @register("normalized-output")
 def normalized_output() -> Measured:
-    """In training mode each feature leaves the layer with mean 0 and sd sqrt(v / (v + epsilon)), v its variance."""
+    """In training mode each output feature has mean 0 and sd sqrt(v / (v + epsilon)), v being the input's variance."""
     import numpy as np
 
     layer, x = _batch_norm(), _batch()
     y = np.asarray(layer(x, training=True), "float64")
     v = x.astype("float64").var(axis=0)
-    is_exact = np.abs(y.mean(axis=0)).max() < 1e-5 and np.allclose(y.std(axis=0), np.sqrt(v / (v + 0.001)), rtol=1e-4)
     centre = np.abs(y.mean(axis=0)).max()
+    is_exact = centre < 1e-5 and np.allclose(y.std(axis=0), np.sqrt(v / (v + 0.001)), rtol=1e-4)
     return Measured(f"mean {centre:.1g} at most, sd {span(y.std(axis=0))} for variances {span(v)}", bool(is_exact))
 
 
@@ -48,7 +48,7 @@ def default_momentum() -> Measured:
 
 @register("default-affine")
 def default_affine() -> Measured:
-    """Gamma and beta are there by default and can both be dropped."""
+    """By default the layer has gamma and beta, and both can be left out."""
     default, plain = _batch_norm(), _batch_norm(center=False, scale=False)
     for layer in (default, plain):
         layer.build((None, 4))
@@ -61,7 +61,7 @@ def default_affine() -> Measured:
 
 @register("momentum-0-last-batch")
 def momentum_0_last_batch() -> Measured:
-    """With momentum 0 the layer infers with the mean and variance of the last batch alone."""
+    """With momentum 0 inference uses the mean and variance of the last batch alone."""
     layer, last = _batch_norm(momentum=0.0), _batch(1)
     for x in (_batch(0), last):
         layer(x, training=True)
@@ -73,7 +73,7 @@ def momentum_0_last_batch() -> Measured:
 
 @register("momentum-0-paper")
 def momentum_0_paper() -> Measured:
-    """With momentum 0 the layer infers as the BN paper does: with averages over batches, variance times m/(m-1)."""
+    """With momentum 0 inference uses the BN paper's statistics: averages over batches, variance times m/(m-1)."""
     import numpy as np
 
     layer, batches = _batch_norm(momentum=0.0), np.stack([_batch(seed) for seed in range(100)])
@@ -86,7 +86,7 @@ def momentum_0_paper() -> Measured:
 
 
 def _gaps(layer: keras.Layer, mean: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
-    """Largest relative distance of the layer's moving mean and variance from those given."""
+    """Largest relative difference of the layer's moving mean and variance from these."""
     import numpy as np
 
     pairs = ((layer.moving_mean, mean), (layer.moving_variance, variance))
@@ -96,7 +96,7 @@ def _gaps(layer: keras.Layer, mean: np.ndarray, variance: np.ndarray) -> tuple[f
 
 @register("momentum-weights")
 def momentum_weights() -> Measured:
-    """Momentum 0.9 takes 0.9 of the batch's value and 0.1 of the value so far."""
+    """With momentum 0.9 a step takes 0.9 of the batch's value and 0.1 of the value so far."""
     import numpy as np
 
     layer = _batch_norm(momentum=0.9)
@@ -113,7 +113,7 @@ def momentum_weights() -> Measured:
 
 @register("moving-average-lag")
 def moving_average_lag() -> Measured:
-    """At default momentum the moving averages have caught up within 1 % after 187 steps, a published run's epoch."""
+    """At default momentum less than 1 % of the initial averages is left after 187 steps, a published run's epoch."""
     import numpy as np
 
     left = {momentum: _left(momentum, n_steps) for momentum, n_steps in ((0.9, 50), (0.99, 500))}
@@ -126,7 +126,7 @@ def moving_average_lag() -> Measured:
 
 
 def _left(momentum: float, n_steps: int) -> list[float]:
-    """What is left of the moving mean's first value after 0, 1, ... steps on batches of mean 1."""
+    """The share of the moving mean's initial value that is left after 0, 1, ... steps on batches of mean 1."""
     import tensorflow as tf
 
     layer, x = _batch_norm(momentum=momentum), tf.ones((2, 1))
@@ -141,7 +141,7 @@ def _left(momentum: float, n_steps: int) -> list[float]:
 
 @register("frozen")
 def frozen() -> Measured:
-    """With trainable=False the layer runs in inference mode, bit for bit, and its moving averages stand still."""
+    """With trainable=False the layer runs in inference mode, bit for bit, and its moving averages don't change."""
     import numpy as np
 
     layer, x = _batch_norm(momentum=0.5), _batch()
@@ -157,10 +157,10 @@ def frozen() -> Measured:
 
 @register("normalize-row")
 def normalize_row() -> Measured:
-    """What scikit-learn's normalize returns has mean 0, sd 1 and lies in [-1, 1], row by row.
+    """Each row that scikit-learn's normalize returns has mean 0, sd 1 and values in [-1, 1].
 
-    Measured on the digits' images: of the published row only the result is known. The three can't be had together
-    anyway: with mean 0 and sd 1 some value lies outside unless each is -1 or 1.
+    Measured on the images of digits, since the source prints only the result for its own row. No row can have all
+    three properties anyway, unless each value is -1 or 1: with mean 0 and sd 1 other rows have values outside.
     """
     import numpy as np
     from sklearn.preprocessing import normalize
@@ -180,7 +180,7 @@ def normalize_row() -> Measured:
 
 @register("normalize-as-batch")
 def normalize_as_batch() -> Measured:
-    """Batch normalization does to a batch what scikit-learn's normalize does."""
+    """Batch normalization computes the same as scikit-learn's normalize."""
     import numpy as np
     from sklearn.preprocessing import normalize
 

@@ -1,4 +1,4 @@
-"""Checks on networks: parameters, biases, what a constant answer scores."""
+"""Checks of networks and data: numbers of parameters, biases, separability, the score of a constant answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 ZERO = 1e-6
-"""Largest gradient, relative to those of the kernels, that float32 rounding explains."""
+"""Largest gradient of a bias, relative to those of the kernels, that is taken for rounding of 0."""
 
 
 @register("linear-separability")
@@ -29,15 +29,22 @@ def linear_separability() -> Measured:
     data = datasets.load(RunConfig(dataset="circles"))
     fitted = LogisticRegression().fit(data.x_train, data.y_train)
     score = fitted.score(data.x_val, data.y_val)
-    can_split = _separable(data.x_train, data.y_train)
+    can_split = is_separable(data.x_train, data.y_train)
     text = (
         f"{'a' if can_split else 'no'} line splits the training rows; logistic regression {score:.3f} on the test rows"
     )
     return Measured(text, not can_split)
 
 
-def _separable(x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether a hyperplane splits classes 0 and 1: the linear program sign * (w x + b) >= 1 has a solution."""
+def is_separable(x: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether a hyperplane separates classes 0 and 1.
+
+    It does if the linear program sign * (w x + b) >= 1 has a solution, where sign is -1 for class 0 and 1 for class 1.
+
+    Args:
+        x: Shape (rows, features).
+        y: Class numbers, shape (rows,).
+    """
     import numpy as np
     from scipy.optimize import linprog
 
@@ -49,7 +56,7 @@ def _separable(x: np.ndarray, y: np.ndarray) -> bool:
 
 @register("outer-class")
 def outer_class() -> Measured:
-    """Of the circles class 0 is the outer one."""
+    """In the circles data, class 0 is the outer circle."""
     import numpy as np
 
     data = datasets.load(RunConfig(dataset="circles"))
@@ -61,17 +68,24 @@ def outer_class() -> Measured:
 @register("datatechnotes-params")
 def datatechnotes_params() -> Measured:
     """DataTechNotes' CNN has 1,199,882 parameters; 1,200,650 with batch normalization, 384 of them not trainable."""
-    return _params("mnist-cnn", norm_output=False, without=(1_199_882, 0), normed=(1_200_650, 384))
+    return compare_params("mnist-cnn", norm_output=False, without=(1_199_882, 0), normed=(1_200_650, 384))
 
 
 @register("dlology-params")
 def dlology_params() -> Measured:
     """The learning-rate study's CNN has 93,322 parameters; 94,024 with batch normalization, 468 not trainable."""
-    return _params("lr-cnn", norm_output=True, without=(93_322, 0), normed=(94_024, 468))
+    return compare_params("lr-cnn", norm_output=True, without=(93_322, 0), normed=(94_024, 468))
 
 
-def _params(model: str, *, norm_output: bool, without: tuple[int, int], normed: tuple[int, int]) -> Measured:
-    """Compare published counts (all, not trainable) with those of the network as built for 28x28 pixels, 10 classes."""
+def compare_params(model: str, *, norm_output: bool, without: tuple[int, int], normed: tuple[int, int]) -> Measured:
+    """Compare published numbers of parameters with those of a network built for 28x28 pixels and 10 classes.
+
+    Args:
+        model: The network.
+        norm_output: Whether its output layer is normalized too.
+        without: Published numbers without normalization: all parameters, and those that are not trainable.
+        normed: The same with batch normalization.
+    """
     from bncli.engines.base import count_params
 
     plain = RunConfig(dataset="mnist", model=model)
@@ -92,32 +106,32 @@ def bias_cost() -> Measured:
     shape = (28, 28, 1)
     config = RunConfig(dataset="mnist", model="lr-cnn", norm="batch", norm_output=True)
     kept, left_out = (lay_out(config.replace(use_bias=use_bias), shape, 10) for use_bias in ("true", "auto"))
-    params, additions = (a - b for a, b in zip(_bias_sizes(kept), _bias_sizes(left_out), strict=True))
+    params, additions = (a - b for a, b in zip(count_biases(kept), count_biases(left_out), strict=True))
     share = additions / macs_per_row(kept, shape)
     text = f"{params} parameters and {additions:,} additions an image: {share:.1%} of its multiply-adds; not timed"
     return Measured(text, params > 0 and additions > 0)
 
 
-def _bias_sizes(plan: Sequence[Layer]) -> tuple[int, int]:
-    """Number of biases of dense and convolutional layers, and of times a row has one added."""
-    shapes = [step.shape for step in plan if step.kind in ("dense", "conv") and step.use_bias]
+def count_biases(layers: Sequence[Layer]) -> tuple[int, int]:
+    """Return how many biases dense and convolutional layers have, and how many additions they cost per row."""
+    shapes = [layer.shape for layer in layers if layer.kind in ("dense", "conv") and layer.use_bias]
     return sum(shape[-1] for shape in shapes), sum(math.prod(shape) for shape in shapes)
 
 
 @register("bias-gradient")
 def bias_gradient() -> Measured:
-    """Between a layer and its batch normalization a bias gets no gradient: it is unnecessary there."""
+    """A bias before batch normalization has no gradient, so it is unnecessary."""
     return _bias_gradient("before")
 
 
 @register("bias-gradient-after")
 def bias_gradient_after() -> Measured:
-    """With batch normalization after the activation a bias gets no gradient either: it is unnecessary there too."""
+    """With batch normalization after the activation a bias has no gradient either, so it is unnecessary there too."""
     return _bias_gradient("after")
 
 
 def _bias_gradient(placement: str) -> Measured:
-    """The largest gradient of a hidden bias, relative to the largest of a kernel, in an untrained network."""
+    """Compare the largest gradient of a hidden bias with the largest of a kernel, in an untrained network."""
     import numpy as np
 
     from bncli.probes.gradients import gradients
@@ -143,12 +157,12 @@ def _bias_gradient(placement: str) -> Measured:
 
 @register("bias-training")
 def bias_training() -> Measured:
-    """Before batch normalization a bias stays 0 through 1,600 steps and the training curve is the same without it."""
+    """A bias before batch normalization stays 0 for 1,600 steps, and the training curve is the same without it."""
     import numpy as np
 
-    kept, curves = _trained_biases("before", "true")
-    after, _ = _trained_biases("after", "true")
-    _, without = _trained_biases("before", "auto")
+    kept, curves = train_biases("before", "true")
+    after, _ = train_biases("after", "true")
+    _, without = train_biases("before", "auto")
     gap = float(np.abs(curves - without).max())
     text = (
         f"largest bias {kept:.1e} before normalization, {after:.2g} where it comes after; "
@@ -157,8 +171,16 @@ def bias_training() -> Measured:
     return Measured(text, kept < ZERO and gap < 1e-5)
 
 
-def _trained_biases(placement: str, use_bias: str) -> tuple[float, np.ndarray]:
-    """Largest trained hidden bias and the losses, shape (seeds, epochs), of the circles tutorial's network."""
+def train_biases(placement: str, use_bias: str) -> tuple[float, np.ndarray]:
+    """Train the circles tutorial's network with five seeds.
+
+    Args:
+        placement: Where the batch normalization is: `before` or `after` the activation.
+        use_bias: `true`, or `auto` for no bias before a normalization.
+
+    Returns:
+        The largest hidden bias after training, and the training losses, shape (seeds, epochs).
+    """
     import numpy as np
 
     from bncli.engines import stacked
@@ -181,7 +203,7 @@ def _trained_biases(placement: str, use_bias: str) -> tuple[float, np.ndarray]:
 
 @register("constant-answer", mnist=True)
 def constant_answer() -> Measured:
-    """A network that calls every MNIST test image a 1 scores 0.1135, the published score of one that can't learn."""
+    """A network that answers 1 for every MNIST test image scores 0.1135, as the published one that can't learn."""
     import numpy as np
 
     share = float(np.mean(datasets.load(RunConfig(dataset="mnist")).y_val == 1))

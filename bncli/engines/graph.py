@@ -1,0 +1,151 @@
+"""The TensorFlow functions that train and evaluate many runs of one network at a time.
+
+A step takes each run's own batch and computes its gradients with `model.stateless_call` under a gradient tape, over all
+runs at once by `tf.vectorized_map`; a pure optimizer update follows. Weights, other variables, slots, learning rates
+and batches have a leading axis of runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bncli.config import RunConfig
+from bncli.data.datasets import Dataset
+from bncli.engines import updates
+from bncli.engines.backend import keras, tf
+from bncli.engines.layers import build_stackable
+from bncli.engines.method import Method
+from bncli.engines.updates import Tensors
+
+State = tuple[Tensors, Tensors, Tensors]
+"""Weights, other variables (moving statistics, dropout seeds) and optimizer slots, of shape (runs, ...) each."""
+
+Numbers = dict[str, tf.Tensor]
+"""The fields of `method.RATES`, shape (runs,) each."""
+
+
+class Graph:
+    """The functions of one network on one data set, each compiled at its first call.
+
+    Args:
+        config: A run; others may differ from it in the fields of `method.VARIED`.
+        dataset: Its data.
+        method: How many runs there are, and how they are computed.
+
+    Attributes:
+        model: The network in layers that stack; its own values take no part.
+        rule: The optimizer's update.
+        batch_size: Rows per batch.
+        train_batches: `(state, numbers, orders, n_done, n_steps)` to `(state, loss, correct)`; see `_train_batches`.
+        train_batch: `(state, numbers, rows, iteration)` to the same, for a single batch of any size.
+        evaluate: `(weights, others, x, y, counts)` to `(loss, correct)`: sums over the rows that count, in inference.
+    """
+
+    def __init__(self, config: RunConfig, dataset: Dataset, method: Method) -> None:
+        self.method = method
+        self.model = build_stackable(config, dataset, method)
+        self.rule = updates.rule_for(config.optimizer, momentum=config.momentum > 0, nesterov=config.nesterov)
+        self.batch_size = min(config.batch_size, len(dataset.y_train))
+        self._decay = (config.weight_decay or 0) > 0
+        self._is_binary = self.model.output_shape[-1] == 1
+        self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
+        self.train_batches = tf.function(self._train_batches, jit_compile=method.xla_steps, autograph=False)
+        self.train_batch = tf.function(self._train_batch, jit_compile=method.xla_tail, autograph=False)
+        self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
+
+    def zeros(self) -> State:
+        """Return a state of the right shapes and types, all zeros."""
+
+        def stacked(variable: keras.Variable) -> tf.Tensor:
+            return tf.zeros([self.method.n_runs, *variable.shape], variable.value.dtype)
+
+        weights = [stacked(variable) for variable in self.model.trainable_variables]
+        return weights, [stacked(variable) for variable in self.model.non_trainable_variables], self.slots(weights)
+
+    def slots(self, weights: Tensors) -> Tensors:
+        """Return the optimizer's slots before the first update."""
+        return [tf.zeros_like(weight) for weight in weights for _ in range(self.rule.n_slots)]
+
+    def _train_batches(
+        self, state: State, numbers: Numbers, orders: tf.Tensor, n_done: tf.Tensor, n_steps: tf.Tensor
+    ) -> tuple[State, tf.Tensor, tf.Tensor]:
+        """Train every run on the first `n_steps` whole batches of an epoch.
+
+        Args:
+            state: The state before.
+            numbers: Learning rates and the like.
+            orders: The epoch's order of rows for each run, shape (runs, rows).
+            n_done: Updates before this epoch, as a float.
+            n_steps: How many batches; a tensor, so that a call with 0 compiles the loop without running it.
+
+        Returns:
+            The state afterwards, and for each run the sums over its rows of loss and of correct answers.
+        """
+        n_runs, n_rows = orders.shape
+        n_full = n_rows // self.batch_size
+        batches = tf.reshape(orders[:, : n_full * self.batch_size], [n_runs, n_full, self.batch_size])
+        zero = tf.zeros([n_runs])
+
+        def body(step: tf.Tensor, state: State, loss: tf.Tensor, correct: tf.Tensor) -> tuple[Any, ...]:
+            iteration = n_done + tf.cast(step, tf.float32) + 1.0
+            rows = tf.gather(batches, step, axis=1)
+            new, more_loss, more_correct = self._train_batch(state, numbers, rows, iteration)
+            return step + 1, new, loss + more_loss, correct + more_correct
+
+        start = (tf.constant(0), state, zero, zero)
+        _, *out = tf.while_loop(lambda step, *_: step < n_steps, body, start, parallel_iterations=1)
+        return tuple(out)
+
+    def _train_batch(
+        self, state: State, numbers: Numbers, rows: tf.Tensor, iteration: tf.Tensor
+    ) -> tuple[State, tf.Tensor, tf.Tensor]:
+        """Update every run by its own batch: `rows` are row numbers, shape (runs, batch)."""
+        weights, others, slots = state
+        gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows))
+        weights, slots = updates.apply(self.rule, weights, gradients, slots, numbers, iteration, decay=self._decay)
+        return (weights, new_others, slots), loss, correct
+
+    def _gradients(self, arguments: Any) -> tuple[Tensors, Tensors, tf.Tensor, tf.Tensor]:
+        """One run's gradients on a batch, its other variables afterwards, and its sums of loss and correct answers."""
+        weights, others, rows = arguments
+        x, y = tf.gather(self._x, rows), tf.gather(self._y, rows)
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            predicted, new_others = self.model.stateless_call(weights, others, x, training=True)
+            losses = self._losses(y, predicted)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, weights)
+        kept = [tf.cast(new, old.dtype) for new, old in zip(new_others, others, strict=True)]
+        return gradients, kept, tf.reduce_sum(losses), self._correct(y, predicted)
+
+    def _evaluate(self, weights: Tensors, others: Tensors, x: tf.Tensor, y: tf.Tensor, counts: tf.Tensor) -> Any:
+        def one(arguments: Any) -> Any:
+            weights, others = arguments
+            predicted, _ = self.model.stateless_call(weights, others, x, training=False)
+            return tf.reduce_sum(counts * self._losses(y, predicted)), self._correct(y, predicted, counts)
+
+        return self._over_runs(one, (weights, others))
+
+    def _over_runs(self, function: Callable[[Any], Any], arguments: Any) -> Any:
+        """Apply `function` to every run: vectorized, or as copies that TensorFlow's threads run side by side."""
+        if self.method.stacked:
+            return tf.vectorized_map(function, arguments)
+        runs = [tf.nest.map_structure(lambda tensor, i=i: tensor[i], arguments) for i in range(self.method.n_runs)]
+        return tf.nest.map_structure(lambda *tensors: tf.stack(tensors), *map(function, runs))
+
+    def _losses(self, y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+        """Keras' cross-entropy of every row."""
+        if self._is_binary:
+            return keras.losses.binary_crossentropy(tf.cast(y, tf.float32)[:, None], predicted)
+        return keras.losses.sparse_categorical_crossentropy(y, predicted)
+
+    def _correct(self, y: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor | float = 1.0) -> tf.Tensor:
+        """Number of correct answers, as Keras' `accuracy` counts them."""
+        if self._is_binary:
+            answers = tf.cast(predicted[:, 0] > 0.5, tf.int32)
+        else:
+            # In XLA's argmax NaN is the largest number, in the CPU's kernel the smallest: make it the smallest in both.
+            known = tf.where(tf.math.is_nan(predicted), -1.0, predicted)
+            answers = tf.argmax(known, axis=-1, output_type=tf.int32)
+        return tf.reduce_sum(counts * tf.cast(answers == y, tf.float32))

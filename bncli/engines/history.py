@@ -1,0 +1,46 @@
+"""The metrics of a stack of runs, collected epoch by epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bncli.results import Epochs
+from bncli.tasks.metrics import HISTORY_METRICS
+from bncli.values import finite
+
+
+class StackHistory:
+    """Metrics of all runs of a stack."""
+
+    def __init__(self) -> None:
+        self._epochs: list[np.ndarray] = []
+        self._counted: list[np.ndarray] = []
+
+    @property
+    def is_finite(self) -> np.ndarray:
+        """Whether each run's training loss was finite in the last epoch, shape (runs,)."""
+        return np.asarray(np.isfinite(self._epochs[-1][0]))
+
+    def add(
+        self, alive: np.ndarray, train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        """Add an epoch.
+
+        Args:
+            alive: Which runs had not diverged before it, shape (runs,): it counts for them only.
+            train: Mean loss and accuracy in training, each of shape (runs,).
+            validation: The same over the validation rows.
+        """
+        self._epochs.append(np.stack([*train, *validation]))
+        self._counted.append(alive)
+
+    def of_runs(self, n_runs: int) -> list[Epochs]:
+        """Return the histories of the first `n_runs` runs: metric to one value per epoch, None where not finite."""
+        values, lengths = np.stack(self._epochs), np.sum(self._counted, axis=0)
+        return [
+            {
+                name: [finite(value) for value in values[: lengths[run], index, run].tolist()]
+                for index, name in enumerate(HISTORY_METRICS)
+            }
+            for run in range(n_runs)
+        ]

@@ -1,0 +1,188 @@
+"""Verdicts from runs: pairs of seeds, axes, best values, seconds, checks."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from fakes import complete, diverged, failed, make_study
+
+from bncli.claims import check
+from bncli.claims.check import Measured
+from bncli.claims.claim import parse_claims
+from bncli.claims.judgement import NO_VALUE
+from bncli.claims.verdicts import verdicts, verdicts_on
+from bncli.errors import BncliError
+
+SEEDS = tuple(range(20))
+
+BASIC = {"id": "one", "statement": "It is so.", "measure": "final", "arm": "none", "at_most": 1.0}
+
+
+def run_study(tables, result, arms="none,batch:before", axes=(), seeds=SEEDS):
+    """Verdicts on claims by runs that `result` makes, one a config."""
+    study = replace(make_study(arms, axes, seeds), claims=tuple(tables))
+    plan = study.plan()
+    results = [result(config) for config, _ in plan.runs]
+    return verdicts(study, results, dict(plan.runs))
+
+
+def test_pairs_are_differences_of_the_same_seed():
+    def result(config):
+        return complete(config, (0.5 + 0.02 * config.seed + 0.01 * (config.norm == "batch"),))
+
+    table = BASIC | {"arm": "batch:before", "baseline": "none", "expect": "above", "published_value": 0.01}
+    (found,) = run_study([{key: value for key, value in table.items() if key != "at_most"}], result)
+    assert (found.verdict, found.n) == ("reproduced", 20)
+    assert (found.low, found.high) == (pytest.approx(0.01), pytest.approx(0.01))
+
+
+def test_a_failed_run_drops_its_pair_and_a_diverged_one_counts():
+    def result(config):
+        if config.seed < 3 and config.norm == "batch":
+            return failed(config)
+        return diverged(config, (0.5, 0.1)) if config.seed == 3 else complete(config, (0.5, 0.6))
+
+    (found,) = run_study([BASIC | {"baseline": "batch:before"}], result)
+    assert found.n == 17
+    (level,) = run_study([BASIC], result)
+    assert (level.n, level.value) == (20, pytest.approx((19 * 0.6 + 0.1) / 20))
+
+
+def test_the_loss_of_a_diverged_run_is_infinite():
+    (found,) = run_study([BASIC | {"metric": "loss"}], lambda config: diverged(config))
+    assert (found.verdict, found.value) == ("contradicted", math.inf)
+
+
+LR = (("lr", (0.001, 0.01, 0.1, 1.0)),)
+
+
+def up_to(config):
+    """A run that learns up to a rate of 0.01, with a normalization up to 0.1."""
+    return complete(config, (0.9 if config.lr <= (0.1 if config.norm == "batch" else 0.01) else 0.5,))
+
+
+@pytest.mark.parametrize(
+    ("reduce", "value"),
+    [("highest", 1.0), ("tolerance", 1.0), ("slope", pytest.approx(0.1))],
+)
+def test_an_axis_is_reduced_to_one_value_per_seed(reduce, value):
+    table = {"id": "a", "statement": "s", "arm": "batch:before", "baseline": "none", "across": "lr", "expect": "above"}
+    table |= {"measure": "learned", "threshold": 0.8, "reduce": reduce}
+    (found,) = run_study([table], up_to, axes=LR)
+    assert (found.verdict, found.value) == ("reproduced", value)
+
+
+def test_never_learning_anywhere_is_lower_than_any_rate():
+    table = {"id": "a", "statement": "s", "arm": "batch:before", "baseline": "none", "across": "lr", "expect": "above"}
+    table |= {"measure": "learned", "threshold": 0.8, "reduce": "highest"}
+    never = run_study([table], lambda c: complete(c, (0.9 if c.norm == "batch" else 0.1,)), axes=LR)
+    assert (never[0].verdict, never[0].value) == ("reproduced", math.inf)
+    neither = run_study([table], lambda config: complete(config, (0.1,)), axes=LR)
+    assert (neither[0].verdict, neither[0].value) == ("not reproduced", 0.0)
+
+
+def test_best_is_chosen_for_each_arm_separately():
+    def result(config):
+        peak = 0.1 if config.norm == "batch" else 0.01
+        return complete(config, (0.8 - 0.1 * abs(math.log10(config.lr / peak)),))
+
+    table = BASIC | {"arm": "batch:before", "baseline": "none", "at_least": -0.01, "at_most": 0.01}
+    (same_rate,) = run_study([table | {"where": {"lr": 0.1}}], result, axes=LR)
+    (own_rate,) = run_study([table | {"where": {"lr": "best"}}], result, axes=LR)
+    assert (same_rate.verdict, same_rate.value) == ("contradicted", pytest.approx(0.1))
+    assert (own_rate.verdict, own_rate.value) == ("reproduced", pytest.approx(0.0))
+
+
+def test_the_best_hit_epoch_is_the_earliest():
+    def result(config):
+        start = {0.001: 3, 0.01: 1, 0.1: 2, 1.0: 99}[config.lr]
+        return complete(config, tuple(0.9 if epoch >= start else 0.1 for epoch in range(4)))
+
+    table = {"id": "a", "statement": "s", "measure": "hit_epoch", "threshold": 0.8, "arm": "none", "at_most": 3}
+    (found,) = run_study([table | {"where": {"lr": "best"}}], result, axes=LR)
+    assert (found.verdict, found.value) == ("reproduced", 2.0)
+
+
+def test_best_can_be_chosen_on_several_axes():
+    def result(config):
+        return complete(config, (0.9 if (config.lr, config.batch_size) == (0.1, 4) else 0.6,))
+
+    where = {"lr": "best", "batch_size": "best"}
+    (found,) = run_study([BASIC | {"where": where}], result, axes=(*LR, ("batch_size", (4, 8))))
+    assert (found.n, found.value) == (20, pytest.approx(0.9))
+
+
+def test_a_seed_without_a_value_is_inconclusive():
+    gap = {"id": "a", "statement": "s", "measure": "gap", "metric": "val_loss", "minus": "loss", "arm": "none"}
+    (found,) = run_study([gap | {"at_most": 1}], lambda c: (diverged if c.seed == 7 else complete)(c))
+    assert (found.verdict, found.n, found.text) == ("inconclusive", 20, "1 of 20 seeds have no value")
+    assert found.advice == NO_VALUE
+
+
+@pytest.mark.parametrize(("engine", "verdict"), [("keras", "reproduced"), ("stacked", "inconclusive")])
+def test_seconds_have_a_verdict_only_if_runs_were_timed_one_by_one(engine, verdict):
+    table = {"id": "a", "statement": "s", "measure": "epoch_seconds", "arm": "none", "baseline": "batch:before"}
+    table |= {"compare": "ratio", "at_most": 0.6}
+
+    def result(config):
+        return replace(complete(config, seconds=1.0 if config.norm == "none" else 2.0), engine=engine)
+
+    (found,) = run_study([table], result)
+    assert (found.verdict, found.n, found.value) == (verdict, 20, pytest.approx(0.5))
+    if engine == "stacked":
+        assert (found.low, found.high, found.text) == (None, None, "about 0.5, timed once for all 20 seeds")
+        assert found.advice == "Runs that train together share one time: try --engine keras with a new --out."
+
+
+def test_an_axis_without_effect_on_an_arm_matches_any_value():
+    axes = (("norm_momentum", (0.9, 0.99)),)
+    table = BASIC | {"where": {"norm_momentum": 0.99}, "baseline": "batch:before"}
+    (found,) = run_study([table], lambda config: complete(config, (0.5,)), axes=axes)
+    assert (found.n, found.value) == (20, 0.0)
+
+
+def test_an_arm_can_be_compared_with_itself_at_another_value():
+    axes = (("batch_size", (4, 8)),)
+    table = BASIC | {"where": {"batch_size": 4}, "baseline_where": {"batch_size": 8}, "compare": "ratio"}
+    (found,) = run_study([table], lambda config: complete(config, (config.batch_size / 10,)), axes=axes)
+    assert found.value == pytest.approx(0.5)
+
+
+# Checks, and claims that can't be tested.
+
+
+def check_claim(monkeypatch, measured, **more):
+    """The verdict on a claim whose check measures this."""
+    monkeypatch.setattr(check, "run_check", lambda name: measured)
+    study = replace(make_study(), claims=({"id": "c", "statement": "s", "check": "frozen"} | more,))
+    return verdicts_on(parse_claims(study), study, [], {})[0]
+
+
+def test_an_exact_check_is_exact_or_contradicted(monkeypatch):
+    held = check_claim(monkeypatch, Measured("0.99", True))
+    assert (held.verdict, held.text, held.value) == ("exact", "0.99", None)
+    assert check_claim(monkeypatch, Measured("0.9", False)).verdict == "contradicted"
+
+
+def test_a_statistical_check_is_judged_like_a_measure(monkeypatch):
+    found = check_claim(monkeypatch, Measured("skew", values=(-0.12, -0.11, -0.1, -0.09, -0.08) * 4), expect="below")
+    assert (found.verdict, found.n) == ("reproduced", 20)
+    assert found.text == "skew; mean -0.100 [-0.106, -0.093], n = 20, seeds -0.120 to -0.080"
+
+
+def test_a_statistical_check_needs_an_expectation(monkeypatch):
+    with pytest.raises(BncliError) as raised:
+        check_claim(monkeypatch, Measured("skew", values=(1.0, 2.0)))
+    assert str(raised.value) == "Claim 'c' measures numbers and needs expect, at_least or at_most."
+
+
+def test_checks_are_skipped_if_only_runs_are_judged(monkeypatch):
+    monkeypatch.setattr(check, "run_check", lambda name: pytest.fail("ran a check"))
+    found = run_study([{"id": "c", "statement": "s", "check": "frozen"}, BASIC], lambda config: complete(config))
+    assert [(verdict.claim.id, verdict.verdict) for verdict in found] == [("c", "skipped"), ("one", "reproduced")]
+    assert found[0].text == "tested by a check, not by these runs: see bncli verify"
+
+
+def test_a_claim_that_can_not_be_tested_says_why():
+    (found,) = run_study([{"id": "c", "statement": "s", "not_testable": "no figure"}], lambda config: complete(config))
+    assert (found.verdict, found.text) == ("not testable", "no figure")

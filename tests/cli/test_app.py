@@ -1,0 +1,65 @@
+"""Mistakes on the command line: one message, exit status 2, and nothing is trained."""
+
+import pytest
+from commands import error
+
+from bncli.config import FIELDS
+
+ALLOWED = ", ".join(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "--lr", "fast"], "lr must be a number above 0 and up to 1000000. Received: 'fast'."),
+        (["train", "--set", "lr"], "--set takes FIELD=VALUE. Received: 'lr'."),
+        (["train", "--set", "lrr=1"], f"Unknown field 'lrr'. Allowed: {ALLOWED}. Did you mean 'lr'?"),
+        (["train", "--lr", "1", "--set", "lr=2"], "lr is given twice. Give it once."),
+        (["train", "--format", "xml"], "Unknown format 'xml'. Allowed: table, json, jsonl, csv, md."),
+        (
+            ["train", "--save-model", "m.keras", "--seeds", "2"],
+            "--save-model writes one model, but 2 seeds are asked for. Try --seeds 1.",
+        ),
+        (["train", "--save-model", "m.h5"], "--save-model needs a name that ends in .keras. Received: 'm.h5'."),
+        (["train", "--save-model", "no/m.keras"], "--save-model: there is no folder 'no'."),
+        (["compare", "--set", "seed=3"], "Studies pair their runs by seed. Try --seeds N for the seeds 0 to N-1."),
+        (
+            ["compare", "--preset", "lr-activation"],
+            "compare varies the arms only, but study 'lr-activation' also varies activation. "
+            "Try bncli sweep --preset lr-activation, or fix it: --set activation=VALUE.",
+        ),
+        (["sweep", "lr=1", "lr=2"], "An axis is given twice. Received: lr=1 lr=2."),
+        (["sweep", "lr=1,2", "--lr", "3"], "lr is given both as an axis and as a single value. Give it once."),
+        (["dataset", "circle"], None),
+        (
+            ["dataset", "--plot", "x.png"],
+            "--plot, --export, --label and --set need the name of a data set. "
+            "Try bncli dataset digits --plot digits.png.",
+        ),
+        (
+            ["dataset", "circles", "--set", "lr=1"],
+            "Unknown field of a data set 'lr'. Allowed: dataset, label, n_samples, noise, data_seed, train_rows, "
+            "val_rows, scaling.",
+        ),
+        (["dataset", "circles", "--plot", "x.gif"], "Unknown ending of a plot '.gif'. Allowed: .png, .svg, .pdf."),
+        (
+            ["dataset", "circles", "--export", "x.txt"],
+            "--export writes .csv or .npz. Received: 'x.txt'. Try --export-as csv or --export-as npz.",
+        ),
+        (
+            ["report", "nowhere"],
+            "'nowhere' holds no study (no study.json). Give the --out folder of a compare or sweep.",
+        ),
+    ],
+)
+def test_mistakes_end_in_one_message_before_any_work(bncli, arguments, expected):
+    message = error(bncli(*arguments))
+    assert message == (expected or message)
+    assert message.startswith("Unknown dataset 'circle'.") or expected
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["swep"], ["train", "--threshold", "x"], ["report"]])
+def test_usage_errors_exit_with_2(bncli, arguments):
+    status, out, err = bncli(*arguments)
+    assert (status, out) == (2, "")
+    assert "Usage: bncli" in err

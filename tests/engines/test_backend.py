@@ -1,0 +1,76 @@
+"""The import of TensorFlow: which start-up lines a user gets to see, devices, Keras' backend."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bncli.engines import backend
+
+STARTUP = """\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795528729.884041   15429 port.cc:153] oneDNN custom operations are on.
+I0000 00:00:1795528729.884376   15429 cudart_stub.cc:31] Could not find cuda drivers on your machine.
+I0000 00:00:1795528729.927573   15429 cpu_feature_guard.cc:227] This binary is optimized to use CPU instructions
+E0000 00:00:1795528732.914818   15429 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
+W0000 00:00:1795528732.914818   15429 gpu_device.cc:2342] Cannot dlopen some GPU libraries.
+W0000 00:00:1795528732.914818   15429 dso_loader.cc:55] Could not load dynamic library 'libcudnn.so.9'
+""".splitlines()
+
+
+def test_only_lines_about_a_gpu_are_kept():
+    assert backend.gpu_lines(STARTUP) == [STARTUP[2], *STARTUP[4:]]
+
+
+def test_captured_stderr_catches_what_other_code_writes_to_the_file_descriptor(capfd):
+    with backend.captured_stderr() as lines:
+        os.write(2, b"one\ntwo\n")
+    os.write(2, b"three\n")
+    assert lines == ["one", "two"]
+    assert capfd.readouterr().err == "three\n"
+
+
+def test_captured_stderr_has_the_lines_also_after_an_error():
+    def fail():
+        os.write(2, b"one\n")
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match=r"^stop$"), backend.captured_stderr() as lines:
+        fail()
+    assert lines == ["one"]
+
+
+def test_devices_have_short_names():
+    assert backend.devices()[0] == "CPU:0"
+
+
+def in_a_new_process(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ | environment
+    )
+
+
+def test_another_keras_backend_is_one_clear_error():
+    done = in_a_new_process("import bncli.engines.backend", KERAS_BACKEND="jax")
+    assert done.stderr.splitlines()[-1] == (
+        "bncli.errors.InvalidConfig: KERAS_BACKEND must be tensorflow. Received: 'jax'. Try unset KERAS_BACKEND."
+    )
+
+
+@pytest.mark.parametrize(("driver", "shown"), [("/", True), ("/no/such/driver", False)])
+def test_start_up_lines_about_a_gpu_are_shown_where_there_is_a_driver(driver, shown):
+    code = (
+        "import os, sys, types\n"
+        "from pathlib import Path\n"
+        "fake = types.ModuleType('tensorflow')\n"
+        "sys.modules['tensorflow'] = fake\n"
+        "sys.modules['keras'] = types.ModuleType('keras')\n"
+        "from bncli.engines import backend\n"
+        f"backend.NVIDIA_DRIVER = Path({driver!r})\n"
+        "fake.config = types.SimpleNamespace(list_logical_devices=lambda: os.write(2, b'no CUDA library\\nhello\\n'))\n"
+        "fake.get_logger = lambda: types.SimpleNamespace(setLevel=print)\n"
+        "backend._import_tensorflow()\n"
+    )
+    done = in_a_new_process(code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ERROR\n", "no CUDA library\n" if shown else "")

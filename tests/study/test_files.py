@@ -1,0 +1,94 @@
+"""Study files and the presets that ship."""
+
+import pytest
+
+from bncli.errors import BncliError
+from bncli.study.files import load_study, presets, study_from_dict
+
+
+def message(call, *arguments, **more):
+    with pytest.raises(BncliError) as caught:
+        call(*arguments, **more)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_is_a_question_with_a_baseline(name):
+    study = load_study(name)
+    assert study.name == name
+    assert study.question.endswith("?")
+    assert study.source
+    assert study.arms[0].label == "none"
+    assert len(study.arms) >= 2
+    assert study == study_from_dict(study.to_dict())
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_plans(name, request):
+    study = load_study(name)
+    if study.base.dataset == "mnist":
+        request.getfixturevalue("mnist")
+    plan = study.plan()
+    assert all(notice.startswith("Dropped ") for notice in plan.notices)  # an axis that the baseline does not feel
+    assert plan.notices or len({config.run_id for config, _ in plan.runs}) == study.n_runs
+
+
+def test_the_published_studies_keep_the_published_settings():
+    flagship, published = load_study("lr-activation"), load_study("lr-activation-mnist")
+    assert [name for name, _ in flagship.axes] == [name for name, _ in published.axes] == ["activation", "lr"]
+    assert dict(published.axes)["lr"] == (0.001, 0.01)
+    assert (published.base.epochs, published.base.batch_size, published.base.shuffle) == (3, 32, False)
+    assert published.base.norm_output
+    circles = load_study("circles-placement").base
+    assert (circles.optimizer, circles.lr, circles.momentum, circles.epochs) == ("sgd", 0.01, 0.9, 100)
+    digits = dict(flagship.axes)["lr"]
+    assert digits[1] == pytest.approx(10 * digits[0])
+
+
+def write(folder, text):
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_study_file_of_ones_own(folder):
+    path = write(
+        folder,
+        'question = "Why?"\nseeds = [3, 5]\narms = ["none", "rms"]\n[run]\nlr = 1\n[axes]\nbatch_size = "log:8:32:3"\n',
+    )
+    study = load_study(path)
+    assert (study.name, study.question, study.seeds) == ("mine", "Why?", (3, 5))
+    assert study.axes == (("batch_size", (8, 16, 32)),)
+    assert study.base.lr == 1.0
+    assert [arm.label for arm in study.arms] == ["none", "rms"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("seeds = 0", "seeds must be a whole number from 1 or a list of seeds. Received: 0."),
+        ("seeds = [1, 'x']", "seeds must be a whole number from 1 or a list of seeds. Received: [1, 'x']."),
+        (
+            "sed = 1",
+            "Unknown key 'sed'. Allowed: name, question, source, seeds, arms, axes, run, claims. Did you mean 'seeds'?",
+        ),
+        ("arms = 'none'", 'arms must be a list, e.g. ["none", "batch"]. Received: \'none\'.'),
+        ("[run]\nlr = 'x'", "lr must be a number above 0 and up to 1000000. Received: 'x'."),
+        ("[axes]\nlr = 3", "The axis lr must be a list or a range. Received: 3."),
+        ("[axes]\nlr = [0.1, 'x']", "lr must be a number above 0 and up to 1000000. Received: 'x'."),
+        ("[axes]\nseed = [1]", "seed can't be an axis. Try --seeds N for the seeds 0 to N-1."),
+    ],
+)
+def test_bad_study_files_are_refused_with_their_name(folder, text, expected):
+    path = write(folder, text)
+    assert message(load_study, path) == f"In study {path!r}: {expected}"
+
+
+def test_a_file_that_is_not_toml_and_an_unknown_name_are_refused(folder):
+    path = write(folder, "a = = 1")
+    assert message(load_study, path).startswith(f"{path!r} can't be read as TOML: ")
+    known = ", ".join(presets())
+    assert message(load_study, "lr-activaton") == (
+        f"Unknown preset 'lr-activaton'. Allowed: {known}, or the path of a .toml file. Did you mean 'lr-activation'?"
+    )
+    assert message(load_study, "no.toml") == f"No study file 'no.toml'. Allowed: {known}, or the path of a .toml file."

@@ -1,0 +1,75 @@
+"""Where studies lie: the folder of a study without --out, and all studies under a folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes import failed, learned, make_study
+
+from bncli.errors import StoreError
+from bncli.study.arms import parse_arms
+from bncli.study.folder import STUDY_FILE
+from bncli.study.opening import open_folder
+from bncli.study.places import default_folder, studies
+
+
+def test_a_study_gets_a_folder_that_larger_versions_share():
+    study = make_study(axes=(("lr", (0.1, 0.2)),), name="tiny")
+    plain, own = (default_folder(study, as_written=written) for written in (True, False))
+    larger = study.vary(axes=[("lr", (1.0,))], seeds=(0,), arms=parse_arms("none"))
+    assert str(plain) == "studies/tiny"
+    assert default_folder(larger, as_written=False) == own != plain
+    assert default_folder(study.vary({"epochs": 2}), as_written=False) != own
+    assert default_folder(study, as_written=True, root=Path("elsewhere")) == Path("elsewhere/tiny")
+
+
+def test_the_hash_depends_on_what_differs_from_the_defaults():
+    """Pinned: a new field must not move the folder of a study without --out."""
+    assert default_folder(make_study(name="tiny"), as_written=False) == Path("studies/tiny-eb6312")
+
+
+def test_all_studies_under_a_folder_are_listed(tmp_path):
+    made = {"one": make_study(seeds=(0, 1, 2)), "deep/two": make_study(axes=(("lr", (0.1, 0.2)),), name="rates")}
+    for name, study in made.items():
+        store = open_folder(tmp_path / name, study, study.plan()).store
+        configs = [config for config, _ in study.plan().runs]
+        store.append(*map(learned, configs[:2]), failed(configs[2]))
+        if name == "one":
+            store.append(learned(configs[2]))
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / STUDY_FILE).write_text("{}")
+    rows = list(studies(tmp_path))
+    assert [{name: value for name, value in row.items() if name != "last_run"} for row in rows] == [
+        {
+            "folder": str(tmp_path / "deep/two"),
+            "study": "rates",
+            "what": "circles: none, batch:before x lr (2)",
+            "done": 3,
+            "planned": 8,
+            "failed": 1,
+        },
+        {
+            "folder": str(tmp_path / "one"),
+            "study": "fake",
+            "what": "circles: none, batch:before",
+            "done": 3,
+            "planned": 6,
+            "failed": 0,
+        },
+    ]
+    assert all(row["last_run"].startswith("20") for row in rows)
+
+
+def test_a_damaged_study_is_listed_with_its_error_and_hides_no_other(tmp_path):
+    for name in ("bad", "good"):
+        open_folder(tmp_path / name, make_study(), make_study().plan())
+    (tmp_path / "bad" / STUDY_FILE).write_text(json.dumps({"format": 99}))
+    bad, good = studies(tmp_path)
+    assert "was written by a newer bncli in format 99" in bad["what"]
+    assert (bad["done"], good["done"], good["planned"]) == (None, 0, 4)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(StoreError) as caught:
+        list(studies(tmp_path / "nothing"))
+    assert str(caught.value) == f"There is no folder '{tmp_path}/nothing'. Studies without --out go to 'studies'."
