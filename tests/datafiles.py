@@ -33,7 +33,7 @@ def is_same(one, other):
 def write_text(folder, text, name="table.csv"):
     """Write a text file; return its path as text."""
     path = folder / name
-    path.write_text(text)
+    path.write_text(text, newline="")
     return str(path)
 
 

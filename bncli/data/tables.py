@@ -177,9 +177,6 @@ def _checked_label(source: str, columns: list[str], label: str | None) -> str:
     if label not in columns:
         hint = plain_text(nearest(label, columns))
         raise DataError(f"{source} has no column {quoted(label)}. Columns: {shown}.{hint}")
-    repeated = [name for name in columns if columns.count(name) > 1]
-    if repeated:
-        raise DataError(f"{source} has several columns {quoted(repeated[0])}. Rename them or drop all but one.")
     return label
 
 

@@ -109,8 +109,8 @@ SMALL = np.zeros((40, 4, 4), "uint8")
         ),
         (
             {"y_train": list("abcdefghij")},
-            "training and test rows of 28x28x1 pixels, with the classes 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, a, b, c, d, e, f, "
-            "g, h, i, j",
+            "training and test rows of 28x28x1 pixels, with the classes 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, a, b, c, d, e, "
+            "f, g, h, i, j",
         ),
         (
             {"x_train": SMALL, "y_train": [0, 1] * 20, "x_test": SMALL, "y_test": [0, 1] * 20},
