@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -61,33 +64,34 @@ def read_table(path: str, label: str | None) -> LabelledRows:
 
 
 def _separator(file: BinaryIO, usual: str) -> str:
-    """The usual separator, unless the first line has none and another one fits the first lines."""
-    import pandas as pd
-
-    if len(pd.read_csv(file, sep=usual, nrows=0).columns) > 1:
+    """The usual separator, unless the header has none and another one fits the first lines."""
+    if _n_columns(file, usual, 1) > 1:
         return usual
-    counts = {separator: _n_columns(file, separator) for separator in OTHER_SEPARATORS if separator != usual}
+    counts = {separator: _n_columns(file, separator, 5) for separator in OTHER_SEPARATORS if separator != usual}
     best = max(counts, key=lambda separator: counts[separator])
     return best if counts[best] > 1 else usual
 
 
-def _n_columns(file: BinaryIO, separator: str) -> int:
-    """Into how many columns a separator splits the first lines; 0 if they don't agree."""
-    import pandas as pd
+def _n_columns(file: BinaryIO, separator: str, n_lines: int) -> int:
+    """Into how many columns a separator splits the header; 0 if it does not split the first lines alike.
 
+    A line may have one cell more, an index without a name. (pandas takes seconds for a header of 20,000 columns.)
+    """
     file.seek(0)
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     try:
-        return len(pd.read_csv(file, sep=separator, nrows=5).columns)
-    except ValueError:
-        return 0
+        rows = list(islice(filter(None, csv.reader(text, delimiter=separator)), n_lines))
+    finally:
+        text.detach()
+    width = len(rows[0]) if rows else 0
+    return width if {len(row) for row in rows} <= {width, width + 1} else 0
 
 
 def _read_text(source: str, file: BinaryIO, separator: str) -> pd.DataFrame:
     """Read a text file. A line may lack cells, so that a small file can make a table of many."""
     import pandas as pd
 
-    file.seek(0)
-    n_columns = len(pd.read_csv(file, sep=separator, nrows=0).columns)
+    n_columns = _n_columns(file, separator, 1)
     file.seek(0)
     _check_cells_fit(source, _n_lines(file), n_columns)
     file.seek(0)

@@ -313,6 +313,17 @@ def test_commas_in_numbers_hide_no_separator(tmp_path):
     assert error_text(DataError, read_file, path, "kind").startswith(expected)
 
 
+def test_an_index_without_a_name_hides_no_separator(tmp_path):
+    """R's write.csv2 with names of rows, and no name for their column."""
+    rows = read_file(write_text(tmp_path, "a;label\nr1;1;x\nr2;2;y\n"), "label")
+    assert (rows.x.tolist(), rows.y.tolist(), rows.feature_names) == ([[1], [2]], ["x", "y"], ("a",))
+
+
+def test_a_byte_order_mark_and_empty_lines_hide_no_separator(tmp_path):
+    rows = read_file(write_text(tmp_path, "\ufeff\r\n\r\na;label\r\n1;x\r\n2;y\r\n"), "label")
+    assert (rows.x.tolist(), rows.y.tolist()) == ([[1], [2]], ["x", "y"])
+
+
 @pytest.mark.parametrize("text", ["a,b;c,label\n1,2,x\n3,4,y\n", "a,label\n1,u;v;w\n2,z;z;z\n"])
 def test_other_separators_in_a_table_with_commas_are_text(tmp_path, text):
     rows = read_file(write_text(tmp_path, text), "label")
