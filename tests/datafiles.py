@@ -33,7 +33,7 @@ def is_same(one, other):
 def write_text(folder, text, name="table.csv"):
     """Write a text file; return its path as text."""
     path = folder / name
-    path.write_text(text)
+    path.write_text(text, newline="")
     return str(path)
 
 
@@ -85,8 +85,8 @@ def write_idx(folder, arrays=IDX_ARRAYS, suffix="-ubyte.gz", dotted=False):
         path.write_bytes(gzip.compress(content, 1) if suffix.endswith(".gz") else content)
 
 
-def needs_files(name):
-    """Skip a test of a data set of the MNIST family if $BNCLI_DATA_DIR does not have it."""
-    folder = os.environ.get("BNCLI_DATA_DIR")
+def needs_files(name, folder=None):
+    """Skip a test of a data set of the MNIST family if `folder`, or else $BNCLI_DATA_DIR, does not have it."""
+    folder = folder or os.environ.get("BNCLI_DATA_DIR")
     if not folder or not any(Path(folder).glob(f"{name.replace('_', '?')}*")):
         pytest.skip(f"needs the files of {name} in $BNCLI_DATA_DIR")

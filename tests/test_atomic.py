@@ -1,6 +1,10 @@
 """Files that are replaced in one step."""
 
 import os
+import stat
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -67,3 +71,142 @@ def test_temporary_files_that_killed_processes_left_are_removed_after_a_day(tmp_
         os.utime(path, (time.time() - ORPHAN_SECONDS - 60,) * 2)
     replace_file(tmp_path / "a.txt", Path.touch)
     assert sorted(os.listdir(tmp_path)) == sorted([young.name, other.name, "a.txt"])
+
+
+def permissions(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o444])
+def test_a_file_keeps_its_permissions(tmp_path, mode):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    target.chmod(mode)
+    seen = []
+
+    def write(path):
+        seen.append(permissions(path))
+        path.write_text("new")
+
+    replace_file(target, write)
+    assert (target.read_text(), permissions(target)) == ("new", mode)
+    assert seen == [0o600]
+
+
+def test_a_new_file_has_the_permissions_of_the_users_umask(tmp_path):
+    replace_file(tmp_path / "a.txt", lambda path: path.write_text("new"))
+    (tmp_path / "b.txt").touch()
+    assert permissions(tmp_path / "a.txt") == permissions(tmp_path / "b.txt")
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_and_what_it_names_is_replaced(tmp_path, exists):
+    target, link = tmp_path / "there" / "a.txt", tmp_path / "link.txt"
+    link.symlink_to(target)
+    if exists:
+        target.parent.mkdir()
+        target.write_text("old")
+    replace_file(link, lambda path: path.write_text("new"))
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.txt", "link.txt", "there"]
+
+
+def test_a_circle_of_links_is_an_error(tmp_path):
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / name).symlink_to(tmp_path / other)
+    assert error_text(tmp_path / "a", Path.touch) == f"Can't write '{tmp_path}/a': Too many levels of symbolic links."
+
+
+def test_a_named_pipe_is_written_to(tmp_path):
+    fifo, found = tmp_path / "pipe.csv", []
+    os.mkfifo(fifo)
+    reader = threading.Thread(target=lambda: found.append(fifo.read_text()), daemon=True)
+    reader.start()
+
+    def write(path):
+        assert path.suffix == ".csv"
+        path.write_text("x" * 100_000)
+
+    replace_file(fifo, write)
+    reader.join(10)
+    assert found == ["x" * 100_000]
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe.csv"]
+
+
+def test_a_device_is_written_to():
+    """A pseudo-terminal: no code, however wrong, can replace a file of its folder, as root can in /dev."""
+    master, slave = os.openpty()
+    device = Path(os.ttyname(slave))
+    try:
+        replace_file(device, lambda path: path.write_text("result"))
+        assert os.read(master, 100) == b"result"
+        assert stat.S_ISCHR(device.stat().st_mode)
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
+def test_a_link_to_standard_output_writes_there(tmp_path):
+    (tmp_path / "stdout").symlink_to("/proc/self/fd/1")
+    code = "import sys; from pathlib import Path; from bncli.atomic import replace_file"
+    code += "; replace_file(Path(sys.argv[1]), lambda path: path.write_text('result'))"
+    command = [sys.executable, "-c", code, str(tmp_path / "stdout")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "result", "")
+    assert (tmp_path / "stdout").is_symlink()
+
+
+def test_a_nul_in_a_path_is_an_error():
+    assert (
+        error_text(Path("a\0.csv"), Path.touch) == "Can't write 'a\\x00.csv', which is not a path: embedded null byte."
+    )
+
+
+def refusal(path, folder, what):
+    return (
+        f"'{path}' is {what}, and bncli writes and deletes only its own files in '{folder}'. "
+        "Remove it, or try another folder."
+    )
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "nothing"])
+def test_a_link_inside_a_folder_of_bnclis_own_is_refused(tmp_path, what):
+    folder, victim = tmp_path / "study", tmp_path / "victim"
+    folder.mkdir()
+    if what == "folder":
+        victim.mkdir()
+        (victim / "a.txt").write_text("mine")
+        (folder / "figures").symlink_to(victim)
+        target, link = folder / "figures" / "a.txt", folder / "figures"
+    else:
+        target = link = folder / "a.txt"
+        link.symlink_to(victim)
+        if what == "file":
+            victim.write_text("mine")
+    with pytest.raises(StoreError) as caught:
+        replace_file(target, lambda path: path.write_text("new"), inside=folder)
+    assert str(caught.value) == refusal(link, folder, "a link")
+    assert what == "nothing" or target.read_text() == "mine"
+    assert what != "nothing" or not victim.exists()
+
+
+def test_only_regular_files_are_written_inside_a_folder_of_bnclis_own(tmp_path):
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for path, target, what in (
+        (tmp_path / "pipe", tmp_path / "pipe", "not a regular file"),
+        (tmp_path / "file", tmp_path / "file" / "a.txt", "not a regular folder"),
+    ):
+        with pytest.raises(StoreError) as caught:
+            replace_file(target, Path.touch, inside=tmp_path)
+        assert str(caught.value) == refusal(path, tmp_path, what)
+
+
+def test_the_folder_of_a_study_may_itself_be_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    replace_file(tmp_path / "link" / "figures" / "a.txt", lambda path: path.write_text("new"), inside=tmp_path / "link")
+    assert (tmp_path / "real" / "figures" / "a.txt").read_text() == "new"

@@ -69,6 +69,8 @@ def dataset(
         return
     config = data_config(name, label, parse_settings(settings))
     data = datasets.load(config)
+    for notice in data.notices:
+        console.warn(notice)
     if plot:
         _save_plot(data, plot)
     if export:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bncli.data.reading import check_size, quoted, reading
 from bncli.data.splits import LabelledRows
-from bncli.errors import DataError, first_line
+from bncli.errors import DataError
+from bncli.values import plain_text
 
 if TYPE_CHECKING:
     import numpy as np
+
+PLAIN_NAMES, KERAS_NAMES = ("x", "y"), ("x_train", "y_train", "x_test", "y_test")
+
+ADVICE = "Write arrays of numbers or text (not of dtype object) with numpy.savez."
 
 
 def read_npz(path: Path) -> LabelledRows:
@@ -24,37 +31,58 @@ def read_npz(path: Path) -> LabelledRows:
     """
     import numpy as np
 
-    arrays = _read_arrays(path)
-    if {"x", "y"} <= arrays.keys():
+    with reading(path, "a NumPy archive", ADVICE) as file, zipfile.ZipFile(file) as archive:
+        names = _wanted_names(path, archive)
+        arrays = _read_arrays(path, archive, names)
+    if names == PLAIN_NAMES:
         return LabelledRows(*_checked_arrays(path, arrays, "x", "y"))
-    if {"x_train", "y_train", "x_test", "y_test"} <= arrays.keys():
-        x_train, y_train = _checked_arrays(path, arrays, "x_train", "y_train")
-        x_test, y_test = _checked_arrays(path, arrays, "x_test", "y_test")
-        if x_train.shape[1:] != x_test.shape[1:]:
-            raise DataError(
-                f"{str(path)!r}: the rows of x_train and x_test have different shapes. "
-                f"Received: {x_train.shape[1:]} and {x_test.shape[1:]}."
-            )
-        x, y = np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test])
-        return LabelledRows(x, y, is_validation=np.arange(len(x)) >= len(x_train))
+    x_train, y_train = _checked_arrays(path, arrays, "x_train", "y_train")
+    x_test, y_test = _checked_arrays(path, arrays, "x_test", "y_test")
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise DataError(
+            f"{quoted(path)}: the rows of x_train and x_test have different shapes. "
+            f"Received: {x_train.shape[1:]} and {x_test.shape[1:]}."
+        )
+    x, y = np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test])
+    return LabelledRows(x, y, is_validation=np.arange(len(x)) >= len(x_train))
+
+
+def _wanted_names(path: Path, archive: zipfile.ZipFile) -> Sequence[str]:
+    there = [name.removesuffix(".npy") for name in archive.namelist()]
+    for names in (PLAIN_NAMES, KERAS_NAMES):
+        if set(names) <= set(there):
+            return names
     raise DataError(
-        f"{str(path)!r} needs the arrays x and y, or x_train, y_train, x_test and y_test. "
-        f"Received: {', '.join(arrays) or 'none'}."
+        f"{quoted(path)} needs the arrays x and y, or x_train, y_train, x_test and y_test. "
+        f"Received: {plain_text(', '.join(there)) or 'none'}."
     )
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path, archive: zipfile.ZipFile, names: Sequence[str]) -> dict[str, np.ndarray]:
     import numpy as np
 
-    try:
-        # ZipFile opens the file first, because np.load would read other files as a single array or a pickle.
-        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as archive:
-            return {key: np.asarray(archive[key]) for key in archive.files}
-    except (OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{str(path)!r} can't be read as a NumPy archive: {first_line(error)}. "
-            "Write arrays of numbers or text (not of dtype object) with numpy.savez."
-        ) from error
+    check_size(quoted(path), sum(_n_bytes(archive, name) for name in names), f"its arrays {', '.join(names)}")
+    arrays = {}
+    for name in names:
+        with archive.open(f"{name}.npy") as member:
+            arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+    return arrays
+
+
+def _n_bytes(archive: zipfile.ZipFile, name: str) -> int:
+    """Bytes of an array by its header, at least as float32; the header must fit the size in the archive's list."""
+    from numpy.lib import format as npy
+
+    info = archive.getinfo(f"{name}.npy")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed in a way that NumPy does not use")
+    with archive.open(info) as member:
+        read_header = npy.read_array_header_1_0 if npy.read_magic(member) == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(member)
+        n_values, start = math.prod(shape), member.tell()
+    if not dtype.hasobject and start + n_values * dtype.itemsize != info.file_size:
+        raise ValueError(f"{name} has another size than its header says")
+    return n_values * max(dtype.itemsize, 4)
 
 
 def _checked_arrays(
@@ -64,13 +92,13 @@ def _checked_arrays(
     x, y = arrays[x_name], arrays[y_name]
     if x.ndim not in (2, 3, 4) or 0 in x.shape or x.dtype.kind not in "biuf":
         raise DataError(
-            f"{str(path)!r}: {x_name} must contain numbers of shape (rows, features), (rows, height, width) or "
-            f"(rows, height, width, channels). Received: shape {x.shape}, dtype {x.dtype}."
+            f"{quoted(path)}: {x_name} must contain numbers of shape (rows, features), (rows, height, width) or "
+            f"(rows, height, width, channels). Received: shape {x.shape}, dtype {plain_text(str(x.dtype))}."
         )
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.shape != x.shape[:1] or y.dtype.kind not in "biufU":
         raise DataError(
-            f"{str(path)!r}: {y_name} must contain one class per row, as a number or text, of shape ({len(x)},), "
-            f"not one-hot. Received: shape {y.shape}, dtype {y.dtype}."
+            f"{quoted(path)}: {y_name} must contain one class per row, as a number or text, of shape ({len(x)},), "
+            f"not one-hot. Received: shape {y.shape}, dtype {plain_text(str(y.dtype))}."
         )
     return x[..., None] if x.ndim == 3 else x, y

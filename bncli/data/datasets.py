@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bncli import process
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file
+from bncli.data.reading import quoted
 from bncli.data.scaling import scale
 from bncli.data.sets import REGISTRY
 from bncli.data.splits import RawDataset, select_rows, split_stratified
@@ -61,6 +62,7 @@ class Dataset:
         class_names: One name per class.
         feature_names: One name per feature; empty for images.
         scaling: The scaling that was applied: `unit`, `standard` or `none`.
+        notices: Sentences on what was unusual about the data and how it was read, for its user.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Dataset:
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...]
     scaling: str
+    notices: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -114,7 +117,7 @@ def loader_defaults(name: str) -> dict[str, Any]:
     if is_data_path(name):
         return ({"label": None} if is_table_path(name) else {}) | {"data_seed": 0}
     raise InvalidConfig(
-        f"Unknown dataset {name!r}. Allowed: {', '.join(REGISTRY)}, "
+        f"Unknown dataset {quoted(name)}. Allowed: {', '.join(REGISTRY)}, "
         f"or a path ending in {', '.join(FILE_SUFFIXES)}.{nearest(name, REGISTRY)}"
     )
 
@@ -158,7 +161,7 @@ def loading(fields: DataFields) -> Iterator[None]:
 
 
 def forget() -> None:
-    """Clear the cache, so that the next `load` reads files again."""
+    """Forget all data, so that the next `load` reads files again: for files that have changed since."""
     _preloaded.clear()
     _load.cache_clear()
     _load_raw.cache_clear()
@@ -190,10 +193,12 @@ def _read(name: str, options: _Options, train_rows: str, val_rows: str, scaling:
     x_train, y_train = select_rows("train_rows", train_rows, raw.x_train, raw.y_train)
     x_val, y_val = select_rows("val_rows", val_rows, raw.x_val, raw.y_val)
     if len(set(y_train.tolist())) < 2:
-        raise InvalidConfig(f"train_rows={train_rows!r} of {name!r} selects fewer than two classes. Select more rows.")
+        raise InvalidConfig(
+            f"train_rows={train_rows!r} of {quoted(name)} selects fewer than two classes. Select more rows."
+        )
     x_train, x_val = scale(scaling, raw, x_train, x_val)
     arrays = (x_train.astype("float32"), y_train.astype("int32"), x_val.astype("float32"), y_val.astype("int32"))
-    return _read_only(Dataset(name, *arrays, raw.class_names, raw.feature_names, scaling))
+    return _read_only(Dataset(name, *arrays, raw.class_names, raw.feature_names, scaling, raw.notices))
 
 
 def _read_only(data: Dataset) -> Dataset:

@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 from bncli.data.archives import read_npz
+from bncli.data.reading import is_file, quoted
 from bncli.data.splits import LabelledRows
-from bncli.data.tables import TABLE_SUFFIXES, is_table_path, labelled_rows, read_table
+from bncli.data.tables import TABLE_SUFFIXES, is_table_path, read_table
 from bncli.errors import DataError
+from bncli.values import plain_text
 
 FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
 
@@ -28,11 +30,10 @@ def read_file(path: str, label: str | None) -> LabelledRows:
     Raises:
         DataError: The file is missing, can't be read, or can't be used for classification.
     """
-    if not os.path.isfile(path):
-        raise DataError(f"No file {path!r}. Give the path of an existing {', '.join(FILE_SUFFIXES)} file.")
-    if is_table_path(path):
-        return labelled_rows(path, read_table(path), label)
-    return read_npz(Path(path))
+    if not is_file(Path(path)):
+        problem = f"{quoted(path)} is not a regular file" if os.path.exists(path) else f"No file {quoted(path)}"
+        raise DataError(f"{problem}. Give the path of an existing {', '.join(FILE_SUFFIXES)} file.")
+    return read_table(path, label) if is_table_path(path) else read_npz(Path(path))
 
 
 def check_rows(path: str, rows: LabelledRows) -> None:
@@ -52,11 +53,11 @@ def _check_finite(path: str, rows: LabelledRows) -> None:
         finite = np.isfinite(rows.x.astype("float32")).reshape(len(rows.x), -1).all(axis=1)
     if not finite.all():
         raise DataError(
-            f"{path!r} has values that are not finite, or too large for float32, in {(~finite).sum()} of "
+            f"{quoted(path)} has values that are not finite, or too large for float32, in {(~finite).sum()} of "
             f"{len(finite)} rows; row {finite.argmin()} is the first, counted from 0. Correct or drop those rows."
         )
     if rows.y.dtype.kind == "f" and not np.isfinite(rows.y).all():
-        raise DataError(f"{path!r} has labels that are not finite. Correct or drop those rows.")
+        raise DataError(f"{quoted(path)} has labels that are not finite. Correct or drop those rows.")
 
 
 def _check_classes(path: str, rows: LabelledRows) -> None:
@@ -64,20 +65,24 @@ def _check_classes(path: str, rows: LabelledRows) -> None:
 
     classes, counts = np.unique(rows.y, return_counts=True)
     if len(classes) < 2:
-        raise DataError(f"{path!r}: all rows have the same class. Received: {classes[0]!s}.")
+        raise DataError(f"{quoted(path)}: all rows have the same class. Received: {_shown(classes[0])}.")
     if rows.is_validation is not None:
         trained = rows.y[~rows.is_validation]
         if len(np.unique(trained)) < 2:
-            raise DataError(f"{path!r}: all training rows have the same class. Received: {trained[0]!s}.")
+            raise DataError(f"{quoted(path)}: all training rows have the same class. Received: {_shown(trained[0])}.")
         return
     if counts.min() < 2:
-        lone = classes[counts.argmin()]
+        lone = _shown(classes[counts.argmin()])
         raise DataError(
-            f"{path!r}: every class needs at least 2 rows to be split into training and validation. "
-            f"Received: class {lone!s} with 1 row, {len(classes)} classes in all. Is the label a continuous quantity?"
+            f"{quoted(path)}: every class needs at least 2 rows to be split into training and validation. "
+            f"Received: class {lone} with 1 row, {len(classes)} classes in all. Is the label a continuous quantity?"
         )
     if len(rows.y) // 4 < len(classes):
         raise DataError(
-            f"{path!r}: {len(rows.y)} rows are too few for {len(classes)} classes: a quarter of the rows is for "
+            f"{quoted(path)}: {len(rows.y)} rows are too few for {len(classes)} classes: a quarter of the rows is for "
             "validation, which needs a row of every class."
         )
+
+
+def _shown(label: object) -> str:
+    return plain_text(str(label))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import math
-import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from bncli.data.reading import check_size, is_file, quoted, reading
 from bncli.data.splits import LabelledRows
 from bncli.errors import DataError
 
@@ -36,7 +36,7 @@ def read_idx_folder(folder: Path) -> LabelledRows | None:
     if len(present) < len(IDX_PARTS):
         missing = [part for part, path in zip(IDX_PARTS, paths, strict=True) if path is None]
         raise DataError(
-            f"{str(folder)!r} lacks IDX files: {', '.join(f'{part}-ubyte(.gz)' for part in missing)}. "
+            f"{quoted(folder)} lacks IDX files: {', '.join(f'{part}-ubyte(.gz)' for part in missing)}. "
             "Add them, or remove the others."
         )
     x_train, y_train, x_test, y_test = arrays = [read_idx(path) for path in present]
@@ -44,7 +44,7 @@ def read_idx_folder(folder: Path) -> LabelledRows | None:
     if not is_whole or x_train.shape[1:] != x_test.shape[1:]:
         received = ", ".join(f"{part} {array.shape}" for part, array in zip(IDX_PARTS, arrays, strict=True))
         raise DataError(
-            f"{str(folder)!r}: the IDX files must contain images of one size and one label per image. "
+            f"{quoted(folder)}: the IDX files must contain images of one size and one label per image. "
             f"Received: {received}."
         )
     x = np.concatenate([x_train, x_test])[..., None]
@@ -54,7 +54,7 @@ def read_idx_folder(folder: Path) -> LabelledRows | None:
 def _idx_path(folder: Path, part: str) -> Path | None:
     dotted = part.replace("-idx", ".idx")
     names = (f"{part}-ubyte.gz", f"{part}-ubyte", f"{dotted}-ubyte.gz", f"{dotted}-ubyte")
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    return next((folder / name for name in names if is_file(folder / name)), None)
 
 
 def read_idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -66,14 +66,19 @@ def read_idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     Raises:
         DataError: The file can't be read, or is not a complete IDX file of unsigned bytes.
     """
+    with reading(path, "an IDX file", "Copy or download it again.") as file:
+        return _read_array(path, gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file)
+
+
+def _read_array(path: Path, file: BinaryIO | gzip.GzipFile) -> np.ndarray[Any, np.dtype[np.uint8]]:
     import numpy as np
 
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{str(path)!r} can't be read: {error}. Copy or download it again.") from error
-    start = 4 + 4 * data[3] if len(data) > 3 else 4
-    lengths = [int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4)]
-    if data[:3] != b"\x00\x00\x08" or len(data) != start + math.prod(lengths):
-        raise DataError(f"{str(path)!r} is not a complete IDX file of unsigned bytes. Copy or download it again.")
-    return np.frombuffer(data, np.uint8, offset=start).reshape(lengths)
+    head = file.read(4)
+    axes = file.read(4 * head[3]) if head[:3] == b"\x00\x00\x08" and len(head) == 4 else b""
+    lengths = [int.from_bytes(axes[at : at + 4], "big") for at in range(0, len(axes), 4)]
+    size = math.prod(lengths)
+    check_size(quoted(path), 4 * size, "its array as float32")
+    data = file.read(size + 1)  # one byte more than there should be
+    if not axes or len(axes) != 4 * head[3] or len(data) != size:
+        raise ValueError("it is not a complete IDX file of unsigned bytes")
+    return np.frombuffer(data, np.uint8).reshape(lengths)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bncli.data.archives import read_npz
 from bncli.data.idx import read_idx_folder
+from bncli.data.reading import is_file
 from bncli.data.splits import LabelledRows, RawDataset
 from bncli.errors import DataError
+from bncli.values import plain_text
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PUBLISHED = {
+    "mnist": "e10378d1a17062469c9b5ca3cad0b5d3f975efaa45465e33edba640c0fcd5e60",
+    "fashion_mnist": "a6273e280201b88bb63ed1b0c3b68cf57f0971e2932af67b8ce9191dc9921c90",
+}
+"""SHA-256 of the published data, see `content_hash`: that of the four IDX files, whose MD5 their authors publish."""
 
 
 def load_mnist(name: str, class_names: tuple[str, ...]) -> RawDataset:
@@ -29,22 +43,52 @@ def load_mnist(name: str, class_names: tuple[str, ...]) -> RawDataset:
         rows = find_mnist_family(name)
     if rows is None:
         raise DataError(_mnist_help(name, "the download left no files"))
-    if rows.is_validation is None or not set(rows.y.tolist()) <= set(range(len(class_names))):
+    mask = _checked_mask(name, rows, len(class_names))
+    notices = () if content_hash(rows) == PUBLISHED[name] else (_not_published(name),)
+    parts = (rows.x[~mask], rows.y[~mask], rows.x[mask], rows.y[mask])
+    return RawDataset(*parts, class_names, "unit", 255.0, notices=notices)
+
+
+def _checked_mask(name: str, rows: LabelledRows, n_classes: int) -> np.ndarray:
+    """The mask of the test images of rows that look like the data set."""
+    classes = set(rows.y.tolist())
+    if rows.is_validation is None or rows.x.shape[1:] != (28, 28, 1) or not classes <= set(range(n_classes)):
+        parts = "rows without a test part" if rows.is_validation is None else "training and test rows"
+        shown = plain_text(", ".join(map(str, sorted(classes, key=str))), limit=60)
         raise DataError(
-            f"The files found for {name} must contain training and test images of the classes 0 to "
-            f"{len(class_names) - 1}. Replace or remove them in $BNCLI_DATA_DIR or in Keras' cache."
+            f"The files found for {name} must contain training and test images of 28x28x1 pixels, with the classes 0 "
+            f"to {n_classes - 1}. Received: {parts} of {'x'.join(map(str, rows.x.shape[1:]))} pixels, with the "
+            f"classes {shown}. Replace or remove them in $BNCLI_DATA_DIR or in Keras' cache."
         )
-    train, val = ~rows.is_validation, rows.is_validation
-    return RawDataset(rows.x[train], rows.y[train], rows.x[val], rows.y[val], class_names, "unit", 255.0)
+    return rows.is_validation
+
+
+def content_hash(rows: LabelledRows) -> str:
+    """Return the SHA-256 of pixels, labels and split as bytes, the same whatever file they come from."""
+    import numpy as np
+
+    digest = hashlib.sha256()
+    with np.errstate(invalid="ignore"):
+        for array in (rows.x, rows.y, rows.is_validation):
+            digest.update(np.asarray(array, "uint8").tobytes())
+    return digest.hexdigest()
+
+
+def _not_published(name: str) -> str:
+    return (
+        f"The files found for {name} are not the published ones (their SHA-256 differs), so results can't be compared "
+        "with published figures."
+    )
 
 
 def _keras_download(name: str) -> None:
     """Let Keras download a data set to its cache, in another process, so that this one does not import TensorFlow."""
     code = f"import keras; keras.datasets.{name}.load_data()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise DataError(_mnist_help(name, lines[-1] if lines else "no reason given"))
+        raise DataError(_mnist_help(name, plain_text(lines[-1]) if lines else "no reason given"))
 
 
 def _mnist_help(name: str, reason: str) -> str:
@@ -76,15 +120,18 @@ def find_mnist_family(name: str) -> LabelledRows | None:
             if found is not None:
                 return found
         for path in _archive_paths(root, spellings):
-            if path.is_file():
+            if is_file(path):
                 return read_npz(path)
     return None
 
 
 def _data_dirs() -> list[Path]:
-    own = os.environ.get("BNCLI_DATA_DIR")
-    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    return [*([Path(own)] if own else []), keras_home / "datasets"]
+    """The folders to search. Without a home (a user without an entry in the system's list) there is no cache."""
+    own, keras_home = os.environ.get("BNCLI_DATA_DIR"), os.environ.get("KERAS_HOME")
+    folders = [Path(own)] if own else []
+    with suppress(RuntimeError):
+        folders.append(Path(keras_home or Path.home() / ".keras") / "datasets")
+    return folders
 
 
 def _idx_folders(root: Path, spellings: tuple[str, ...]) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bncli.data.reading import quoted
 from bncli.errors import InvalidConfig
 
 if TYPE_CHECKING:
@@ -24,12 +25,14 @@ class LabelledRows:
         y: Labels as the file has them, shape (rows,).
         feature_names: One name per feature; empty for images.
         is_validation: Boolean mask of the validation rows, shape (rows,); None if the file does not set its split.
+        notices: Sentences on what was unusual about the file and how it was read.
     """
 
     x: np.ndarray
     y: np.ndarray
     feature_names: tuple[str, ...] = ()
     is_validation: np.ndarray | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class RawDataset:
         scaling: The scaling that `auto` stands for.
         pixel_max: The value of a white pixel, for images of whole-number pixels; None for other data.
         feature_names: One name per feature; empty for images.
+        notices: Sentences on what was unusual about the data and how it was read.
     """
 
     x_train: np.ndarray
@@ -55,6 +59,7 @@ class RawDataset:
     scaling: str
     pixel_max: float | None = None
     feature_names: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def split_in_half(x: np.ndarray, y: np.ndarray) -> RawDataset:
@@ -87,7 +92,8 @@ def split_stratified(rows: LabelledRows, seed: int, *, scaling: str, pixel_max: 
     else:
         train, val = np.flatnonzero(~rows.is_validation), np.flatnonzero(rows.is_validation)
     class_names = tuple(str(name) for name in names)
-    return RawDataset(rows.x[train], y[train], rows.x[val], y[val], class_names, scaling, pixel_max, rows.feature_names)
+    parts = (rows.x[train], y[train], rows.x[val], y[val])
+    return RawDataset(*parts, class_names, scaling, pixel_max, rows.feature_names, rows.notices)
 
 
 def parse_rows(field: str, text: str) -> slice:
@@ -109,7 +115,7 @@ def parse_rows(field: str, text: str) -> slice:
     except ValueError:
         numbers = []
     if len(numbers) not in (2, 3) or (len(numbers) == 3 and numbers[2] is not None and numbers[2] < 1):
-        raise InvalidConfig(f"{field} must be a slice such as 1:8001, :500 or ::2. Received: {text!r}.")
+        raise InvalidConfig(f"{field} must be a slice such as 1:8001, :500 or ::2. Received: {quoted(text)}.")
     return slice(*numbers)
 
 
@@ -127,5 +133,5 @@ def select_rows(field: str, text: str, x: np.ndarray, y: np.ndarray) -> tuple[np
     """
     selected = parse_rows(field, text)
     if not len(y[selected]):
-        raise InvalidConfig(f"{field}={text!r} selects no rows of the {len(y)} that there are.")
+        raise InvalidConfig(f"{field}={quoted(text)} selects no rows of the {len(y)} that there are.")
     return x[selected], y[selected]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig, ignored_fields, resolve
+from bncli.data import datasets
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
 from bncli.study.arms import Arm
@@ -172,18 +173,20 @@ class Study:
             BncliError: A run can't be trained.
         """
         runs: dict[RunConfig, Condition] = {}
+        on_data: dict[str, None] = {}
         ignored_everywhere, n_repeats = set(FIELDS), 0
         for values in itertools.product(*(values for _, values in self.axes)):
             at = dict(zip((name for name, _ in self.axes), values, strict=True))
             for arm in self.arms:
                 config, ignored = resolve(self.base.replace(**at, **dict(arm.changes)))
                 ignored_everywhere &= set(ignored)
+                on_data |= dict.fromkeys(datasets.load(config).notices)
                 condition = Condition(arm.label, _in_effect(at, config))
                 if replace(config, seed=self.seeds[0]) in runs:
                     n_repeats += 1
                     continue
                 runs |= {replace(config, seed=seed): condition for seed in self.seeds}
-        return Plan(tuple(runs.items()), _notices(self, ignored_everywhere, n_repeats))
+        return Plan(tuple(runs.items()), (*on_data, *_notices(self, ignored_everywhere, n_repeats)))
 
 
 def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, Value], ...]:

@@ -1,6 +1,15 @@
 """`bncli dataset`."""
 
 import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+WINE = "alcohol;malic;class\n" + "".join(f"{12 + i % 7};{i % 5};{'ab'[i % 2]}\n" for i in range(40))
+SEPARATED = "'wine.csv' is read as a table with columns separated by ';'."
 
 
 def test_dataset_lists_and_describes(bncli):
@@ -14,3 +23,33 @@ def test_dataset_lists_and_describes(bncli):
 def test_dataset_notes_settings_without_effect(bncli):
     status, _, err = bncli("dataset", "digits", "--set", "noise=0.5")
     assert (status, err) == (0, "Note: noise=0.5 has no effect on digits and is ignored.\n")
+
+
+@pytest.mark.parametrize("command", ["dataset", "train", "compare", "sweep"])
+def test_notices_on_the_data_are_shown_once(bncli, engine, folder, command):
+    (folder / "wine.csv").write_text(WINE)
+    options = [] if command == "dataset" else ["--model", "dense4", "--epochs", "1", "--quiet"]
+    axes = ["lr=0.1,0.2"] if command == "sweep" else []
+    data = ["wine.csv"] if command == "dataset" else ["--dataset", "wine.csv"]
+    status, _, err = bncli(command, *axes, *data, "--label", "class", *options)
+    assert (status, err.count(SEPARATED), err.count("Note: ")) == (0, 1, 1)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
+def test_an_export_through_a_link_to_standard_output_goes_there(folder):
+    (folder / "stdout").symlink_to("/proc/self/fd/1")
+    command = [sys.executable, "-m", "bncli", "dataset", "circles", "--format", "csv"]
+    done = subprocess.run([*command, "--export", "stdout", "--export-as", "csv"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("x1,x2,label,split\n")
+    assert "\nfeature,mean," in done.stdout
+    assert (folder / "stdout").is_symlink()
+
+
+@pytest.mark.parametrize("option", ["--export", "--plot"])
+def test_a_file_that_is_written_again_keeps_its_permissions(bncli, folder, option):
+    path = folder / ("out.csv" if option == "--export" else "out.png")
+    path.touch(mode=0o600)
+    assert bncli("dataset", "circles", option, path.name)[0] == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.stat().st_size > 1000

@@ -1,5 +1,6 @@
 """Fixtures of the data tests: no test downloads anything."""
 
+import os
 import subprocess
 
 import pytest
@@ -27,3 +28,16 @@ def data_dirs(tmp_path, monkeypatch):
     datasets.forget()
     yield own, keras_home / "datasets"
     datasets.forget()
+
+
+@pytest.fixture
+def locked_folder(tmp_path):
+    """A folder that may not be searched, not even by root: it is somebody else until the end of the test."""
+    folder, is_root = tmp_path / "locked", os.geteuid() == 0
+    folder.mkdir(mode=0)
+    if is_root:
+        os.seteuid(65534)
+    yield folder
+    if is_root:
+        os.seteuid(0)
+    folder.chmod(0o700)

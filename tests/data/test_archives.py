@@ -1,6 +1,7 @@
 """NumPy archives: read, or rejected with the reason."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -153,3 +154,86 @@ def test_a_damaged_archive(tmp_path):
     content[1000] = 255
     path.write_bytes(content)
     assert error_text(DataError, read_npz, Path(path)) == unreadable(path, "Bad CRC-32 for file 'x.npy'")
+
+
+def header_bytes(shape, descr="<f8"):
+    """The header of an array alone."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"shape": shape, "fortran_order": False, "descr": descr})
+    return file.getvalue()
+
+
+def write_members(path, compression=zipfile.ZIP_DEFLATED, claimed=None, **members):
+    """Write the members of an archive; `claimed` is the size of the first one that the archive's list speaks of."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+        first = archive.infolist()[0]
+        first.file_size = claimed or first.file_size
+    return path
+
+
+LABELS = header_bytes((2,), "|i1") + b"\0\1"
+
+
+@pytest.mark.parametrize("shape", [(2, 10**9), (2, -(10**9)), (10**300, 2), (0, 2), (2, 10**4000)])
+def test_a_header_that_does_not_fit_the_file_is_refused_before_anything_is_allocated(tmp_path, shape):
+    path = write_members(tmp_path / "mine.npz", x=header_bytes(shape) + bytes(16), y=LABELS)
+    assert error_text(DataError, read_npz, path) == unreadable(path, "x has another size than its header says")
+
+
+@pytest.mark.parametrize(
+    ("shape", "descr", "n_bytes", "size"),
+    [
+        ((2, 10**9), "<f8", 16 * 10**9, "14.9"),
+        ((2, 2**30), "|u1", 2**31, "8.0"),
+        ((10**12,), "<U0", 0, "3,725.3"),
+        ((2, 2**29), "<f4", 2**32, "4.0"),
+    ],
+    ids=["floats", "bytes-as-float32", "no-bytes-at-all", "labels-on-top"],
+)
+def test_arrays_that_are_too_large_are_refused_before_anything_is_allocated(tmp_path, shape, descr, n_bytes, size):
+    header = header_bytes(shape, descr)
+    path = write_members(tmp_path / "mine.npz", claimed=len(header) + n_bytes, x=header, y=LABELS)
+    assert path.stat().st_size < 500
+    expected = (
+        f"{str(path)!r} is too large: its arrays x, y would take {size} GiB. Allowed: 4 GiB. Try fewer rows or columns."
+    )
+    assert error_text(DataError, read_npz, path) == expected
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_compression_that_numpy_does_not_use(tmp_path, compression):
+    path = write_members(tmp_path / "mine.npz", compression, x=header_bytes((2, 1)) + bytes(16), y=LABELS)
+    assert error_text(DataError, read_npz, path) == unreadable(path, "x is compressed in a way that NumPy does not use")
+
+
+def test_arrays_that_are_not_needed_are_not_read(tmp_path):
+    members = {"x": header_bytes((2, 1)) + bytes(16), "y": LABELS, "more": header_bytes((10**12,))}
+    assert read_npz(write_members(tmp_path / "mine.npz", **members)).x.tolist() == [[0], [0]]
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "mine.npz"
+    with path.open("wb") as file:
+        file.truncate(2**33)
+    expected = f"{str(path)!r} is too large: the file would take 8.0 GiB. Allowed: 4 GiB. Try fewer rows or columns."
+    assert error_text(DataError, read_npz, path) == expected
+
+
+@pytest.mark.parametrize("error", [MemoryError(), MemoryError("Unable to allocate 3 GiB")])
+def test_too_little_memory(tmp_path, monkeypatch, error):
+    path = Path(write_npz(tmp_path, x=[[1], [2]], y=[0, 1]))
+
+    def read_array(file, **options):
+        raise error
+
+    monkeypatch.setattr(np.lib.format, "read_array", read_array)
+    assert error_text(DataError, read_npz, path) == unreadable(path, "it takes more memory than there is")
+
+
+def test_names_of_arrays_are_shown_without_control_characters_and_cut(tmp_path):
+    path = write_members(tmp_path / "mine.npz", **{"\x1b[2J": b"", **{f"array{number}": b"" for number in range(50)}})
+    message = error_text(DataError, read_npz, path)
+    assert r"Received: \x1b[2J, array0, array1, " in message
+    assert len(message) < 400

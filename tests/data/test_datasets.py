@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from datafiles import error_text, is_same, load, needs_files
+from datafiles import error_text, is_same, load, needs_files, write_text
 
 from bncli import process
 from bncli.config import RunConfig
@@ -243,3 +243,43 @@ def test_load_returns_what_loading_has_read(monkeypatch):
     assert datasets.load(config) is expected
     datasets.forget()
     assert datasets.load(config) is not expected
+
+
+def test_a_file_that_has_changed_is_read_again_after_forget(tmp_path):
+    def write(first):
+        return write_text(tmp_path, "\n".join(["a,label", *(f"{first + number},{number % 2}" for number in range(8))]))
+
+    config = RunConfig(dataset=write(0), label="label", scaling="none")
+    old = datasets.load(config)
+    write(100)
+    assert datasets.load(config) is old
+    datasets.forget()
+    assert datasets.load(config).x_train.min() >= 100
+
+
+def test_forget_drops_what_loading_has_read_and_nobody_has_asked_for(monkeypatch):
+    config = RunConfig(dataset="circles", n_samples=16)
+    datasets.forget()
+    stale = datasets.load(config)
+    datasets.forget()
+    monkeypatch.setattr(process, "beside", lambda read: nullcontext(lambda: stale))
+    with datasets.loading(config):
+        pass
+    datasets.forget()
+    assert datasets.load(config) is not stale
+
+
+def test_notices_come_with_the_data(tmp_path):
+    path = write_text(tmp_path, "\n".join([";a;label", *(f"{number};{number**2};{number % 2}" for number in range(8))]))
+    expected = (
+        f"{path!r} is read as a table with columns separated by ';'.",
+        f"{path!r} (columns separated by ';'): column 'Unnamed: 0' has no name and numbers the rows. It is not used.",
+    )
+    for scaling in ("auto", "none"):
+        data = load(path, label="label", scaling=scaling)
+        assert (data.notices, data.feature_names) == (expected, ("a",))
+    assert load("digits").notices == ()
+
+
+def test_an_unknown_name_is_cut():
+    assert len(error_text(InvalidConfig, load, "x" * 1_000_000)) < 500

@@ -1,5 +1,6 @@
 """The user's own files: from a path to data ready for training, or a clear error."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -23,17 +24,59 @@ def test_other_names_are_not_data_paths(name):
     assert not is_data_path(name)
 
 
-@pytest.mark.parametrize("name", ["absent.csv", "x" * 300 + ".npz"])
-def test_a_missing_file(name):
-    expected = f"No file '{name}'. Give the path of an existing .csv, .tsv, .parquet, .npz file."
-    assert error_text(DataError, read_file, name, None) == expected
+GIVE = "Give the path of an existing .csv, .tsv, .parquet, .npz file."
 
 
-def test_a_folder_instead_of_a_file(tmp_path):
-    path = str(tmp_path / "folder.csv")
-    Path(path).mkdir()
-    expected = f"No file {path!r}. Give the path of an existing .csv, .tsv, .parquet, .npz file."
-    assert error_text(DataError, read_file, path, "label") == expected
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("absent.csv", f"No file 'absent.csv'. {GIVE}"),
+        ("file.csv/a.npz", f"No file 'file.csv/a.npz'. {GIVE}"),
+        ("nul\0.csv", rf"No file 'nul\x00.csv'. {GIVE}"),
+        ("not-utf-8-\udcff.csv", rf"No file 'not-utf-8-\udcff.csv'. {GIVE}"),
+        ("x" * 300 + ".npz", f"Can't look for '{'x' * 98}...{'x' * 93}.npz': File name too long."),
+        ("folder.csv", f"'folder.csv' is not a regular file. {GIVE}"),
+        ("pipe.csv", f"'pipe.csv' is not a regular file. {GIVE}"),
+        ("device.npz", f"'device.npz' is not a regular file. {GIVE}"),
+        ("loop.csv", "Can't look for 'loop.csv': Too many levels of symbolic links."),
+        ("gone.csv", f"No file 'gone.csv'. {GIVE}"),
+    ],
+)
+def test_what_is_no_file(folder, name, message):
+    Path("file.csv").touch()
+    Path("folder.csv").mkdir()
+    os.mkfifo("pipe.csv")
+    Path("device.npz").symlink_to("/dev/null")
+    Path("loop.csv").symlink_to("loop.csv")
+    Path("gone.csv").symlink_to("absent.csv")
+    assert error_text(DataError, read_file, name, "label") == message
+
+
+def test_a_folder_that_may_not_be_searched(locked_folder):
+    path = str(locked_folder / "mine.csv")
+    assert error_text(DataError, read_file, path, "label") == f"Can't look for '{path}': Permission denied."
+
+
+def test_a_name_that_is_not_utf_8(folder):
+    name = os.fsdecode(b"caf\xe9.csv")
+    write_table(folder, [0, 1] * 4, name)
+    assert load(name, label="label").y_train.tolist().count(0) == 3
+    assert error_text(DataError, load, name, label="y") == r"'caf\udce9.csv' has no column 'y'. Columns: a, label."
+
+
+@pytest.mark.parametrize("place", ["http:/localhost:1", "file:", "~", "s3:/bucket", "zip:"])
+@pytest.mark.parametrize("suffix", FILE_SUFFIXES)
+def test_a_folder_whose_name_means_something_elsewhere(folder, monkeypatch, place, suffix):
+    """pandas opens URLs and looks into the home folder."""
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    Path(place).mkdir(parents=True)
+    if suffix == ".npz":
+        written = write_npz(folder, x=[[1], [2]], y=["a", "b"])
+    else:
+        written = write_table(folder, ["a", "b"], f"mine{suffix}", a=[1, 2])
+    Path(written).rename(Path(place, f"mine{suffix}"))
+    read = read_file(f"{place}/mine{suffix}", "label")
+    assert (read.x.tolist(), read.y.tolist()) == ([[1], [2]], ["a", "b"])
 
 
 @given(st.binary(max_size=300), st.sampled_from(FILE_SUFFIXES))
@@ -177,3 +220,11 @@ def test_training_rows_of_a_single_class(tmp_path):
     path = write_table(tmp_path, ["x", "y"] * 5, a=range(10), split=["train", "validation"] * 5)
     expected = f"{path!r}: all training rows have the same class. Received: x."
     assert error_text(DataError, load, path, label="label") == expected
+
+
+def test_labels_are_shown_without_control_characters(tmp_path):
+    path = write_table(tmp_path, ["\x1b]52;c;aGk=\x07"] * 10)
+    expected = f"{path!r}: all rows have the same class. Received: \\x1b]52;c;aGk=\\x07."
+    assert error_text(DataError, load, path, label="label") == expected
+    path = write_table(tmp_path, ["x"] * 10 + ["y" * 1000])
+    assert f"class {'y' * 99}...{'y' * 98} with 1 row" in error_text(DataError, load, path, label="label")

@@ -3,6 +3,7 @@
 import gzip
 import math
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,10 @@ def test_files_that_do_not_fit_each_other_are_rejected(tmp_path, part, array):
     assert error_text(DataError, read_idx_folder, tmp_path) == expected
 
 
+def unreadable(path, reason):
+    return f"{str(path)!r} can't be read as an IDX file: {reason}. Copy or download it again."
+
+
 WHOLE = idx_bytes(IDX_ARRAYS["train-images-idx3"])
 
 
@@ -65,8 +70,7 @@ def test_read_idx_returns_unsigned_bytes(tmp_path):
 def test_read_idx_rejects_incomplete_and_other_files(tmp_path, content, suffix):
     path = tmp_path / f"images{suffix}"
     path.write_bytes(gzip.compress(content) if suffix else content)
-    expected = f"{str(path)!r} is not a complete IDX file of unsigned bytes. Copy or download it again."
-    assert error_text(DataError, read_idx, path) == expected
+    assert error_text(DataError, read_idx, path) == unreadable(path, "it is not a complete IDX file of unsigned bytes")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +85,7 @@ def test_read_idx_rejects_incomplete_and_other_files(tmp_path, content, suffix):
 def test_read_idx_rejects_damaged_gzip_files(tmp_path, content, reason):
     path = tmp_path / "images.gz"
     path.write_bytes(content)
-    assert error_text(DataError, read_idx, path) == f"{str(path)!r} can't be read: {reason}. Copy or download it again."
+    assert error_text(DataError, read_idx, path) == unreadable(path, reason)
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.integers(0, 255))
@@ -92,3 +96,40 @@ def test_read_idx_returns_arrays_of_any_shape(shape, value):
         path = Path(folder, "any")
         path.write_bytes(idx_bytes(array))
         np.testing.assert_array_equal(read_idx(path), array)
+
+
+def header(*lengths):
+    return bytes([0, 0, 8, len(lengths)]) + b"".join(length.to_bytes(4, "big") for length in lengths)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize(
+    ("lengths", "size"),
+    [((2**30 + 1,), "4.0"), ((60_000, 28, 2800), "17.5"), ((2**32 - 1,) * 255, "1,099,511,627,776.0")],
+)
+def test_a_header_that_claims_too_much_is_refused_before_anything_is_allocated(tmp_path, suffix, lengths, size):
+    path = tmp_path / f"images{suffix}"
+    path.write_bytes(gzip.compress(header(*lengths)) if suffix else header(*lengths))
+    expected = (
+        f"{str(path)!r} is too large: its array as float32 would take {size} GiB. Allowed: 4 GiB. "
+        "Try fewer rows or columns."
+    )
+    assert error_text(DataError, read_idx, path) == expected
+
+
+def test_a_file_that_unpacks_to_more_than_its_header_says_is_not_unpacked(tmp_path):
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(header(28, 28) + bytes(2**28), 1))
+    tracemalloc.start()
+    message = error_text(DataError, read_idx, path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert message == unreadable(path, "it is not a complete IDX file of unsigned bytes")
+    assert peak < 2**24
+
+
+def test_more_axes_than_numpy_has(tmp_path):
+    path = tmp_path / "images"
+    path.write_bytes(header(*[1] * 255) + b"x")
+    reason = "maximum supported dimension for an ndarray is currently 64, found 255"
+    assert error_text(DataError, read_idx, path) == unreadable(path, reason)

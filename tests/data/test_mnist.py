@@ -3,22 +3,26 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from datafiles import IDX_ARRAYS, error_text, load, write_idx
+from datafiles import IDX_ARRAYS, error_text, load, needs_files, write_idx
 
-from bncli.data.mnist import find_mnist_family
+from bncli.data.mnist import PUBLISHED, content_hash, find_mnist_family
+from bncli.data.splits import LabelledRows
 from bncli.errors import DataError
 
 NAMES = ("mnist", "fashion_mnist")
+
+PUBLISHED_FOLDER = os.environ.get("BNCLI_DATA_DIR", "")
 
 
 def write_mnist(path, classes=10, value=51, **changes):
     """Write an archive of one image per class, all pixels of one value."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    images = np.full((classes, 4, 4), value, "uint8")
+    images = np.full((classes, 28, 28), value, "uint8")
     numbers = np.arange(classes, dtype="uint8")
     np.savez(path, **({"x_train": images, "y_train": numbers, "x_test": images, "y_test": numbers} | changes))
 
@@ -49,7 +53,7 @@ def test_files_on_this_machine_are_used_without_a_download(data_dirs, name):
     write_mnist(data_dirs[0] / f"{name}.npz")
     data = load(name)
     assert data.scaling == "unit"
-    assert data.input_shape == (4, 4, 1)
+    assert data.input_shape == (28, 28, 1)
     np.testing.assert_array_equal(np.unique(data.x_train), np.float32([0.2]))
     assert data.y_val.tolist() == list(range(10))
 
@@ -86,25 +90,97 @@ def test_a_download_without_files(data_dirs, monkeypatch):
     assert error_text(DataError, load, "mnist") == three_ways("mnist", "the download left no files")
 
 
-NOT_MNIST = (
-    "The files found for mnist must contain training and test images of the classes 0 to 9. "
-    "Replace or remove them in $BNCLI_DATA_DIR or in Keras' cache."
+def not_mnist(received):
+    return (
+        "The files found for mnist must contain training and test images of 28x28x1 pixels, with the classes 0 to 9. "
+        f"Received: {received}. Replace or remove them in $BNCLI_DATA_DIR or in Keras' cache."
+    )
+
+
+SMALL = np.zeros((40, 4, 4), "uint8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "received"),
+    [
+        (
+            {"classes": 12},
+            "training and test rows of 28x28x1 pixels, with the classes 0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9",
+        ),
+        (
+            {"y_train": list("abcdefghij")},
+            "training and test rows of 28x28x1 pixels, with the classes 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, a, b, c, d, e, "
+            "f, g, h, i, j",
+        ),
+        (
+            {"x_train": SMALL, "y_train": [0, 1] * 20, "x_test": SMALL, "y_test": [0, 1] * 20},
+            "training and test rows of 4x4x1 pixels, with the classes 0, 1",
+        ),
+    ],
+    ids=["more-classes", "classes-of-text", "other-images"],
 )
-
-
-def test_files_with_more_classes_are_rejected(data_dirs):
-    write_mnist(data_dirs[0] / "mnist.npz", classes=47)
-    assert error_text(DataError, load, "mnist") == NOT_MNIST
-
-
-def test_files_with_classes_as_text_are_rejected(data_dirs):
-    write_mnist(data_dirs[0] / "mnist.npz", y_train=list("abcdefghij"))
-    assert error_text(DataError, load, "mnist") == NOT_MNIST
+def test_other_data_under_the_name_is_rejected(data_dirs, changes, received):
+    write_mnist(data_dirs[0] / "mnist.npz", **changes)
+    assert error_text(DataError, load, "mnist") == not_mnist(received)
 
 
 def test_files_without_test_images_are_rejected(data_dirs):
-    np.savez(data_dirs[0] / "mnist.npz", x=np.zeros((4, 2, 2), "uint8"), y=[0, 1, 2, 3])
-    assert error_text(DataError, load, "mnist") == NOT_MNIST
+    np.savez(data_dirs[0] / "mnist.npz", x=np.zeros((4, 28, 28), "uint8"), y=[0, 1, 2, 3])
+    received = "rows without a test part of 28x28x1 pixels, with the classes 0, 1, 2, 3"
+    assert error_text(DataError, load, "mnist") == not_mnist(received)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notice_says_that_files_are_not_the_published_ones(data_dirs, name):
+    write_mnist(data_dirs[0] / f"{name}.npz")
+    assert load(name).notices == (
+        f"The files found for {name} are not the published ones (their SHA-256 differs), so results can't be compared "
+        "with published figures.",
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_published_files_have_no_notice_as_idx_files_or_as_an_archive_of_any_type(name, data_dirs, monkeypatch):
+    needs_files(name, PUBLISHED_FOLDER)
+    monkeypatch.setenv("BNCLI_DATA_DIR", PUBLISHED_FOLDER)
+    assert load(name, train_rows=":99").notices == ()
+    rows = find_mnist_family(name)
+    assert content_hash(replace(rows, x=rows.x.astype("float32"), y=rows.y.astype("int64"))) == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("part", ["x", "y", "is_validation"])
+def test_the_hash_covers_pixels_labels_and_split(part):
+    rows = LabelledRows(np.arange(12).reshape(3, 2, 2, 1), np.array([0, 1, 2]), (), np.array([False, True, True]))
+    changed = getattr(rows, part).copy()
+    changed.flat[0] = 1
+    assert content_hash(replace(rows, **{part: changed})) != content_hash(rows)
+
+
+def test_pixels_that_are_no_bytes_are_not_the_published_ones(data_dirs):
+    write_mnist(data_dirs[0] / "mnist.npz", x_train=np.full((10, 28, 28), np.nan))
+    assert len(load("mnist").notices) == 1
+
+
+def test_a_data_folder_that_may_not_be_searched(data_dirs, locked_folder, monkeypatch):
+    monkeypatch.setenv("BNCLI_DATA_DIR", str(locked_folder))
+    path = locked_folder / "mnist" / "train-images-idx3-ubyte.gz"
+    assert error_text(DataError, load, "mnist") == f"Can't look for '{path}': Permission denied."
+
+
+def test_a_data_folder_with_a_name_that_is_too_long(data_dirs, monkeypatch):
+    monkeypatch.setenv("BNCLI_DATA_DIR", "x" * 300)
+    assert error_text(DataError, load, "mnist").endswith("xxx/mnist/train-images-idx3-ubyte.gz': File name too long.")
+
+
+def test_a_user_without_a_home_has_no_cache(data_dirs, monkeypatch):
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setattr(Path, "home", home)
+    assert find_mnist_family("mnist") is None
+    write_mnist(data_dirs[0] / "mnist.npz", value=7)
+    assert first_pixel("mnist") == 7
 
 
 def first_pixel(name):

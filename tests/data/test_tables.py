@@ -1,16 +1,20 @@
 """Tables with a label column: read, or rejected with the reason."""
 
 import csv
+import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datafiles import error_text, write_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bncli.data import reading
 from bncli.data.files import read_file
 from bncli.data.tables import TABLE_SUFFIXES, is_table_path
 from bncli.errors import DataError
@@ -217,3 +221,160 @@ def test_binary_content_is_not_a_table(tmp_path, suffix):
         read_file(str(path), "label")
     reason = str(caught.value.__cause__).splitlines()[0].rstrip(".")
     assert str(caught.value) == f"{str(path)!r} can't be read as a table: {reason}."
+
+
+def too_large(path, what, size):
+    return f"{path!r} is too large: {what} would take {size} GiB. Allowed: 4 GiB. Try fewer rows or columns."
+
+
+def test_a_long_label_among_many_is_refused_before_text_of_a_fixed_width_is_made(tmp_path):
+    """NumPy's text has the width of the longest: two labels of 1 MB among 100,000 make 373 GiB."""
+    rows = "1,a\n" * 99_998 + f"1,{'b' * 1_000_000}\n" * 2
+    path = write_text(tmp_path, f"x,label\n{rows}")
+    expected = too_large(path, "100,000 labels of up to 1,000,000 characters", "372.5")
+    assert error_text(DataError, read_file, path, "label") == expected
+
+
+def test_a_header_of_many_columns_over_many_short_lines_is_refused(tmp_path):
+    header = ",".join(f"c{number}" for number in range(20_000))
+    path = write_text(tmp_path, f"{header},label\n" + "1\n" * 1_000_000)
+    expected = too_large(path, "a table of 1,000,002 lines and 20,001 columns", "149.0")
+    assert error_text(DataError, read_file, path, "label") == expected
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_of_every_system_are_counted_once(tmp_path, monkeypatch, end):
+    monkeypatch.setattr(reading, "MAX_BYTES", 2**14)
+    path = write_text(tmp_path, end.join(["a,b,label", *["1,2,x"] * 998, ""]), "table.csv")
+    message = error_text(DataError, read_file, path, "label")
+    assert "a table of 1,000 lines and 3 columns" in message
+
+
+def test_a_parquet_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    path = str(tmp_path / "t.parquet")
+    pd.DataFrame({"a": np.zeros(300_000), "label": [0, 1] * 150_000}).to_parquet(path)
+    assert Path(path).stat().st_size < 100_000
+    monkeypatch.setattr(reading, "MAX_BYTES", 2**22)
+    message = error_text(DataError, read_file, path, "label")
+    assert "is too large: a table of 300,000 lines and 2 columns would take 0.0 GiB." in message
+
+
+def test_integers_of_more_than_64_bits(tmp_path):
+    path = str(tmp_path / "t.parquet")
+    table = pa.table({"a": [1, 2], "label": ["x", "y"]})
+    index = {"kind": "range", "name": None, "start": 0, "stop": 10**30, "step": 1}
+    facts = {"index_columns": [index], "columns": [], "column_indexes": [], "pandas_version": "3"}
+    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(facts)}), path)
+    expected = f"{path!r} can't be read as a table: Python int too large to convert to C "
+    assert error_text(DataError, read_file, path, "label").startswith(expected)
+    path = write_text(tmp_path, f"a,label\n{10**30},x\n{10**40},y\n")
+    assert error_text(DataError, read_file, path, "label").startswith(f"{path!r} has columns that are not numbers: a. ")
+
+
+def test_what_pandas_makes_of_a_table_that_it_can_not_hold_is_one_message(tmp_path):
+    path = str(tmp_path / "t.parquet")
+    pq.write_table(pa.table([[1, 2], [3, 4], ["x", "y"]], names=["a", "a", "label"]), path)
+    expected = f"{path!r} can't be read as a table: "
+    assert error_text(DataError, read_file, path, "label").startswith(expected)
+
+
+def test_names_of_columns_are_shown_without_control_characters_and_cut(tmp_path):
+    path = write_text(tmp_path, f"\x1b[2J,{'b' * 100_000},label\n1,2,x\n")
+    message = error_text(DataError, read_file, path, "c")
+    assert message.startswith(rf"{path!r} has no column 'c'. Columns: \x1b[2J, bbb")
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize(
+    ("separator", "name", "shown"),
+    [
+        (";", "t.csv", "';'"),
+        ("\t", "t.csv", r"'\t'"),
+        ("|", "t.csv", "'|'"),
+        (",", "t.tsv", "','"),
+        (";", "t.tsv", "';'"),
+    ],
+)
+def test_another_separator_is_found(tmp_path, separator, name, shown):
+    text = "width,kind,height\n1,a,2.5\n3,b,4e-3\n".replace(",", separator)
+    path = write_text(tmp_path, text, name)
+    rows = read_file(path, "kind")
+    np.testing.assert_array_equal(rows.x, [[1, 2.5], [3, 0.004]])
+    assert (rows.y.tolist(), rows.feature_names) == (["a", "b"], ("width", "height"))
+    found = f"columns separated by {shown}"
+    assert rows.notices == (f"{path!r} is read as a table with {found}.",)
+    expected = f"{path!r} ({found}) has no column 'target'. Columns: width, kind, height."
+    assert error_text(DataError, read_file, path, "target") == expected
+
+
+def test_commas_in_numbers_hide_no_separator(tmp_path):
+    path = write_text(tmp_path, "alcohol;malic;kind\n14,23;1,71;a\n13,2;1,78;b\n")
+    expected = f"{path!r} (columns separated by ';') has columns that are not numbers: alcohol, malic. "
+    assert error_text(DataError, read_file, path, "kind").startswith(expected)
+
+
+def test_an_index_without_a_name_hides_no_separator(tmp_path):
+    """R's write.csv2 with names of rows, and no name for their column."""
+    rows = read_file(write_text(tmp_path, "a;label\nr1;1;x\nr2;2;y\n"), "label")
+    assert (rows.x.tolist(), rows.y.tolist(), rows.feature_names) == ([[1], [2]], ["x", "y"], ("a",))
+
+
+def test_a_byte_order_mark_and_empty_lines_hide_no_separator(tmp_path):
+    rows = read_file(write_text(tmp_path, "\ufeff\r\n\r\na;label\r\n1;x\r\n2;y\r\n"), "label")
+    assert (rows.x.tolist(), rows.y.tolist()) == ([[1], [2]], ["x", "y"])
+
+
+@pytest.mark.parametrize("text", ["a,b;c,label\n1,2,x\n3,4,y\n", "a,label\n1,u;v;w\n2,z;z;z\n"])
+def test_other_separators_in_a_table_with_commas_are_text(tmp_path, text):
+    rows = read_file(write_text(tmp_path, text), "label")
+    assert (len(rows.y), rows.notices) == (2, ())
+
+
+def test_a_single_column_is_no_table_of_another_separator(tmp_path):
+    path = write_text(tmp_path, "label\nx;1\ny\n")
+    assert error_text(DataError, read_file, path, "label").endswith("Received: 2 rows, 1 columns.")
+
+
+def numbered(path, *names):
+    return tuple(f"{path!r}: column {name!r} has no name and numbers the rows. It is not used." for name in names)
+
+
+@pytest.mark.parametrize("numbers", [[0, 1, 2, 3], [1, 2, 3, 4], [2, 0, 3, 1]])
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "Unnamed: 0.1"])
+def test_a_column_without_a_name_that_numbers_the_rows_is_not_used(tmp_path, numbers, name):
+    lines = [f"{name},a,label", *(f"{number},{number**2},{'xxyy'[number % 4]}" for number in numbers)]
+    path = write_text(tmp_path, "\n".join(lines))
+    rows = read_file(path, "label")
+    assert rows.feature_names == ("a",)
+    assert rows.x[:, 0].tolist() == [number**2 for number in numbers]
+    assert rows.notices == numbered(path, name or "Unnamed: 0")
+
+
+def test_an_index_that_was_written_twice_is_not_used(tmp_path):
+    frame = pd.DataFrame({"a": [1.5, 2.5], "label": ["x", "y"]})
+    frame.to_csv(tmp_path / "once.csv")
+    pd.read_csv(tmp_path / "once.csv").to_csv(tmp_path / "t.csv")
+    rows = read_file(str(tmp_path / "t.csv"), "label")
+    assert rows.feature_names == ("a",)
+    assert len(rows.notices) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [("id", [0, 1, 2]), ("", [0, 1, 3]), ("", [0, 0, 1]), ("", [2, 3, 4]), ("", [0.5, 1.5, 2.5]), ("", [0, 1, -1])],
+)
+def test_other_columns_are_features(tmp_path, name, cells):
+    path = write_text(tmp_path, "\n".join([f"{name},a,label", *(f"{cell},1,x" for cell in cells)]))
+    rows = read_file(path, "label")
+    assert rows.x[:, 0].tolist() == cells
+    assert rows.notices == ()
+
+
+def test_the_label_is_used_even_without_a_name(tmp_path):
+    rows = read_file(write_text(tmp_path, ",a\n0,1\n1,3\n"), "Unnamed: 0")
+    assert rows.y.tolist() == [0, 1]
+
+
+def test_numbers_of_rows_alone_are_no_features(tmp_path):
+    path = write_text(tmp_path, ",label\n0,x\n1,y\n")
+    assert error_text(DataError, read_file, path, "label").endswith("Received: 2 rows, 1 columns.")
