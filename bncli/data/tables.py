@@ -124,23 +124,25 @@ def _check_cells_fit(source: str, n_rows: int, n_columns: int) -> None:
 def _labelled_rows(source: str, table: pd.DataFrame, label: str | None) -> LabelledRows:
     table.columns = [str(column) for column in table.columns]
     label = _checked_label(source, list(table.columns), label)
-    table, counting = _drop_row_numbers(table, label)
     table, is_validation = _take_split(table, label)
     _check_cells(source, table, label)
     features, classes = table.drop(columns=label), _classes(source, table[label])
-    notices = [f"{source}: column {name!r} has no name and numbers the rows. It is not used." for name in counting]
+    notices = [
+        f"{source}: column {name!r} has no name and numbers the rows. It is used as a feature; where the rows are "
+        "sorted by class it gives the class away. Remove it from the file unless it means something."
+        for name in _row_numbers(table, label)
+    ]
     x = features.to_numpy("float64")
     return LabelledRows(x, classes, tuple(features.columns), is_validation, tuple(notices))
 
 
-def _drop_row_numbers(table: pd.DataFrame, label: str) -> tuple[pd.DataFrame, list[str]]:
-    """The table without the index that pandas and R write as a column without a name, and the names of such columns.
+def _row_numbers(table: pd.DataFrame, label: str) -> list[str]:
+    """The names of columns that pandas and R write for an index without a name.
 
-    It is no feature, and where the rows are sorted by class it gives the class away.
+    They are kept, because studies on such files exist, whose runs are continued.
     """
     unnamed = [name for name in table.columns if re.fullmatch(r"(Unnamed: \d+(\.\d+)*)?", name) and name != label]
-    counting = [name for name in unnamed if _numbers_rows(table[name])]
-    return table.drop(columns=counting), counting
+    return [name for name in unnamed if _numbers_rows(table[name])]
 
 
 def _numbers_rows(column: pd.Series) -> bool:

@@ -273,11 +273,13 @@ def test_notices_come_with_the_data(tmp_path):
     path = write_text(tmp_path, "\n".join([";a;label", *(f"{number};{number**2};{number % 2}" for number in range(8))]))
     expected = (
         f"{path!r} is read as a table with columns separated by ';'.",
-        f"{path!r} (columns separated by ';'): column 'Unnamed: 0' has no name and numbers the rows. It is not used.",
+        f"{path!r} (columns separated by ';'): column 'Unnamed: 0' has no name and numbers the rows. "
+        "It is used as a feature; where the rows are sorted by class it gives the class away. "
+        "Remove it from the file unless it means something.",
     )
     for scaling in ("auto", "none"):
         data = load(path, label="label", scaling=scaling)
-        assert (data.notices, data.feature_names) == (expected, ("a",))
+        assert (data.notices, data.feature_names) == (expected, ("Unnamed: 0", "a"))
     assert load("digits").notices == ()
 
 
