@@ -11,7 +11,7 @@ from typing import Any
 from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig, ignored_fields, resolve
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
-from bncli.study.arms import Arm
+from bncli.study.arms import Arm, arms_of
 from bncli.study.axes import MAX_RUNS
 from bncli.values import Value, show
 
@@ -77,6 +77,7 @@ class Study:
     claims: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "arms", arms_of(self.arms))
         _check_study(self)
 
     @property
