@@ -1,8 +1,8 @@
 """Batch-normalization ablation studies: paired seeds, tables, figures, every run on disk.
 
-The library face, loaded on first use so that the command line starts fast:
-`train`, `compare`, `sweep`, `run` and `load` return a `Result`; `RunConfig`, `RunResult`, `Study`, `load_study`,
-`run_study` and `load_runs` are the parts.
+The public names are imported when they are first used, so that the command line starts fast: `train`, `compare`,
+`sweep`, `run` and `load`, which return a `Result`; `RunConfig`, `RunResult`, `Study`, `load_study`, `run_study` and
+`load_runs`.
 """
 
 from importlib import import_module

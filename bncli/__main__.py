@@ -1,4 +1,4 @@
-"""`bncli` and `python -m bncli`: the command line in a process of its own."""
+"""`bncli` and `python -m bncli`: run the command line in a process of its own."""
 
 from typing import NoReturn
 

@@ -1,4 +1,4 @@
-"""The library face, for notebooks: what the commands do, without the command line.
+"""Functions for notebooks and scripts: train a run or a study, and look at its result.
 
 Example:
     >>> import bncli
@@ -30,11 +30,12 @@ from bncli.report.files import write_files
 from bncli.report.notebook import draw_one, to_html
 from bncli.report.spelling import counted
 from bncli.results import RunResult
-from bncli.study import cluster, lock
+from bncli.study import lock
 from bncli.study.arms import DEFAULT_ARMS, Arm, arm_of, arms_of
 from bncli.study.axes import MAX_RUNS
 from bncli.study.execution import ENGINES, execute, train_here, work_of
 from bncli.study.files import study_from_dict
+from bncli.study.jobs import connect
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.study import DEFAULT_SEEDS, Plan, Study
@@ -288,15 +289,19 @@ def load(folder: str | Path) -> Result:
 
 
 def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> list[RunResult]:
-    """Train what a study lacks, record it in the folder `out` if given, and return all its results in order.
+    """Train the runs of a study that have no result yet.
 
     Args:
-        study: What to train.
-        out: Its folder; what is there is continued.
-        jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
+        study: The study.
+        out: Its folder, whose results are reused and to which new ones are added; None stores nothing.
+        jobs: Number of worker processes; 1 trains in this process. With more, a script has to call this function under
+            `if __name__ == "__main__":`.
+
+    Returns:
+        The results of all runs, in the order of `study.plan()`.
 
     Raises:
-        BncliError: A run can't be trained, or the folder can't be used; nothing was started.
+        BncliError: A run can't be trained, or the folder can't be used.
     """
     plan = study.plan()
     with lock.hold(Path(out) / RUNS_FILE) if out else nullcontext():
@@ -304,10 +309,13 @@ def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> 
 
 
 def load_runs(folder: str | Path) -> pd.DataFrame:
-    """Return the recorded runs of a study's folder, one row a run, as `analysis.runs.runs_table` describes.
+    """Return the recorded runs of a study's folder as a table.
+
+    Returns:
+        One row per run, with the columns that `analysis.runs.runs_table` describes.
 
     Raises:
-        StoreError: The folder holds no study or is damaged.
+        StoreError: The folder holds no study, or a file in it can't be read.
     """
     return read_evidence(Path(folder)).runs_table
 
@@ -316,7 +324,7 @@ def _train(plan: Plan, opened: Opened | None, engine: str, jobs: int) -> list[Ru
     """Train what is missing of a plan; return all its results in order."""
     store = opened.store if opened else None
     work = work_of(plan, store)
-    with cluster.connect(jobs) if jobs > 1 else nullcontext() as workers:
+    with connect(jobs) if jobs > 1 else nullcontext() as workers:
         train_runs = workers.train if workers else train_here
         return execute(work, train_runs(work.pending, engine), store)
 

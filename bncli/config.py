@@ -15,7 +15,7 @@ from bncli.data.splits import parse_rows
 from bncli.networks import norms
 from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, USE_BIAS, lay_out
 from bncli.networks.spec import MAX_UNITS, WEIGHTED, parse_spec, places_norms
-from bncli.registry import check_name
+from bncli.registry import canonical, check_name
 from bncli.values import Field, Value
 
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
@@ -38,6 +38,9 @@ def _number(default: Any, about: str, help: str, **limits: Any) -> Any:
 
 def _flag(default: bool, about: str, help: str) -> Any:
     return dataclasses.field(default=default, metadata={"info": Field(about, "flag", help)})
+
+
+ACTIVATION_ALIASES = (("swish", "silu"), ("hard_swish", "hard_silu"), ("leakyrelu", "leaky_relu"), ("none", "linear"))
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ class RunConfig:
         choices=SCALINGS,
     )
     model: str = _text("mlp", "network", "name of a model, or a spec such as 'conv32 pool flatten dense64'")
-    activation: str = _text("relu", "network", "activation function of the hidden layers", choices=ACTIVATIONS)
+    activation: str = _text(
+        "relu", "network", "activation function of the hidden layers", choices=ACTIVATIONS, aliases=ACTIVATION_ALIASES
+    )
     kernel_initializer: str = _text(
         "glorot_uniform", "network", "initializer of the hidden layers' weights", choices=INITIALIZERS
     )
@@ -97,7 +102,9 @@ class RunConfig:
         "whether linear layers have a bias; auto: not directly before a normalization that learns a shift",
         choices=USE_BIAS,
     )
-    norm: str = _text("none", "normalization", "normalization layer", choices=tuple(norms.names()))
+    norm: str = _text(
+        "none", "normalization", "normalization layer", choices=tuple(norms.names()), aliases=norms.ALIASES
+    )
     placement: str = _text(
         "before", "normalization", "before or after each activation, or on the input only", choices=PLACEMENTS
     )
@@ -210,6 +217,25 @@ keep the former one here.
 NORM_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "normalization")
 
 DATA_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "data")
+
+
+FIELD_ALIASES = {
+    "learning_rate": "lr",
+    "learning-rate": "lr",
+    "batch": "batch_size",
+    "batchsize": "batch_size",
+    "batch-size": "batch_size",
+    "n_epochs": "epochs",
+    "data": "dataset",
+    "initializer": "kernel_initializer",
+    "bn_momentum": "norm_momentum",
+    "epsilon": "norm_epsilon",
+}
+
+
+def field_name(text: str) -> str:
+    """Return the field that a name means: `LR` and `learning_rate` are `lr`; `text` itself if it is none."""
+    return canonical(text.strip(), FIELDS, FIELD_ALIASES)
 
 
 def parse_value(name: str, text: str) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from bncli.errors import UnknownName
@@ -22,6 +22,24 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     by_lower = {other.lower(): other for other in allowed}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
+
+
+def canonical(name: str, allowed: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
+    """Return the allowed name that `name` means: the same letters in any case, or an alias of it; `name` if none is.
+
+    >>> canonical("SGD", ["sgd", "adam"]), canonical("swish", ["relu", "silu"], {"swish": "silu"})
+    ('sgd', 'silu')
+
+    Args:
+        name: The name that was given.
+        allowed: The names that exist.
+        aliases: Other names for them, in lower case.
+    """
+    names = list(allowed)
+    if name in names:
+        return name
+    by_lower = {other.lower(): other for other in names} | dict(aliases or {})
+    return by_lower.get(name.strip().lower(), name)
 
 
 def check_name(kind: str, name: object, allowed: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bncli.errors import InvalidConfig
-from bncli.registry import check_name
+from bncli.registry import canonical, check_name
 
 Kind = Literal["text", "whole", "number", "flag"]
 
@@ -41,6 +41,7 @@ class Field:
         open_high: Whether `high` itself is not allowed.
         choices: The only allowed texts; empty if any text is allowed.
         optional: Whether None is allowed, which leaves the value to the data set or the optimizer.
+        aliases: Other names of choices, in lower case, with the names that they stand for.
 
     >>> seed = Field("training", "whole", "seed of weights and batches", low=0, high=2**31 - 1)
     >>> seed.parse("seed", " 3 ")
@@ -59,6 +60,7 @@ class Field:
     open_high: bool = False
     choices: tuple[str, ...] = ()
     optional: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
 
     def allowed(self) -> str:
         """Describe the allowed values as a noun phrase, for error messages and the README.
@@ -92,13 +94,14 @@ class Field:
         if self.optional and text.lower() in ("", "none"):
             return None
         if self.kind == "text":
-            return text
+            return self._canonical(text)
         try:
             if self.kind == "flag":
                 return {"true": True, "false": False}[text.lower()]
             return int(text) if self.kind == "whole" else float(text)
         except (ValueError, KeyError):
-            raise self._refusal(name, text) from None
+            several = f" To vary it, try: bncli sweep {name}={text.replace(' ', '')}." if "," in text else ""
+            raise InvalidConfig(f"{self._refusal(name, text)}{several}") from None
 
     def check(self, name: str, value: Any) -> Value:
         """Return `value` as a plain Python value of the field's type (NumPy scalars are converted).
@@ -115,12 +118,16 @@ class Field:
             return None
         if self.choices:
             value = str(value).lower() if isinstance(value, bool) else value
+            value = self._canonical(value) if isinstance(value, str) else value
             check_name(name, value, self.choices)
             return str(value)
         is_typed = isinstance(value, _TYPES[self.kind]) and isinstance(value, bool) == (self.kind == "flag")
         if not is_typed or not self._in_range(value):
             raise self._refusal(name, value)
         return _CONVERTERS[self.kind](value)
+
+    def _canonical(self, text: str) -> str:
+        return canonical(text, self.choices, dict(self.aliases)) if self.choices else text
 
     def _in_range(self, value: Any) -> bool:
         if self.kind in ("text", "flag"):

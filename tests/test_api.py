@@ -1,4 +1,4 @@
-"""The library face: what a notebook calls."""
+"""The functions that a notebook calls."""
 
 from dataclasses import replace
 

@@ -100,7 +100,7 @@ def test_an_int_instead_of_a_float_is_the_same_run():
         ({"label": 3}, "label must be text. Received: 3."),
         ({"seed": -1}, "seed must be a whole number from 0 to 2147483647. Received: -1."),
         ({"norm": "bach"}, "Unknown norm 'bach'. Allowed: none, batch, layer, group, rms. Did you mean 'batch'?"),
-        ({"optimizer": "Adam"}, "Unknown optimizer 'Adam'. Allowed: sgd, rmsprop, adam, adamw. Did you mean 'adam'?"),
+        ({"optimizer": "adan"}, "Unknown optimizer 'adan'. Allowed: sgd, rmsprop, adam, adamw. Did you mean 'adam'?"),
         ({"use_bias": "maybe"}, "Unknown use_bias 'maybe'. Allowed: auto, true, false."),
         ({"epoch": 3}, f"Unknown field 'epoch'. Allowed: {', '.join(FIELDS)}. Did you mean 'epochs'?"),
     ],

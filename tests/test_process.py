@@ -1,4 +1,4 @@
-"""How commands start and end; what it is for is measured by `make bench`, here it must not change what they do."""
+"""How commands start, react to signals and end. These are shortcuts: they must not change what a command does."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from bncli.process import Interrupted, interruptible
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
 
-def python(code, *, stdout=subprocess.PIPE):
+def python(code, *, stdout=subprocess.PIPE, **variables):
     """Run code in a fresh interpreter that is its command's own."""
     script = f"import sys\nfrom bncli import process\nprocess.take_over()\n{code}"
     return subprocess.run(
@@ -26,7 +26,7 @@ def python(code, *, stdout=subprocess.PIPE):
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONUNBUFFERED": ""},
+        env=os.environ | {"PYTHONUNBUFFERED": ""} | variables,
     )
 
 
@@ -42,13 +42,34 @@ def test_a_test_is_not_a_process_of_our_own():
     assert not process.can_fork()
 
 
-def test_tensorflow_comes_without_what_keras_can_do_without_and_leaves_it_importable():
-    code = (
-        "from bncli.engines import backend\n"
-        "print(sorted({*process.OPTIONAL} & {*sys.modules}))\n"
-        "import matplotlib, pandas, sklearn, keras\nprint(keras.Sequential.__name__)"
-    )
-    assert python(code).stdout == "[]\nSequential\n"
+USES_KERAS = """
+from bncli.engines import backend
+print(sorted({*process.OPTIONAL} & {*sys.modules}))
+import bncli, keras, numpy
+config = bncli.RunConfig(dataset="circles", n_samples=64, model="dense4", epochs=1, norm="batch")
+from bncli.config import resolve
+from bncli.data import datasets
+from bncli.engines import keras as oracle
+config, _ = resolve(config)
+((result,),) = oracle.train([config], datasets.load(config))
+print(result.state)
+print(keras.utils.to_categorical([1], 2).tolist(), keras.utils.pad_sequences([[1], [2, 3]]).shape)
+print(keras.layers.Rescaling(2.0)(numpy.ones((1, 2))).numpy().tolist())
+import matplotlib.pyplot, pandas, sklearn.datasets
+print(matplotlib.pyplot.Figure.__name__, pandas.DataFrame({"a": [1]}).shape, sklearn.datasets.load_iris().target.size)
+"""
+
+
+def test_the_installed_keras_works_without_its_optional_imports_which_can_follow():
+    done = python(USES_KERAS)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "[]",
+        "complete",
+        "[[0.0, 1.0]] (2, 2)",
+        "[[2.0, 2.0]]",
+        "Figure (1, 1) 150",
+    ]
 
 
 def test_what_was_imported_before_stays():
@@ -99,7 +120,7 @@ def test_it_does_not_outlive_the_block(ours, tmp_path):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
-def test_without_a_fork_there_is_no_result_and_data_is_loaded_as_ever():
+def test_beside_returns_none_if_the_process_cannot_be_forked():
     with process.beside(lambda: 1) as result:
         assert result() is None
 
@@ -138,9 +159,39 @@ def test_a_process_ends_at_once_with_the_status_of_its_command(code, status, out
     assert (done.returncode, done.stdout) == (status, output)
 
 
+LAST_WORDS = """
+class Loud:
+    def __del__(self):
+        print("released")
+kept = Loud()
+import atexit
+atexit.register(print, "registered")
+process.run(lambda: sys.exit(3))
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "output"),
+    [({}, "registered\n"), ({"BNCLI_PLAIN_EXIT": "1"}, "registered\nreleased\n")],
+    ids=["at once", "plain"],
+)
+def test_a_variable_lets_python_itself_end_the_process(variables, output):
+    done = python(LAST_WORDS, **variables)
+    assert (done.returncode, done.stdout, done.stderr) == (3, output, "")
+
+
+def test_a_command_ends_alike_with_and_without_the_variable(monkeypatch):
+    command = [sys.executable, "-m", "bncli", "list", "metrics", "--format", "csv"]
+    quick = subprocess.run(command, capture_output=True, text=True, check=True)
+    monkeypatch.setenv("BNCLI_PLAIN_EXIT", "")
+    plain = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (plain.stdout, plain.stderr) == (quick.stdout, quick.stderr)
+    assert quick.stdout.startswith("metric,")
+
+
 @LINUX
 @pytest.mark.parametrize("flush", [True, False])
-def test_output_that_can_not_be_written_is_no_success(tmp_path, flush):
+def test_output_that_cannot_be_written_gives_exit_status_120(tmp_path, flush):
     code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     with (tmp_path / "out").open("w") as full:
         done = python(f"{code}\nprocess.run(lambda: print('out', flush={flush}))", stdout=full)

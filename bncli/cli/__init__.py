@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: the app, its options, and one module per command."""

@@ -1,4 +1,4 @@
-"""The command line: its commands, and how it starts and ends."""
+"""The Typer app: all commands, and `main`, which runs it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bncli.cli import console
+from bncli.cli.command import Command
 from bncli.cli.compare import compare
 from bncli.cli.dataset import dataset
 from bncli.cli.listing import list_
@@ -30,8 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (dataset, train, compare, sweep, report, verify, status):
-    app.command()(command)
-app.command("list")(list_)
+    app.command(cls=Command)(command)
+app.command("list", cls=Command)(list_)
 
 
 def _version(wanted: bool) -> None:
@@ -52,10 +53,10 @@ def _root(
 
 
 def main(trainer: Train | None = None) -> None:
-    """Run the command line; a user's mistake is one message and exit status 2. Typer ends a closed pipe with 1.
+    """Run the command line. A `BncliError` is printed as one message, with exit status 2.
 
     Args:
-        trainer: What trains instead of the engines (see `execution.train_here`): for tests.
+        trainer: A function that trains runs in place of `execution.train_here`, for tests.
     """
     try:
         app(prog_name="bncli", obj=trainer)

@@ -1,4 +1,4 @@
-"""From options to a study and its folder."""
+"""Make a study from the options of `compare` and `sweep`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from bncli.study.study import Study
 
 
 def build_study(
-    name: str, options: Options, arms: str | None, axes: list[str], fallback: str | None = None
+    name: str, options: Options, arms: list[str] | None, axes: list[str], fallback: str | None = None
 ) -> tuple[Study, Path]:
-    """Return the study that a command's options describe, and its folder.
+    """Return the study that the options describe, and its folder.
 
     Args:
-        name: The name of a study that starts from no preset.
-        options: The command's options.
-        arms: What `--arms` was given.
-        axes: The axes, `FIELD=VALUES` each.
-        fallback: The preset to start from where none is given.
+        name: The name of a study without a preset.
+        options: The options of the command.
+        arms: The value of `--arms`.
+        axes: Axes as typed, `FIELD=VALUES`.
+        fallback: The preset to start from if `--preset` is not given.
 
     Raises:
-        BncliError: Something in them is wrong.
+        BncliError: An option has an invalid value, or two options contradict each other.
     """
     preset = options.preset or fallback
     start = load_study(preset) if preset else Study(name, RunConfig(), tuple(map(parse_arm, DEFAULT_ARMS)))
@@ -36,7 +36,7 @@ def build_study(
         raise InvalidConfig("Studies pair their runs by seed. Try --seeds N for the seeds 0 to N-1.")
     if len({axis for axis, _ in parsed}) < len(parsed):
         raise InvalidConfig(f"An axis is given twice. Received: {' '.join(axes)}.")
-    chosen = parse_arms(arms) if arms else None
+    chosen = parse_arms(",".join(arms)) if arms else None
     study = start.vary(fields, arms=chosen, axes=parsed, seeds=options.seed_list())
     as_written = bool(preset) and (study.base, study.axes) == (start.base, start.axes)
     return study, options.out or default_folder(study, as_written=as_written)

@@ -1,4 +1,4 @@
-"""`bncli compare`: arms side by side."""
+"""`bncli compare`: train arms with all other fields fixed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bncli.errors import InvalidConfig
 
 @takes_options
 def compare(options: Options, arms: ArmsOption = None) -> None:
-    """Train arms side by side, all else fixed, paired by seed.
+    """Compare arms seed by seed, with all other fields fixed.
 
     The arms are none, batch:before and batch:after unless --arms or a preset says otherwise.
     """
@@ -18,7 +18,7 @@ def compare(options: Options, arms: ArmsOption = None) -> None:
     if study.axes:
         axis = study.axes[0][0]
         raise InvalidConfig(
-            f"compare holds everything but the arms fixed, and study {study.name!r} varies {axis}. "
+            f"compare varies the arms only, but study {study.name!r} also varies {axis}. "
             f"Try bncli sweep --preset {options.preset}, or fix it: --set {axis}=VALUE."
         )
     Session(study, options, folder).run()

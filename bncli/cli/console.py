@@ -1,4 +1,4 @@
-"""What a person sees: tables on stdout; progress, notices and errors on stderr. The only module that imports rich."""
+"""Print tables and results to stdout, and messages to stderr. Only this module and `progress` import rich."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ FORMATS = ("table", "json", "jsonl", "csv", "md")
 
 _UNLIMITED = 10_000
 
+INTERVAL = " [interval]"
+"""What `spare` has behind the name of a column whose intervals may be left out."""
+
 
 def open_console(*, stderr: bool) -> Console:
-    """A console on the stream as it is now; not wrapped or truncated where nobody looks at it.
+    """Return a rich console on the current stdout or stderr. Only on a terminal are lines wrapped.
 
-    NO_COLOR takes bold and italics away too, which rich by itself would leave.
+    The variable NO_COLOR removes bold and italics, too, which rich would keep.
     """
     stream = sys.stderr if stderr else sys.stdout
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
@@ -32,14 +35,14 @@ def open_console(*, stderr: bool) -> Console:
 
 
 def say(text: str, *, quiet: bool = False) -> None:
-    """Write one line for the user to stderr, unless `quiet`."""
+    """Write a line to stderr unless `quiet`."""
     if not quiet:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
 
 def warn(text: str) -> None:
-    """Write a notice to stderr; not even --quiet silences it."""
+    """Write a note to stderr, also with `--quiet`."""
     open_console(stderr=True).print(Text.assemble(("Note: ", "yellow"), text))
 
 
@@ -49,44 +52,95 @@ def error(text: str) -> None:
 
 
 def write(text: str) -> None:
-    """Write a result to stdout as it is."""
+    """Write text to stdout, and a line end if it has none."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     sys.stdout.flush()
 
 
 def check_format(name: str) -> None:
-    """Raise `UnknownName` unless `name` is an output format."""
+    """Check the value of `--format`.
+
+    Raises:
+        UnknownName: There is no such format.
+    """
     check_name("format", name, FORMATS)
 
 
-def print_rows(rows: Sequence[dict[str, str]], *, title: str = "", caption: str = "", format: str = "table") -> None:
-    """Print rows of text as a table for a terminal, where numbers align right, or as Markdown (`md`)."""
-    if format == "md":
-        from tabulate import tabulate
+def print_rows(
+    rows: Sequence[dict[str, str]],
+    *,
+    title: str = "",
+    caption: str = "",
+    format: str = "table",
+    spare: Sequence[str] = (),
+) -> None:
+    """Print rows of text to stdout as a table. In a terminal, numbers are aligned to the right.
 
-        lead = f"**{title}**\n\n" if title else ""
-        tail = f"\n\n{caption}" if caption else ""
-        escaped = [{_markdown_cell(key): _markdown_cell(cell) for key, cell in row.items()} for row in rows]
-        write(lead + tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True) + tail)
+    Args:
+        rows: Texts by column; all rows have the same columns.
+        title: A line above the table.
+        caption: A paragraph below the table.
+        format: `table` for a terminal, `md` for Markdown.
+        spare: What to leave out where the terminal is too narrow, the least important first: a column, or
+            `NAME [interval]` for the intervals in a column.
+    """
+    if format == "md":
+        _print_markdown(rows, title, caption)
         return
-    table = _table(rows)
     plain, wide = open_console(stderr=False), open_console(stderr=False)
-    needed = Measurement.get(wide, wide.options.update(max_width=_UNLIMITED), table).minimum
-    wide.width = max(wide.width, needed)
+    rows, left_out = _fitted(rows, wide, spare)
+    wide.width = max(wide.width, _width(rows, wide))
+    if left_out:
+        caption = f"{caption}\nLeft out, for want of width: {', '.join(left_out)} (--format csv has all)".lstrip()
     if title:
         plain.print(Text(title, style="italic"))
-    wide.print(table, crop=False)
+    wide.print(_table(rows), crop=False)
     if caption:
         plain.print(Text(caption, style="dim italic"))
 
 
+def _print_markdown(rows: Sequence[dict[str, str]], title: str, caption: str) -> None:
+    from tabulate import tabulate
+
+    lead = f"**{title}**\n\n" if title else ""
+    tail = f"\n\n{caption}" if caption else ""
+    escaped = [{_markdown_cell(key): _markdown_cell(cell) for key, cell in row.items()} for row in rows]
+    write(lead + tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True) + tail)
+
+
+def _fitted(
+    rows: Sequence[dict[str, str]], console: Console, spare: Sequence[str]
+) -> tuple[Sequence[dict[str, str]], list[str]]:
+    """The rows without as many of the `spare` parts as it takes to fit the width, and what was left out."""
+    left_out: list[str] = []
+    for part in spare:
+        if _width(rows, console) <= console.width:
+            break
+        name = part.removesuffix(INTERVAL)
+        if rows and name in rows[0]:
+            rows = [_without(row, name, whole=name == part) for row in rows]
+            left_out.append(part if name == part else f"intervals of {name}")
+    return rows, left_out
+
+
+def _without(row: dict[str, str], name: str, *, whole: bool) -> dict[str, str]:
+    if whole:
+        return {key: cell for key, cell in row.items() if key != name}
+    return row | {name: row[name].partition(" [")[0]}
+
+
+def _width(rows: Sequence[dict[str, str]], console: Console) -> int:
+    """The least width in which the rows have a line each, apart from texts that may break between words."""
+    return Measurement.get(console, console.options.update(max_width=_UNLIMITED), _table(rows)).minimum
+
+
 def _table(rows: Sequence[dict[str, str]]) -> Table:
-    """Rows as rich has them; where it is too wide, lines break between words of text, never in words or numbers."""
+    """The rows as a table of rich that, if it is too wide, wraps text between words, but never words or numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in rows[0] if rows else ():
         cells = [row[name] for row in rows]
         numeric = all(map(_is_number, cells))
-        whole = [cell for cell in cells if numeric or cell.endswith(BEST)]
+        whole = [cell for cell in cells if numeric or cell.endswith((BEST, "]"))]  # no line breaks in an interval
         longest = max(map(len, [name, *whole, *" ".join(cells).split()]))
         justify: Literal["left", "right"] = "right" if numeric else "left"
         table.add_column(Text(name), justify=justify, min_width=longest, no_wrap=bool(whole), overflow="fold")

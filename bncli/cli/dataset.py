@@ -1,4 +1,4 @@
-"""`bncli dataset`: list data sets, or describe, draw and export one."""
+"""`bncli dataset`: list data sets, or describe, plot and export one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bncli.values import Value
 
 FORMATS = ("table", "json", "csv", "md")
 MAX_CLASSES, MAX_FEATURES = 30, 20
-"""Rows of the tables for people; the other formats have all."""
+"""Most rows of the tables `table` and `md`; `json` and `csv` have all rows."""
 
 
 def dataset(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME|FILE]",
+            metavar="NAME|FILE",
             show_default=False,
             help="The data set to describe; omit to list all data sets.",
             autocompletion=completion(lambda: sets.REGISTRY),
@@ -54,7 +54,7 @@ def dataset(
         str, typer.Option("--format", "-f", metavar="|".join(FORMATS), help="Format of the result on stdout.")
     ] = "table",
 ) -> None:
-    """List the data sets, or describe one: shapes, class balance, moments raw and scaled; draw it, export it."""
+    """List the data sets, or describe one: shapes, class balance, means and variances. Plot it, or export it."""
     from bncli.data.export import export_dataset
     from bncli.data.facts import catalogue
 
@@ -78,7 +78,16 @@ def dataset(
 
 
 def data_config(name: str, label: str | None, fields: dict[str, Value]) -> RunConfig:
-    """Return a run with the data fields that were given, all of them checked; its network plays no part."""
+    """Return a run with the given data fields; its other fields are not used.
+
+    Args:
+        name: The data set.
+        label: The value of `--label`.
+        fields: The values of `--set`.
+
+    Raises:
+        BncliError: A field is not a data field, or its value is invalid.
+    """
     for field in fields:
         check_name("field of a data set", field, DATA_FIELDS)
     config = RunConfig.from_dict({"dataset": name, "label": label} | fields)
@@ -132,4 +141,6 @@ def _show_features(features: list[dict[str, object]], format: str) -> None:
     ]
     n_left = len(features) - len(rows)
     caption = f"{n_left} more features: --format csv has all" if n_left else ""
-    console.print_rows(rows, title="moments over the training rows", caption=caption, format=format)
+    spare = ("scaled_min", "scaled_max", "min", "max", "scaled_std", "scaled_mean")
+    title = "moments over the training rows"
+    console.print_rows(rows, title=title, caption=caption, format=format, spare=spare)

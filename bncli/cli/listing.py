@@ -1,4 +1,4 @@
-"""`bncli list`: what there is to choose from, and the studies on disk."""
+"""`bncli list`: list presets, models, arms, metrics, or the studies below a folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bncli.tasks.metrics import HISTORY_METRICS, METRICS
 
 
 def presets() -> list[dict[str, Any]]:
-    """Return one row for each shipped study."""
+    """Return a row for each preset."""
     studies = {name: load_study(name) for name in known_presets()}
     return [
         {"preset": name, "data": study.base.dataset, "runs": study.n_runs, "question": study.question}
@@ -29,7 +29,7 @@ def presets() -> list[dict[str, Any]]:
 
 
 def registered_models() -> list[dict[str, Any]]:
-    """Return one row for each registered model."""
+    """Return a row for each registered model."""
     return [
         {"model": name, "spec": spec_of(name), "what it is": models.REGISTRY.description(name)}
         for name in models.REGISTRY
@@ -37,7 +37,7 @@ def registered_models() -> list[dict[str, Any]]:
 
 
 def arms() -> list[dict[str, Any]]:
-    """Return one row for each normalization that an arm can name."""
+    """Return a row for each normalization."""
     return [
         {"arm": name, "what it computes": norms.description(name), "fields": " ".join(norms.fields(name))}
         for name in norms.names()
@@ -45,7 +45,7 @@ def arms() -> list[dict[str, Any]]:
 
 
 def metrics() -> list[dict[str, Any]]:
-    """Return one row for each metric."""
+    """Return a row for each metric."""
     return [
         {
             "metric": name,
@@ -73,17 +73,21 @@ def list_(
     ],
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[DIR]", show_default=False, help=f"Where to look for studies; {places.ROOT} if omitted."
-        ),
+        typer.Argument(metavar="DIR", show_default=False, help=f"Where to look for studies; {places.ROOT} if omitted."),
     ] = None,
     format: FormatOption = "table",
 ) -> None:
-    """List presets, models, arms or metrics; or all studies under a folder: what they are, how far, when."""
+    """List presets, models, arms or metrics, or the studies below a folder.
+
+    Of each study: its arms and axes, how many of its runs are done, and when the last one ended.
+    """
     console.check_format(format)
-    check_name("list", kind, [*KINDS, STUDIES])
+    check_name("kind of list", kind, [*KINDS, STUDIES])
     if kind != STUDIES and folder:
         raise InvalidConfig(f"list {kind} takes no folder. Received: {str(folder)!r}. Try bncli list studies DIR.")
     rows = list(places.studies(folder or places.ROOT)) if kind == STUDIES else KINDS[kind]()
     shown = [{name: output.shown(value) for name, value in row.items()} for row in rows]
-    output.write_rows(rows, shown, format)
+    if rows or format == "json":
+        output.write_rows(rows, shown, format, spare=("runs", "data", "fields", "last_run", "failed", "study"))
+    if not rows:
+        console.say(f"There are no studies below {folder or places.ROOT}.")

@@ -1,4 +1,4 @@
-"""The options that commands share, each declared once."""
+"""The options that several commands have, each declared once."""
 
 # No `from __future__ import annotations` here: Typer and shell completion need the annotations as objects.
 
@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from bncli.cli import console
-from bncli.config import FIELDS, OPTIMIZERS, parse_value
+from bncli.config import FIELDS, OPTIMIZERS, field_name, parse_value
 from bncli.data import sets
 from bncli.errors import InvalidConfig
 from bncli.networks import models
@@ -21,30 +21,39 @@ from bncli.networks.layout import ACTIVATIONS
 from bncli.registry import check_name
 from bncli.study.execution import ENGINES, Train
 from bncli.study.files import presets
+from bncli.study.study import parse_seeds
 from bncli.tasks.metrics import DEFAULT, METRICS
 from bncli.values import Value
 
 
 def completion(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Return a function that completes what was typed so far to the names that begin with it."""
+    """Return a completion for Typer: a function that returns the names that begin with the typed text."""
     return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
 
 
 def option(
     *names: str, help: str, complete: Callable[[], Iterable[str]] | None = None, metavar: str | None = None, **more: Any
 ) -> Any:
-    """Return a Typer option that shows no default."""
+    """Return a Typer option without a default in its help.
+
+    Args:
+        names: The option's names, e.g. `--lr`.
+        help: Its help text.
+        complete: A function that returns the values to complete.
+        metavar: The name of its value in the help.
+        **more: Passed to `typer.Option`.
+    """
     complete_with = completion(complete) if complete else None
     return typer.Option(*names, help=help, metavar=metavar, autocompletion=complete_with, show_default=False, **more)
 
 
 LabelOption = Annotated[str | None, option("--label", metavar="COLUMN", help="Column of the class in a table.")]
 ArmsOption = Annotated[
-    str | None,
+    list[str] | None,
     option(
         "--arms",
         metavar="ARM,ARM,...",
-        help="Arms, the baseline first: none, batch:before, batch:after+center=false, layer:before, ...",
+        help="Arms, the baseline first: none, batch:before, batch:after+center=false, ...; may be repeated.",
     ),
 ]
 MetricOption = Annotated[
@@ -85,16 +94,19 @@ FormatOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results, notices and errors only.")]
 SeedsOption = Annotated[
-    int | None, option("--seeds", "-s", min=1, metavar="N", help="Train each condition with the seeds 0 to N-1.")
+    str | None,
+    option(
+        "--seeds", "-s", metavar="N|LIST", help="Train each condition with the seeds 0 to N-1, or a list such as 3,4,5."
+    ),
 ]
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options that train, compare and sweep share.
+    """The values of the options of `train`, `compare` and `sweep`.
 
     Attributes:
-        trainer: What trains instead of the engines: not an option, but handed to `app.main`.
+        trainer: The argument of `app.main`, which is not an option.
     """
 
     preset: Annotated[
@@ -183,35 +195,44 @@ class Options:
     trainer: Train | None = None
 
     def fields(self) -> dict[str, Value]:
-        """Return the fields of a run that were given, each once."""
+        """Return the fields of a run that are given by options of their own or by `--set`.
+
+        Raises:
+            InvalidConfig: A field is given twice, or its value can't be converted.
+            UnknownName: There is no such field.
+        """
         names = ("dataset", "label", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
         given = {name: parse_value(name, getattr(self, name)) for name in names if getattr(self, name) is not None}
         return given | parse_settings(self.settings, given)
 
     def seed_list(self) -> tuple[int, ...] | None:
-        """Return the seeds that were asked for; None where that was left to the study."""
-        return tuple(range(self.seeds)) if self.seeds else None
+        """Return the seeds of `--seeds`; None without the option."""
+        return None if self.seeds is None else parse_seeds(self.seeds)
 
 
 OPTIONS = [field for field in dataclasses.fields(Options) if field.name != "trainer"]
 
 
 def parse_settings(settings: list[str] | None, given: dict[str, Value] | None = None) -> dict[str, Value]:
-    """Read `FIELD=VALUE` texts.
+    """Parse the values of `--set`.
 
     Args:
-        settings: The texts.
-        given: Fields that options of their own have set already.
+        settings: Texts of the form `FIELD=VALUE`.
+        given: Fields that are already given by other options.
 
     Raises:
-        InvalidConfig: A text without `=`, or a field that is given twice.
-        UnknownName: No such field.
+        InvalidConfig: A text has no `=`, a field is given twice, or a value can't be converted.
+        UnknownName: There is no such field.
+
+    >>> parse_settings(["momentum=0.9", "shuffle=false"])
+    {'momentum': 0.9, 'shuffle': False}
     """
     fields: dict[str, Value] = {}
     for text in settings or []:
         name, equals, value = text.partition("=")
         if not equals:
             raise InvalidConfig(f"--set takes FIELD=VALUE. Received: {text!r}.")
+        name = field_name(name)
         check_name("field", name, FIELDS)
         if name in fields or name in (given or {}):
             raise InvalidConfig(f"{name} is given twice. Give it once.")
@@ -220,7 +241,7 @@ def parse_settings(settings: list[str] | None, given: dict[str, Value] | None = 
 
 
 def takes_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command all options of `Options`, which it receives as its parameter `options`."""
+    """Decorate a command: it gets every option of `Options`, and is called with them as the argument `options`."""
     own = get_type_hints(command, include_extras=True)
     kept = [
         parameter.replace(annotation=own[name])

@@ -1,7 +1,8 @@
-"""Write a command's result to stdout, and a study's files to its folder."""
+"""Write results to stdout in any format, and a study's files to its folder."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.cli import console
@@ -16,9 +17,24 @@ if TYPE_CHECKING:
 
 
 def write_rows(
-    records: list[dict[str, Any]], rows: list[dict[str, str]], format: str, *, title: str = "", caption: str = ""
+    records: list[dict[str, Any]],
+    rows: list[dict[str, str]],
+    format: str,
+    *,
+    title: str = "",
+    caption: str = "",
+    spare: Sequence[str] = (),
 ) -> None:
-    """Write the same rows for programs (`records`) or for people (`rows`)."""
+    """Write a table to stdout.
+
+    Args:
+        records: Its rows with values, for `json`, `jsonl` and `csv`.
+        rows: Its rows with texts, for `table` and `md`.
+        format: One of `console.FORMATS`.
+        title: A line above the table, for `table` and `md`.
+        caption: A paragraph below the table, for `table` and `md`.
+        spare: What may be left out of a table that is too wide; see `console.print_rows`.
+    """
     if format == "json":
         console.write(to_json(records))
     elif format == "jsonl":
@@ -26,28 +42,28 @@ def write_rows(
     elif format == "csv":
         console.write(to_csv(records))
     else:
-        console.print_rows(rows, title=title, caption=caption, format=format)
+        console.print_rows(rows, title=title, caption=caption, format=format, spare=spare)
 
 
 def shown(value: Value) -> str:
-    """Spell a value for people: a dash where there is none."""
+    """Return a value as text for a table: a dash for None."""
     return "-" if value is None else show(value)
 
 
 def stream(result: RunResult, condition: Condition) -> None:
-    """Write a run's record as one line of JSON."""
+    """Write a result to stdout as one line of JSON, with the columns of its condition."""
     from bncli.analysis.runs import condition_columns
 
     console.write(to_json_line(condition_columns(condition) | result.to_record()))
 
 
 def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> None:
-    """Write a study's result to stdout.
+    """Write the results of a study to stdout.
 
     Args:
         evidence: The study with its results.
         format: One of `console.FORMATS`.
-        single: Whether the study has one condition, so that each run gets a row.
+        single: Whether to write a row per run instead of a row per condition.
     """
     from bncli.report.exports import as_json
     from bncli.report.rows import result_rows, run_rows, table_caption
@@ -61,14 +77,15 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     elif format == "csv":
         console.write(to_csv(evidence.runs_table if single else evidence.joined_table))
     elif single:
-        console.print_rows(run_rows(evidence), format=format)
+        console.print_rows(run_rows(evidence), format=format, spare=("loss", "val_loss", "params", "accuracy", "state"))
     else:
         caption, title = table_caption(evidence), evidence.study.name
-        console.print_rows(result_rows(evidence), title=title, caption=caption, format=format)
+        spare = ("curve", "n", "hit epoch", f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}")
+        console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
 
 
 def write_folder(evidence: Evidence, store: Store, *, quiet: bool) -> None:
-    """Write tables, figures and the page into a study's folder, and say where the page is."""
+    """Write tables, figures and the page to a study's folder; print their names unless `quiet`."""
     from bncli.report.files import REPORT_FILE, write_files
 
     names = [name for name in write_files(evidence, store, console.warn) if not name.endswith((".svg", REPORT_FILE))]

@@ -1,4 +1,4 @@
-"""How far a study is: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of a study on stderr: a bar on a terminal, otherwise a line now and then."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ PLAIN_PROGRESS_SECONDS = 15.0
 
 
 class Tracker:
-    """Shows how far a study is: a bar on a terminal, a line every quarter of a minute elsewhere, nothing if quiet.
+    """Counts runs and epochs, and shows them.
 
     Args:
-        n_runs: Runs to train.
-        n_epochs: Their epochs, all added up.
-        bar: The bar to move, or None.
-        plain: Whether to write lines.
+        n_runs: Number of runs to train.
+        n_epochs: The sum of their epochs.
+        bar: The bar to update; None if there is none.
+        plain: Whether to write a line every `PLAIN_PROGRESS_SECONDS`.
     """
 
     def __init__(self, n_runs: int, n_epochs: int, bar: Progress | None, *, plain: bool) -> None:
         self.n_runs, self.n_epochs = n_runs, max(n_epochs, 1)
         self.bar, self.plain = bar, plain
         self.runs_done = self.epochs_done = self.epochs_at_start = 0
-        self.started = self.told = time.monotonic()
+        self.started = self.last_line = time.monotonic()
         self.task = bar.add_task("starting", total=self.n_epochs, runs=f"0/{n_runs} runs") if bar else None
 
     def epoch(self, condition: str, n_runs: int = 1) -> None:
-        """Count one epoch of `n_runs` runs that train together, the first of them of `condition`."""
+        """Count an epoch of `n_runs` runs that train together; `condition` is that of the first one."""
         self.epochs_done += n_runs
-        if not self.epochs_at_start:  # what came before was compilation, which says nothing of the rate
+        if not self.epochs_at_start:  # until now, time went into compilation
             self.started, self.epochs_at_start = time.monotonic(), self.epochs_done
         self._show(condition)
 
     def run(self, condition: str, epochs_left: int) -> None:
-        """Count one run as ended, `epochs_left` epochs earlier than planned."""
+        """Count a run that has ended; `epochs_left` is the number of planned epochs that it did not need."""
         self.runs_done += 1
         self.epochs_done += epochs_left
         self._show(condition)
@@ -48,12 +48,12 @@ class Tracker:
         runs = f"{self.runs_done}/{self.n_runs} runs"
         if self.bar and self.task is not None:
             self.bar.update(self.task, completed=self.epochs_done, description=condition, runs=runs)
-        elif self.plain and time.monotonic() - self.told >= PLAIN_PROGRESS_SECONDS:
-            self.told = time.monotonic()
+        elif self.plain and time.monotonic() - self.last_line >= PLAIN_PROGRESS_SECONDS:
+            self.last_line = time.monotonic()
             say(f"{runs}, {condition}{self._left()}")
 
     def _left(self) -> str:
-        """The time left at the rate so far, or nothing before there is a rate."""
+        """The estimated time left; an empty string after the first epoch, whose time includes compilation."""
         since_start = self.epochs_done - self.epochs_at_start
         if since_start <= 0:
             return ""
@@ -63,7 +63,13 @@ class Tracker:
 
 @contextmanager
 def track(n_runs: int, n_epochs: int, *, quiet: bool) -> Iterator[Tracker]:
-    """Show progress on stderr while the block runs."""
+    """Show progress on stderr while the block runs.
+
+    Args:
+        n_runs: Number of runs to train.
+        n_epochs: The sum of their epochs.
+        quiet: Whether to show nothing.
+    """
     if quiet or not sys.stderr.isatty():
         yield Tracker(n_runs, n_epochs, None, plain=not quiet)
         return

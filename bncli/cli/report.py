@@ -1,4 +1,4 @@
-"""`bncli report` and `bncli status`: what a study's folder says, without training and without TensorFlow."""
+"""`bncli report` and `bncli status`: the results and the state of a study, read from its folder without TensorFlow."""
 
 from __future__ import annotations
 

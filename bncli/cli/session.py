@@ -1,4 +1,4 @@
-"""The life of a command that trains a study: check, plan, open the folder, train, show, end."""
+"""`Session`: a command that trains a study, from the check of its options to the report."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from bncli.errors import InvalidConfig, StoreError
 from bncli.registry import check_name
 from bncli.report.spelling import counted
 from bncli.results import RunResult
-from bncli.study import cluster, journal, lock
+from bncli.study import journal, lock
 from bncli.study.execution import ENGINES, Train, Work, execute, train_here, work_of
 from bncli.study.folder import Store
+from bncli.study.jobs import choose_jobs, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.shard import Shard, parse_shard
@@ -39,14 +40,14 @@ EXIT_FAILED_RUNS, EXIT_INTERRUPTED = 1, 130
 
 
 class Session:
-    """One call of a command on one study.
+    """A command that trains a study: check, plan, open the folder, train, show.
 
     Args:
-        study: What the call asks for.
-        options: The command's options.
-        out: The study's folder; None keeps nothing.
-        save_model: Where the trained model goes; None for nowhere.
-        select: Chooses the part of the plan that is trained; all of it if None.
+        study: The study.
+        options: The options of the command.
+        out: The study's folder; None stores nothing.
+        save_model: The file to which the trained model is saved; None saves no model.
+        select: A function that returns the part of the plan to train; None trains all of it.
     """
 
     def __init__(
@@ -66,17 +67,17 @@ class Session:
 
     @property
     def store(self) -> Store | None:
-        """The records of the folder, once it is open."""
+        """The folder, once it is open; None without a folder."""
         return self.opened.store if self.opened else None
 
     def run(self, *, single: bool = False) -> None:
-        """Train what is missing and show the result.
+        """Train the runs that have no result yet, and show all results.
 
         Args:
-            single: Whether the study has one condition, so that each run gets a row.
+            single: Whether to print a row per run instead of a row per condition.
 
         Raises:
-            typer.Exit: Runs failed (1), or the command was interrupted (130, 143).
+            typer.Exit: Runs failed (status 1), or the command was interrupted (130, 143).
         """
         self.check()
         self.warm_up()
@@ -94,18 +95,18 @@ class Session:
         check_failed(results)
 
     def results(self) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
-        """Train what is missing of the selected part; return its results, and the condition of each of its runs."""
+        """Train the missing runs of the selected part; return its results, and the condition of every run."""
         self.make_plan()
         with self.open():
             work = self.find_work()
             return self.train(work), dict(work.conditions)
 
     def check(self) -> None:
-        """Check the options before any work starts."""
+        """Check the options, before anything is loaded or trained."""
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
         check_choice(self.options.metric, self.options.threshold)
-        cluster.parse_jobs(self.options.jobs)
+        parse_jobs(self.options.jobs)
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
         parse_claims(self.study)
@@ -119,9 +120,9 @@ class Session:
         return parse_shard(text)
 
     def warm_up(self) -> None:
-        """Import TensorFlow and load the data side by side where both are sure to be needed.
+        """Import TensorFlow and load the data at the same time, if both are certainly needed.
 
-        A user's own file is read first and alone: what is wrong with it should not take longer to say.
+        A user's own file is not loaded here, so that an error in it is reported before TensorFlow is imported.
         """
         trains_here = (self.options.jobs, self.options.scheduler, self.options.dry_run) == ("1", None, False)
         is_new = self.options.restart or not (self.out and Store(self.out).has_study())
@@ -131,14 +132,14 @@ class Session:
                 importlib.import_module("bncli.engines.backend")
 
     def make_plan(self) -> None:
-        """Expand the study to runs, all of them checked."""
+        """Expand the study to runs, and print notices on settings without effect."""
         self.plan = self.study.plan()
         for notice in self.plan.notices:
             console.warn(notice)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """End the command in good order at Ctrl-C and SIGTERM."""
+        """At Ctrl-C or SIGTERM in the block, print what is saved and exit."""
         try:
             with process.interruptible():
                 yield
@@ -147,7 +148,7 @@ class Session:
             raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
 
     def what_is_saved(self) -> str:
-        """Say what an interrupted command leaves behind."""
+        """Return a sentence on what an interrupted command has saved."""
         if self.store:
             part = self.select(self.plan)
             done = self.store.read_runs()
@@ -162,7 +163,7 @@ class Session:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Hold the folder's journal and open the folder, if there is one; empty it first on --restart."""
+        """Lock the journal and open the folder while the block runs; with `--restart`, empty the folder first."""
         name = self.shard.journal if self.shard else RUNS_FILE
         with self.interruptible(), lock.hold(self.out / name) if self.out else nullcontext():
             if self.out:
@@ -172,11 +173,15 @@ class Session:
             yield
 
     def empty(self, folder: Path) -> None:
-        """Delete bncli's own files in a study's folder, while no shard writes to it, and say which."""
+        """Delete bncli's own files in a study's folder, and print their names.
+
+        Raises:
+            StoreError: The folder holds no study, or a process is writing to it.
+        """
         from bncli.report.files import derived_files
 
-        if self.options.scheduler:  # a wrong address must lose no runs
-            with cluster.connect(1, self.options.scheduler):
+        if self.options.scheduler:  # before any run is deleted, check that the address is right
+            with connect(1, self.options.scheduler):
                 pass
         store = Store(folder)
         names = store.own_files(derived_files())
@@ -194,7 +199,7 @@ class Session:
                 store.remove(name)
 
     def find_work(self) -> Work:
-        """Find out what there is to do, and say so."""
+        """Return the runs that need training; print the size of the study."""
         part = self.select(self.plan)
         work = work_of(part, self.store, self.shard, retry_failed=self.options.retry_failed)
         if self.save_model and self.store and not work.pending:
@@ -206,7 +211,7 @@ class Session:
         return work
 
     def announce(self, part: Plan, work: Work) -> None:
-        """Say what the study asks, how large it is, and where it goes."""
+        """Print the question of the study, its size and its folder."""
         n_done, quiet = len(work.share) - len(work.pending), self.options.quiet
         share = f"; share {self.shard.number} of {self.shard.count} has {len(work.share)}" if self.shard else ""
         done = f"; {n_done} are done already" if n_done else ""
@@ -217,12 +222,12 @@ class Session:
             console.say(f"Folder: {self.store.folder}", quiet=quiet)
 
     def size(self, plan: Plan) -> str:
-        """Spell the size of a plan: `80 runs: 8 conditions x 10 seeds`."""
+        """Return the size of a plan as text: `80 runs: 8 conditions x 10 seeds`."""
         conditions, seeds = counted(len(plan.conditions), "condition"), counted(len(self.study.seeds), "seed")
         return f"{counted(len(plan.runs), 'run')}: {conditions} x {seeds}"
 
     def train(self, work: Work) -> list[RunResult]:
-        """Train the pending runs while progress shows, and return the results of the share."""
+        """Train the pending runs while progress is shown; return the results of the share."""
         streams, pending = self.options.format == "jsonl", work.pending
         if streams:
             for config in work.share:
@@ -246,20 +251,20 @@ class Session:
 
     @contextmanager
     def trainer(self, pending: list[RunConfig]) -> Iterator[Train]:
-        """Yield what trains: this process, or the worker processes that the options ask for."""
+        """Yield the function that trains: in this process, or on workers if the options ask for them."""
         alone, scheduler = not pending or self.save_model is not None, self.options.scheduler
-        wanted = cluster.parse_jobs(self.options.jobs)
-        jobs = 1 if alone else cluster.choose_jobs(wanted, pending, self.options.engine)
+        wanted = parse_jobs(self.options.jobs)
+        jobs = 1 if alone else choose_jobs(wanted, pending, self.options.engine)
         if alone or (jobs == 1 and not scheduler):
             yield self.options.trainer or train_here
             return
-        with cluster.connect(jobs, scheduler) as workers:
+        with connect(jobs, scheduler) as workers:
             where = f"the Dask scheduler {scheduler}" if scheduler else f"{jobs} worker processes"
             console.say(f"Training on {where}", quiet=self.options.quiet)
             yield workers.train
 
     def show_plan(self) -> None:
-        """Print the planned runs: one row for each condition, or for each run where programs read them."""
+        """Print the planned runs: a row per condition, or a row per run in `json`, `jsonl` and `csv`."""
         from bncli.analysis.runs import condition_columns
 
         records = [
@@ -275,7 +280,7 @@ class Session:
         output.write_rows(records, rows, self.options.format, title=self.study.name, caption=caption)
 
     def show_share(self, work: Work, results: list[RunResult]) -> None:
-        """Say how far a shard is and how to see the result: it has none of its own."""
+        """Print the state of a shard, which has no report of its own, and how to see the report of all shards."""
         n_done, n_runs, shard = len(results), len(work.share), self.shard
         state = "is done" if n_done == n_runs else f"stopped after {n_done} of its {n_runs} runs"
         if shard:
@@ -283,7 +288,7 @@ class Session:
             console.say(f"{share} bncli report {self.out} shows what all shares have so far.")
 
     def show(self, work: Work, results: list[RunResult], *, single: bool) -> None:
-        """Write the result to stdout, and tables, figures and the page into the folder."""
+        """Print the results, and write tables, figures and the page to the folder."""
         evidence = self.evidence(results)
         if self.options.format != "jsonl":
             output.show_evidence(evidence, self.options.format, single=single)
@@ -291,18 +296,18 @@ class Session:
             self.write(self.opened, evidence, is_changed=bool(work.pending))
 
     def evidence(self, results: list[RunResult]) -> Evidence:
-        """Return the evidence on the study that the call asks for."""
+        """Return the evidence on the study of this command."""
         from bncli.analysis.evidence import make_evidence
 
         return make_evidence(self.study, self.plan, results, self.options.metric, self.options.threshold)
 
     def write(self, opened: Opened, evidence: Evidence, *, is_changed: bool) -> None:
-        """Write what is derived from the records; where the folder's study is larger, what is derived from all."""
+        """Write tables, figures and the page to the folder. If its study is larger, they cover the whole study."""
         from bncli.analysis.evidence import read_evidence
 
         if opened.is_part:
             console.say(
-                f"This is a part: the folder holds {larger(opened.whole)}. Its report is about all of them.",
+                f"The study in the folder is larger: {extent(opened.whole)}. Its report covers all of it.",
                 quiet=self.options.quiet,
             )
             if not is_changed:
@@ -311,22 +316,22 @@ class Session:
         output.write_folder(evidence, opened.store, quiet=self.options.quiet)
 
 
-def larger(study: Study) -> str:
-    """Spell how large a study is: `30 seeds, the arms none, batch:before, lr 0.1, 0.2`."""
+def extent(study: Study) -> str:
+    """Return the extent of a study as text: `30 seeds, the arms none, batch:before, lr 0.1, 0.2`."""
     arms = ", ".join(arm.label for arm in study.arms)
     axes = [f"{name} {', '.join(map(show, values))}" for name, values in study.axes]
     return ", ".join([counted(len(study.seeds), "seed"), f"the arms {arms}", *axes])
 
 
 def count_run(tracker: Tracker, result: RunResult, condition: Condition) -> None:
-    """Count a run that has ended, and say if it failed."""
+    """Count a run that has ended; print a note if it failed."""
     tracker.run(str(condition), result.config.epochs - len(result.history.get("loss", [])))
     if result.state == "failed":
         console.warn(f"{condition} seed={result.config.seed} failed: {(result.error or '').splitlines()[0]}")
 
 
 def check_failed(results: Sequence[RunResult]) -> None:
-    """Exit with 1 if runs failed, and name the first one's error."""
+    """Exit with status 1 if runs failed, after an error message with the first one's error."""
     failed = [result for result in results if result.state == "failed"]
     if failed:
         first = (failed[0].error or "").splitlines()[0]

@@ -1,4 +1,4 @@
-"""`bncli sweep`: axes x arms x seeds."""
+"""`bncli sweep`: train axes x arms x seeds."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def sweep(
     axes: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FIELD=VALUES]...",
+            metavar="FIELD=VALUES",
             show_default=False,
             help="Axes: lr=0.001,0.01, lr=log:1e-4:1:9, norm_momentum=lin:0:0.99:5, ...",
         ),
     ] = None,
     arms: ArmsOption = None,
 ) -> None:
-    """Train axes x arms x seeds; runs that the folder already has are not trained again.
+    """Train every arm at every value of the axes, for every seed. Runs that the folder already has are not repeated.
 
-    Bare `bncli sweep` is the flagship: learning rate x1 and x10, sigmoid and ReLU, without and with batch
-    normalization, on the digits.
+    Without axes and preset, it trains the preset lr-activation: a learning rate and ten times that rate, sigmoid and
+    ReLU, without and with batch normalization, on the digits.
     """
     study, folder = build_study("sweep", options, arms, axes or [], None if axes else FLAGSHIP)
     Session(study, options, folder).run()

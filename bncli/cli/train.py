@@ -1,4 +1,4 @@
-"""`bncli train`: one configuration."""
+"""`bncli train`: train one configuration."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def train(
 
 
 def is_of_train(study: Study) -> bool:
-    """Return whether `bncli train` made this study: one arm, no axes, its name."""
+    """Return whether the study was made by `bncli train`: it has that name, one arm and no axes."""
     return (study.name, len(study.arms), study.axes) == (TRAIN, 1, ())
 
 
@@ -66,7 +66,7 @@ def _check_save(path: Path | None, seeds: tuple[int, ...]) -> None:
 def _print_summary(study: Study) -> None:
     config = study.plan().runs[0][0]
     data = datasets.load(config)
-    from bncli.engines import backend  # noqa: F401  # imported first, so that TensorFlow starts without its notices
+    from bncli.engines import backend  # noqa: F401  # imported first, because it silences TensorFlow's start
     from bncli.networks.building import build_model
 
     model = build_model(config, data.input_shape, data.n_classes, config.seed)

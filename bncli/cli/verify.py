@@ -1,4 +1,4 @@
-"""`bncli verify`: verdicts on published claims."""
+"""`bncli verify`: train studies and give verdicts on their published claims."""
 
 from __future__ import annotations
 
@@ -39,20 +39,21 @@ def verify(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PRESET|FILE.toml]...",
+            metavar="PRESET|FILE.toml",
             show_default=False,
             help="Studies whose claims are checked; by default all presets except those that need MNIST.",
             autocompletion=completion(presets),
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All presets, also those that train on MNIST (hours).")
+        bool, typer.Option("--all", help="Check all presets, also those that train on MNIST (hours).")
     ] = False,
     ids: Annotated[
         list[str] | None, option("--claim", metavar="ID", help="Check this claim only; may be repeated.")
     ] = None,
     list_only: Annotated[
-        bool, typer.Option("--list", "-l", help="Say of every claim how it is tested, or why not; train nothing.")
+        bool,
+        typer.Option("--list", "-l", help="List the claims and how each is tested, or why it is not; train nothing."),
     ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if a claim is contradicted or not reproduced.")
@@ -65,10 +66,10 @@ def verify(
     format: FormatOption = "table",
     quiet: QuietOption = False,
 ) -> None:
-    """Run the shipped studies and give verdicts on the claims that are published.
+    """Train the presets and give verdicts on the published claims.
 
     A verdict is reproduced, direction only, not reproduced, contradicted, exact, inconclusive, not testable or
-    skipped. Whatever it is, the exit status is 0, unless --strict.
+    skipped. The exit status does not depend on the verdicts, unless --strict is given.
     """
     from bncli.claims import verify as verifying
     from bncli.claims.judgement import UNMET
@@ -101,7 +102,7 @@ def verify(
 
 
 def _runs_of(subject: Subject, options: Options, root: Path) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
-    """Train what the claims of a study still need; where the data is absent, take what the folder holds."""
+    """Train the runs that the claims need; if the data is missing, read the folder's results instead."""
     from bncli.claims.verify import part_of, stored
 
     if not subject.trains:

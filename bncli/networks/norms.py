@@ -21,6 +21,13 @@ REGISTRY: Registry[Callable[..., keras.Layer]] = Registry("norm")
 
 register = REGISTRY.register
 
+ALIASES = (
+    ("bn", "batch"), ("batchnorm", "batch"), ("batch_norm", "batch"), ("batchnormalization", "batch"),
+    ("ln", "layer"), ("layernorm", "layer"), ("layer_norm", "layer"), ("layernormalization", "layer"),
+    ("gn", "group"), ("groupnorm", "group"), ("rmsnorm", "rms"), ("identity", "none"), ("no", "none"),
+)  # fmt: skip
+"""Other names for the normalizations, in lower case."""
+
 NONE = "none"
 """The value of the field `norm` for a network without normalization."""
 

@@ -1,1 +1,1 @@
-"""Studies: what they are, where they lie on disk, and how they are executed."""
+"""Studies: their runs, how these are trained, and the folders in which results are stored."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bncli.config import FIELDS, NORM_FIELDS, RunConfig, parse_value
+from bncli.config import FIELDS, NORM_FIELDS, RunConfig, field_name, parse_value
 from bncli.errors import InvalidConfig
 from bncli.networks import norms
-from bncli.registry import check_name
+from bncli.registry import canonical, check_name
 from bncli.values import Value
 
 DEFAULT_ARMS = ("none", "batch:before", "batch:after")
@@ -22,7 +22,7 @@ class Arm:
     """One way to normalize the network.
 
     Attributes:
-        label: The arm as the user typed it.
+        label: The arm as the user typed it, names in their usual form.
         changes: The fields of a run that the arm sets, with their values.
     """
 
@@ -42,21 +42,26 @@ def parse_arm(text: str) -> Arm:
     """
     treatment, *extras = text.strip().split("+")
     name, colon, placement = treatment.partition(":")
+    name = canonical(name, norms.names(), dict(norms.ALIASES))
     check_name("arm", name, norms.names())
     changes: dict[str, Value] = {"norm": name}
     if colon:
+        placement = canonical(placement, FIELDS["placement"].choices)
         check_name("placement", placement, FIELDS["placement"].choices)
         changes["placement"] = placement
+    label = f"{name}{colon}{placement}"
     for extra in extras:
         field, equals, value = extra.partition("=")
+        field = field_name(field)
         if not equals:
             raise InvalidConfig(f"{extra!r} in arm {text!r} must be FIELD=VALUE, e.g. norm_momentum=0.")
         check_name("field of an arm", field, ARM_FIELDS)
         changes[field] = parse_value(field, value)
+        label += f"+{field}={value.strip()}"
     if name == norms.NONE and set(changes) - {"norm", "use_bias"}:
         raise InvalidConfig(f"Arm {text!r}: without a normalization there is nothing to place or set. Try none.")
     RunConfig.from_dict(changes)
-    return Arm(text.strip(), tuple(changes.items()))
+    return Arm(label, tuple(changes.items()))
 
 
 def arm_of(config: RunConfig) -> Arm:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bncli.config import FIELDS, parse_value
+from bncli.config import FIELDS, field_name, parse_value
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
 from bncli.values import Value
@@ -31,7 +31,7 @@ def parse_axis(text: str) -> tuple[str, tuple[Value, ...]]:
     name, equals, values = text.partition("=")
     if not equals or not values.strip():
         raise InvalidConfig(f"An axis is FIELD=VALUE,VALUE,... or FIELD=log:LOW:HIGH:COUNT. Received: {text!r}.")
-    name = name.strip()
+    name = field_name(name)
     check_name("axis", name, FIELDS)
     return name, axis_values(name, values)
 

@@ -1,56 +1,37 @@
-"""Many processes or machines: batches of runs as tasks of Dask workers, ours or those of a running scheduler.
+"""`Cluster`: train batches of runs on Dask workers, and find the run that kills them.
 
-Batches are submitted a window at a time and their results come back to the one process that writes the journal. Dask
-moves a batch whose worker died to another one; a batch that outlives several workers is trained again alone, then
-split, until the run that kills its worker is known.
+A few batches per worker are submitted at a time, and results return to this process, which writes the journal. If a
+worker dies, Dask gives its batch to another one. A batch whose workers die repeatedly is set aside and trained again
+in halves, alone, until the run that is to blame is found.
 """
 
 from __future__ import annotations
 
 import itertools
-import logging
-import math
-import os
 import queue
-import signal
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bncli import process
 from bncli.config import RunConfig
-from bncli.data import datasets
-from bncli.engines.method import choose, estimate_seconds, group
-from bncli.errors import BncliError, ClusterError, InvalidConfig
-from bncli.process import usable_cores
+from bncli.errors import BncliError, ClusterError
 from bncli.results import RunResult
-from bncli.study.execution import Batches, by_data
-from bncli.study.worker import TOPIC, Batch, ResultsOf, results_of, run_batch
+from bncli.study.batches import Batch, batches_of
+from bncli.study.execution import Batches
+from bncli.study.worker import TOPIC, ResultsOf, results_of, run_batch
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
     from bncli.engines.base import OnEpoch, OnModel
 
-
-CONNECT_SECONDS = 10
+NEWS_SECONDS = 10
+"""How long to wait for news of the workers before checking that they are there."""
 
 PATIENCE = 6
-"""Times in a row, `CONNECT_SECONDS` apart, that no worker may be there: a fresh one takes its time to start."""
-
-ALLOWED_DEATHS = 2
-"""Workers that a batch may outlive before it is a suspect."""
+"""How many checks in a row may find no worker: a new one takes a while to start."""
 
 WINDOW = 2
-"""Batches under way for every worker: the next is there when one ends."""
-
-WAIT_FOR_WORKER = "1h"
-"""How long after a worker went Dask gives up on its place: by default, a second replacement within 15 s is the last."""
-
-MAX_JOBS = 1024
-
-AUTO_SECONDS = 100.0
-"""Work from which on `auto` starts workers; see docs/scale.md."""
+"""Submitted batches per worker, so that a worker that ends one has the next."""
 
 
 class Cluster:
@@ -58,7 +39,7 @@ class Cluster:
 
     Args:
         client: A connected Dask client.
-        results_of: What a worker calls to train a batch, as `worker.results_of`.
+        results_of: The function that a worker calls to train a batch, by default `worker.results_of`.
     """
 
     def __init__(self, client: Client, results_of: ResultsOf = results_of) -> None:
@@ -75,16 +56,19 @@ class Cluster:
         on_epoch: OnEpoch | None = None,
         on_model: OnModel | None = None,
     ) -> Batches:
-        """Train runs and yield the results of each batch as it comes in.
+        """Train runs, as `execution.train_here` does.
 
         Args:
             configs: Resolved runs.
             engine: `auto`, `stacked` or `keras`.
-            on_epoch: Called with the runs of a batch and the epoch (from 1) after each epoch.
+            on_epoch: Called after each epoch with the runs of a batch and the number of the epoch, from 1.
             on_model: Not called: models stay in the workers.
 
+        Yields:
+            The results of a batch.
+
         Raises:
-            ClusterError: The workers can't be used, or are gone.
+            ClusterError: There are no workers, they can't train, or the scheduler has ended.
         """
         epochs = _Epochs(on_epoch)
         self.client.subscribe_topic(TOPIC, lambda event: self.news.put(event[1]))
@@ -104,32 +88,40 @@ class Cluster:
         return n_workers
 
     def _run(self, batches: Iterator[Batch], epochs: _Epochs, *, alone: bool = False) -> Iterator[list[RunResult]]:
-        """Keep a window of batches under way until all have ended; hand on epochs and results as they come."""
+        """Submit batches until all have ended; report epochs, and yield results."""
         while True:
             for batch in itertools.islice(batches, self._n_free()):
                 self._submit(batch)
             if not self.tasks:
                 return
-            try:
-                news = self.news.get(timeout=CONNECT_SECONDS)
-            except queue.Empty:
-                self.n_misses = 0 if self._is_alive() else self.n_misses + 1
-                if self.n_misses >= PATIENCE:
-                    self._count_workers()
-                continue
-            self.n_misses = 0
+            news = self._next_news()
             if isinstance(news, dict):
                 if entry := self.tasks.get(news["key"]):
-                    epochs.tell(entry[1], news["epoch"])
-                continue
-            if entry := self.tasks.pop(news.key, None):
+                    epochs.reached(entry[1], news["epoch"])
+            elif news and (entry := self.tasks.pop(news.key, None)):
                 results = self._outcome(news, entry[1], alone=alone)
-                epochs.end(entry[1], results)
+                epochs.ended(entry[1], results)
                 if results:
                     yield results
 
+    def _next_news(self) -> Any:
+        """A message of a worker (a dict), or a future that has ended; None if neither comes for a while.
+
+        Raises:
+            ClusterError: The scheduler has ended, or there have been no workers for too long.
+        """
+        try:
+            news = self.news.get(timeout=NEWS_SECONDS)
+        except queue.Empty:
+            self.n_misses = 0 if self._has_workers() else self.n_misses + 1
+            if self.n_misses >= PATIENCE:
+                self._count_workers()
+            return None
+        self.n_misses = 0
+        return news
+
     def _n_free(self) -> int:
-        """How many batches more the workers can take that are there by now; counted when all but one each are done."""
+        """How many more batches to submit. Workers are counted again when each has one batch left."""
         if len(self.tasks) > self.n_seen:
             return 0
         self.n_seen = max(1, len(self.client.nthreads()))
@@ -141,15 +133,14 @@ class Cluster:
         self.tasks[key] = future, batch
         future.add_done_callback(self.news.put)
 
-    def _is_alive(self) -> bool:
-        """Whether a worker is there; raise where even the scheduler does not answer."""
+    def _has_workers(self) -> bool:
         try:
             return bool(self.client.nthreads())
         except OSError as error:
             raise ClusterError(f"The Dask scheduler is gone ({error}). Finished runs are safe.") from error
 
     def _outcome(self, future: Future[Any], batch: Batch, *, alone: bool) -> list[RunResult]:
-        """The results of a batch that has ended; none yet if it is to be trained again in parts."""
+        """The results of a batch that has ended; none if its runs are to be trained again."""
         from distributed import CancelledError, KilledWorker
 
         try:
@@ -168,10 +159,10 @@ class Cluster:
         return results
 
     def _blame(self, batch: Batch, error: Exception, *, alone: bool) -> list[RunResult]:
-        """Keep the halves of a batch that killed its workers for later; a single run that did so alone has failed."""
+        """Set aside the halves of a batch whose workers died; a single run that was trained alone has failed."""
         if len(batch.runs) > 1:
             self.suspects += batch.halves()
-        elif not alone:  # its worker may have died of another batch
+        elif not alone:  # its worker may have died because of another batch
             self.suspects.append(batch)
         else:
             text = f"{type(error).__name__}: the worker process died each time it trained this run\n{error}"
@@ -180,150 +171,20 @@ class Cluster:
 
 
 class _Epochs:
-    """Turns what workers tell now and then into one call an epoch."""
+    """Calls `on_epoch` once for every epoch of every batch, although workers report only some epochs."""
 
     def __init__(self, on_epoch: OnEpoch | None) -> None:
         self.on_epoch = on_epoch
-        self.told: dict[Batch, int] = {}
+        self.reported: dict[Batch, int] = {}
 
-    def tell(self, batch: Batch, epoch: int) -> None:
-        """Hand on all epochs up to `epoch` that were not yet told; a batch that starts again tells none twice."""
-        for number in range(self.told.get(batch, 0) + 1, epoch + 1):
+    def reached(self, batch: Batch, epoch: int) -> None:
+        """Report all epochs up to `epoch`; a batch that is trained again reports none twice."""
+        for number in range(self.reported.get(batch, 0) + 1, epoch + 1):
             if self.on_epoch:
                 self.on_epoch(batch.runs, number)
-        self.told[batch] = max(epoch, self.told.get(batch, 0))
+        self.reported[batch] = max(epoch, self.reported.get(batch, 0))
 
-    def end(self, batch: Batch, results: Sequence[RunResult]) -> None:
-        """Hand on what is left of a batch that has ended."""
-        self.tell(batch, max((len(result.history.get("loss", [])) for result in results), default=0))
-        del self.told[batch]
-
-
-def batches_of(configs: Sequence[RunConfig], engine: str, n_workers: int) -> Iterator[Batch]:
-    """Cut the runs into batches.
-
-    Stacks are those of one process, however many workers there are: in another stack, a run's numbers round otherwise.
-    Runs that train side by side or by `model.fit` don't touch each other, so of them every worker gets a share.
-    """
-    share = math.ceil(len(configs) / n_workers)
-    for on_one_set in by_data(configs):
-        data = datasets.load(on_one_set[0])
-        fingerprint = data.fingerprint()
-        for runs in group(on_one_set):
-            most, size = len(runs), 1
-            if engine != "keras":
-                method = choose(runs[0], data, most, has_gpu=False, always_stack=engine == "stacked")
-                if not method.stacked:
-                    most = min(most, share)
-                    method = choose(runs[0], data, most, has_gpu=False)
-                size = method.n_runs
-            for start in range(0, len(runs), size):
-                yield Batch(tuple(runs[start : start + size]), fingerprint, engine, most)
-
-
-@contextmanager
-def connect(jobs: int, scheduler: str | None = None, results_of: ResultsOf = results_of) -> Iterator[Cluster]:
-    """Start `jobs` worker processes, or connect to the Dask scheduler at an address.
-
-    Args:
-        jobs: How many processes; ignored with a scheduler.
-        scheduler: The address of a scheduler, `tcp://HOST:PORT`.
-        results_of: What a worker calls to train a batch.
-
-    Raises:
-        ClusterError: The scheduler can't be reached.
-    """
-    import dask
-    from distributed import Client
-
-    settings = {
-        "distributed.scheduler.allowed-failures": ALLOWED_DEATHS,
-        "distributed.admin.log-length": 0,
-        "distributed.deploy.lost-worker-timeout": WAIT_FOR_WORKER,
-    }
-    with dask.config.set(settings), _silent(), ExitStack() as stack:
-        try:
-            with _no_interrupt_for_children():
-                address = scheduler or stack.enter_context(_local(jobs))
-                client = stack.enter_context(Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
-        except (OSError, ValueError) as error:
-            if not scheduler:
-                raise ClusterError(f"Can't start {jobs} worker processes ({error}). Try fewer: --jobs 2.") from error
-            raise ClusterError(
-                f"No Dask scheduler at {scheduler!r} ({error}). Try the tcp:// address that `dask scheduler` prints."
-            ) from error
-        yield Cluster(client, results_of)
-
-
-@contextmanager
-def _local(jobs: int) -> Iterator[Any]:
-    """A scheduler in this process and `jobs` worker processes, each with its share of the cores."""
-    from distributed import LocalCluster
-
-    threads = str(max(1, usable_cores() // jobs))
-    settings = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), threads)
-    cluster = LocalCluster(
-        n_workers=jobs,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address="127.0.0.1:0",  # any free port: a fixed one is taken where two sweeps run
-        silence_logs=logging.CRITICAL,
-        env=settings | {"TF_CPP_MIN_LOG_LEVEL": "3", process.WORKER: "1"},
-    )
-    with cluster:
-        try:
-            yield cluster
-        finally:  # what is left of them is of no use, and waiting for the end of a step takes seconds
-            for nanny in cluster.workers.values():
-                nanny.auto_restart = False
-                if nanny.pid:
-                    os.kill(nanny.pid, signal.SIGKILL)
-
-
-def parse_jobs(text: str) -> int | None:
-    """Read the number of worker processes; None for `auto`.
-
-    Raises:
-        InvalidConfig: Neither.
-    """
-    if text == "auto":
-        return None
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_JOBS:
-        raise InvalidConfig(f"--jobs takes a number from 1 to {MAX_JOBS:,}, or auto. Received: {text!r}.")
-    return int(text)
-
-
-def choose_jobs(wanted: int | None, pending: Sequence[RunConfig], engine: str) -> int:
-    """How many processes shall train: as many as are `wanted`, at most one a run; if None, by the work.
-
-    A worker costs seconds before its first run (a Python, TensorFlow, its own compilation), so work that one process
-    ends soon stays in one.
-    """
-    if wanted is not None:
-        return min(wanted, len(pending))
-    seconds = sum(estimate_seconds(runs[0], datasets.load(runs[0]), len(runs), engine) for runs in group(pending))
-    return 1 if seconds < AUTO_SECONDS else min(usable_cores(), len(pending))
-
-
-@contextmanager
-def _no_interrupt_for_children() -> Iterator[None]:
-    """Have threads and processes that start in the block never see Ctrl-C: a terminal sends it to all of them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep what Dask logs about coming and going workers from the user."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    def ended(self, batch: Batch, results: Sequence[RunResult]) -> None:
+        """Report the remaining epochs of a batch that has ended."""
+        self.reached(batch, max((len(result.history.get("loss", [])) for result in results), default=0))
+        del self.reported[batch]

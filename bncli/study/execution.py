@@ -1,4 +1,4 @@
-"""Train what a study lacks and record it."""
+"""Train the runs of a study that have no result yet, and record them as they end."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ ENGINES = ("auto", "stacked", "keras")
 
 OnResult = Callable[[RunResult, Condition], None]
 Batches = Generator[list[RunResult], None, None]
-"""Results as they come, those of runs that trained together at once."""
+"""Lists of results: those of runs that were trained together."""
 
 Train = Callable[[Sequence[RunConfig], str, "OnEpoch | None", "OnModel | None"], Batches]
-"""What trains runs: called with the runs, the engine's name and callbacks, as `train_here`."""
+"""A function that trains runs, with the parameters of `train_here`."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a call has to do.
+    """The runs that a call asks for, and the results that exist already.
 
     Attributes:
         conditions: The condition of every run of the plan.
-        share: The runs that are to have a result in the end: those of the plan, or of a shard of it.
-        done: Results that are there already, by the `run_id` of their configs.
+        share: The runs that the call asks for: those of the plan, or of a shard of it.
+        done: Existing results, by the `run_id` of their configs.
     """
 
     conditions: Mapping[RunConfig, Condition]
@@ -46,18 +46,18 @@ class Work:
 
     @property
     def pending(self) -> list[RunConfig]:
-        """The runs that have to be trained."""
+        """The runs that need training, in order."""
         return [config for config in self.share if config.run_id not in self.done]
 
 
 def work_of(plan: Plan, store: Store | None = None, shard: Shard | None = None, *, retry_failed: bool = False) -> Work:
-    """Find out what there is to do.
+    """Return the runs that a call asks for, with the results that the folder has.
 
     Args:
         plan: The runs of a study.
-        store: Where finished runs are recorded; None if nowhere.
-        shard: The share of the plan that is wanted; None for all of it.
-        retry_failed: Whether runs whose record says `failed` are trained again.
+        store: The study's folder; None if results are not stored.
+        shard: The share of the plan to train; None for all runs.
+        retry_failed: Whether to train failed runs again.
     """
     stored = store.read_runs() if store else {}
     done = {name: result for name, result in stored.items() if not (retry_failed and result.state == "failed")}
@@ -73,14 +73,17 @@ def execute(
     on_result: OnResult | None = None,
     fail_fast: bool = False,
 ) -> list[RunResult]:
-    """Record each run as it ends, and return the results of the share in its order.
+    """Record the results of pending runs, and return all results in the order of the share.
 
     Args:
-        work: What there is to do.
-        batches: The results of its pending runs as they come, e.g. of `train_here`.
-        store: Where finished runs are recorded; None keeps them in memory only.
-        on_result: Called with result and condition once a run has been recorded.
-        fail_fast: Stop once a failed run has been recorded.
+        work: The runs, and the results that exist already.
+        batches: The results of the pending runs as they come in, e.g. from `train_here`.
+        store: The folder that records them; None keeps them in memory only.
+        on_result: Called with each result and its condition, after it has been recorded.
+        fail_fast: Whether to stop after the first batch with a failed run.
+
+    Returns:
+        The results; runs that were not trained because of `fail_fast` are left out.
     """
     results, is_noted = dict(work.done), store is None
     with closing(batches):
@@ -107,11 +110,14 @@ def train_here(
     Args:
         configs: Resolved runs.
         engine: `auto`, `stacked` or `keras`.
-        on_epoch: Called with the runs that train together and the epoch (from 1) after each epoch.
-        on_model: Called with a run and its trained model.
+        on_epoch: Called after each epoch with the runs that train together and the number of the epoch, from 1.
+        on_model: Called with each run and its trained model.
+
+    Yields:
+        The results of runs that were trained together.
 
     Raises:
-        UnknownName: No such engine.
+        UnknownName: There is no such engine.
     """
     check_name("engine", engine, ENGINES)
     for runs in by_data(configs):
@@ -127,6 +133,6 @@ def train_here(
 
 
 def by_data(configs: Iterable[RunConfig]) -> Iterator[list[RunConfig]]:
-    """Yield neighbouring runs that train on the same data together."""
+    """Yield lists of consecutive runs that train on the same data."""
     for _, group in itertools.groupby(configs, key=data_key):
         yield list(group)

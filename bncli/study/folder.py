@@ -1,8 +1,8 @@
-"""A study's folder: `study.json` says what the study is, journals hold its finished runs.
+"""`Store`: a study's folder. `study.json` describes the study, journals hold its finished runs.
 
-One writer appends to a journal; shards of a study write journals of their own (`runs-2-of-4.jsonl`), and every reader
-reads all of them. Files that are derived from these are replaced whole, so that no reader sees half of one. Names that
-begin with a dot (locks, temporary files) are not part of a study.
+Each journal has one writer at a time. Shards write to journals of their own (`runs-2-of-4.jsonl`); readers read all
+journals. All other files are derived from these and replaced in one step. Files whose names begin with a dot (locks,
+temporary files) are not part of the study.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ STUDY_FILE = "study.json"
 
 
 class Store:
-    """The records of one study on disk.
+    """The folder of one study.
 
     Args:
-        folder: The study's folder; `create` makes it.
-        journal: Name of the journal that `append` writes to.
+        folder: Its path; `create` makes the folder.
+        journal: Name of the journal to which `append` writes.
     """
 
     def __init__(self, folder: Path, journal: str = RUNS_FILE) -> None:
@@ -35,10 +35,10 @@ class Store:
         self.journal = folder / journal
 
     def create(self) -> None:
-        """Make the folder and check that it can be written to, before any work starts.
+        """Make the folder if there is none, and check that it is writable.
 
         Raises:
-            StoreError: It can't, or it holds something other than a study.
+            StoreError: The folder is not writable, or holds other files and no study.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -59,14 +59,14 @@ class Store:
             )
 
     def has_study(self) -> bool:
-        """Return whether there is a `study.json`, readable or not."""
+        """Return whether the folder has a `study.json`, readable or not."""
         return (self.folder / STUDY_FILE).exists()
 
     def read_study(self) -> dict[str, Any] | None:
-        """Return the content of `study.json`, of any format up to today's, or None if there is no such file.
+        """Return the content of `study.json` in the current format; None if there is no such file.
 
         Raises:
-            StoreError: It is unreadable, incomplete, or was written by a newer version.
+            StoreError: The file can't be read, is incomplete, or was written by a newer version.
         """
         path = self.folder / STUDY_FILE
         try:
@@ -91,17 +91,17 @@ class Store:
         return content
 
     def write_study(self, content: dict[str, Any]) -> None:
-        """Replace `study.json`, and wait until it is on the disk: no run is recorded before it."""
+        """Replace `study.json`, and wait until the disk has it, because runs are recorded only after it."""
         text = json.dumps({**content, "format": formats.FORMAT}, indent=1) + "\n"
         replace_file(self.folder / STUDY_FILE, lambda path: path.write_text(text, encoding="utf-8"), durable=True)
 
     def read_runs(self) -> dict[str, RunResult]:
         """Return all results by the `run_id` of their configs.
 
-        Of two records of one run the later one counts, but a failure does not replace a success.
+        If a run has several records, the last one counts; but a failed run never replaces another result.
 
         Raises:
-            StoreError: A line other than a torn last one can't be read.
+            StoreError: A line can't be read, other than an incomplete last one.
         """
         results: dict[str, RunResult] = {}
         for path in journal.journals(self.folder):
@@ -112,7 +112,14 @@ class Store:
         return results
 
     def listed_runs(self, content: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], RunResult]]:
-        """Yield the results that belong to the study, each with its entry among the `conditions` of `study.json`."""
+        """Yield the results that belong to the study, each with its condition.
+
+        Args:
+            content: The content of `study.json`.
+
+        Yields:
+            Pairs of an entry of `conditions` in `study.json` and a result.
+        """
         entries, seeds = {entry["id"]: entry for entry in content["conditions"]}, set(content["study"]["seeds"])
         for result in self.read_runs().values():
             ids = (result.config.condition_id, *([result.old_ids.condition] if result.old_ids else []))
@@ -121,10 +128,10 @@ class Store:
                 yield entry, result
 
     def append(self, *results: RunResult) -> None:
-        """Append a line for each result to the journal and wait until all are on the disk.
+        """Append a line for each result to the journal, and wait until the disk has them.
 
         Raises:
-            StoreError: The journal can't be written to, or is not the one that this process has locked.
+            StoreError: The journal is not writable, or the folder was moved since this process locked the journal.
         """
         self._check_in_place()
         try:
@@ -144,20 +151,24 @@ class Store:
             )
 
     def own_files(self, derived: Iterable[str]) -> list[str]:
-        """Return the names of bncli's own files in the folder except `study.json`: journals and the `derived` ones."""
+        """Return the names of existing journals, and those of the `derived` names that exist."""
         names = [*(path.name for path in journal.journals(self.folder)), *derived]
         return [name for name in names if (self.folder / name).is_file()]
 
     def write_text(self, name: str, text: str) -> None:
-        """Replace the file `name` of the folder by `text`."""
+        """Replace the file `name` in the folder."""
         self.write_with(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def write_with(self, name: str, write: Callable[[Path], object]) -> None:
-        """Replace the file `name` of the folder by what `write` writes to the path that it is given."""
+        """Replace the file `name` in the folder; `write` is given a path to write the new content to."""
         replace_file(self.folder / name, write)
 
     def remove(self, name: str) -> None:
-        """Remove the derived file `name` of the folder, if it is there."""
+        """Remove the file `name` from the folder if it exists.
+
+        Raises:
+            StoreError: It can't be removed.
+        """
         try:
             (self.folder / name).unlink(missing_ok=True)
         except OSError as error:

@@ -1,8 +1,7 @@
-"""The formats of `study.json` and of records: older ones are read as if they were of today, newer ones are refused.
+"""The formats of `study.json` and of records: older ones are converted when they are read, newer ones are refused.
 
-Format 2 (bncli 0.2): ids depend on the values that differ from what a run had before a field existed
-(`config.ABSENT`), so that a new field changes no id.
-Format 1 (bncli 0.1): ids depend on all fields. Its records keep their ids (`RunResult.old_ids`).
+Format 2 (bncli 0.2): ids depend on the fields whose values differ from `config.ABSENT`, so that a new field changes no
+id. Format 1 (bncli 0.1): ids depend on all fields. Records of format 1 keep their ids (`RunResult.old_ids`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from bncli.values import Value
 FORMAT = 2
 
 PARTS = ("study", "conditions", "datasets")
-"""What a reader of `study.json` relies on."""
+"""The keys that `study.json` must have."""
 
 FIELDS_1 = (
     "dataset", "label", "n_samples", "noise", "data_seed", "train_rows", "val_rows", "scaling", "model", "activation",
@@ -31,32 +30,34 @@ FIELDS_1 = (
 
 
 class NewerVersion(StoreError):
-    """A file that a newer version of bncli wrote.
+    """A file that was written by a newer version of bncli.
 
     Args:
-        what: The file.
-        form: In what form it was written.
-        lacks: What this version does.
+        what: The file, for the message.
+        form: Words that follow the writer's version, e.g. `in format 3`.
+        limit: A verb phrase that says what this version can't do, e.g. `reads formats up to 2`.
         version: The version that wrote the file, if known.
     """
 
-    def __init__(self, what: str, form: str, lacks: str, version: str | None) -> None:
+    def __init__(self, what: str, form: str, limit: str, version: str | None) -> None:
         writer, ours = f"bncli {version}" if version else "a newer bncli", metadata.version("bncli")
         written = " ".join(part for part in (what, "was written by", writer, form) if part)
-        super().__init__(f"{written}. This is bncli {ours}, which {lacks}. Try: pip install --upgrade bncli.")
+        super().__init__(f"{written}. This is bncli {ours}, which {limit}. Try: pip install --upgrade bncli.")
 
 
 def upgraded(content: Any, path: Path) -> dict[str, Any]:
-    """Return what a `study.json` holds in the form of today; fields that its run lacks get their value of `ABSENT`.
+    """Return the content of a `study.json` in the current format.
 
-    Of format 1, `fields_1` has the fields on which the ids in `conditions` depend.
+    Fields that its run lacks get their values of `config.ABSENT`. The content of a file of format 1 also gets the key
+    `fields_1`: the fields on which the ids in its `conditions` depend.
 
     Args:
         content: The JSON value of the file.
         path: The file, for messages.
 
     Raises:
-        StoreError: It is not a study, is incomplete, or was written by a newer version.
+        StoreError: The file does not describe a study, or is incomplete.
+        NewerVersion: The file was written by a newer version.
     """
     number = content.get("format") if isinstance(content, dict) else None
     if type(number) is not int or number < 1:
@@ -77,15 +78,15 @@ def upgraded(content: Any, path: Path) -> dict[str, Any]:
 
 
 def check_fields(run: Mapping[str, Any], what: str, version: str | None) -> None:
-    """Refuse a run with a field that this version does not know: its result can't be told from one without it.
+    """Refuse a run with a field that this version does not know, because the field may have changed its result.
 
     Args:
         run: The fields of the run.
-        what: The file, and the line if there are several runs in it.
+        what: The file and the line, for the message.
         version: The version that wrote the file, if known.
 
     Raises:
-        NewerVersion: There is such a field.
+        NewerVersion: The run has an unknown field.
     """
     unknown = [name for name in run if name not in FIELDS] if isinstance(run, Mapping) else []
     if unknown:

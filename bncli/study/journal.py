@@ -1,7 +1,7 @@
-"""The journal of a study: one line of JSON for each finished run.
+"""Journals: files with one line of JSON for each finished run.
 
-A torn last line, which a writer that was killed leaves behind, is ignored. Any other damage is an error that names the
-line.
+A process that is killed while it writes leaves an incomplete last line, which readers ignore. Any other damage is an
+error that names the line.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ def journals(folder: Path) -> list[Path]:
 
 
 def read(path: Path) -> Iterator[RunResult]:
-    """Yield the results of a journal's whole lines.
+    """Yield the results of a journal, without an incomplete last line.
 
     Raises:
-        StoreError: A line other than a torn last one can't be read.
+        StoreError: The file or a complete line can't be read.
     """
     for number, line in enumerate(_lines(path), 1):
         yield _read_line(path, number, line[:-1])
 
 
 def states(path: Path) -> dict[str, str]:
-    """Return the state of each run by `run_id`, from the beginnings of the lines: fast, and no check of the rest."""
+    """Return the state of each run by `run_id`. Only the beginning of each line is read, which is fast."""
     heads = map(_HEAD.match, _lines(path))
     return {head[1].decode(): head[2].decode() for head in heads if head}
 
 
 def append(path: Path, results: Iterable[RunResult]) -> None:
-    """Append one line for each result and wait once until all are on the disk; a torn last line is cut off first."""
+    """Append a line for each result, and wait until the disk has them; an incomplete last line is removed first."""
     is_new = not path.exists()
     lines = "".join(json.dumps(result.to_record(), allow_nan=False) + "\n" for result in results).encode()
     with path.open("a+b", buffering=0) as journal:
-        _cut_torn_line(journal.fileno())
+        _remove_incomplete_line(journal.fileno())
         _write_all(journal.fileno(), lines)
         os.fsync(journal.fileno())
     if is_new:
@@ -74,7 +74,7 @@ def _read_line(path: Path, number: int, line: bytes) -> RunResult:
     except NewerVersion:
         raise
     except (ValueError, KeyError, TypeError, BncliError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise StoreError(
             f"{str(path)!r}, line {number}, is damaged ({reason}). "
             "Remove that line; the same command then trains its run again."
@@ -82,14 +82,14 @@ def _read_line(path: Path, number: int, line: bytes) -> RunResult:
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
-    """Write to the end; a disk that fills up takes a part first and fails on the next attempt."""
+    """Write all bytes: a disk that fills up takes some of them and fails on the next call."""
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]
 
 
-def _cut_torn_line(descriptor: int) -> None:
-    """Cut off what follows the last line end, looking back a block at a time."""
+def _remove_incomplete_line(descriptor: int) -> None:
+    """Remove what follows the last line end; blocks are read backwards from the end of the file."""
     end = size = os.lseek(descriptor, 0, os.SEEK_END)
     while end > 0:
         start = max(0, end - 65_536)

@@ -1,7 +1,6 @@
-"""Open a study's folder for a call: check that both are about the same study, and keep `study.json` up to date.
+"""Open a study's folder: check that it holds the same study, and add new seeds, arms and axis values to it.
 
-The folder's study only grows. A call for seeds, arms or axis values that it lacks adds them; a call for fewer leaves
-`study.json` as it is.
+The study of a folder only grows. A call with fewer seeds, arms or values leaves `study.json` unchanged.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from bncli.study.study import Plan, Study, data_key
 from bncli.values import show
 
 STUDY_SECONDS = 30.0
-"""How long a process waits for others to write `study.json`: many shards may start at once."""
+"""How long to wait for the lock on `study.json`: many shards may start at once."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A folder that is open for a call.
+    """A folder that has been opened for a study.
 
     Attributes:
-        store: Its records.
-        whole: The folder's study, which may have more seeds, arms and axis values than the call asks for.
-        is_part: Whether it has.
+        store: The folder.
+        whole: The folder's study, which may have more seeds, arms and axis values than the given one.
+        is_part: Whether it has more.
     """
 
     store: Store
@@ -43,19 +42,19 @@ class Opened:
 
 
 def open_folder(folder: Path, study: Study, plan: Plan, shard: Shard | None = None, *, anew: bool = False) -> Opened:
-    """Open a folder, new or to be continued, for a study.
+    """Open a new or existing folder for a study, and bring its `study.json` up to date.
 
-    A caller that goes on to write runs holds `lock.hold` on the journal around both.
+    A caller that writes runs takes `lock.hold` on the journal first, and keeps it.
 
     Args:
         folder: The study's folder.
-        study: What the call asks for.
+        study: The study that was asked for.
         plan: Its runs.
-        shard: The share that the call trains, which has a journal of its own.
-        anew: Whether the call starts over, whatever was in the folder.
+        shard: The share to train, which is recorded in a journal of its own; None for the main journal.
+        anew: Whether to ignore an existing `study.json`.
 
     Raises:
-        StoreError: The folder holds another study or other data, or can't be written to.
+        StoreError: The folder holds another study, its runs were trained on other data, or it is not writable.
     """
     store = Store(folder, shard.journal if shard else RUNS_FILE)
     with lock.hold(folder / STUDY_FILE, patience=STUDY_SECONDS):
@@ -74,7 +73,7 @@ def open_folder(folder: Path, study: Study, plan: Plan, shard: Shard | None = No
         elif _has_more(whole, there):
             content = before | _content(whole, whole.plan())
         elif "fields_1" in before:
-            content = before | {"conditions": _renewed(before, plan)}
+            content = before | {"conditions": _with_new_ids(before, plan)}
         else:
             return Opened(store, whole, is_part)
         store.write_study(content | {"fingerprints": _fingerprints(before) | _fingerprints(content)})
@@ -85,7 +84,7 @@ def stored_study(folder: Path, content: Mapping[str, Any]) -> Study:
     """Return the study that a `study.json` describes.
 
     Raises:
-        StoreError: It can't be read, e.g. because it names what this installation does not have.
+        StoreError: It can't be parsed, e.g. because it names a model that this installation does not have.
     """
     try:
         return study_from_dict(content["study"])
@@ -94,9 +93,9 @@ def stored_study(folder: Path, content: Mapping[str, Any]) -> Study:
 
 
 def note_session(store: Store) -> None:
-    """Add this process to the `sessions` in `study.json`, those that trained, unless it is like the last one there.
+    """Add the facts on this process to `sessions` in `study.json`: those that trained runs.
 
-    The newest session's facts are also beside the list.
+    Nothing is added if they equal those of the last session, which are also stored under keys of their own.
     """
     now = provenance.collect()
     with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
@@ -108,13 +107,13 @@ def note_session(store: Store) -> None:
 
 
 def _has_more(whole: Study, study: Study) -> bool:
-    """Whether a study that a smaller one is part of has more seeds, arms or axis values than that one."""
+    """Whether the first study has more seeds, arms or axis values than the second, all of which it contains."""
     names = ("seed", "arm", *dict(whole.axes))
     return any(len(whole.values_of(name)) > len(study.values_of(name)) for name in names)
 
 
 def _content(study: Study, plan: Plan) -> dict[str, Any]:
-    """What `study.json` says of a study."""
+    """The content of `study.json` for a study, apart from the facts on the process."""
     data = _data(plan)
     conditions = [
         {"arm": condition.arm, "values": dict(condition.values), "id": config.condition_id}
@@ -125,8 +124,8 @@ def _content(study: Study, plan: Plan) -> dict[str, Any]:
     return content | {"fingerprints": _fingerprints(content)}
 
 
-def _renewed(content: Mapping[str, Any], plan: Plan) -> list[dict[str, Any]]:
-    """The conditions of a study of format 1, those of the plan with ids of today: runs with such ids may follow."""
+def _with_new_ids(content: Mapping[str, Any], plan: Plan) -> list[dict[str, Any]]:
+    """The `conditions` of format 1; those of the plan get ids of the current format, which new runs have."""
     names = content["fields_1"]
     new = {
         format_1_id({name: getattr(config, name) for name in names} | {"seed": 0}): config.condition_id
@@ -136,7 +135,7 @@ def _renewed(content: Mapping[str, Any], plan: Plan) -> list[dict[str, Any]]:
 
 
 def _data(plan: Plan) -> dict[str, Any]:
-    """Facts on the data sets of a plan, with their fingerprints, by a name for each."""
+    """The facts on each data set of a plan and its fingerprint, by label."""
     return {_data_label(config): _data_facts(config) for config in _one_per_data(plan)}
 
 
@@ -150,13 +149,13 @@ def _one_per_data(plan: Plan) -> Iterable[RunConfig]:
 
 
 def _data_label(config: RunConfig) -> str:
-    """Name the data of a run by the fields that choose it: `mnist train_rows=1:8001 scaling=unit`."""
+    """A label for the data of a run: `mnist train_rows=1:8001 scaling=unit`."""
     chosen = ((name, getattr(config, name)) for name in DATA_FIELDS[1:])
     return " ".join([config.dataset, *(f"{name}={show(value)}" for name, value in chosen if value != ABSENT[name])])
 
 
 def _fingerprints(content: Mapping[str, Any]) -> dict[str, str]:
-    """Fingerprints of all data that runs in the folder may have used."""
+    """The fingerprints of all data on which runs in the folder may have been trained, by label."""
     used = {name: facts["fingerprint"] for name, facts in content["datasets"].items()}
     return dict(content.get("fingerprints", {})) | used
 

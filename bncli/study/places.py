@@ -1,4 +1,4 @@
-"""Where studies lie on disk: the folder of a study without --out, and all studies under a folder."""
+"""The default folder of a study, and a list of all studies below a folder."""
 
 from __future__ import annotations
 
@@ -21,15 +21,22 @@ ROOT = Path("studies")
 
 
 def default_folder(study: Study, *, as_written: bool, root: Path = ROOT) -> Path:
-    """Return where a study goes without --out: its name, plus a hash of what it holds fixed.
+    """Return the folder of a study without `--out`: its name and a hash of the fields that all its runs share.
 
-    More arms, axis values or seeds keep the folder, so that the command continues what is there. A folder that an
-    earlier version named otherwise is continued too.
+    More arms, axis values or seeds do not change the folder, so that the command continues it. If an earlier version
+    made a folder under another name, that one is returned.
 
     Args:
         study: The study.
-        as_written: Whether it is as its preset or file says; then there is no hash.
+        as_written: Whether the study is as its preset or file describes it, whose name needs no hash.
         root: The folder of all studies.
+
+    >>> from bncli.study.files import load_study
+    >>> study = load_study("circles-placement")
+    >>> str(default_folder(study, as_written=True))
+    'studies/circles-placement'
+    >>> str(default_folder(study.vary({"epochs": 5}), as_written=False))
+    'studies/circles-placement-...'
     """
     fixed = _fixed(study)
     old = _hashed(study, {name: value for name, value in fixed.items() if name in FIELDS_1})
@@ -42,15 +49,17 @@ def _hashed(study: Study, fields: Mapping[str, Value]) -> str:
 
 
 def _fixed(study: Study) -> dict[str, Value]:
-    """The fields that all runs of a study have in common, apart from those that arms set."""
+    """The fields of the base run, apart from axes and seed."""
     return {name: value for name, value in study.base.to_dict().items() if name not in {*dict(study.axes), "seed"}}
 
 
 def studies(root: Path) -> Iterator[dict[str, Any]]:
-    """Yield one row for each study under a folder, by path.
+    """Yield a row for each study below a folder, in the order of their paths.
 
-    Columns: `folder`, `study`, `what` (arms and axes in words), `done` (runs with a record), `planned`, `failed`,
-    `last_run` (local time of the last record, or of `study.json` where there is none).
+    Yields:
+        `folder`; `study`, its name; `what`, data, arms and axes in words, or why the study can't be read; `done`, the
+        number of runs with a record; `planned`; `failed`; `last_run`, the local time of the last record, or of
+        `study.json` if there is no record. Unknown numbers and times are None.
 
     Raises:
         StoreError: There is no such folder.
@@ -66,9 +75,8 @@ def _row(folder: Path) -> dict[str, Any]:
     try:
         content = Store(folder).need_study()
     except StoreError as error:
-        return {"folder": str(folder), "study": "", "what": str(error), "done": None, "planned": None} | {
-            "failed": None, "last_run": None,
-        }  # fmt: skip
+        unknown = dict.fromkeys(("done", "planned", "failed", "last_run"))
+        return {"folder": str(folder), "study": "", "what": str(error), **unknown}
     study, paths = content["study"], journal.journals(folder)
     states = {run: state for path in paths for run, state in journal.states(path).items()}
     axes = [f"{name} ({len(values)})" for name, values in study["axes"].items()]

@@ -1,4 +1,4 @@
-"""Where and with what a study ran: versions, host, settings, git commit, command line."""
+"""Where and with which software a study was trained: versions, host, settings, git commit, command line."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ _SETTINGS = (
     "TF_XLA_FLAGS",
     "XLA_FLAGS",
 )
-"""Variables that change how TensorFlow computes: devices, threads, determinism, kernels."""
+"""Environment variables that change how TensorFlow computes: devices, threads, determinism, kernels."""
 
 _CPU_FILE, _GPU_FILES = Path("/proc/cpuinfo"), Path("/proc/driver/nvidia/gpus")
 
 
 def collect() -> dict[str, Any]:
-    """Return the facts for `study.json`; it reads metadata only and imports none of the packages."""
+    """Return the facts that `study.json` stores, as JSON types. No package is imported to find its version.
+
+    Returns:
+        `versions` by package, `host`, `devices` (None before TensorFlow is imported), `settings`, `git` and `command`.
+    """
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "host": {
@@ -51,23 +55,23 @@ def collect() -> dict[str, Any]:
 
 
 def _devices() -> list[str] | None:
-    """The devices that TensorFlow uses, if this process has imported it; None if it has not."""
+    """The devices that TensorFlow uses; None if this process has not imported it."""
     backend = sys.modules.get("bncli.engines.backend")
     return backend.devices() if backend else None
 
 
 def _cpu() -> str:
-    """The processor's model, where the kernel tells it."""
+    """The processor's model from the kernel, or else what Python knows of it."""
     return _named(_CPU_FILE, "model name") or platform.processor() or platform.machine()
 
 
 def _gpus() -> list[str]:
-    """Models of the NVIDIA cards that the driver knows; TensorFlow, which knows more, is not loaded for this."""
+    """Models of the NVIDIA cards, from the driver's files."""
     return [_named(path, "Model") or path.parent.name for path in sorted(_GPU_FILES.glob("*/information"))]
 
 
 def _named(path: Path, name: str) -> str | None:
-    """The value of the first line `name : value` of a file; None if there is none."""
+    """The value of the first line `name : value` of a file; None if there is no such line or file."""
     try:
         pairs = (line.partition(":") for line in path.read_text().splitlines())
     except OSError:
@@ -83,7 +87,7 @@ def _version(package: str) -> str | None:
 
 
 def _git() -> dict[str, Any] | None:
-    """Commit of the working folder and whether it has uncommitted changes; None outside a checkout."""
+    """The commit of the working folder, and whether tracked files have changed; None outside a git checkout."""
     try:
         commit = _ask_git("rev-parse", "HEAD")
         return {"commit": commit, "dirty": bool(_ask_git("status", "--porcelain", "--untracked-files=no"))}

@@ -1,4 +1,4 @@
-"""A fixed share of a study, for job arrays: which runs it trains and which journal it writes."""
+"""`Shard`: a fixed share of a study's runs, for job arrays (`--shard I/N`)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ MAX_SHARDS = 10_000
 
 @dataclass(frozen=True)
 class Shard:
-    """Share `number` (from 1) of `count` shares of equal size.
+    """One of several shares of equal size. Every run belongs to exactly one of them.
 
-    Runs that share a graph stay together as far as equal sizes allow, because every shard compiles the graphs that it
-    trains.
+    Runs with the same graph are kept together as far as equal sizes allow: each shard has to compile its graphs.
+
+    Attributes:
+        number: The number of this share, from 1.
+        count: The number of shares.
+
+    >>> runs = [RunConfig(seed=seed) for seed in range(5)]
+    >>> [config.seed for config in Shard(2, 2).of(runs)]
+    [2, 3, 4]
     """
 
     number: int
@@ -25,21 +32,24 @@ class Shard:
 
     @property
     def journal(self) -> str:
-        """Name of the journal that this shard writes."""
+        """Name of the journal to which this share is recorded."""
         return f"runs-{self.number}-of-{self.count}.jsonl"
 
     def of(self, configs: Sequence[RunConfig]) -> list[RunConfig]:
-        """The runs of this share; all shares together hold every run once."""
+        """Return the runs of this share."""
         ordered = [config for group in group(configs) for config in group]
         ends = [len(ordered) * number // self.count for number in (self.number - 1, self.number)]
         return ordered[slice(*ends)]
 
 
 def parse_shard(text: str) -> Shard:
-    """Read `I/N`: share I, from 1, of N.
+    """Parse `I/N`: share I, counted from 1, of N.
 
     Raises:
-        InvalidConfig: Not that.
+        InvalidConfig: The text has another form, or a number is out of range.
+
+    >>> parse_shard("2/4")
+    Shard(number=2, count=4)
     """
     number, slash, count = text.partition("/")
     if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count) <= MAX_SHARDS):

@@ -1,4 +1,4 @@
-"""How far a study is, from its folder alone; the process that trains it is not disturbed."""
+"""How many runs of a study are done, read from its folder alone, also while it is being trained."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from bncli.study import lock
 from bncli.study.folder import Store
 
 STATES = ("complete", "diverged", "failed", "pending")
-"""What a planned run can be."""
+"""The states of a planned run: those of a result, and `pending`."""
 
 
 def status_rows(folder: Path) -> list[dict[str, Any]]:
-    """Return one row for each condition, in the study's order.
+    """Count the runs of every condition by state.
 
-    Columns: `arm`, `param_<axis>`, `planned`, and a count for each of `STATES`.
+    Returns:
+        One row per condition, in the study's order, with the columns `arm`, `param_<axis>` for every axis, `planned`
+        (the number of seeds), and a count for each of `STATES`.
 
     Raises:
-        StoreError: There is no study, or the files are damaged.
+        StoreError: The folder holds no study, or its files are damaged.
     """
     store = Store(folder)
     content = store.need_study()
@@ -35,7 +37,7 @@ def _row(condition: dict[str, Any], n_planned: int, counts: Counter[tuple[str, s
 
 
 def status_totals(table: list[dict[str, Any]]) -> str:
-    """Say in one line how many runs are in which state."""
+    """Return the totals of `status_rows` in one line: `12 runs: 8 complete, 4 pending`."""
     counts = {state: sum(row[state] for row in table) for state in STATES}
     n_planned = sum(row["planned"] for row in table)
     parts = [f"{number:,} {state}" for state, number in counts.items() if number or state in ("complete", "pending")]
@@ -43,6 +45,6 @@ def status_totals(table: list[dict[str, Any]]) -> str:
 
 
 def writers(folder: Path) -> list[str]:
-    """Describe each process that writes to a journal of the folder right now."""
+    """Return a line for each process that is writing to a journal of the folder."""
     found = [(journal.name, lock.describe(journal)) for journal in lock.journals(folder)]
     return [f"{name} is being written by {who}" for name, who in found if who]

@@ -1,4 +1,4 @@
-"""A study: base run x arms x axes x seeds. It expands to runs in a fixed order and executes what is missing."""
+"""`Study`: a base run x axes x arms x seeds. `Study.plan` expands it to runs in a fixed order."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ DEFAULT_SEEDS = 3
 
 @dataclass(frozen=True)
 class Condition:
-    """An arm x one value of every axis, seeds excluded.
+    """One arm at one value of every axis: runs of a condition differ only by seed.
 
     Attributes:
         arm: The arm's label.
-        values: Axis to value; None where the axis has no effect on this arm.
+        values: The value of every axis; None if the axis has no effect on this arm.
     """
 
     arm: str
@@ -36,11 +36,11 @@ class Condition:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a study, resolved and checked, in order.
+    """All runs of a study in order; each can be trained.
 
     Attributes:
-        runs: Each run with its condition.
-        notices: One sentence for everything that was given but has no effect.
+        runs: Pairs of a resolved run and its condition.
+        notices: A sentence for each setting without effect, and one if conditions were dropped.
     """
 
     runs: tuple[tuple[RunConfig, Condition], ...]
@@ -48,23 +48,34 @@ class Plan:
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """The conditions in order."""
+        """The conditions, in the order of their first runs."""
         return tuple(dict.fromkeys(condition for _, condition in self.runs))
 
 
 @dataclass(frozen=True)
 class Study:
-    """A question in the form of runs.
+    """A question, and the runs that answer it: every arm at every value of every axis, once per seed.
 
     Attributes:
-        name: Short name; also of the default output folder.
-        base: What all runs share unless an axis, an arm or the seed says otherwise.
-        arms: Normalization treatments; the first is the baseline.
-        axes: Field to values, outermost first.
-        seeds: Replicates of every condition.
-        question: What the study answers, one sentence.
-        source: Where the setting was published, if anywhere.
-        claims: What is claimed of it, tables as in the study file; `claims.parse` reads and checks them.
+        name: Short name, also used in the name of the default folder.
+        base: The fields of every run, apart from those that an axis, an arm or the seed sets.
+        arms: The normalizations to compare; the first is the baseline.
+        axes: The fields to vary with their values, outermost first.
+        seeds: The seeds of every condition.
+        question: The question in one sentence.
+        source: Where the setting was published, if it was.
+        claims: Published claims as tables of a study file, which `claims.claim.parse_claims` checks.
+
+    Raises:
+        InvalidConfig: Arms, axes or seeds are missing, repeated or in conflict, or there are too many runs.
+
+    >>> from bncli.study.arms import parse_arms
+    >>> base = RunConfig(dataset="circles", n_samples=40)
+    >>> study = Study("demo", base, parse_arms("none,batch:before"), axes=(("lr", (0.01, 0.1)),), seeds=(0, 1))
+    >>> study.n_runs
+    8
+    >>> [str(condition) for condition in study.plan().conditions]
+    ['none lr=0.01', 'batch:before lr=0.01', 'none lr=0.1', 'batch:before lr=0.1']
     """
 
     name: str
@@ -82,11 +93,11 @@ class Study:
 
     @property
     def n_runs(self) -> int:
-        """How many runs the full grid has, before repeats are dropped."""
+        """Number of runs of the full grid; `plan` drops conditions that would repeat another."""
         return len(self.arms) * len(self.seeds) * math.prod(len(values) for _, values in self.axes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the study with the keys of a study file, every field of the base run written out."""
+        """Return the study with the keys of a study file, and with every field of the base run."""
         return {
             "name": self.name,
             "question": self.question,
@@ -106,9 +117,16 @@ class Study:
         axes: Iterable[tuple[str, tuple[Value, ...]]] = (),
         seeds: tuple[int, ...] | None = None,
     ) -> Study:
-        """Return a copy with some things changed; a field that is set stops being an axis, an axis is replaced.
+        """Return a copy with some parts changed. The claims are dropped if anything but the seeds changes.
 
-        Its claims are about the study as it stands: they stay if nothing but seeds changes.
+        Args:
+            fields: Values for fields of the base run; a field that was an axis no longer is one.
+            arms: New arms, in place of the old ones.
+            axes: Axes to add, or to put in place of an axis of the same field.
+            seeds: New seeds, in place of the old ones.
+
+        Raises:
+            InvalidConfig: A field is both in `fields` and in `axes`, or a value is out of range.
         """
         fields, new = fields or {}, dict(axes)
         both = [name for name in new if name in fields]
@@ -126,16 +144,16 @@ class Study:
         return varied if is_same else replace(varied, claims=())
 
     def values_of(self, name: str) -> tuple[Any, ...]:
-        """Return the values that a field takes in the study; `arm` gives the arms, `seed` the seeds."""
+        """Return all values of a field in the study; `arm` stands for the arms and `seed` for the seeds."""
         if name in ("arm", "seed"):
             return self.arms if name == "arm" else self.seeds
         return dict(self.axes).get(name, (getattr(self.base, name),))
 
     def united(self, other: Study) -> Study:
-        """Return the smallest study that has all seeds, arms and axis values of both; text and claims are the other's.
+        """Return the smallest study with all seeds, arms and axis values of both; name and texts are the other's.
 
         Args:
-            other: A study of the same base, apart from the fields that are an axis of one of them.
+            other: A study whose base differs only in fields that are an axis of one of the two.
         """
         axes = {name: _with_new(self.values_of(name), other.values_of(name)) for name in dict(self.axes + other.axes)}
         return replace(
@@ -147,34 +165,36 @@ class Study:
         )
 
     def plan(self) -> Plan:
-        """Expand, resolve and check every run, axes outermost, then arms, then seeds.
+        """Expand the study to runs: axes outermost, then arms, then seeds. Every run is resolved and checked.
+
+        A field without effect on an arm makes conditions of that arm equal; the first one is kept.
 
         Raises:
-            BncliError: A run that can't be trained; nothing has been started then.
+            BncliError: A run can't be trained.
         """
         runs: dict[RunConfig, Condition] = {}
-        void_everywhere, n_repeats = set(FIELDS), 0
+        ignored_everywhere, n_repeats = set(FIELDS), 0
         for values in itertools.product(*(values for _, values in self.axes)):
             at = dict(zip((name for name, _ in self.axes), values, strict=True))
             for arm in self.arms:
-                config, void = resolve(self.base.replace(**at, **dict(arm.changes)))
-                void_everywhere &= set(void)
+                config, ignored = resolve(self.base.replace(**at, **dict(arm.changes)))
+                ignored_everywhere &= set(ignored)
                 condition = Condition(arm.label, _in_effect(at, config))
                 if replace(config, seed=self.seeds[0]) in runs:
                     n_repeats += 1
                     continue
                 runs |= {replace(config, seed=seed): condition for seed in self.seeds}
-        return Plan(tuple(runs.items()), _notices(self, void_everywhere, n_repeats))
+        return Plan(tuple(runs.items()), _notices(self, ignored_everywhere, n_repeats))
 
 
 def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, Value], ...]:
-    """The values of the axes at one condition, None where the arm makes one void."""
-    void = ignored_fields(config)
-    return tuple((name, None if name in void else getattr(config, name)) for name in at)
+    """The values of the axes at one condition; None for an axis without effect on the arm."""
+    ignored = ignored_fields(config)
+    return tuple((name, None if name in ignored else getattr(config, name)) for name in at)
 
 
-def _notices(study: Study, void: set[str], n_repeats: int) -> tuple[str, ...]:
-    given = [name for name in FIELDS if name in void and getattr(study.base, name) != DEFAULTS[name]]
+def _notices(study: Study, ignored: set[str], n_repeats: int) -> tuple[str, ...]:
+    given = [name for name in FIELDS if name in ignored and getattr(study.base, name) != DEFAULTS[name]]
     lines = [f"{name}={show(getattr(study.base, name))} has no effect here and is ignored." for name in given]
     if n_repeats:
         noun = "condition" if n_repeats == 1 else "conditions"
@@ -183,7 +203,7 @@ def _notices(study: Study, void: set[str], n_repeats: int) -> tuple[str, ...]:
 
 
 def _check_study(study: Study) -> None:
-    """Raise `InvalidConfig` for a study that contradicts itself."""
+    """Raise `InvalidConfig` if parts of a study are missing, repeated or in conflict."""
     for what, labels in (
         ("arm", [arm.label for arm in study.arms]),
         ("axis", [name for name, _ in study.axes]),
@@ -216,8 +236,26 @@ def _check_axes(study: Study) -> None:
             raise InvalidConfig(f"The axis {name} needs different values. Received: {', '.join(map(show, values))}.")
 
 
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Parse seeds: `N` for the seeds 0 to N-1, or a list such as `3,4,5`.
+
+    Raises:
+        InvalidConfig: It is neither, or there are too many.
+
+    >>> parse_seeds("3"), parse_seeds("3,4,5")
+    ((0, 1, 2), (3, 4, 5))
+    """
+    parts = [part.strip() for part in text.split(",")]
+    is_count = len(parts) == 1
+    if not all(part.isdecimal() and len(part) <= 10 for part in parts) or (is_count and int(parts[0]) < 1):
+        raise InvalidConfig(f"--seeds takes a whole number from 1, or a list such as 3,4,5. Received: {text!r}.")
+    if (int(parts[0]) if is_count else len(parts)) > MAX_RUNS:
+        raise InvalidConfig(f"--seeds takes at most {MAX_RUNS:,} seeds. Received: {text!r}.")
+    return tuple(range(int(parts[0]))) if is_count else tuple(RunConfig(seed=int(part)).seed for part in parts)
+
+
 def data_key(config: RunConfig) -> tuple[Value, ...]:
-    """Return the fields that choose a run's data: runs with equal keys train on the same data."""
+    """Return the values of the data fields: runs with equal keys train on the same data."""
     return tuple(getattr(config, name) for name in DATA_FIELDS)
 
 

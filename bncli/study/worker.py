@@ -1,4 +1,4 @@
-"""What runs inside a Dask worker: one batch of runs at a time, in a process that keeps its last program."""
+"""The code that a Dask worker runs: it trains one batch at a time, and reuses its last compiled program."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import logging
 import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bncli import process
@@ -18,6 +16,7 @@ from bncli.data.datasets import Dataset
 from bncli.engines.method import graph_key
 from bncli.errors import DataError
 from bncli.results import RunResult
+from bncli.study.batches import Batch
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -26,18 +25,17 @@ if TYPE_CHECKING:
 
 
 TOPIC = "bncli-epochs"
-"""Where workers tell the epochs that they have trained."""
+"""The Dask topic on which workers report the epochs that they have trained."""
 
-TELL_SECONDS = 0.25
+REPORT_SECONDS = 0.25
+"""Shortest time between two reports of a worker."""
 
-MAX_BATCHES = 500
-
-MAX_MEMORY_SHARE = 0.7
-"""A worker that has trained so many batches, or that fills so much of its memory, is replaced by a fresh process."""
+MAX_BATCHES, MAX_MEMORY_SHARE = 500, 0.7
+"""A worker that has trained so many batches, or uses more than this share of its memory, is replaced."""
 
 
 class Cancelled(BaseException):
-    """Ends a batch that nobody waits for; no `Exception`, so that no engine takes it for a run that broke."""
+    """Ends a batch whose results are not wanted any more. Engines would record an `Exception` as a failed run."""
 
 
 _busy = threading.Lock()
@@ -47,56 +45,37 @@ _n_done = 0
 _programs: dict[Any, Any] = {}
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Runs that train together.
-
-    Attributes:
-        runs: Runs on one data set, of one graph.
-        fingerprint: Their data's; a worker that holds other data refuses them.
-        engine: `auto`, `stacked` or `keras`.
-        n_planned: Runs of their graph in all, which decide the method: the same whatever the batches.
-    """
-
-    runs: tuple[RunConfig, ...]
-    fingerprint: str
-    engine: str
-    n_planned: int
-
-    def new_key(self) -> str:
-        """A name for a task that trains the batch."""
-        return f"bncli-{self.runs[0].run_id}-{len(self.runs)}-{uuid.uuid4().hex[:6]}"
-
-    def halves(self) -> list[Batch]:
-        """The batch in two, each trained as if there were no more runs."""
-        middle = len(self.runs) // 2
-        parts = (self.runs[:middle], self.runs[middle:])
-        return [replace(self, runs=runs, n_planned=len(runs)) for runs in parts]
-
-
 ResultsOf = Callable[[Batch, Dataset, "OnEpoch"], list[RunResult]]
 
 
 def run_batch(batch: Batch, key: str, results_of: ResultsOf) -> list[RunResult]:
-    """Train a batch in this worker process and return its results in order.
+    """Train a batch in this worker process.
+
+    Args:
+        batch: The runs.
+        key: The name of the Dask task.
+        results_of: The function that trains them.
+
+    Returns:
+        The results, in the order of the runs.
 
     Raises:
-        DataError: The data here is not what the study was planned with.
-        Reschedule: This process is to be replaced first; Dask then gives the batch to another.
+        DataError: The data differs from that of the process that submitted the batch.
+        Reschedule: This process has to be replaced first; Dask gives the batch to another one.
     """
     global _n_done
-    with _busy:  # a worker with several threads would train several at a time in one TensorFlow
+    with _busy:  # a worker with several threads would train several batches at a time
         if process.WORKER in os.environ:
             process.take_over()
         _make_room()
         data = _load(batch)
-        results = results_of(batch, data, _teller(key))
+        results = results_of(batch, data, _reporter(key))
         _n_done += 1
         return results
 
 
 def _load(batch: Batch) -> Dataset:
-    """The batch's data: read again where this process still holds what a file was before it changed."""
+    """The batch's data; files are read again if this process read them before they changed."""
     data = datasets.load(batch.runs[0])
     if data.fingerprint() != batch.fingerprint:
         datasets.forget()
@@ -109,7 +88,7 @@ def _load(batch: Batch) -> Dataset:
 
 
 def results_of(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult]:
-    """Train a batch and return its results in order."""
+    """Train a batch with an engine; return its results in order."""
     if batch.engine == "keras":
         from bncli.engines import keras
 
@@ -120,7 +99,7 @@ def results_of(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult
 
 
 def _stacked_results(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> Iterator[list[RunResult]]:
-    """Train with the program of the batch before, if it is the same; its compilation is what takes longest."""
+    """Train with the program of the last batch if it fits, because compilation takes longest."""
     from bncli.engines import stacked
     from bncli.engines.base import failed_result
     from bncli.engines.program import NAME
@@ -138,10 +117,10 @@ def _stacked_results(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> Iterator
         _programs[key] = program
 
 
-def _teller(key: str) -> OnEpoch:
-    """A function that tells the driver, now and then, which epoch this batch has reached.
+def _reporter(key: str) -> OnEpoch:
+    """A callback that reports now and then which epoch the batch has reached.
 
-    It raises `Cancelled` where the driver no longer wants the batch: Dask can't stop a task by itself.
+    It raises `Cancelled` if the task was cancelled, because Dask can't stop a running task.
     """
     from distributed import get_worker
 
@@ -151,7 +130,7 @@ def _teller(key: str) -> OnEpoch:
         nonlocal last
         if _is_cancelled(worker, key):
             raise Cancelled
-        if time.monotonic() - last >= TELL_SECONDS:
+        if time.monotonic() - last >= REPORT_SECONDS:
             last = time.monotonic()
             worker.log_event(TOPIC, {"key": key, "epoch": epoch})
 
@@ -164,17 +143,17 @@ def _is_cancelled(worker: Worker, key: str) -> bool:
 
 
 def _make_room() -> None:
-    """Ask for a fresh process in place of one that has done or leaked enough."""
+    """Have this process replaced if it has trained many batches or uses much of its memory."""
     from distributed import Reschedule, get_worker
 
     worker = get_worker()
     if _n_done and (_n_done >= MAX_BATCHES or _memory_share(worker) > MAX_MEMORY_SHARE):
-        logging.disable()  # nobody needs to read how this process ends
+        logging.disable()  # how this process ends is of no interest
         worker.loop.add_callback(worker.close_gracefully, restart=True, reason="bncli-fresh-process")
         raise Reschedule
 
 
 def _memory_share(worker: Worker) -> float:
-    """How much of its memory the worker fills, from 0 to 1; 0 where it has no limit."""
+    """The share of its memory limit that the worker uses; 0 if it has no limit."""
     limit = worker.memory_manager.memory_limit
     return worker.monitor.proc.memory_info().rss / limit if limit else 0.0

@@ -24,7 +24,7 @@ OPTIONS = sorted(
 
 
 def complete(line, shell="bash", word=None):
-    """What the shell is told to offer for the last word of a command line."""
+    """What is offered to the shell for the last word of a command line."""
     words = line.split() + ([""] if line.endswith(" ") else [])
     env = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
     if shell != "bash":

@@ -144,7 +144,7 @@ def test_a_signal_while_tensorflow_is_imported_ends_it_at_once_and_leaves_no_pro
     assert not (folder / "s").exists()
 
 
-def test_a_read_only_folder_is_told_before_any_training(shell):
+def test_a_read_only_folder_is_refused_before_any_training(shell):
     done = shell(f"bncli compare {TINY} -o /proc/bncli")
     assert done.returncode == 2
     assert done.stderr == (

@@ -144,7 +144,7 @@ def test_a_second_signal_ends_at_once_what_never_returns_to_python(number, statu
     assert len(lines(Path("s"))) == 4
 
 
-def test_a_second_sweep_on_a_folder_is_told_who_holds_it(monkeypatch):
+def test_a_second_sweep_on_a_folder_is_refused_and_names_the_first(monkeypatch):
     monkeypatch.setenv("PAUSE", "300")
     first = start(DRIVER, *SMALL, "-o", "s")
     wait_for(lambda: size(Path("s") / RUNS_FILE))
@@ -178,7 +178,7 @@ def test_of_two_sweeps_started_at_the_same_time_one_goes_on(monkeypatch):
     assert len(lines(Path("s"))) == 4
 
 
-def test_a_disk_that_fills_up_is_told_and_costs_one_batch():
+def test_a_disk_that_fills_up_costs_one_batch():
     limit = 20_000
     code, _, err = run(
         DRIVER, *SMALL, "-o", "s", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -217,7 +217,7 @@ def test_a_folder_that_is_moved_while_another_sweep_takes_its_place_keeps_its_ru
     assert (len(lines(Path("s"))), len(lines(Path("elsewhere")))) == (4, 4)
 
 
-def test_a_folder_that_is_lost_is_told(monkeypatch):
+def test_a_folder_that_is_moved_away_ends_the_sweep(monkeypatch):
     monkeypatch.setenv("PAUSE", "1")
     process = start(DRIVER, *SMALL, "-o", "s")
     wait_for(lambda: size(Path("s") / RUNS_FILE))

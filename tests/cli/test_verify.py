@@ -102,7 +102,7 @@ def rows(out):
     return {row["id"]: row for row in csv.DictReader(io.StringIO(out))}
 
 
-def test_a_file_of_ones_own_is_run_and_judged(bncli, own, engine, folder):
+def test_a_study_file_is_trained_and_its_claims_are_judged(bncli, own, engine, folder):
     status, out, err = bncli(own, "--format", "csv")
     found = rows(out)
     assert status == 0
@@ -209,7 +209,7 @@ def test_failed_runs_end_in_status_1(bncli, own, monkeypatch):
 # Presets and MNIST.
 
 
-def test_list_tells_of_every_claim_how_it_is_tested(bncli, engine):
+def test_list_has_the_test_of_every_claim(bncli, engine):
     status, out, err = bncli("--list", "--format", "csv")
     found = rows(out)
     assert (status, err, engine) == (0, "", [])

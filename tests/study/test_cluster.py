@@ -18,15 +18,11 @@ import psutil
 import pytest
 from fakes import learned, make_study
 
-from bncli.config import RunConfig, resolve
-from bncli.data import datasets
-from bncli.engines import method
-from bncli.engines.method import group
-from bncli.errors import ClusterError, DataError, InvalidConfig
-from bncli.process import usable_cores
-from bncli.study import cluster, worker
+from bncli.errors import ClusterError
+from bncli.study import jobs
 from bncli.study.execution import execute, train_here, work_of
 from bncli.study.folder import Store
+from bncli.study.jobs import connect
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import test modules
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -37,7 +33,7 @@ def study(n_seeds=6, arms="none,batch:before"):
 
 
 @contextmanager
-def faked(results_of, jobs=2, **settings):
+def faked(results_of, n_jobs=2, **settings):
     """Workers that call `results_of` instead of the engines; `settings` replace constants of `worker` in each."""
     from distributed import WorkerPlugin
 
@@ -50,7 +46,7 @@ def faked(results_of, jobs=2, **settings):
             for name, value in settings.items():
                 setattr(module, name, value)
 
-    with cluster.connect(jobs, results_of=results_of) as workers:
+    with connect(n_jobs, results_of=results_of) as workers:
         if settings:
             workers.client.register_plugin(Settings())
         yield workers
@@ -89,56 +85,10 @@ def broken(batch, data, on_epoch):
     raise ImportError("no TensorFlow here")
 
 
-def test_jobs_is_a_number_or_auto():
-    assert [cluster.parse_jobs(text) for text in ("1", "12", "auto")] == [1, 12, None]
-    for text in ("0", "-1", "two", "", "1.5", "2000"):
-        with pytest.raises(InvalidConfig) as caught:
-            cluster.parse_jobs(text)
-        assert str(caught.value) == f"--jobs takes a number from 1 to 1,024, or auto. Received: {text!r}."
-
-
-def test_auto_keeps_small_work_in_one_process_and_spreads_large():
-    small = [config for config, _ in study().plan().runs]
-    large = [config.replace(epochs=5000) for config in small]
-    assert cluster.choose_jobs(None, small, "auto") == 1
-    assert cluster.choose_jobs(None, [resolve(RunConfig(epochs=2000, seed=s))[0] for s in range(64)], "auto") == (
-        usable_cores()
-    )
-    assert cluster.choose_jobs(None, large, "keras") == min(usable_cores(), 12)
-    assert cluster.choose_jobs(40, small, "auto") == 12
-
-
-@pytest.mark.parametrize("n_workers", [1, 2, 4, 100])
-def test_stacks_are_those_of_one_process_however_many_workers_there_are(n_workers, monkeypatch):
-    monkeypatch.setattr(method, "MAX_STACK", 4)
-    configs = [config for config, _ in study().plan().runs]
-    batches = list(cluster.batches_of(configs, "auto", n_workers))
-    assert [(len(batch.runs), batch.n_planned) for batch in batches] == [(3, 6)] * 4
-    assert [run for batch in batches for run in batch.runs] == configs
-    assert all(len(group(batch.runs)) == 1 for batch in batches)
-    assert {batch.fingerprint for batch in batches} == {datasets.load(configs[0]).fingerprint()}
-    assert [len(batch.runs) for batch in cluster.batches_of(configs, "keras", n_workers)] == [1] * 12
-
-
-@pytest.mark.parametrize(("n_workers", "sizes"), [(1, [4, 4, 4, 4]), (2, [4, 4, 4, 4]), (8, [2] * 8), (100, [1] * 16)])
-def test_large_networks_are_shared_out_to_all_workers(n_workers, sizes, monkeypatch):
-    monkeypatch.setattr(method, "STACKED_MAC_LIMIT", 1)
-    configs = [config for config, _ in study(8).plan().runs]
-    assert [len(batch.runs) for batch in cluster.batches_of(configs, "auto", n_workers)] == sizes
-
-
-def test_an_address_without_a_scheduler_is_refused(monkeypatch):
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
-    nobody = cluster.connect(1, "tcp://127.0.0.1:9")
-    with pytest.raises(ClusterError, match=r"^No Dask scheduler at 'tcp://127.0.0.1:9' \(") as caught, nobody:
-        pass
-    assert str(caught.value).endswith("Try the tcp:// address that `dask scheduler` prints.")
-
-
 def test_two_jobs_find_what_one_finds():
     plan = study().plan()
     epochs = []
-    with cluster.connect(2) as workers:
+    with connect(2) as workers:
         found = run(plan, workers, on_epoch=lambda runs, epoch: epochs.append((len(runs), epoch)))
     work = work_of(plan)
     expected = execute(work, train_here(work.pending))
@@ -163,7 +113,7 @@ def counting(path):
 
 def test_a_batch_that_nobody_waits_for_stops_and_its_worker_stays(tmp_path):
     path = tmp_path / "epochs"
-    with faked(counting(path), jobs=1) as workers:
+    with faked(counting(path), n_jobs=1) as workers:
         before = workers.client.run(os.getpid)
         batches = workers.train([config for config, _ in study().plan().runs], "auto", stop_at(3))
         with pytest.raises(KeyboardInterrupt):
@@ -183,35 +133,8 @@ def stop_at(epoch):
     return on_epoch
 
 
-def test_a_worker_reads_a_file_again_that_has_changed(tmp_path):
-    path = tmp_path / "points.csv"
-
-    def write(shift):
-        rows = [f"{number + shift},{number % 2}" for number in range(40)]
-        path.write_text("\n".join(["x,y", *rows]))
-
-    write(0)
-    config = resolve(RunConfig(dataset=str(path), label="y", model="dense4"))[0]
-    old = datasets.load(config)
-    write(5)
-    assert datasets.load(config) is old
-    datasets.forget()
-    fingerprint = datasets.load(config).fingerprint()
-    write(0)
-    datasets.forget()
-    datasets.load(config)
-    write(5)
-    assert worker._load(worker.Batch((config,), fingerprint, "auto", 1)).fingerprint() == fingerprint
-    write(9)
-    with pytest.raises(DataError) as caught:
-        worker._load(worker.Batch((config,), "another", "auto", 1))
-    assert str(caught.value) == (
-        f"A worker's data {str(path)!r} is not that of this process. Give all workers the same files."
-    )
-
-
 def test_a_run_that_kills_its_worker_is_found_and_fails_alone(monkeypatch):
-    monkeypatch.setattr(cluster, "ALLOWED_DEATHS", 0)
+    monkeypatch.setattr(jobs, "ALLOWED_DEATHS", 0)
     plan = study().plan()
     with faked(poisoned) as workers:
         results = run(plan, workers)
@@ -242,7 +165,7 @@ def test_workers_killed_at_random_moments_cost_nothing_but_time(tmp_path, n_kill
 @pytest.mark.slow
 def test_workers_are_replaced_by_fresh_processes_in_time():
     plan = study(2).plan()
-    with faked(sign, jobs=1, MAX_BATCHES=2) as workers:
+    with faked(sign, n_jobs=1, MAX_BATCHES=2) as workers:
         results = run(plan, workers, engine="keras")
     assert [result.config for result in results] == [config for config, _ in plan.runs]
     counts = Counter(result.engine for result in results).values()
@@ -250,8 +173,8 @@ def test_workers_are_replaced_by_fresh_processes_in_time():
     assert max(counts) <= 2
 
 
-def test_a_worker_that_can_not_train_is_an_error_not_a_result():
-    with faked(broken, jobs=1) as workers, pytest.raises(ClusterError) as caught:
+def test_a_worker_that_cannot_train_raises_an_error():
+    with faked(broken, n_jobs=1) as workers, pytest.raises(ClusterError) as caught:
         run(study(1).plan(), workers)
     assert str(caught.value) == (
         "A worker could not train (ImportError: no TensorFlow here). "

@@ -49,7 +49,7 @@ def test_the_same_study_again_trains_nothing(folder, engine):
     assert len(engine.trained) == 8
 
 
-def test_only_who_trains_is_noted_as_a_session(folder, engine, monkeypatch):
+def test_only_a_call_that_trains_is_recorded_as_a_session(folder, engine, monkeypatch):
     for command in ("first", "first", "looks", "second"):
         monkeypatch.setattr("sys.argv", ["bncli", command])
         run_in(folder / "s", tiny_study(seeds=(0, 1) if command == "second" else (0,)), engine)
@@ -79,13 +79,13 @@ def test_failed_runs_are_trained_again_only_on_request(folder, engine):
     assert len(engine.trained) == 12
 
 
-def test_a_run_is_on_disk_before_it_is_told(folder, engine):
+def test_a_run_is_on_disk_before_on_result_is_called(folder, engine):
     seen = []
 
-    def told(result, condition):
+    def on_result(result, condition):
         seen.append((len(Store(folder / "s").read_runs()), str(condition)))
 
-    run_in(folder / "s", tiny_study(), engine, on_result=told)
+    run_in(folder / "s", tiny_study(), engine, on_result=on_result)
     assert [count for count, _ in seen] == list(range(1, 9))
     assert seen[0][1] == "none lr=0.1"
 

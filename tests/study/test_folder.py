@@ -55,7 +55,7 @@ def test_runs_come_back_in_order_and_equal(store):
     assert list(store.read_runs()) == [result.config.run_id for result in given]
 
 
-def test_a_new_folder_holds_nothing(store):
+def test_a_new_folder_is_empty(store):
     assert store.read_runs() == {}
     assert store.read_study() is None
     assert list(store.folder.iterdir()) == []
@@ -66,7 +66,7 @@ def test_the_study_comes_back_with_its_format(store):
     assert store.read_study() == CONTENT | {"format": FORMAT, "conditions": [1], "study": {"run": ABSENT}}
 
 
-def test_of_two_lines_on_one_run_the_later_holds(store):
+def test_the_later_of_two_lines_on_one_run_counts(store):
     config = RunConfig()
     store.append(failed(config))
     store.append(complete(config))
@@ -118,7 +118,7 @@ def test_the_study_is_on_the_disk_under_its_name_before_any_run(store, monkeypat
     assert (size, folder) == ((store.folder / STUDY_FILE).stat().st_size, "out")
 
 
-def test_a_file_system_that_syncs_no_folders_is_no_error(store, monkeypatch):
+def test_a_file_system_that_cannot_sync_folders_is_not_an_error(store, monkeypatch):
     def fsync(descriptor):
         if os.path.isdir(f"/proc/self/fd/{descriptor}"):
             raise OSError(errno.EINVAL, "Invalid argument")
@@ -178,7 +178,7 @@ def with_parts(**parts):
         (b'{"run_id": ', "Expecting value: line 1 column 12 (char 11)"),
         (b'"\xff"', "'utf-8' codec can't decode byte 0xff in position 1: invalid start byte"),
         (b"[]", "list indices must be integers or slices, not str"),
-        (without("state"), "no 'state'"),
+        (without("state"), "'state' is missing"),
         (with_config(lr=-1), "lr must be a number above 0 and up to 1000000. Received: -1"),
         (with_parts(state="completed"), STATE),
         (with_parts(state=None), "Unknown state None. Allowed: complete, diverged, failed"),
@@ -214,7 +214,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_a_journal_that_is_no_file_can_be_neither_read_nor_written(store):
+def test_a_folder_in_place_of_the_journal_is_refused(store):
     path = store.folder / RUNS_FILE
     path.mkdir()
     assert message(store.read_runs) == f"'{path}' can't be read: Is a directory."
@@ -236,7 +236,7 @@ def test_a_folder_that_holds_other_files_is_refused(tmp_path, names, shown):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 
-def test_names_that_begin_with_a_dot_are_no_part_of_a_study(tmp_path):
+def test_files_whose_names_begin_with_a_dot_do_not_belong_to_a_study(tmp_path):
     names = (".done", ".0123abcd.study.json", ".runs-1-of-4.jsonl.lock", ".study.json.lock")
     for name in names:
         (tmp_path / name).touch()

@@ -1,4 +1,4 @@
-"""One writer a journal. That a second process is refused is in test_torture."""
+"""Locks on journals, in one process. That a second process is refused is tested in cli/test_torture.py."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from bncli.errors import StoreError
 from bncli.study import lock
 
 
-def test_the_holder_is_known_while_it_holds_and_leaves_nothing(tmp_path):
+def test_holder_describes_the_process_until_the_lock_is_released(tmp_path):
     journal = tmp_path / "new" / "runs.jsonl"
     assert lock.holder(journal) is None
     with lock.hold(journal):
@@ -39,7 +39,7 @@ def test_a_lock_that_a_killed_process_left_is_taken_over(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_note_that_is_not_yet_written_is_no_error(tmp_path):
+def test_a_note_that_is_not_yet_written_is_not_an_error(tmp_path):
     journal = tmp_path / "runs.jsonl"
     with lock.hold(journal):
         (tmp_path / ".runs.jsonl.lock").write_text("")
@@ -60,7 +60,7 @@ def test_a_lock_that_another_process_took_at_the_place_of_a_moved_folder_is_left
     assert not lock.is_lost(journal)
 
 
-def test_a_short_hold_is_waited_for(tmp_path):
+def test_hold_waits_for_a_lock_that_is_soon_released(tmp_path):
     journal, order = tmp_path / "study.json", []
 
     def late():
@@ -76,7 +76,7 @@ def test_a_short_hold_is_waited_for(tmp_path):
     assert order == ["early", "late"]
 
 
-def test_a_place_that_can_not_be_written_to(tmp_path):
+def test_hold_rejects_a_folder_that_is_not_writable(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError) as caught, lock.hold(tmp_path / "file" / "runs.jsonl"):
         pass

@@ -150,7 +150,7 @@ def test_a_folder_of_an_earlier_bncli_without_fingerprints_and_sessions_goes_on(
     assert (old["command"], new["command"]) == ("bncli of old", store.read_study()["command"])
 
 
-def test_who_trained_is_kept_and_who_only_looked_is_not(out, monkeypatch):
+def test_sessions_keep_the_facts_of_calls_that_trained(out, monkeypatch):
     store = Store(out)
     facts = {name: store.read_study()[name] for name in FACTS}
     note_session(store)

@@ -1,8 +1,9 @@
-"""Where and with what a study ran."""
+"""The facts on host, versions and settings that a study's folder stores."""
 
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 from bncli import process
 from bncli.study import provenance
@@ -45,6 +46,14 @@ def test_processor_and_cards_are_read_from_the_kernel_s_files(tmp_path, monkeypa
     host = provenance.collect()["host"]
     assert host["cpu"]
     assert host["gpus"] == []
+
+
+def test_devices_are_known_once_tensorflow_is_imported(monkeypatch):
+    monkeypatch.delitem(sys.modules, "bncli.engines.backend", raising=False)
+    assert provenance.collect()["devices"] is None
+    backend = SimpleNamespace(devices=lambda: ["CPU:0", "GPU:0"])
+    monkeypatch.setitem(sys.modules, "bncli.engines.backend", backend)
+    assert provenance.collect()["devices"] == ["CPU:0", "GPU:0"]
 
 
 def test_the_git_commit_and_whether_it_is_dirty(folder):

@@ -13,7 +13,7 @@ CONFIGS = [config for config, _ in make_study(axes=TWO_AXES, seeds=tuple(range(7
 
 
 @given(st.integers(1, 70))
-def test_all_shares_together_hold_every_run_once_in_parts_of_equal_size(count):
+def test_every_run_is_in_one_of_the_shares_which_have_equal_sizes(count):
     shares = [Shard(number, count).of(CONFIGS) for number in range(1, count + 1)]
     assert sorted(config.run_id for share in shares for config in share) == sorted(c.run_id for c in CONFIGS)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
@@ -26,13 +26,13 @@ def test_runs_of_one_graph_stay_together():
     assert len(set.union(*graphs)) == 4
 
 
-def test_a_shard_is_spelled_i_of_n():
+def test_parse_shard_reads_i_of_n():
     assert parse_shard("2/4") == Shard(2, 4)
     assert Shard(2, 4).journal == "runs-2-of-4.jsonl"
 
 
 @pytest.mark.parametrize("text", ["", "2", "0/4", "5/4", "-1/4", "1/0", "a/b", "1/4/2", "1/10001", " 1/4"])
-def test_what_is_no_shard(text):
+def test_parse_shard_rejects_invalid(text):
     with pytest.raises(InvalidConfig) as caught:
         parse_shard(text)
     assert str(caught.value) == (

@@ -1,4 +1,4 @@
-"""How far a study is, from its folder alone."""
+"""The counts of runs by state, read from a folder."""
 
 import pytest
 from fakes import complete, diverged, failed, make_study
@@ -29,14 +29,14 @@ def test_every_condition_counts_its_runs_by_state(tmp_path):
     assert status_totals(rows) == "12 runs: 1 complete, 1 diverged, 1 failed, 9 pending"
 
 
-def test_who_writes_is_told(tmp_path):
+def test_writers_describes_the_process_that_writes(tmp_path):
     assert writers(tmp_path) == []
     with lock.hold(tmp_path / "runs-2-of-4.jsonl"):
         (text,) = writers(tmp_path)
     assert text.startswith("runs-2-of-4.jsonl is being written by process ")
 
 
-def test_a_folder_without_a_study(tmp_path):
+def test_status_rows_rejects_a_folder_without_a_study(tmp_path):
     with pytest.raises(StoreError) as caught:
         status_rows(tmp_path)
     assert str(caught.value) == (

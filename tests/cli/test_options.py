@@ -1,0 +1,90 @@
+"""Options as people type them: twice, as lists, under the names of other tools."""
+
+import json
+import time
+
+import pytest
+from commands import TINY, error
+
+DRY = ("--dry-run", "--format", "json")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--arms", "none,batch:after"),
+        ("--arms", "none", "--arms", "batch:after"),
+        ("--arms", "NONE", "--arms", "bn:After"),
+        ("--arms", "none,BatchNormalization:after"),
+    ],
+)
+def test_arms_may_be_repeated_and_have_usual_names(bncli, arguments):
+    rows = json.loads(bncli("compare", *TINY, *arguments, "--seeds", "1", *DRY)[1])
+    assert [row["arm"] for row in rows] == ["none", "batch:after"]
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [("2", [0, 1]), ("3,4,5", [3, 4, 5]), ("7,", None), ("0", None)])
+def test_seeds_are_a_number_or_a_list(bncli, seeds, expected):
+    status, out, err = bncli("train", *TINY, "--seeds", seeds, *DRY)
+    if expected:
+        assert [row["seed"] for row in json.loads(out)] == expected
+    else:
+        told = f"--seeds takes a whole number from 1, or a list such as 3,4,5. Received: {seeds!r}."
+        assert (status, err) == (2, f"Error: {told}\n")
+
+
+def test_more_seeds_than_a_study_may_have_are_refused_before_they_are_counted_out(bncli):
+    started = time.monotonic()
+    assert error(bncli("train", *TINY, "--seeds", "1000000000", "-n")) == (
+        "--seeds takes at most 1,000,000 seeds. Received: '1000000000'."
+    )
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "value"),
+    [
+        (("--activation", "swish"), "activation", "silu"),
+        (("--optimizer", "SGD"), "optimizer", "sgd"),
+        (("--set", "learning_rate=0.5"), "lr", 0.5),
+        (("--set", "LR=0.5"), "lr", 0.5),
+        (("--set", "batchsize=8"), "batch_size", 8),
+    ],
+)
+def test_usual_names_of_other_tools_are_understood(bncli, engine, arguments, field, value):
+    assert bncli("train", *TINY, *arguments)[0] == 0
+    assert getattr(engine[0], field) == value
+
+
+def test_an_axis_by_its_usual_name_is_the_field(bncli):
+    rows = json.loads(bncli("sweep", "learning_rate=0.1,0.2", *TINY, "--seeds", "1", "--arms", "none", *DRY)[1])
+    assert [row["param_lr"] for row in rows] == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--lr", "0.1", "--lr", "0.2"), "--lr is given twice. Give it once."),
+        (("-d", "moons", "--dataset", "digits"), "--dataset is given twice. Give it once."),
+        (("--out", "a", "-o", "b"), "--out is given twice. Give it once."),
+        (
+            ("--seed", "3"),
+            "There is no option --seed. "
+            "Try --set seed=3 for one seed of train, --seeds N or --seeds 3,4,5 for several.",
+        ),
+        (("--output=x",), "There is no option --output. Try --out DIR."),
+        (
+            ("--lr", "0.001,0.01"),
+            "lr must be a number above 0 and up to 1000000. Received: '0.001,0.01'. "
+            "To vary it, try: bncli sweep lr=0.001,0.01.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "compare", "sweep"])
+def test_what_can_not_be_meant_gets_one_helpful_line(bncli, command, arguments, expected):
+    assert error(bncli(command, *arguments)) == expected
+
+
+def test_options_that_may_be_repeated_and_flags_are_no_mistake(bncli):
+    settings = ("--set", "momentum=0.9", "--set", "optimizer=sgd", "-n", "-n", "-q", "-q")
+    assert bncli("train", "-d", "circles", *settings)[0] == 0

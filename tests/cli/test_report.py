@@ -1,0 +1,54 @@
+"""`bncli report`."""
+
+import csv
+import io
+
+import pytest
+from commands import TINY
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            ("--metric", "accuracies"),
+            "Unknown metric 'accuracies'. Allowed: val_accuracy, train_accuracy, accuracy, val_loss, loss. "
+            "Did you mean 'accuracy'?",
+        ),
+        (
+            ("--threshold", "90"),
+            "--threshold must be a number from 0 to 1 for the metric val_accuracy. Received: 90.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [("compare", *TINY), ("report", "nowhere")])
+def test_metric_and_threshold_are_checked_first(bncli, command, options, expected):
+    status, out, err = bncli(*command, *options)
+    assert (status, out, err) == (2, "", f"Error: {expected}\n")
+
+
+def test_report_compares_by_another_metric(bncli, engine):
+    bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q")
+    status, out, err = bncli("report", "s", "--metric", "val_loss", "--threshold", "1.5")
+    assert status == 0
+    assert out.splitlines()[2].split()[:2] == ["arm", "val_loss"]
+    assert "hit epoch: first epoch (median) at which val_loss reaches 1.5" in out
+    assert err.endswith("Report: s/report.html\n")
+
+
+def test_report_prints_the_same_as_the_sweep(bncli, engine):
+    sweep = bncli("sweep", "lr=0.1,0.2", *TINY, "-o", "s", "-q")[1]
+    assert bncli("report", "s", "-q") == (0, sweep, "")
+
+
+def test_report_on_a_folder_of_train_has_a_row_per_run_too(bncli, engine):
+    train = bncli("train", *TINY, "--seeds", "2", "-o", "s", "-q", "--format", "csv")[1]
+    assert bncli("report", "s", "-q", "--format", "csv") == (0, train, "")
+    assert bncli("report", "s", "-q")[1] == bncli("train", *TINY, "--seeds", "2", "-o", "s", "-q")[1]
+
+
+def test_a_study_named_train_is_shown_as_a_study(bncli, engine, folder):
+    (folder / "train.toml").write_text('arms = ["none", "batch"]\n[run]\ndataset = "circles"\nmodel = "dense4"\n')
+    rows = list(csv.DictReader(io.StringIO(bncli("sweep", "-p", "train.toml", "-q", "-f", "csv", "-o", "s")[1])))
+    assert [(row["arm"], row["n"]) for row in rows] == [("none", "3"), ("batch", "3")]
+    assert list(csv.DictReader(io.StringIO(bncli("report", "s", "-q", "-f", "csv")[1]))) == rows

@@ -1,0 +1,68 @@
+"""`bncli train`."""
+
+import csv
+import io
+
+from commands import TINY, error
+
+
+def test_train_prints_a_row_per_run(bncli, engine):
+    status, out, _ = bncli("train", *TINY, "--arm", "batch:after", "--seeds", "2", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert status == 0
+    assert [(row["arm"], row["seed"], row["state"]) for row in rows] == [
+        ("batch:after", "0", "complete"),
+        ("batch:after", "1", "complete"),
+    ]
+
+
+def test_train_takes_a_single_seed_and_the_norm_of_its_fields(bncli, engine):
+    settings = ("--set", "seed=7", "--set", "norm=layer", "--set", "placement=after")
+    assert bncli("train", *TINY, *settings)[0] == 0
+    assert [(config.seed, config.norm, config.placement) for config in engine] == [(7, "layer", "after")]
+
+
+def test_train_starts_from_the_base_of_a_preset(bncli, engine):
+    assert bncli("train", "--preset", "circles-placement", "--epochs", "1")[0] == 0
+    assert (engine[0].optimizer, engine[0].lr, engine[0].epochs, engine[0].norm) == ("sgd", 0.01, 1, "none")
+
+
+def test_train_without_out_writes_nothing(bncli, engine, folder):
+    bncli("train", *TINY)
+    assert list(folder.iterdir()) == []
+
+
+def test_the_model_of_a_finished_run_cannot_be_saved(bncli, engine, folder):
+    command = ("train", *TINY, "--seeds", "1", "-q", "-o", "s")
+    assert bncli(*command)[0] == 0
+    assert bncli(*command, "--save-model", "m.keras") == (
+        2,
+        "",
+        "Error: --save-model needs a run that is trained now, but this one is done already in 's'. "
+        "Try without --out.\n",
+    )
+    assert not (folder / "m.keras").exists()
+    assert len(engine) == 1
+
+
+def test_a_model_that_cannot_be_written_is_an_error_and_not_a_failed_run(bncli, monkeypatch, folder):
+    class Model:
+        def save(self, path):
+            raise OSError(28, "No space left on device")
+
+    def train(configs, engine, on_epoch, on_model):
+        on_model(configs[0], Model())
+        yield []
+
+    bncli.trainer = train
+    assert error(bncli("train", *TINY, "--save-model", "m.keras", "-q")) == (
+        "Can't write 'm.keras': No space left on device."
+    )
+    assert list(folder.iterdir()) == []
+
+
+def test_summary_prints_keras_layer_table(bncli):
+    status, out, _ = bncli("train", "--summary", *TINY, "--arm", "batch:before")
+    assert status == 0
+    assert "BatchNormalization" in out
+    assert "Total params: 29" in out
