@@ -1,7 +1,8 @@
 """Batch-normalization ablation studies: paired seeds, tables, figures, every run on disk.
 
-The public names are imported when they are first used, so that the command line starts fast: `RunConfig`, `RunResult`,
-`Study`, `load_study`, `train`, `run_study`, `load_runs`.
+The public names are imported when they are first used, so that the command line starts fast: `train`, `compare`,
+`sweep`, `run` and `load`, which return a `Result`; `RunConfig`, `RunResult`, `Study`, `load_study`, `run_study` and
+`load_runs`.
 """
 
 from importlib import import_module
@@ -12,7 +13,12 @@ _HOMES = {
     "RunResult": "bncli.results",
     "Study": "bncli.study.study",
     "load_study": "bncli.study.files",
+    "Result": "bncli.api",
     "train": "bncli.api",
+    "compare": "bncli.api",
+    "sweep": "bncli.api",
+    "run": "bncli.api",
+    "load": "bncli.api",
     "run_study": "bncli.api",
     "load_runs": "bncli.api",
 }

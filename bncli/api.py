@@ -1,43 +1,291 @@
-"""Functions for notebooks and scripts: train a run or a study, and read the runs of a folder."""
+"""Functions for notebooks and scripts: train a run or a study, and look at its result.
+
+Example:
+    >>> import bncli
+    >>> result = bncli.compare(dataset="circles", model="dense4", arms=["none", "batch"], seeds=2, epochs=2)
+    >>> result
+    <bncli.Result 'compare': 4 runs, 2 conditions x 2 seeds>
+    >>> result.summary["arm"].tolist()
+    ['none', 'batch']
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import operator
+import warnings
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.evidence import read_evidence
-from bncli.config import RunConfig, resolve
-from bncli.data import datasets
+from bncli.analysis.choice import check_choice
+from bncli.analysis.evidence import Evidence, make_evidence, read_evidence
+from bncli.config import RunConfig
+from bncli.errors import InvalidConfig
+from bncli.registry import check_name
+from bncli.report import figure as drawing
+from bncli.report.answer import answer_of
+from bncli.report.files import write_files
+from bncli.report.notebook import draw_one, to_html
+from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import lock
-from bncli.study.execution import execute, train_here, work_of
+from bncli.study.arms import DEFAULT_ARMS, Arm, arm_of, arms_of
+from bncli.study.axes import MAX_RUNS
+from bncli.study.execution import ENGINES, execute, train_here, work_of
+from bncli.study.files import study_from_dict
 from bncli.study.jobs import connect
 from bncli.study.journal import RUNS_FILE
-from bncli.study.opening import open_folder
-from bncli.study.study import Study
+from bncli.study.opening import Opened, open_folder
+from bncli.study.study import DEFAULT_SEEDS, Plan, Study
+from bncli.values import plain_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
-def train(config: RunConfig) -> RunResult:
-    """Train one run.
+Arms = str | Iterable[str | Arm]
+"""Labels of arms, the baseline first: `["none", "batch:before"]` or `"none,batch:before"`."""
+
+Seeds = int | Iterable[int]
+"""How many seeds, or which."""
+
+RUN_ATTRIBUTES = (*(field.name for field in dataclasses.fields(RunResult)), "run_id", "best", "to_record")
+
+
+class Result:
+    """The result of a study. A notebook shows it as its answer, its table and its main figure.
+
+    The result of a single run has the attributes of its `RunResult` too: `state`, `metrics`, `history` and so on.
 
     Args:
-        config: The run. Fields that are None are filled in, and fields without effect are set to their defaults.
+        evidence: The study with its runs.
+        folder: Where it is stored; None if nowhere.
+    """
+
+    def __init__(self, evidence: Evidence, folder: Path | None = None) -> None:
+        self.evidence = evidence
+        self.folder = folder
+
+    @property
+    def study(self) -> Study:
+        """What was asked."""
+        return self.evidence.study
+
+    @property
+    def results(self) -> list[RunResult]:
+        """The runs, each with its history by epoch."""
+        return list(self.evidence.results)
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """One row per run, see `analysis.runs.runs_table`."""
+        return self.evidence.runs_table
+
+    @property
+    def epochs(self) -> pd.DataFrame:
+        """One row per run and epoch, see `analysis.runs.history_table`."""
+        return self.evidence.history_table
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row per condition, as in `summary.csv`; see `analysis.evidence.Evidence.joined_table`."""
+        return self.evidence.joined_table
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """One row per comparison with the baseline, see `analysis.comparisons.differences_table`."""
+        return self.evidence.differences_table
+
+    def by(self, metric: str = "val_accuracy", threshold: float | None = None) -> Result:
+        """Return the same runs compared by another metric.
+
+        Args:
+            metric: A metric, e.g. `val_loss`.
+            threshold: The value of it that runs should reach; None for the best of the baseline's mean curve.
+
+        Raises:
+            UnknownName: There is no such metric.
+            InvalidConfig: The metric can't have this value.
+        """
+        check_choice(metric, threshold)
+        return Result(dataclasses.replace(self.evidence, metric=metric, threshold=threshold), self.folder)
+
+    def plot(self, name: str = "curves") -> Figure:
+        """Draw a figure.
+
+        Args:
+            name: `curves`, `train_val`, `differences`, `lr`, `reached` or `heatmap`.
+
+        Raises:
+            UnknownName: There is no such figure.
+            InvalidConfig: The study has no data for it.
+        """
+        check_name("figure", name, drawing.REGISTRY)
+        figure = draw_one(self.evidence, name)
+        if figure is None:
+            able = [each for each in drawing.REGISTRY if draw_one(self.evidence, each)]
+            raise InvalidConfig(f"This study has no figure {name!r}. It has: {', '.join(able) or 'none'}.")
+        return figure
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in RUN_ATTRIBUTES:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if len(self.results) != 1:
+            raise AttributeError(f"A result of {len(self.results)} runs has no {name!r} of its own. Try .results.")
+        return getattr(self.results[0], name)
+
+    def __str__(self) -> str:
+        answer = answer_of(self.evidence)
+        return "\n".join([*answer.sentences, *answer.notes])
+
+    def __repr__(self) -> str:
+        n_conditions, n_seeds = len(self.evidence.conditions_table), len(self.study.seeds)
+        size = f"{counted(n_conditions, 'condition')} x {counted(n_seeds, 'seed')}"
+        name, runs = plain_text(self.study.name), counted(len(self.results), "run")
+        return f"<bncli.Result {name!r}: {runs}, {size}>"
+
+    def _repr_html_(self) -> str:
+        return to_html(self.evidence)
+
+
+def train(
+    config: RunConfig | None = None,
+    *,
+    arm: str | None = None,
+    seeds: Seeds | None = None,
+    out: str | Path | None = None,
+    engine: str = "auto",
+    **fields: Any,
+) -> Result:
+    """Train one configuration, for one or many seeds.
+
+    Args:
+        config: The run to start from; the default run if None.
+        arm: The normalization, e.g. `batch:after`; by default that of the fields `norm` and `placement`.
+        seeds: How many seeds, or which; by default the field `seed` alone.
+        out: A folder for the runs and the report; what is there is continued.
+        engine: `auto`, `stacked` or `keras`.
+        **fields: Fields of the run, e.g. `dataset="moons"`, `lr=0.01`.
 
     Returns:
-        The result, whose state is `failed` if an exception was raised during the training.
+        The result. That of a single run has its attributes, e.g. `metrics`.
 
     Raises:
-        BncliError: The data can't be loaded, or the network can't be built for it.
-    """
-    from bncli.engines import stacked
+        BncliError: The run can't be trained; nothing was started.
 
-    resolved, _ = resolve(config)
-    ((result,),) = stacked.train([resolved], datasets.load(resolved))
-    return result
+    Example:
+        >>> train(dataset="circles", model="dense4", epochs=1, norm="batch").state
+        'complete'
+    """
+    base = (config or RunConfig()).replace(**fields)
+    chosen = arms_of([arm])[0] if arm else arm_of(base)
+    numbers = (base.seed,) if seeds is None else _seed_list(seeds)
+    return run(Study("train", base.replace(seed=0), (chosen,), seeds=numbers), out=out, engine=engine)
+
+
+def compare(
+    *,
+    arms: Arms = DEFAULT_ARMS,
+    seeds: Seeds = DEFAULT_SEEDS,
+    out: str | Path | None = None,
+    engine: str = "auto",
+    jobs: int = 1,
+    **fields: Any,
+) -> Result:
+    """Train arms side by side, all else fixed, paired by seed.
+
+    Args:
+        arms: Labels of the arms, the baseline first.
+        seeds: How many seeds, or which.
+        out: A folder for the runs and the report; what is there is continued.
+        engine: `auto`, `stacked` or `keras`.
+        jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
+        **fields: What all runs share, e.g. `dataset="circles"`, `lr=0.01`.
+
+    Raises:
+        BncliError: Something in the arguments is wrong, or the folder can't be used; nothing was started.
+
+    Example:
+        >>> compare(dataset="circles", model="dense4", arms="none,batch", seeds=1, epochs=1).runs["state"].tolist()
+        ['complete', 'complete']
+    """
+    study = _study("compare", arms, seeds, fields)
+    if study.axes:
+        name = study.axes[0][0]
+        raise InvalidConfig(f"compare holds all but the arms fixed, and {name} has several values. Try bncli.sweep.")
+    return run(study, out=out, engine=engine, jobs=jobs)
+
+
+def sweep(
+    *,
+    arms: Arms = DEFAULT_ARMS,
+    seeds: Seeds = DEFAULT_SEEDS,
+    out: str | Path | None = None,
+    engine: str = "auto",
+    jobs: int = 1,
+    **fields: Any,
+) -> Result:
+    """Train axes x arms x seeds: a field with a list of values is an axis.
+
+    Args:
+        arms: Labels of the arms, the baseline first.
+        seeds: How many seeds, or which.
+        out: A folder for the runs and the report; what is there is continued.
+        engine: `auto`, `stacked` or `keras`.
+        jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
+        **fields: What all runs share, and the axes, outermost first: `lr=[0.001, 0.01]` or `lr="log:1e-4:1:9"`.
+
+    Raises:
+        BncliError: Something in the arguments is wrong, or the folder can't be used; nothing was started.
+
+    Example:
+        >>> sweep(lr=[0.01, 0.1], dataset="circles", model="dense4", arms="none,batch", seeds=1, epochs=1)
+        <bncli.Result 'sweep': 4 runs, 4 conditions x 1 seed>
+    """
+    study = _study("sweep", arms, seeds, fields)
+    if not study.axes:
+        raise InvalidConfig("sweep needs a field with several values, e.g. lr=[0.001, 0.01]. Try bncli.compare.")
+    return run(study, out=out, engine=engine, jobs=jobs)
+
+
+def run(study: Study, *, out: str | Path | None = None, engine: str = "auto", jobs: int = 1) -> Result:
+    """Train what a study lacks, and return its result.
+
+    Args:
+        study: What to train, e.g. `bncli.load_study("lr-activation")`.
+        out: Its folder, which gets tables, figures and the page too; what is there is continued.
+        engine: `auto`, `stacked` or `keras`.
+        jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
+
+    Raises:
+        BncliError: A run can't be trained, or the folder can't be used; nothing was started.
+    """
+    check_name("engine", engine, ENGINES)
+    plan, folder = study.plan(), Path(out) if out else None
+    for notice in plan.notices:
+        warnings.warn(notice, stacklevel=3)
+    with lock.hold(folder / RUNS_FILE) if folder else nullcontext():
+        opened = open_folder(folder, study, plan) if folder else None
+        results = _train(plan, opened, engine, jobs)
+        evidence = make_evidence(study, plan, results)
+        if opened:
+            write_files(read_evidence(opened.store.folder) if opened.is_part else evidence, opened.store)
+    return Result(evidence, folder)
+
+
+def load(folder: str | Path) -> Result:
+    """Return the result that a study's folder holds so far; this needs neither the data nor TensorFlow.
+
+    Args:
+        folder: The `out` of a call, or the `--out` of a command.
+
+    Raises:
+        StoreError: The folder holds no study or no run, or is damaged.
+    """
+    return Result(read_evidence(Path(folder)), Path(folder))
 
 
 def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> list[RunResult]:
@@ -56,13 +304,8 @@ def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> 
         BncliError: A run can't be trained, or the folder can't be used.
     """
     plan = study.plan()
-    with (
-        lock.hold(Path(out) / RUNS_FILE) if out else nullcontext(),
-        connect(jobs) if jobs > 1 else nullcontext() as workers,
-    ):
-        store = open_folder(Path(out), study, plan).store if out else None
-        work = work_of(plan, store)
-        return execute(work, (workers.train if workers else train_here)(work.pending), store)
+    with lock.hold(Path(out) / RUNS_FILE) if out else nullcontext():
+        return _train(plan, open_folder(Path(out), study, plan) if out else None, "auto", jobs)
 
 
 def load_runs(folder: str | Path) -> pd.DataFrame:
@@ -75,3 +318,45 @@ def load_runs(folder: str | Path) -> pd.DataFrame:
         StoreError: The folder holds no study, or a file in it can't be read.
     """
     return read_evidence(Path(folder)).runs_table
+
+
+def _train(plan: Plan, opened: Opened | None, engine: str, jobs: int) -> list[RunResult]:
+    """Train what is missing of a plan; return all its results in order."""
+    store = opened.store if opened else None
+    work = work_of(plan, store)
+    with connect(jobs) if jobs > 1 else nullcontext() as workers:
+        train_runs = workers.train if workers else train_here
+        return execute(work, train_runs(work.pending, engine), store)
+
+
+def _study(name: str, arms: Arms, seeds: Seeds, fields: dict[str, Any]) -> Study:
+    """The study that the arguments of `compare` or `sweep` describe; fields with several values are its axes."""
+    for field, instead in (("norm", 'arms=["none", "batch"]'), ("seed", "seeds=[3] for the seed 3")):
+        if field in fields:
+            raise InvalidConfig(f"{field} differs between the runs of a study. Try {instead}.")
+    axes = {field: _listed(value) for field, value in fields.items() if _is_axis(value)}
+    content = {"name": name, "seeds": list(_seed_list(seeds)), "axes": axes}
+    given = {field: value for field, value in fields.items() if field not in axes}
+    return dataclasses.replace(study_from_dict(content | {"run": given}), arms=arms_of(arms))
+
+
+def _is_axis(value: Any) -> bool:
+    return value.startswith(("log:", "lin:")) if isinstance(value, str) else isinstance(value, Iterable)
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, str) else list(value)
+
+
+def _seed_list(seeds: Seeds) -> tuple[int, ...]:
+    """The seeds themselves: those from 0 for a number of seeds."""
+    try:
+        if isinstance(seeds, Iterable):
+            return tuple(map(operator.index, seeds))
+        n_seeds = 0 if isinstance(seeds, bool) else operator.index(seeds)
+    except TypeError:
+        n_seeds = 0
+    if not 1 <= n_seeds <= MAX_RUNS:
+        allowed = f"a whole number from 1 to {MAX_RUNS}, or a list of seeds"
+        raise InvalidConfig(f"seeds must be {allowed}. Received: {plain_text(repr(seeds))}.")
+    return tuple(range(n_seeds))

@@ -13,7 +13,7 @@ from bncli.cli.session import Session
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.errors import InvalidConfig
-from bncli.study.arms import Arm, parse_arm
+from bncli.study.arms import arm_of, parse_arm
 from bncli.study.files import load_study
 from bncli.study.study import Study
 
@@ -39,7 +39,7 @@ def train(
     """Train one configuration, for one or many seeds."""
     start = load_study(options.preset) if options.preset else Study(TRAIN, RunConfig(), (parse_arm("none"),))
     base = start.vary(options.fields()).base
-    chosen = parse_arm(arm) if arm else base_arm(base)
+    chosen = parse_arm(arm) if arm else arm_of(base)
     seeds = options.seed_list() or (base.seed,)
     study = Study(TRAIN, base.replace(seed=0), (chosen,), seeds=seeds, question=start.question, source=start.source)
     if summary:
@@ -52,11 +52,6 @@ def train(
 def is_of_train(study: Study) -> bool:
     """Return whether the study was made by `bncli train`: it has that name, one arm and no axes."""
     return (study.name, len(study.arms), study.axes) == (TRAIN, 1, ())
-
-
-def base_arm(base: RunConfig) -> Arm:
-    """Return the arm with the norm and placement of a base run."""
-    return parse_arm("none" if base.norm == "none" else f"{base.norm}:{base.placement}")
 
 
 def _check_save(path: Path | None, seeds: tuple[int, ...]) -> None:

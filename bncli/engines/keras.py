@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from bncli import process
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.engines.backend import keras, tf
@@ -60,7 +61,8 @@ def train(
                 on_model(config, model)
             yield [result]
             model = None
-            keras.backend.clear_session()
+            if process.is_ours:  # in a notebook, the session may hold the user's own models
+                keras.backend.clear_session()
             gc.collect()
 
 

@@ -52,7 +52,8 @@ def train(
     """
     for runs, ahead in _compiled_ahead(group(configs), dataset, always_stack, method):
         yield from _run_group(runs, ahead, on_epoch, on_model)
-    keras.backend.clear_session()
+    if process.is_ours:  # in a notebook, the session may hold the user's own models
+        keras.backend.clear_session()
 
 
 def _compiled_ahead(

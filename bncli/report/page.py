@@ -21,6 +21,7 @@ from bncli.report.spelling import NEVER, threshold_text
 from bncli.values import plain_text, show
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
     from bncli.analysis.evidence import Evidence
@@ -106,9 +107,31 @@ def render(
         content: The content of `study.json`: versions, host, git, command, data sets.
         verdicts: The verdicts on the study's claims.
     """
+    text: str = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            name=evidence.study.name,
+            question=evidence.study.question,
+            source=evidence.study.source,
+            answer=answer_of(evidence),
+            tables=[part for part in _tables(evidence) if part.rows],
+            figures=figures,
+            claims=verdicts,
+            command=content.get("command", ""),
+            provenance=_provenance(content),
+            data=_data(content),
+            settings=_settings(evidence),
+        )
+    )
+    return text
+
+
+def environment() -> Environment:
+    """Return what makes HTML from templates: it escapes all texts, control characters too."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=PackageLoader("bncli.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -116,20 +139,6 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text: str = environment.get_template("report.html.j2").render(
-        name=evidence.study.name,
-        question=evidence.study.question,
-        source=evidence.study.source,
-        answer=answer_of(evidence),
-        tables=[part for part in _tables(evidence) if part.rows],
-        figures=figures,
-        claims=verdicts,
-        command=content.get("command", ""),
-        provenance=_provenance(content),
-        data=_data(content),
-        settings=_settings(evidence),
-    )
-    return text
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import os
@@ -10,6 +11,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bncli import process
@@ -133,15 +135,35 @@ def curve_look(evidence: Evidence, arm: str, n_epochs: int) -> dict[str, Any]:
 
 
 def blank(width: float, height: float) -> Figure:
-    """Return an empty figure.
+    """Return an empty figure, which a notebook shows as a picture.
 
     Args:
         width: Width in inches.
         height: Height in inches.
     """
+    return _figure_class()(figsize=(width, height), layout="constrained", dpi=130)
+
+
+@cache
+def _figure_class() -> type[Figure]:
+    """`Figure` with what notebooks ask for; they know figures of pyplot only."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", dpi=130)
+    class ShownFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            return to_png(self)
+
+    return ShownFigure
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return a figure as PNG, drawn in bncli's own style."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    content = io.BytesIO()
+    with own_style():
+        FigureCanvasAgg(figure).print_png(content)  # type: ignore[no-untyped-call]
+    return content.getvalue()
 
 
 def wrapped(text: str, width: float, size: float = 10) -> str:

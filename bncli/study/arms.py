@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bncli.config import FIELDS, NORM_FIELDS, RunConfig, field_name, parse_value
@@ -61,6 +62,33 @@ def parse_arm(text: str) -> Arm:
         raise InvalidConfig(f"Arm {text!r}: without a normalization there is nothing to place or set. Try none.")
     RunConfig.from_dict(changes)
     return Arm(label, tuple(changes.items()))
+
+
+def arm_of(config: RunConfig) -> Arm:
+    """Return the arm that a run is: its own normalization and placement.
+
+    >>> arm_of(RunConfig(norm="batch", placement="after")).label
+    'batch:after'
+    """
+    return parse_arm(norms.NONE if config.norm == norms.NONE else f"{config.norm}:{config.placement}")
+
+
+def arms_of(arms: str | Iterable[str | Arm]) -> tuple[Arm, ...]:
+    """Return arms that may be given by their labels.
+
+    Raises:
+        UnknownName: A label names something that does not exist.
+        InvalidConfig: Something else is given, or a label has a value that is out of range.
+
+    >>> arms_of(["none", "batch"]) == arms_of("none,batch") == parse_arms("none,batch")
+    True
+    """
+    if isinstance(arms, str):
+        return parse_arms(arms)
+    found = tuple(arms) if isinstance(arms, Iterable) else (arms,)
+    if not all(isinstance(arm, str | Arm) for arm in found):
+        raise InvalidConfig(f"arms must be a list of labels, e.g. ['none', 'batch']. Received: {arms!r}.")
+    return tuple(parse_arm(arm) if isinstance(arm, str) else arm for arm in found)
 
 
 def parse_arms(text: str) -> tuple[Arm, ...]:

@@ -12,7 +12,7 @@ from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig, ignored_field
 from bncli.data import datasets
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
-from bncli.study.arms import Arm
+from bncli.study.arms import Arm, arms_of
 from bncli.study.axes import MAX_RUNS
 from bncli.values import Value, show
 
@@ -89,6 +89,7 @@ class Study:
     claims: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "arms", arms_of(self.arms))
         _check_study(self)
 
     @property
