@@ -1,13 +1,17 @@
-"""What all commands have in common: each option is given once, and a wrong one gets a helpful line."""
+"""What all commands have in common: options are given once, wrong ones get a helpful line, signals are obeyed."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
+from bncli.cli import console
 from bncli.errors import InvalidConfig
+
+EXIT_INTERRUPTED = 130
 
 MEANT = {
     "--seed": "--set seed=3 for one seed of train, --seeds N or --seeds 3,4,5 for several",
@@ -47,3 +51,15 @@ class Command(TyperCommand):
             if count > 1 and not may_repeat and parameter.nargs == 1 and parameter.opts[0].startswith("-"):
                 raise InvalidConfig(f"{max(parameter.opts, key=len)} is given twice. Give it once.")
         return list(super().parse_args(ctx, args))
+
+
+class Group(TyperGroup):
+    """The command line: it ends with 130 after Ctrl-C and with 143 after SIGTERM, and says so."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override,unused-ignore]
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            console.say("Interrupted.")
+            raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -15,8 +16,9 @@ from bncli.analysis.choice import check_choice
 from bncli.atomic import replace_file
 from bncli.claims.claim import parse_claims
 from bncli.cli import console, output
+from bncli.cli.command import EXIT_INTERRUPTED
 from bncli.cli.options import Options
-from bncli.cli.progress import Tracker, track
+from bncli.cli.progress import Tracker, track, waiting
 from bncli.config import RunConfig
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig, StoreError
@@ -24,19 +26,21 @@ from bncli.registry import check_name
 from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import journal, lock
-from bncli.study.execution import ENGINES, Train, Work, execute, train_here, work_of
+from bncli.study.execution import ENGINES, Batches, Train, Work, execute, train_here, work_of
 from bncli.study.folder import Store
 from bncli.study.jobs import choose_jobs, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.shard import Shard, parse_shard
 from bncli.study.study import Condition, Plan, Study
+from bncli.thread import in_thread
 from bncli.values import show
 
 if TYPE_CHECKING:
     from bncli.analysis.evidence import Evidence
+    from bncli.engines.base import OnEpoch, OnModel
 
-EXIT_FAILED_RUNS, EXIT_INTERRUPTED = 1, 130
+EXIT_FAILED_RUNS = 1
 
 
 class Session:
@@ -128,7 +132,13 @@ class Session:
         is_new = self.options.restart or not (self.out and Store(self.out).has_study())
         is_sure = trains_here and is_new and not self.options.trainer and self.study.base.dataset in sets.REGISTRY
         if is_sure and process.can_fork():
-            with datasets.loading(self.study.base), self.interruptible():  # in this order: a thread prevents a fork
+            with self.saying_what_is_saved(), datasets.loading(self.study.base):
+                self.import_tensorflow()
+
+    def import_tensorflow(self) -> None:
+        """Import TensorFlow, and say so: it takes seconds."""
+        if "tensorflow" not in sys.modules:
+            with waiting("Importing TensorFlow", quiet=self.options.quiet):
                 importlib.import_module("bncli.engines.backend")
 
     def make_plan(self) -> None:
@@ -138,11 +148,10 @@ class Session:
             console.warn(notice)
 
     @contextmanager
-    def interruptible(self) -> Iterator[None]:
+    def saying_what_is_saved(self) -> Iterator[None]:
         """At Ctrl-C or SIGTERM in the block, print what is saved and exit."""
         try:
-            with process.interruptible():
-                yield
+            yield
         except KeyboardInterrupt as interrupt:
             console.say(self.what_is_saved())
             raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
@@ -165,7 +174,7 @@ class Session:
     def open(self) -> Iterator[None]:
         """Lock the journal and open the folder while the block runs; with `--restart`, empty the folder first."""
         name = self.shard.journal if self.shard else RUNS_FILE
-        with self.interruptible(), lock.hold(self.out / name) if self.out else nullcontext():
+        with self.saying_what_is_saved(), lock.hold(self.out / name) if self.out else nullcontext():
             if self.out:
                 if self.options.restart:
                     self.empty(self.out)
@@ -256,7 +265,9 @@ class Session:
         wanted = parse_jobs(self.options.jobs)
         jobs = 1 if alone else choose_jobs(wanted, pending, self.options.engine)
         if alone or (jobs == 1 and not scheduler):
-            yield self.options.trainer or train_here
+            if pending and not self.options.trainer:
+                self.import_tensorflow()
+            yield train_aside(self.options.trainer or train_here)
             return
         with connect(jobs, scheduler) as workers:
             where = f"the Dask scheduler {scheduler}" if scheduler else f"{jobs} worker processes"
@@ -290,10 +301,13 @@ class Session:
     def show(self, work: Work, results: list[RunResult], *, single: bool) -> None:
         """Print the results, and write tables, figures and the page to the folder."""
         evidence = self.evidence(results)
-        if self.options.format != "jsonl":
-            output.show_evidence(evidence, self.options.format, single=single)
-        if self.opened:
-            self.write(self.opened, evidence, is_changed=bool(work.pending))
+        try:
+            if self.options.format != "jsonl":
+                output.show_evidence(evidence, self.options.format, single=single)
+        except OSError:  # nobody reads the table; the folder gets its report all the same
+            self.write(evidence, is_changed=bool(work.pending))
+            raise
+        self.write(evidence, is_changed=bool(work.pending))
 
     def evidence(self, results: list[RunResult]) -> Evidence:
         """Return the evidence on the study of this command."""
@@ -301,19 +315,32 @@ class Session:
 
         return make_evidence(self.study, self.plan, results, self.options.metric, self.options.threshold)
 
-    def write(self, opened: Opened, evidence: Evidence, *, is_changed: bool) -> None:
+    def write(self, evidence: Evidence, *, is_changed: bool) -> None:
         """Write tables, figures and the page to the folder. If its study is larger, they cover the whole study."""
         from bncli.analysis.evidence import read_evidence
 
-        if opened.is_part:
+        if not self.opened:
+            return
+        if self.opened.is_part:
             console.say(
-                f"The study in the folder is larger: {extent(opened.whole)}. Its report covers all of it.",
+                f"The study in the folder is larger: {extent(self.opened.whole)}. Its report covers all of it.",
                 quiet=self.options.quiet,
             )
             if not is_changed:
                 return
-            evidence = read_evidence(opened.store.folder, self.options.metric, self.options.threshold)
-        output.write_folder(evidence, opened.store, quiet=self.options.quiet)
+            evidence = read_evidence(self.opened.store.folder, self.options.metric, self.options.threshold)
+        output.write_folder(evidence, self.opened.store, quiet=self.options.quiet)
+
+
+def train_aside(train: Train) -> Train:
+    """Return a function that trains in another thread, so that signals end it at once; see `in_thread`."""
+
+    def iterate(
+        configs: Sequence[RunConfig], engine: str, on_epoch: OnEpoch | None, on_model: OnModel | None
+    ) -> Batches:
+        return in_thread(lambda here: train(configs, engine, here(on_epoch), here(on_model)))
+
+    return iterate
 
 
 def extent(study: Study) -> str:

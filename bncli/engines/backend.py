@@ -14,8 +14,15 @@ from pathlib import Path
 
 from bncli import process
 from bncli.errors import InvalidConfig
+from bncli.values import plain_text
 
 GPU_WORDS = re.compile("cuda|cudnn|cublas|gpu|nvidia|driver|dlopen|dynamic librar|tensorrt", re.IGNORECASE)
+
+FATAL = re.compile(r"F\d{4} ")
+"""How a line begins after which TensorFlow ends the process."""
+
+MAX_CAUGHT = 1 << 20
+"""Bytes of start-up lines that are searched for the fatal one."""
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 """This folder exists where an NVIDIA driver is loaded: only there can a GPU be missed."""
@@ -40,7 +47,8 @@ def captured_stderr() -> Iterator[list[str]]:
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
-            yield lines
+            with _shown_if_it_dies(caught.fileno(), original):
+                yield lines
         finally:
             os.dup2(original, 2)
             os.close(original)
@@ -48,8 +56,56 @@ def captured_stderr() -> Iterator[list[str]]:
             lines += caught.read().decode(errors="replace").splitlines()
 
 
+def fatal_lines(text: str) -> list[str]:
+    """Return those of TensorFlow's start-up lines after which it ends the process."""
+    return [line for line in text.splitlines() if FATAL.match(line)]
+
+
+@contextmanager
+def _shown_if_it_dies(caught: int, shown: int) -> Iterator[None]:
+    """If TensorFlow ends the process in the block, show why.
+
+    It may call `abort` or `exit`, after which no Python code runs here. A forked process therefore waits for the end
+    of the block, and writes the fatal lines if it does not come.
+
+    Args:
+        caught: File descriptor that has what was written to stderr.
+        shown: File descriptor to write to.
+    """
+    if not process.can_fork():
+        yield
+        return
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        os.close(writer)
+        if not os.read(reader, 1):
+            _write_lines(fatal_lines(os.pread(caught, MAX_CAUGHT, 0).decode(errors="replace")), shown)
+        os._exit(0)
+    os.close(reader)
+    try:
+        yield
+    finally:
+        os.write(writer, b".")
+        os.close(writer)
+        os.waitpid(child, 0)
+
+
+def check_threads() -> None:
+    """Check TensorFlow's variables for the number of threads, with which it would abort.
+
+    Raises:
+        InvalidConfig: A variable is a negative number.
+    """
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        if re.fullmatch(r"\s*-\s*\d+.*", os.environ.get(name, "")):
+            raise InvalidConfig(
+                f"{name} must be a whole number from 1. Received: {plain_text(os.environ[name])!r}. Try unset {name}."
+            )
+
+
 def _import_tensorflow() -> None:
     """Import TensorFlow and initialize its devices, and show only those start-up lines that a user needs."""
+    check_threads()
     has_driver = NVIDIA_DRIVER.exists()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "2")  # a missing CUDA library is a warning
     if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
@@ -69,8 +125,8 @@ def _import_tensorflow() -> None:
         _write_lines(gpu_lines(lines))
 
 
-def _write_lines(lines: Iterable[str]) -> None:
-    os.write(2, "".join(f"{line}\n" for line in lines).encode())
+def _write_lines(lines: Iterable[str], descriptor: int = 2) -> None:
+    os.write(descriptor, "".join(f"{line}\n" for line in lines).encode())
 
 
 if "tensorflow" not in sys.modules:

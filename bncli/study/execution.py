@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bncli import signals
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.registry import check_name
@@ -92,7 +93,8 @@ def execute(
                 if not is_noted:
                     note_session(store)
                     is_noted = True
-                store.append(*batch)
+                with signals.held():
+                    store.append(*batch)
             results |= {result.config.run_id: result for result in batch}
             if on_result:
                 for result in batch:
