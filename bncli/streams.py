@@ -32,19 +32,20 @@ def prepare() -> None:
     print goes there. Characters that a stream can't encode are written as escapes. Errors of stderr are dropped; those
     of stdout end the command, as it has nobody to work for.
     """
+    for number, name in enumerate(NAMES):
+        if getattr(sys, name) is None:
+            _open_null(number, name)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     if isinstance(sys.stderr, io.TextIOWrapper):
+        own = io.FileIO(os.dup(2), "w")  # messages are seen while `backend` catches what libraries write to stderr
         sys.stderr = Lenient(
-            sys.stderr.buffer,
+            io.BufferedWriter(own),
             encoding=sys.stderr.encoding,
             errors="backslashreplace",
             line_buffering=True,
             write_through=sys.stderr.write_through,
         )
-    for number, name in enumerate(NAMES):
-        if getattr(sys, name) is None:
-            _open_null(number, name)
 
 
 def _open_null(number: int, name: str) -> None:

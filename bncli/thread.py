@@ -54,6 +54,12 @@ def in_thread(make: Callable[[Here], Iterator[_Item]]) -> Generator[_Item, None,
         main.close()
 
 
+def call_in_thread(function: Callable[[], _Item]) -> _Item:
+    """Call a function in another thread and return its value, so that signals reach the main thread at once."""
+    (value,) = in_thread(lambda here: iter((function(),)))
+    return value
+
+
 class _Main:
     """The main thread, as another thread uses it: it makes calls, one at a time, and takes items."""
 

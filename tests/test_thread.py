@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bncli.thread import Unwanted, in_thread
+from bncli.thread import Unwanted, call_in_thread, in_thread
 
 MAIN = threading.main_thread()
 
@@ -104,3 +104,9 @@ def test_a_thread_that_is_not_wanted_ends_at_its_next_call_and_its_code_after_it
     items.close()
     assert ended.wait(5)
     assert went_on == []
+
+
+def test_a_function_is_called_in_another_thread():
+    assert call_in_thread(threading.current_thread) is not MAIN
+    with pytest.raises(ZeroDivisionError):
+        call_in_thread(lambda: 1 / 0)

@@ -33,7 +33,7 @@ from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.shard import Shard, parse_shard
 from bncli.study.study import Condition, Plan, Study
-from bncli.thread import in_thread
+from bncli.thread import call_in_thread, in_thread
 from bncli.values import show
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Session:
         """Import TensorFlow, and say so: it takes seconds."""
         if "tensorflow" not in sys.modules:
             with waiting("Importing TensorFlow", quiet=self.options.quiet):
-                importlib.import_module("bncli.engines.backend")
+                call_in_thread(lambda: importlib.import_module("bncli.engines.backend"))
 
     def make_plan(self) -> None:
         """Expand the study to runs, and print notices on settings without effect."""

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,11 +73,14 @@ def _shown_if_it_dies(caught: int, shown: int) -> Iterator[None]:
         caught: File descriptor that has what was written to stderr.
         shown: File descriptor to write to.
     """
-    if not process.can_fork():
+    if not (process.is_ours and sys.platform == "linux"):
         yield
         return
     reader, writer = os.pipe()
-    if (child := os.fork()) == 0:
+    with warnings.catch_warnings():  # Python warns of a fork beside threads; this one needs none of their locks
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
         os.close(writer)
         if not os.read(reader, 1):
             _write_lines(fatal_lines(os.pread(caught, MAX_CAUGHT, 0).decode(errors="replace")), shown)
