@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bncli.cli import console
-from bncli.cli.command import Command
+from bncli.cli.command import Command, Group
 from bncli.cli.compare import compare
 from bncli.cli.dataset import dataset
 from bncli.cli.listing import list_
@@ -23,6 +23,7 @@ EXIT_USAGE = 2
 
 app = typer.Typer(
     name="bncli",
+    cls=Group,
     help="Batch-normalization ablation studies: paired seeds, tables, figures, every run on disk.",
     epilog="Start with: bncli sweep   (the learning-rate study on real digits, about a minute)",
     no_args_is_help=True,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bncli.config import FIELDS, RunConfig
+from bncli.data.reading import is_file
 from bncli.errors import BncliError, InvalidConfig, UnknownName, shown
 from bncli.registry import check_name, nearest
 from bncli.study.arms import DEFAULT_ARMS, parse_arm
@@ -53,7 +54,8 @@ def load_study(name: str) -> Study:
 
     Raises:
         UnknownName: There is no such preset or file.
-        InvalidConfig: The file is not TOML, or does not describe a study.
+        DataError: A folder of the path may not be searched.
+        InvalidConfig: The file is not TOML, does not describe a study, or the study is too large.
 
     >>> study = load_study("circles-placement")
     >>> [arm.label for arm in study.arms]
@@ -61,7 +63,8 @@ def load_study(name: str) -> Study:
     """
     known = presets()
     path = known.get(name) or Path(name)
-    if not os.path.isfile(path):
+    is_there = is_file(path) if path.suffix == ".toml" else os.path.isfile(path)
+    if not is_there:
         what = f"No study file {shown(name)}." if path.suffix == ".toml" else f"Unknown preset {shown(name)}."
         raise UnknownName(f"{what} Allowed: {', '.join(known)}, or the path of a .toml file.{nearest(name, known)}")
     try:
