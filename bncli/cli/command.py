@@ -89,8 +89,7 @@ def _check_not_empty(parameter: Any, value: Any) -> None:
     words = value if isinstance(value, list | tuple) else [value]
     if any(isinstance(word, str) and not word.strip() for word in words):
         raise InvalidConfig(
-            f"{_name(parameter)} has an empty value. Leave it out, or give it one. "
-            "Is a variable of the shell not set?"
+            f"{_name(parameter)} has an empty value. Leave it out, or give it one. Is a variable of the shell not set?"
         )
 
 
