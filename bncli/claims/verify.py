@@ -96,7 +96,8 @@ def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool 
 
 def part_of(plan: Plan, chosen: Sequence[Claim]) -> Plan:
     """Return a study's plan with only those runs on which the claims are measured."""
-    needed = {condition for condition in plan.conditions if any(needs(claim, condition) for claim in chosen)}
+    one = {condition: config for config, condition in plan.runs}
+    needed = {condition for condition in one if any(needs(claim, condition, one[condition]) for claim in chosen)}
     return replace(plan, runs=tuple(run for run in plan.runs if run[1] in needed))
 
 

@@ -12,9 +12,10 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bncli import process
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, first_line
 from bncli.values import plain_text
 
 GPU_WORDS = re.compile("cuda|cudnn|cublas|gpu|nvidia|driver|dlopen|dynamic librar|tensorrt", re.IGNORECASE)
@@ -119,9 +120,15 @@ def _import_tensorflow() -> None:
     try:
         with captured_stderr() as lines:
             with process.lean_import():
+                import keras  # noqa: F401
                 import tensorflow as tf
             tf.config.list_logical_devices()
             tf.get_logger().setLevel("ERROR")
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:  # what Keras makes of its settings
+        raise InvalidConfig(
+            f"Keras can't be imported ({type(error).__name__}: {first_line(error)}). Its settings are probably wrong: "
+            "the file keras.json in $KERAS_HOME or ~/.keras, and the environment variables KERAS_*. Remove them."
+        ) from error
     except Exception:
         _write_lines(lines)
         raise
@@ -139,4 +146,34 @@ if "tensorflow" not in sys.modules:
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-__all__ = ["captured_stderr", "devices", "gpu_lines", "keras", "tf"]
+__all__ = ["captured_stderr", "devices", "gpu_lines", "keras", "own_settings", "tf"]
+
+SETTINGS: dict[str, Any] = {
+    "floatx": "float32",
+    "dtype_policy": "float32",
+    "image_data_format": "channels_last",
+    "epsilon": 1e-7,
+    "max_epochs": None,
+    "max_steps_per_epoch": None,
+}
+"""Keras' own defaults. Its file keras.json and environment variables can change them, but not the `run_id` of a run."""
+
+
+def _configure(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        getattr(keras.config, f"set_{name}")(value)
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Give Keras the settings of `SETTINGS` while the block runs: a notebook may have others for its own models."""
+    before = {name: getattr(keras.config, name)() for name in SETTINGS}
+    try:
+        _configure(SETTINGS)
+        yield
+    finally:
+        _configure(before)
+
+
+if process.is_ours:
+    _configure(SETTINGS)
