@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,8 @@ import typer
 
 from bncli import process
 from bncli.analysis.choice import check_choice
-from bncli.atomic import replace_file
 from bncli.claims.claim import parse_claims
-from bncli.cli import console, output
+from bncli.cli import console, output, saved_model
 from bncli.cli.options import Options
 from bncli.cli.progress import Tracker, track
 from bncli.config import RunConfig
@@ -92,6 +92,7 @@ class Session:
                 self.show_share(work, results)
             else:
                 self.show(work, results, single=single)
+                self.say_saved(results)
         check_failed(results)
 
     def results(self) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
@@ -243,7 +244,7 @@ class Session:
             tracker.epoch(str(work.conditions[configs[0]]), len(configs))
 
         path = self.save_model
-        on_model = (lambda config, model: replace_file(path, model.save)) if path else None
+        on_model = partial(saved_model.save, path) if path else None
         n_epochs = sum(config.epochs for config in pending)
         with self.trainer(pending) as train, track(len(pending), n_epochs, quiet=self.options.quiet) as tracker:
             batches = train(pending, self.options.engine, on_epoch, on_model)
@@ -294,6 +295,14 @@ class Session:
             output.show_evidence(evidence, self.options.format, single=single)
         if self.opened:
             self.write(self.opened, evidence, is_changed=bool(work.pending))
+
+    def say_saved(self, results: list[RunResult]) -> None:
+        """Say what the saved model takes and gives."""
+        path = self.save_model
+        if path and results[0].state != "failed":
+            console.say(saved_model.description(path, results[0].config), quiet=self.options.quiet)
+            if note := saved_model.precision_note(path, results[0].config):
+                console.warn(note)
 
     def evidence(self, results: list[RunResult]) -> Evidence:
         """Return the evidence on the study of this command."""
