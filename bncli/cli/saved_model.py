@@ -52,7 +52,7 @@ def description(path: Path, config: RunConfig) -> str:
 
 
 def precision_note(path: Path, config: RunConfig) -> str:
-    """Say which features have raw values that float32, in which Keras passes rows on, can't tell apart; else nothing."""
+    """Say which features have raw values that float32, Keras' type of rows, can't tell apart; nothing if none has."""
     data = datasets.load(config)
     if data.scaler is None or not data.feature_names:
         return ""
@@ -62,8 +62,8 @@ def precision_note(path: Path, config: RunConfig) -> str:
     if not names:
         return ""
     return (
-        f"{plain_text(str(path))} gives rounded outputs: Keras passes raw rows on as float32, which can't tell apart the "
-        f"values of {_listed(tuple(names))}. Subtract a constant from such a column in the file, and train again."
+        f"{plain_text(str(path))} gives rounded outputs: Keras passes raw rows on as float32, which can't tell apart "
+        f"the values of {_listed(tuple(names))}. Subtract a constant from such a column in the file, and train again."
     )
 
 
