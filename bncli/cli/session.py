@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bncli import process
-from bncli.analysis.choice import check_choice
+from bncli.analysis.choice import Choice, choice_of, choose
 from bncli.claims.claim import parse_claims
 from bncli.cli import console, output, saved_model
 from bncli.cli.options import Options
@@ -63,6 +63,7 @@ class Session:
         self.select = select or (lambda plan: plan)
         self.shard: Shard | None = None
         self.plan = Plan(())
+        self.choice = Choice()
         self.opened: Opened | None = None
 
     @property
@@ -106,7 +107,7 @@ class Session:
         """Check the options, before anything is loaded or trained."""
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
-        check_choice(self.options.metric, self.options.threshold)
+        self.choice = choice_of(self.options.metric, self.options.threshold)
         parse_jobs(self.options.jobs)
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
@@ -171,6 +172,7 @@ class Session:
                 if self.options.restart:
                     self.empty(self.out)
                 self.opened = open_folder(self.out, self.study, self.plan, self.shard, anew=self.options.restart)
+                self.choice = choose(self.opened.store, self.options.metric, self.options.threshold)
             yield
 
     def empty(self, folder: Path) -> None:
@@ -294,7 +296,8 @@ class Session:
         if self.options.format != "jsonl":
             output.show_evidence(evidence, self.options.format, single=single)
         if self.opened:
-            self.write(self.opened, evidence, is_changed=bool(work.pending))
+            has_choice = (self.options.metric, self.options.threshold) != (None, None)
+            self.write(self.opened, evidence, is_changed=bool(work.pending) or has_choice)
 
     def say_saved(self, results: list[RunResult]) -> None:
         """Say what the saved model takes and gives."""
@@ -308,7 +311,7 @@ class Session:
         """Return the evidence on the study of this command."""
         from bncli.analysis.evidence import make_evidence
 
-        return make_evidence(self.study, self.plan, results, self.options.metric, self.options.threshold)
+        return make_evidence(self.study, self.plan, results, *self.choice)
 
     def write(self, opened: Opened, evidence: Evidence, *, is_changed: bool) -> None:
         """Write tables, figures and the page to the folder. If its study is larger, they cover the whole study."""
@@ -321,7 +324,7 @@ class Session:
             )
             if not is_changed:
                 return
-            evidence = read_evidence(opened.store.folder, self.options.metric, self.options.threshold)
+            evidence = read_evidence(opened.store.folder)
         output.write_folder(evidence, opened.store, quiet=self.options.quiet)
 
 
