@@ -82,7 +82,7 @@ def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool 
     found = [Subject(study, parse_claims(study)) for study in map(load_study, names or presets())]
     bare = [subject.study.name for subject in found if not subject.claims]
     if names and bare:
-        raise InvalidConfig(f"Study {bare[0]!r} makes no claims. Add them as [[claims]] tables: see the README.")
+        raise InvalidConfig(f"Study {bare[0]!r} makes no claims. Add them as [[claims]] tables: see docs/claims.md.")
     for name in ids:
         check_name("claim", name, [claim.id for subject in found for claim in subject.claims])
     if ids:

@@ -66,7 +66,7 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         single: Whether to write a row per run instead of a row per condition.
     """
     from bncli.report.exports import as_json
-    from bncli.report.rows import result_rows, run_rows, table_caption
+    from bncli.report.rows import result_rows, run_caption, run_rows, table_caption
 
     if format == "json":
         runs = {"runs": records(evidence.runs_table)} if single else {}
@@ -77,7 +77,8 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     elif format == "csv":
         console.write(to_csv(evidence.runs_table if single else evidence.joined_table))
     elif single:
-        console.print_rows(run_rows(evidence), format=format, spare=("loss", "val_loss", "params", "accuracy", "state"))
+        spare = ("loss", "val_loss", "params", "accuracy", "state", f"{evidence.metric}{console.INTERVAL}")
+        console.print_rows(run_rows(evidence), caption=run_caption(evidence), format=format, spare=spare)
     else:
         caption, title = table_caption(evidence), evidence.study.name
         spare = ("curve", "n", "hit epoch", f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}")

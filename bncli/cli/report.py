@@ -18,12 +18,11 @@ from bncli.study.folder import Store
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="DIR", show_default=False, help="The --out folder of a compare or sweep.")
 ]
-RememberedMetricOption = Annotated[str | None, MetricOption.__metadata__[0]]
 
 
 def report(
     folder: FolderArgument,
-    metric: RememberedMetricOption = None,
+    metric: MetricOption = None,
     threshold: ThresholdOption = None,
     format: FormatOption = "table",
     quiet: QuietOption = False,

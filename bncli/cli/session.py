@@ -6,16 +6,16 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from bncli import process
-from bncli.analysis.choice import check_choice
-from bncli.atomic import replace_file
+from bncli.analysis.choice import Choice, choice_of, choose
 from bncli.claims.claim import parse_claims
-from bncli.cli import console, output
+from bncli.cli import console, output, saved_model
 from bncli.cli.command import EXIT_INTERRUPTED
 from bncli.cli.options import Options
 from bncli.cli.progress import Tracker, track, waiting
@@ -67,6 +67,7 @@ class Session:
         self.select = select or (lambda plan: plan)
         self.shard: Shard | None = None
         self.plan = Plan(())
+        self.choice = Choice()
         self.opened: Opened | None = None
 
     @property
@@ -96,6 +97,7 @@ class Session:
                 self.show_share(work, results)
             else:
                 self.show(work, results, single=single)
+                self.say_saved(results)
         check_failed(results)
 
     def results(self) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
@@ -109,7 +111,7 @@ class Session:
         """Check the options, before anything is loaded or trained."""
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
-        check_choice(self.options.metric, self.options.threshold)
+        self.choice = choice_of(self.options.metric, self.options.threshold)
         parse_jobs(self.options.jobs)
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
@@ -179,6 +181,7 @@ class Session:
                 if self.options.restart:
                     self.empty(self.out)
                 self.opened = open_folder(self.out, self.study, self.plan, self.shard, anew=self.options.restart)
+                self.choice = choose(self.opened.store, self.options.metric, self.options.threshold)
             yield
 
     def empty(self, folder: Path) -> None:
@@ -252,7 +255,7 @@ class Session:
             tracker.epoch(str(work.conditions[configs[0]]), len(configs))
 
         path = self.save_model
-        on_model = (lambda config, model: replace_file(path, model.save)) if path else None
+        on_model = partial(saved_model.save, path) if path else None
         n_epochs = sum(config.epochs for config in pending)
         with self.trainer(pending) as train, track(len(pending), n_epochs, quiet=self.options.quiet) as tracker:
             batches = train(pending, self.options.engine, on_epoch, on_model)
@@ -301,19 +304,29 @@ class Session:
     def show(self, work: Work, results: list[RunResult], *, single: bool) -> None:
         """Print the results, and write tables, figures and the page to the folder."""
         evidence = self.evidence(results)
+        has_choice = (self.options.metric, self.options.threshold) != (None, None)
+        is_changed = bool(work.pending) or has_choice
         try:
             if self.options.format != "jsonl":
                 output.show_evidence(evidence, self.options.format, single=single)
         except OSError:  # nobody reads the table; the folder gets its report all the same
-            self.write(evidence, is_changed=bool(work.pending))
+            self.write(evidence, is_changed=is_changed)
             raise
-        self.write(evidence, is_changed=bool(work.pending))
+        self.write(evidence, is_changed=is_changed)
+
+    def say_saved(self, results: list[RunResult]) -> None:
+        """Say what the saved model takes and gives."""
+        path = self.save_model
+        if path and results[0].state != "failed":
+            console.say(saved_model.description(path, results[0].config), quiet=self.options.quiet)
+            if note := saved_model.precision_note(path, results[0].config):
+                console.warn(note)
 
     def evidence(self, results: list[RunResult]) -> Evidence:
         """Return the evidence on the study of this command."""
         from bncli.analysis.evidence import make_evidence
 
-        return make_evidence(self.study, self.plan, results, self.options.metric, self.options.threshold)
+        return make_evidence(self.study, self.plan, results, *self.choice)
 
     def write(self, evidence: Evidence, *, is_changed: bool) -> None:
         """Write tables, figures and the page to the folder. If its study is larger, they cover the whole study."""
@@ -328,7 +341,7 @@ class Session:
             )
             if not is_changed:
                 return
-            evidence = read_evidence(self.opened.store.folder, self.options.metric, self.options.threshold)
+            evidence = read_evidence(self.opened.store.folder)
         output.write_folder(evidence, self.opened.store, quiet=self.options.quiet)
 
 

@@ -86,8 +86,9 @@ def _parse_word(model: str, text: str) -> tuple[Word, int]:
     kind = match["kind"] if match else text
     if match is None or kind not in _SIZES:
         raise InvalidConfig(
-            f"Unknown layer {shown(text)} in model {shown(model)}. Allowed: the name of a model ({', '.join(REGISTRY)}), or a "
-            "spec of the words dense64, conv32, lstm32, dropout0.2, pool, flatten, norm and softmax, where dense64*3 "
+            f"Unknown layer {shown(text)} in model {shown(model)}. "
+            f"Allowed: the name of a model ({', '.join(REGISTRY)}), or a spec of the words "
+            "dense64, conv32, lstm32, dropout0.2, pool, flatten, norm and softmax, where dense64*3 "
             f"repeats a word.{nearest(text, [*REGISTRY, *_SIZES])}"
         )
     try:

@@ -27,7 +27,7 @@ OF_CLAIM = ("check", "statement")
 
 
 def store_verdicts(folder: Path, verdicts: Iterable[Verdict]) -> None:
-    """Keep the verdicts that checks gave, beside those that the folder has already.
+    """Keep the verdicts that checks gave, beside those that the folder has already; write nothing if none is new.
 
     Args:
         folder: The study's folder; nothing is written if it holds no study.
@@ -38,8 +38,9 @@ def store_verdicts(folder: Path, verdicts: Iterable[Verdict]) -> None:
     """
     store = Store(folder)
     new = {verdict.claim.id: _record(verdict) for verdict in verdicts if _is_checked(verdict)}
-    if new and store.has_study():
-        store.write_text(VERDICTS_FILE, json.dumps(_stored(folder) | new, indent=1) + "\n")
+    before = _stored(folder)
+    if before | new != before and store.has_study():
+        store.write_text(VERDICTS_FILE, json.dumps(before | new, indent=1) + "\n")
 
 
 def with_stored(folder: Path, verdicts: Iterable[Verdict]) -> list[Verdict]:
