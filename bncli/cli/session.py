@@ -14,6 +14,7 @@ import typer
 
 from bncli import process
 from bncli.analysis.choice import Choice, choice_of, choose
+from bncli.atomic import check_replaceable
 from bncli.claims.claim import parse_claims
 from bncli.cli import console, output, saved_model
 from bncli.cli.command import EXIT_INTERRUPTED
@@ -116,6 +117,23 @@ class Session:
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
         parse_claims(self.study)
+        if not self.options.dry_run:
+            self.check_places()
+
+    def check_places(self) -> None:
+        """Check that runs and model can be written where they are to go, while nothing is lost yet."""
+        if self.out:
+            store = Store(self.out, self.journal)
+            if not self.options.restart:
+                store.read_study()
+            store.check()
+        if self.save_model:
+            check_replaceable(self.save_model)
+
+    @property
+    def journal(self) -> str:
+        """Name of the journal to which this command records runs."""
+        return self.shard.journal if self.shard else RUNS_FILE
 
     def checked_shard(self, text: str) -> Shard:
         """Return the share that `--shard` asks for."""
@@ -175,8 +193,7 @@ class Session:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Lock the journal and open the folder while the block runs; with `--restart`, empty the folder first."""
-        name = self.shard.journal if self.shard else RUNS_FILE
-        with self.saying_what_is_saved(), lock.hold(self.out / name) if self.out else nullcontext():
+        with self.saying_what_is_saved(), lock.hold(self.out / self.journal) if self.out else nullcontext():
             if self.out:
                 if self.options.restart:
                     self.empty(self.out)
@@ -188,7 +205,8 @@ class Session:
         """Delete bncli's own files in a study's folder, and print their names.
 
         Raises:
-            StoreError: The folder holds no study, or a process is writing to it.
+            StoreError: The folder holds no study, a process is writing to it, or a file can't be deleted. No run is
+                lost.
         """
         from bncli.report.files import derived_files
 
@@ -196,18 +214,20 @@ class Session:
             with connect(1, self.options.scheduler):
                 pass
         store = Store(folder)
+        store.check()
         names = store.own_files(derived_files())
         if names and not store.has_study():
             raise StoreError(
                 f"--restart deletes nothing in {str(folder)!r}, which holds {names[0]} but no study (no study.json). "
                 "Try --out with a new or empty folder."
             )
+        store.check_removable(names)
         with ExitStack() as held:
             for path in sorted({*journal.journals(folder), *lock.journals(folder)} - {store.journal}):
                 held.enter_context(lock.hold(path))
             if names:
                 console.warn(f"--restart deletes in {folder}: {', '.join(names)}")
-            for name in names:
+            for name in reversed(names):  # journals last: if a file can't be deleted, no run is lost
                 store.remove(name)
 
     def find_work(self) -> Work:
