@@ -326,13 +326,9 @@ class Session:
         evidence = self.evidence(results)
         has_choice = (self.options.metric, self.options.threshold) != (None, None)
         is_changed = bool(work.pending) or has_choice
-        try:
+        with output.then(partial(self.write, evidence, is_changed=is_changed)):
             if self.options.format != "jsonl":
                 output.show_evidence(evidence, self.options.format, single=single)
-        except OSError:  # nobody reads the table; the folder gets its report all the same
-            self.write(evidence, is_changed=is_changed)
-            raise
-        self.write(evidence, is_changed=is_changed)
 
     def say_saved(self, results: list[RunResult]) -> None:
         """Say what the saved model takes and gives."""

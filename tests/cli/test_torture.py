@@ -167,6 +167,26 @@ def test_a_signal_ends_at_once_what_never_returns_to_python(number, status, monk
     assert len(lines(Path("s"))) == 4
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_folder_whose_name_is_not_utf8_and_a_stream_that_is_not_either_get_all_files(encoding, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    name = os.fsdecode(b"caf\xe9")
+    code, out, err = ended(start(DRIVER, *SMALL[:-1], "-o", name, encoding=encoding, errors="strict"))
+    assert code == 0
+    assert len(values(Path(name))) == N_RUNS
+    assert (Path(name) / "report.html").exists()
+    assert "batch" in out
+    assert err.endswith("Report: caf\\udce9/report.html\n")
+
+
+@pytest.mark.parametrize("closed", [">&- 2>&-", "2>/dev/full", "2>&1 | true"])
+def test_a_sweep_that_nobody_watches_trains_and_writes_its_report(closed):
+    command = shlex.join([*DRIVER, *SMALL[:-1], "-o", "s"])
+    subprocess.run(f"{command} {closed}", shell=True, check=False, stdout=subprocess.PIPE, timeout=PATIENCE)
+    assert len(values(Path("s"))) == N_RUNS
+    assert (Path("s") / "report.html").exists()
+
+
 def test_a_second_sweep_on_a_folder_is_refused_and_names_the_first(monkeypatch):
     monkeypatch.setenv("PAUSE", "300")
     first = start(DRIVER, *SMALL, "-o", "s")
