@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +19,11 @@ from bncli.study.folder import Store
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="DIR", show_default=False, help="The --out folder of a compare or sweep.")
 ]
-RememberedMetricOption = Annotated[str | None, MetricOption.__metadata__[0]]
 
 
 def report(
     folder: FolderArgument,
-    metric: RememberedMetricOption = None,
+    metric: MetricOption = None,
     threshold: ThresholdOption = None,
     format: FormatOption = "table",
     quiet: QuietOption = False,
@@ -31,8 +31,8 @@ def report(
     """Make tables, figures and report.html again from stored runs, without TensorFlow."""
     console.check_format(format)
     evidence = read_evidence(folder, *choose(Store(folder), metric, threshold))
-    output.show_evidence(evidence, format, single=is_of_train(evidence.study))
-    output.write_folder(evidence, Store(folder), quiet=quiet)
+    with output.then(partial(output.write_folder, evidence, Store(folder), quiet=quiet)):
+        output.show_evidence(evidence, format, single=is_of_train(evidence.study))
 
 
 def status(folder: FolderArgument, format: FormatOption = "table") -> None:

@@ -12,10 +12,11 @@ from bncli.cli.options import Options, option, takes_options
 from bncli.cli.session import Session
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.errors import InvalidConfig
-from bncli.study.arms import arm_of, parse_arm
+from bncli.errors import InvalidConfig, cut
+from bncli.study.arms import Arm, arm_of, parse_arm
 from bncli.study.files import load_study
 from bncli.study.study import Study
+from bncli.values import plain_text
 
 TRAIN = "train"
 
@@ -38,8 +39,11 @@ def train(
 ) -> None:
     """Train one configuration, for one or many seeds."""
     start = load_study(options.preset) if options.preset else Study(TRAIN, RunConfig(), (parse_arm("none"),))
-    base = start.vary(options.fields()).base
+    varied = start.vary(options.fields())
+    base = varied.base
     chosen = parse_arm(arm) if arm else arm_of(base)
+    if options.preset:
+        _say_left_out(varied, options.preset, () if arm else (chosen,))
     seeds = options.seed_list() or (base.seed,)
     study = Study(TRAIN, base.replace(seed=0), (chosen,), seeds=seeds, question=start.question, source=start.source)
     if summary:
@@ -47,6 +51,23 @@ def train(
         return
     _check_save(save_model, seeds)
     Session(study, options, options.out, save_model=save_model).run(single=True)
+
+
+def _say_left_out(study: Study, preset: str, arms: tuple[Arm, ...]) -> None:
+    """Print which arms and axes of a preset are not trained, and the command that trains them.
+
+    Args:
+        study: The preset with the fields that were given.
+        preset: Its name.
+        arms: The arms that are trained; empty if the user chose one.
+    """
+    parts = [f"arms {', '.join(arm.label for arm in study.arms)}"] if arms and study.arms != arms else []
+    parts += [f"axis {name}" for name, _ in study.axes]
+    if parts:
+        console.warn(
+            f"train takes only the fields under [run] of {plain_text(preset)}, not its {cut('; '.join(parts))}. "
+            f"Try bncli sweep --preset {plain_text(preset)} to train all of it."
+        )
 
 
 def is_of_train(study: Study) -> bool:

@@ -24,6 +24,7 @@ from bncli.report.spelling import counted
 from bncli.report.verdict_file import store_verdicts
 from bncli.study.execution import ENGINES
 from bncli.study.files import presets
+from bncli.study.folder import Store
 from bncli.study.places import ROOT, default_folder
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def verify(
     for subject in chosen:
         results, conditions = _runs_of(subject, options, out)
         verdicts = verifying.judge(subject, results, conditions)
-        store_verdicts(default_folder(subject.study, as_written=True, root=out), verdicts)
+        folder = default_folder(subject.study, as_written=True, root=out)
+        store_verdicts(folder, verdicts)
+        _renew_report(Store(folder), quiet=quiet)
         judged = [(subject.study.name, verdict) for verdict in verdicts]
         if format == "jsonl":
             _show_verdicts(judged, format)
@@ -113,6 +116,15 @@ def _runs_of(subject: Subject, options: Options, root: Path) -> tuple[list[RunRe
         return list(results), dict(conditions)
     study = subject.study.vary(seeds=options.seed_list())
     return Session(study, options, folder, select=lambda plan: part_of(plan, subject.claims)).results()
+
+
+def _renew_report(store: Store, *, quiet: bool) -> None:
+    """Write the folder's report again if it has one that lacks the verdicts or the runs of this call."""
+    from bncli.analysis.evidence import read_evidence
+    from bncli.report.files import is_report_stale
+
+    if is_report_stale(store):
+        output.write_folder(read_evidence(store.folder), store, quiet=quiet)
 
 
 def _say_left_out(counts: dict[str, int], *, quiet: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bncli import process
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file
 from bncli.data.reading import quoted
-from bncli.data.scaling import scale
+from bncli.data.scaling import Scaler, scale
 from bncli.data.sets import REGISTRY
 from bncli.data.splits import RawDataset, select_rows, split_stratified
 from bncli.data.tables import is_table_path
@@ -63,6 +63,7 @@ class Dataset:
         feature_names: One name per feature; empty for images.
         scaling: The scaling that was applied: `unit`, `standard` or `none`.
         notices: Sentences on what was unusual about the data and how it was read, for its user.
+        scaler: The numbers of the scaling; None for `none`.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Dataset:
     feature_names: tuple[str, ...]
     scaling: str
     notices: tuple[str, ...] = ()
+    scaler: Scaler | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -194,11 +196,11 @@ def _read(name: str, options: _Options, train_rows: str, val_rows: str, scaling:
     x_val, y_val = select_rows("val_rows", val_rows, raw.x_val, raw.y_val)
     if len(set(y_train.tolist())) < 2:
         raise InvalidConfig(
-            f"train_rows={train_rows!r} of {quoted(name)} selects fewer than two classes. Select more rows."
+            f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two classes. Select more rows."
         )
-    x_train, x_val = scale(scaling, raw, x_train, x_val)
+    x_train, x_val, scaler = scale(scaling, raw, x_train, x_val)
     arrays = (x_train.astype("float32"), y_train.astype("int32"), x_val.astype("float32"), y_val.astype("int32"))
-    return _read_only(Dataset(name, *arrays, raw.class_names, raw.feature_names, scaling, raw.notices))
+    return _read_only(Dataset(name, *arrays, raw.class_names, raw.feature_names, scaling, raw.notices, scaler))
 
 
 def _read_only(data: Dataset) -> Dataset:

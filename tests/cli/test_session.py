@@ -99,6 +99,27 @@ def test_a_call_that_adds_seeds_and_lacks_an_arm_makes_the_union(bncli, engine, 
     assert len(engine) == 8
 
 
+@pytest.mark.parametrize("command", [("train",), ("compare",), ("sweep", "lr=0.1,0.2")])
+def test_a_folder_remembers_what_a_command_compares_by(bncli, engine, no_figures, command):
+    asked = bncli(*command, *TINY, "-o", "s", "-q", "--metric", "val_loss", "--threshold", "1.5")[1]
+    assert "val_loss" in asked
+    assert bncli(*command, *TINY, "-o", "s", "-q") == (0, asked, "")
+    assert bncli("report", "s", "-q") == (0, asked, "")
+
+
+def test_another_choice_for_a_part_reaches_the_report_of_the_whole(bncli, engine, no_figures, folder):
+    bncli("compare", *TINY, "-o", "s", "-q")
+    bncli("compare", *TINY, "--arms", "none", "-o", "s", "-q", "--metric", "val_loss")
+    assert "Differences from none in val_loss" in (folder / "s" / "report.html").read_text()
+
+
+def test_restart_forgets_what_was_compared_by(bncli, engine, no_figures):
+    command = ("compare", *TINY, "-o", "s", "-q")
+    plain = bncli(*command)[1]
+    bncli(*command, "--metric", "val_loss")
+    assert bncli(*command, "--restart")[1] == plain
+
+
 def test_a_dry_run_prints_the_plan_and_trains_nothing(bncli, engine, folder):
     command = ("sweep", "lr=0.1,0.2", *TINY, "--arms", "none,batch", "--seeds", "2", "--dry-run", "-o", "s")
     status, out, err = bncli(*command)
