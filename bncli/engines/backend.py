@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bncli import process
-from bncli.errors import InvalidConfig, first_line
+from bncli.errors import InvalidConfig, first_line, shown
 
 GPU_WORDS = re.compile("cuda|cudnn|cublas|gpu|nvidia|driver|dlopen|dynamic librar|tensorrt", re.IGNORECASE)
 
@@ -53,10 +53,9 @@ def _import_tensorflow() -> None:
     """Import TensorFlow and initialize its devices, and show only those start-up lines that a user needs."""
     has_driver = NVIDIA_DRIVER.exists()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "2")  # a missing CUDA library is a warning
-    if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        raise InvalidConfig(
-            f"KERAS_BACKEND must be tensorflow. Received: {os.environ['KERAS_BACKEND']!r}. Try unset KERAS_BACKEND."
-        )
+    name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if name != "tensorflow":
+        raise InvalidConfig(f"KERAS_BACKEND must be tensorflow. Received: {shown(name)}. Try unset KERAS_BACKEND.")
     try:
         with captured_stderr() as lines:
             with process.lean_import():
