@@ -27,6 +27,19 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Files in which the kernel keeps a container's limit, in the two versions of control groups."""
+
+
+def usable_memory() -> int:
+    """Return the bytes of memory of this machine, or of this container if it may use less."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in MEMORY_LIMITS:
+        with suppress(OSError, ValueError), open(path) as file:  # there is none, or its text is `max`
+            sizes.append(int(file.read()))
+    return min(sizes)
+
+
 OPTIONAL = ("matplotlib", "pandas", "sklearn")
 """Libraries that Keras imports if they are installed, for functions that bncli does not call. Importing them, too,
 takes 1.31 times as long."""

@@ -22,6 +22,7 @@ from bncli.cli.options import Options
 from bncli.cli.progress import Tracker, track, waiting
 from bncli.config import RunConfig
 from bncli.data import datasets, sets
+from bncli.engines.method import check_memory
 from bncli.errors import InvalidConfig, StoreError
 from bncli.registry import check_name
 from bncli.report.spelling import counted
@@ -89,6 +90,7 @@ class Session:
         self.warm_up()
         self.make_plan()
         if self.options.dry_run:
+            self.check_memory([config for config, _ in self.plan.runs])
             self.show_plan()
             return
         with self.open():
@@ -239,8 +241,14 @@ class Session:
                 f"--save-model needs a run that is trained now, but this one is done already in "
                 f"{str(self.store.folder)!r}. Try without --out."
             )
+        self.check_memory(work.pending)
         self.announce(part, work)
         return work
+
+    def check_memory(self, configs: Sequence[RunConfig]) -> None:
+        """Check that runs fit into the memory of this machine, unless a scheduler's workers train them."""
+        if not self.options.scheduler:
+            check_memory(configs)
 
     def announce(self, part: Plan, work: Work) -> None:
         """Print the question of the study, its size and its folder."""

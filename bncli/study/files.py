@@ -34,7 +34,7 @@ MAX_BYTES = 1_000_000
 """The largest study file: Python's TOML parser reads about a megabyte a second."""
 
 MAX_WHOLE = 2**63
-"""TOML's whole numbers lie between minus this and this. Python's parser reads larger ones, but can't print them."""
+"""TOML's whole numbers lie between minus this and this; Python's parser reads larger ones, too."""
 
 MAX_NAME = 100
 """The longest name of a study: it becomes part of a file name."""
