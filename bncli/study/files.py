@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -14,7 +15,7 @@ from bncli.registry import check_name, nearest
 from bncli.study.arms import DEFAULT_ARMS, parse_arm
 from bncli.study.axes import axis_values
 from bncli.study.study import DEFAULT_SEEDS, Study
-from bncli.values import Value
+from bncli.values import Value, plain_text
 
 _KEYS: dict[str, tuple[str, type | tuple[type, ...]]] = {
     "name": ("text", str),
@@ -27,6 +28,15 @@ _KEYS: dict[str, tuple[str, type | tuple[type, ...]]] = {
     "claims": ("tables, each under a line [[claims]]", list),
 }
 """The allowed values of each key of a study file: in words, and as types."""
+
+MAX_NAME = 100
+"""The most characters of a study's name, which becomes the name of a folder."""
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can name a study and its folder: it is printable, short, and no path."""
+    is_safe = text.isprintable() and not {"/", "\\"} & {*text} and not text.startswith(".")
+    return is_safe and 1 <= len(text) <= MAX_NAME and text == text.strip()
 
 
 def presets() -> dict[str, Path]:
@@ -51,16 +61,22 @@ def load_study(name: str) -> Study:
     """
     known = presets()
     path = known.get(name) or Path(name)
-    if not path.is_file():
+    if not os.path.isfile(path):
         what = f"No study file {name!r}." if path.suffix == ".toml" else f"Unknown preset {name!r}."
         raise UnknownName(f"{what} Allowed: {', '.join(known)}, or the path of a .toml file.{nearest(name, known)}")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return study_from_dict({"name": path.stem} | content)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        study = study_from_dict({"name": path.stem} | content)
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidConfig(f"{name!r} can't be read as TOML: {error}.") from error
     except BncliError as error:
         raise type(error)(f"In study {name!r}: {error}") from error
+    if not is_name(study.name):
+        raise InvalidConfig(
+            f"In study {name!r}: name must be 1 to {MAX_NAME} printable characters without / and \\, and may not begin "
+            f"with a dot or a space, because it names a folder. Received: {plain_text(repr(study.name))}."
+        )
+    return study
 
 
 def study_from_dict(content: Mapping[str, Any]) -> Study:
