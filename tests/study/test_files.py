@@ -1,5 +1,7 @@
 """Study files and the presets that ship."""
 
+import json
+
 import pytest
 
 from bncli.errors import BncliError
@@ -92,3 +94,49 @@ def test_a_file_that_is_not_toml_and_an_unknown_name_are_refused(folder):
         f"Unknown preset 'lr-activaton'. Allowed: {known}, or the path of a .toml file. Did you mean 'lr-activation'?"
     )
     assert message(load_study, "no.toml") == f"No study file 'no.toml'. Allowed: {known}, or the path of a .toml file."
+
+
+BAD_NAMES = [
+    "../../X",
+    "/abs",
+    "a/b",
+    "a\\b",
+    "..",
+    ".hidden",
+    "",
+    " ",
+    "x" * 101,
+    "a\0b",
+    "a\nb",
+    "a\x1b[2J",
+    "a\u202eb",
+]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=map(ascii, BAD_NAMES))
+def test_a_name_that_can_not_name_a_folder_is_refused(folder, name):
+    path = write(folder, f"name = {json.dumps(name)}")
+    assert message(load_study, path) == (
+        f"In study {path!r}: name must be 1 to 100 printable characters without / and \\, and may not begin with a dot "
+        f"or a space, because it names a folder. Received: {name!r}."
+    )
+
+
+@pytest.mark.parametrize("name", ["lr-activation", "BN: before or after?", "Größe 2", "x" * 100, "a.b"])
+def test_other_names_are_names(folder, name):
+    assert load_study(write(folder, f"name = {json.dumps(name)}")).name == name
+
+
+def test_the_name_of_a_file_is_a_name_too(folder):
+    (folder / ".toml.toml").write_text("")
+    assert message(load_study, ".toml.toml").endswith(" because it names a folder. Received: '.toml'.")
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5_000, f"seeds = {'9' * 5_000}"], ids=["deep", "long"])
+def test_toml_that_no_parser_can_hold_is_refused(folder, text):
+    path = write(folder, text)
+    assert message(load_study, path).startswith(f"{path!r} can't be read as TOML: ")
+
+
+def test_a_name_that_is_too_long_for_the_system_is_no_file(folder):
+    assert message(load_study, "x" * 300 + ".toml").startswith("No study file ")

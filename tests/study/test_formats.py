@@ -103,14 +103,14 @@ def mutations(draw, original):
     return value
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_study_that_was_changed_is_used_or_refused_in_one_sentence(folder, content, data):
     write(folder, data.draw(mutations(content[0])), content[1])
     refused_or_used(folder)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_record_that_was_changed_is_used_or_refused_in_one_sentence(folder, content, data):
     study, (first, *others) = content
