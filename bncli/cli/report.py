@@ -38,8 +38,8 @@ def report(
 def status(folder: FolderArgument, format: FormatOption = "table") -> None:
     """Count the runs of a study by condition: complete, diverged, failed, pending; also while it trains."""
     console.check_format(format)
-    rows = states.status_rows(folder)
+    rows, writers = states.status_rows(folder), states.writers(folder)
     shown = [{name.removeprefix("param_"): output.shown(value) for name, value in row.items()} for row in rows]
     output.write_rows(rows, shown, format, caption=states.status_totals(rows))
-    for text in states.writers(folder):
+    for text in writers:
         console.say(text)
