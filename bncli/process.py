@@ -6,6 +6,7 @@ Figures are wall times of `bncli train -d digits -e 2` on two cores: 2.56 s, the
 from __future__ import annotations
 
 import atexit
+import ctypes
 import errno
 import gc
 import multiprocessing
@@ -52,6 +53,9 @@ WORKER = "BNCLI_WORKER"
 
 PLAIN_EXIT = "BNCLI_PLAIN_EXIT"
 """Environment variable that, with any value, lets Python end the process; see `run`."""
+
+PR_SET_PDEATHSIG = 1
+"""The number of an operation of Linux's `prctl`: which signal this process gets when its parent ends."""
 
 UNWRITABLE, UNWRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EPIPE), 120
 """Errors of a standard stream that is full or closed, and the exit status that Python gives for them."""
@@ -120,7 +124,20 @@ def can_fork() -> bool:
     return is_ours and sys.platform == "linux" and threading.active_count() == 1
 
 
+def die_with_parent() -> None:
+    """Have this process killed as soon as the one that started it ends, whatever ends it. Linux only.
+
+    The thread that started this process has to last as long, because the kernel takes it for the parent.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent and os.getppid() != parent.pid:  # it ended before the call
+        os._exit(1)
+
+
 def _send(function: Callable[[], Any], writer: Connection) -> None:
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it silently: the parent prints the message
     try:
         found: Any = function()

@@ -30,7 +30,7 @@ from bncli.results import RunResult
 from bncli.study import journal, lock
 from bncli.study.execution import ENGINES, Batches, Train, Work, execute, train_here, work_of
 from bncli.study.folder import Store
-from bncli.study.jobs import choose_jobs, connect, parse_jobs
+from bncli.study.jobs import check_scheduler, choose_jobs, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.shard import Shard, parse_shard
@@ -116,6 +116,8 @@ class Session:
         check_name("engine", self.options.engine, ENGINES)
         self.choice = choice_of(self.options.metric, self.options.threshold)
         parse_jobs(self.options.jobs)
+        if self.options.scheduler is not None:
+            check_scheduler(self.options.scheduler)
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
         parse_claims(self.study)
