@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bncli.cli import hints
 from bncli.cli.building import build_study
 from bncli.cli.options import ArmsOption, Options, takes_options
 from bncli.cli.session import Session
@@ -22,3 +23,6 @@ def compare(options: Options, arms: ArmsOption = None) -> None:
             f"Try bncli sweep --preset {options.preset}, or fix it: --set {axis}=VALUE."
         )
     Session(study, options, folder).run()
+    own = hints.of_arms(arms)
+    following = hints.again("compare", own, options) if options.dry_run else hints.after_compare(study, own, options)
+    hints.say_next(following, options.format, quiet=options.quiet)
