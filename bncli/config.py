@@ -12,6 +12,7 @@ from typing import Any
 from bncli.data import datasets
 from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
+from bncli.errors import BncliError
 from bncli.networks import norms
 from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, USE_BIAS, lay_out
 from bncli.networks.spec import MAX_UNITS, WEIGHTED, parse_spec, places_norms
@@ -276,6 +277,22 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     config = config.replace(scaling=data.scaling)
     lay_out(config, data.input_shape, data.n_classes)
     return config, tuple(name for name in FIELDS if name in ignored)
+
+
+def has_value(config: RunConfig, name: str, wanted: Value) -> bool:
+    """Return whether a resolved run has a value of a field; None and `auto` stand for what they resolve to.
+
+    >>> run, _ = resolve(RunConfig(dataset="circles"))
+    >>> run.scaling, has_value(run, "scaling", "auto"), has_value(run, "scaling", "unit")
+    ('none', True, False)
+    """
+    value = getattr(config, name)
+    if value == wanted or wanted not in (None, "auto"):
+        return bool(value == wanted)
+    try:
+        return bool(getattr(resolve(config.replace(**{name: wanted}))[0], name) == value)
+    except BncliError:  # the data is not on this machine, where stored results are read
+        return False
 
 
 def ignored_fields(config: RunConfig) -> set[str]:

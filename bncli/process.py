@@ -1,4 +1,4 @@
-"""How the process of a command starts, reacts to signals and ends. Nothing here affects a notebook or a script.
+"""How the process of a command starts and ends. Nothing here affects a notebook or a script.
 
 Figures are wall times of `bncli train -d digits -e 2` on two cores: 2.56 s, the median of five runs in turns.
 """
@@ -16,74 +16,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
+from bncli import signals, streams
 from bncli.errors import BncliError
 
 
 def usable_cores() -> int:
     """Return the number of cores that this process may use; batch systems and containers often limit it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-HANDLED = (signal.SIGINT, signal.SIGTERM)
-
-
-class Interrupted(KeyboardInterrupt):
-    """Raised when a signal asks the process to end.
-
-    Attributes:
-        status: The exit status: 130 after Ctrl-C, 143 after SIGTERM.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.status = 128 + number
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise `Interrupted` in the block at the first SIGINT or SIGTERM; end the process at the second.
-
-    Python calls signal handlers only between two of its own instructions, hence not during a long step of TensorFlow.
-    The second signal is therefore handled by a thread, which reads the numbers of signals from a pipe. After an
-    interrupted block, signals have their default effect, so that a third one ends threads that still compile.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in HANDLED}
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    threading.Thread(target=_end_at_the_second, args=[reader], daemon=True).start()
-    woken = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in HANDLED:
-        signal.signal(number, _interrupt)
-    try:
-        yield
-    except Interrupted:
-        before = dict.fromkeys(HANDLED, signal.SIG_DFL)
-        raise
-    finally:
-        signal.set_wakeup_fd(woken)
-        os.close(writer)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise Interrupted(number)
-
-
-def _end_at_the_second(reader: int) -> None:
-    """Read the numbers of signals from a pipe until it is closed."""
-    with os.fdopen(reader, "rb", buffering=0) as pipe:
-        n_seen = 0
-        while number := pipe.read(1):
-            n_seen += number[0] in HANDLED
-            if n_seen > 1:
-                os._exit(128 + number[0])
 
 
 OPTIONAL = ("matplotlib", "pandas", "sklearn")
@@ -196,6 +137,8 @@ def run(command: Callable[[], None]) -> NoReturn:
     Args:
         command: The command, which may raise `SystemExit`.
     """
+    signals.handle()
+    streams.prepare()
     take_over()
     try:
         status = _status_of(command)
@@ -219,4 +162,6 @@ def _status_of(command: Callable[[], None]) -> int | str:
         command()
     except SystemExit as end:
         return end.code or 0
+    except signals.Interrupted as interrupted:
+        return interrupted.status
     return 0

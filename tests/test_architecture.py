@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bncli"
 FLOORS = (
-    ("errors", "registry", "atomic", "values", "process"),
+    ("errors", "registry", "atomic", "values", "signals", "streams", "thread", "process"),
     ("tasks",),
     ("data",),
     ("networks",),

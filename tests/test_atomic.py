@@ -167,7 +167,7 @@ def test_a_nul_in_a_path_is_an_error():
 
 def refusal(path, folder, what):
     return (
-        f"'{path}' is {what}, and bncli writes and deletes only its own files in '{folder}'. "
+        f"'{path}' is {what}, and bncli reads, writes and deletes only files of its own in '{folder}'. "
         "Remove it, or try another folder."
     )
 

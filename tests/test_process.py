@@ -1,7 +1,6 @@
 """How commands start, react to signals and end. These are shortcuts: they must not change what a command does."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +11,6 @@ from bncli import process
 from bncli.config import RunConfig, resolve
 from bncli.data import datasets
 from bncli.errors import DataError
-from bncli.process import Interrupted, interruptible
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
@@ -197,44 +195,3 @@ def test_output_that_cannot_be_written_gives_exit_status_120(tmp_path, flush):
         done = python(f"{code}\nprocess.run(lambda: print('out', flush={flush}))", stdout=full)
     assert done.returncode == 120
     assert done.stderr == "Error: The output can't be written (File too large).\n"
-
-
-# Signals; what a second one does to a process that never returns to Python is in cli/test_torture.py.
-
-
-@pytest.fixture
-def handlers():
-    """Give pytest its own handlers back: after an interruption the default ones end the process."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_interrupts_and_knows_its_exit_status(handlers, number, status):
-    with pytest.raises(Interrupted) as caught, interruptible():
-        signal.raise_signal(number)
-    assert caught.value.status == status
-    assert signal.getsignal(number) == signal.SIG_DFL
-
-
-def test_a_block_without_a_signal_leaves_the_handlers_as_they_were(handlers):
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with interruptible():
-        assert signal.getsignal(signal.SIGTERM) not in before
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-
-
-def test_in_another_thread_nothing_is_caught(handlers):
-    before = signal.getsignal(signal.SIGTERM)
-    seen = []
-
-    def block():
-        with interruptible():
-            seen.append(signal.getsignal(signal.SIGTERM))
-
-    thread = threading.Thread(target=block)
-    thread.start()
-    thread.join()
-    assert seen == [before]

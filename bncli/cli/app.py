@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bncli import process
 from bncli.cli import console
-from bncli.cli.command import Command
+from bncli.cli.command import Command, Group
 from bncli.cli.compare import compare
 from bncli.cli.dataset import dataset
 from bncli.cli.listing import list_
@@ -16,13 +20,18 @@ from bncli.cli.report import report, status
 from bncli.cli.sweep import sweep
 from bncli.cli.train import train
 from bncli.cli.verify import verify
-from bncli.errors import BncliError
+from bncli.errors import BncliError, first_line
 from bncli.study.execution import Train
+from bncli.values import plain_text
 
-EXIT_USAGE = 2
+EXIT_UNEXPECTED, EXIT_USAGE = 1, 2
+
+TRACEBACK = "BNCLI_TRACEBACK"
+"""Environment variable that, with any value, shows the traceback of an error that nobody expected."""
 
 app = typer.Typer(
     name="bncli",
+    cls=Group,
     help="Batch-normalization ablation studies: paired seeds, tables, figures, every run on disk.",
     epilog="Start with: bncli sweep   (the learning-rate study on real digits, about a minute)",
     no_args_is_help=True,
@@ -53,7 +62,9 @@ def _root(
 
 
 def main(trainer: Train | None = None) -> None:
-    """Run the command line. A `BncliError` is printed as one message, with exit status 2.
+    """Run the command line, and end it with an exit status. Every error is printed as one message.
+
+    The status is 2 for a `BncliError`, and 1 for an error that nobody expected.
 
     Args:
         trainer: A function that trains runs in place of `execution.train_here`, for tests.
@@ -63,3 +74,19 @@ def main(trainer: Train | None = None) -> None:
     except BncliError as mistake:
         console.error(str(mistake))
         sys.exit(EXIT_USAGE)
+    except Exception as failure:
+        if TRACEBACK in os.environ or getattr(failure, "errno", None) in process.UNWRITABLE:
+            raise
+        console.error(unexpected(failure))
+        sys.exit(EXIT_UNEXPECTED)
+
+
+def unexpected(failure: Exception) -> str:
+    """Return a message for an error that is a defect of bncli, or of a library, or a lack of memory."""
+    where = traceback.extract_tb(failure.__traceback__)[-1]
+    place = f"{Path(where.filename).name}, line {where.lineno}"
+    text = plain_text(f"{type(failure).__name__}: {first_line(failure)}")
+    return (
+        f"bncli did not expect this: {text} ({place}). Finished runs are saved. Please report it, with the traceback "
+        f"that {TRACEBACK}=1 shows."
+    )

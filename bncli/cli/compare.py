@@ -25,4 +25,4 @@ def compare(options: Options, arms: ArmsOption = None) -> None:
     Session(study, options, folder).run()
     own = hints.of_arms(arms)
     following = hints.again("compare", own, options) if options.dry_run else hints.after_compare(study, own, options)
-    hints.say_next(following, options.format, quiet=options.quiet)
+    hints.say_after(following, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,14 @@ INTERVAL = " [interval]"
 """What `spare` has behind the name of a column whose intervals may be left out."""
 
 
+class _Console(Console):
+    """A console that raises an error where rich would end the process: the folder still has to get its report."""
+
+    def on_broken_pipe(self) -> None:
+        """Called where the reader of a pipe has ended."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def open_console(*, stderr: bool) -> Console:
     """Return a rich console on the current stdout or stderr. Only on a terminal are lines wrapped.
 
@@ -32,7 +41,7 @@ def open_console(*, stderr: bool) -> Console:
     """
     stream = sys.stderr if stderr else sys.stdout
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    return Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
+    return _Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
 
 
 def say(text: str, *, quiet: bool = False) -> None:

@@ -55,6 +55,12 @@ def say_next(words: Sequence[str], format: str, *, quiet: bool = False) -> None:
         console.say(f"Next: {shlex.join(['bncli', *words])}", quiet=quiet)
 
 
+def say_after(words: Sequence[str], options: Options) -> None:
+    """Write the next command after one that takes `options`; a share of a study, which is only a part, has none."""
+    if not options.shard:
+        say_next(words, options.format, quiet=options.quiet)
+
+
 def typed(options: Options, names: Iterable[str]) -> list[str]:
     """Return the words of those of the named options that differ from their defaults."""
     words: list[str] = []

@@ -15,7 +15,7 @@ import typer
 from bncli.cli import console
 from bncli.config import FIELDS, OPTIMIZERS, field_name, parse_value
 from bncli.data import sets
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.networks import models
 from bncli.networks.layout import ACTIVATIONS
 from bncli.registry import check_name
@@ -231,7 +231,7 @@ def parse_settings(settings: list[str] | None, given: dict[str, Value] | None = 
     for text in settings or []:
         name, equals, value = text.partition("=")
         if not equals:
-            raise InvalidConfig(f"--set takes FIELD=VALUE. Received: {text!r}.")
+            raise InvalidConfig(f"--set takes FIELD=VALUE. Received: {shown(text)}.")
         name = field_name(name)
         check_name("field", name, FIELDS)
         if name in fields or name in (given or {}):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bncli.cli import console
@@ -83,6 +84,17 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         caption, title = table_caption(evidence), evidence.study.name
         spare = ["curve", "n", "hit epoch", f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}"]
         console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
+
+
+@contextmanager
+def then(write: Callable[[], None]) -> Iterator[None]:
+    """Write files after the block, also if nobody reads what it prints: a folder gets its report all the same."""
+    try:
+        yield
+    except OSError:
+        write()
+        raise
+    write()
 
 
 def write_folder(evidence: Evidence, store: Store, *, quiet: bool) -> None:

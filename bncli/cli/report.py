@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,8 +32,8 @@ def report(
     """Make tables, figures and report.html again from stored runs, without TensorFlow."""
     console.check_format(format)
     evidence = read_evidence(folder, *choose(Store(folder), metric, threshold))
-    output.show_evidence(evidence, format, single=is_of_train(evidence.study))
-    output.write_folder(evidence, Store(folder), quiet=quiet)
+    with output.then(partial(output.write_folder, evidence, Store(folder), quiet=quiet)):
+        output.show_evidence(evidence, format, single=is_of_train(evidence.study))
     hints.say_next(hints.after_report(folder, evidence), format, quiet=quiet)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
@@ -13,10 +14,12 @@ import typer
 
 from bncli import process
 from bncli.analysis.choice import Choice, choice_of, choose
+from bncli.atomic import check_replaceable
 from bncli.claims.claim import parse_claims
 from bncli.cli import console, output, saved_model
+from bncli.cli.command import EXIT_INTERRUPTED
 from bncli.cli.options import Options
-from bncli.cli.progress import Tracker, track
+from bncli.cli.progress import Tracker, track, waiting
 from bncli.config import RunConfig
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig, StoreError
@@ -24,19 +27,21 @@ from bncli.registry import check_name
 from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import journal, lock
-from bncli.study.execution import ENGINES, Train, Work, execute, train_here, work_of
+from bncli.study.execution import ENGINES, Batches, Train, Work, execute, train_here, work_of
 from bncli.study.folder import Store
 from bncli.study.jobs import choose_jobs, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.shard import Shard, parse_shard
 from bncli.study.study import Condition, Plan, Study
+from bncli.thread import call_in_thread, in_thread
 from bncli.values import show
 
 if TYPE_CHECKING:
     from bncli.analysis.evidence import Evidence
+    from bncli.engines.base import OnEpoch, OnModel
 
-EXIT_FAILED_RUNS, EXIT_INTERRUPTED = 1, 130
+EXIT_FAILED_RUNS = 1
 
 
 class Session:
@@ -112,6 +117,23 @@ class Session:
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
         parse_claims(self.study)
+        if not self.options.dry_run:
+            self.check_places()
+
+    def check_places(self) -> None:
+        """Check that runs and model can be written where they are to go, while nothing is lost yet."""
+        if self.out:
+            store = Store(self.out, self.journal)
+            if not self.options.restart:
+                store.read_study()
+            store.check()
+        if self.save_model:
+            check_replaceable(self.save_model)
+
+    @property
+    def journal(self) -> str:
+        """Name of the journal to which this command records runs."""
+        return self.shard.journal if self.shard else RUNS_FILE
 
     def checked_shard(self, text: str) -> Shard:
         """Return the share that `--shard` asks for."""
@@ -130,8 +152,14 @@ class Session:
         is_new = self.options.restart or not (self.out and Store(self.out).has_study())
         is_sure = trains_here and is_new and not self.options.trainer and self.study.base.dataset in sets.REGISTRY
         if is_sure and process.can_fork():
-            with datasets.loading(self.study.base), self.interruptible():  # in this order: a thread prevents a fork
-                importlib.import_module("bncli.engines.backend")
+            with self.saying_what_is_saved(), datasets.loading(self.study.base):
+                self.import_tensorflow()
+
+    def import_tensorflow(self) -> None:
+        """Import TensorFlow, and say so: it takes seconds."""
+        if "tensorflow" not in sys.modules:
+            with waiting("Importing TensorFlow", quiet=self.options.quiet):
+                call_in_thread(lambda: importlib.import_module("bncli.engines.backend"))
 
     def make_plan(self) -> None:
         """Expand the study to runs, and print notices on settings without effect."""
@@ -140,11 +168,10 @@ class Session:
             console.warn(notice)
 
     @contextmanager
-    def interruptible(self) -> Iterator[None]:
+    def saying_what_is_saved(self) -> Iterator[None]:
         """At Ctrl-C or SIGTERM in the block, print what is saved and exit."""
         try:
-            with process.interruptible():
-                yield
+            yield
         except KeyboardInterrupt as interrupt:
             console.say(self.what_is_saved())
             raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
@@ -166,8 +193,7 @@ class Session:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Lock the journal and open the folder while the block runs; with `--restart`, empty the folder first."""
-        name = self.shard.journal if self.shard else RUNS_FILE
-        with self.interruptible(), lock.hold(self.out / name) if self.out else nullcontext():
+        with self.saying_what_is_saved(), lock.hold(self.out / self.journal) if self.out else nullcontext():
             if self.out:
                 if self.options.restart:
                     self.empty(self.out)
@@ -179,7 +205,8 @@ class Session:
         """Delete bncli's own files in a study's folder, and print their names.
 
         Raises:
-            StoreError: The folder holds no study, or a process is writing to it.
+            StoreError: The folder holds no study, a process is writing to it, or a file can't be deleted. No run is
+                lost.
         """
         from bncli.report.files import derived_files
 
@@ -187,18 +214,20 @@ class Session:
             with connect(1, self.options.scheduler):
                 pass
         store = Store(folder)
+        store.check()
         names = store.own_files(derived_files())
         if names and not store.has_study():
             raise StoreError(
                 f"--restart deletes nothing in {str(folder)!r}, which holds {names[0]} but no study (no study.json). "
                 "Try --out with a new or empty folder."
             )
+        store.check_removable(names)
         with ExitStack() as held:
             for path in sorted({*journal.journals(folder), *lock.journals(folder)} - {store.journal}):
                 held.enter_context(lock.hold(path))
             if names:
                 console.warn(f"--restart deletes in {folder}: {', '.join(names)}")
-            for name in names:
+            for name in reversed(names):  # journals last: if a file can't be deleted, no run is lost
                 store.remove(name)
 
     def find_work(self) -> Work:
@@ -259,7 +288,9 @@ class Session:
         wanted = parse_jobs(self.options.jobs)
         jobs = 1 if alone else choose_jobs(wanted, pending, self.options.engine)
         if alone or (jobs == 1 and not scheduler):
-            yield self.options.trainer or train_here
+            if pending and not self.options.trainer:
+                self.import_tensorflow()
+            yield train_aside(self.options.trainer or train_here)
             return
         with connect(jobs, scheduler) as workers:
             where = f"the Dask scheduler {scheduler}" if scheduler else f"{jobs} worker processes"
@@ -293,11 +324,11 @@ class Session:
     def show(self, work: Work, results: list[RunResult], *, single: bool) -> None:
         """Print the results, and write tables, figures and the page to the folder."""
         evidence = self.evidence(results)
-        if self.options.format != "jsonl":
-            output.show_evidence(evidence, self.options.format, single=single)
-        if self.opened:
-            has_choice = (self.options.metric, self.options.threshold) != (None, None)
-            self.write(self.opened, evidence, is_changed=bool(work.pending) or has_choice)
+        has_choice = (self.options.metric, self.options.threshold) != (None, None)
+        is_changed = bool(work.pending) or has_choice
+        with output.then(partial(self.write, evidence, is_changed=is_changed)):
+            if self.options.format != "jsonl":
+                output.show_evidence(evidence, self.options.format, single=single)
 
     def say_saved(self, results: list[RunResult]) -> None:
         """Say what the saved model takes and gives."""
@@ -313,19 +344,32 @@ class Session:
 
         return make_evidence(self.study, self.plan, results, *self.choice)
 
-    def write(self, opened: Opened, evidence: Evidence, *, is_changed: bool) -> None:
+    def write(self, evidence: Evidence, *, is_changed: bool) -> None:
         """Write tables, figures and the page to the folder. If its study is larger, they cover the whole study."""
         from bncli.analysis.evidence import read_evidence
 
-        if opened.is_part:
+        if not self.opened:
+            return
+        if self.opened.is_part:
             console.say(
-                f"The study in the folder is larger: {extent(opened.whole)}. Its report covers all of it.",
+                f"The study in the folder is larger: {extent(self.opened.whole)}. Its report covers all of it.",
                 quiet=self.options.quiet,
             )
             if not is_changed:
                 return
-            evidence = read_evidence(opened.store.folder)
-        output.write_folder(evidence, opened.store, quiet=self.options.quiet)
+            evidence = read_evidence(self.opened.store.folder)
+        output.write_folder(evidence, self.opened.store, quiet=self.options.quiet)
+
+
+def train_aside(train: Train) -> Train:
+    """Return a function that trains in another thread, so that signals end it at once; see `in_thread`."""
+
+    def iterate(
+        configs: Sequence[RunConfig], engine: str, on_epoch: OnEpoch | None, on_model: OnModel | None
+    ) -> Batches:
+        return in_thread(lambda here: train(configs, engine, here(on_epoch), here(on_model)))
+
+    return iterate
 
 
 def extent(study: Study) -> str:

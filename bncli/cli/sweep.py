@@ -38,4 +38,4 @@ def sweep(
     own = [*(axes or []), *hints.of_arms(arms)]
     by_another = hints.by_another_metric(folder, session.choice.metric)
     following = hints.again("sweep", own, options) if options.dry_run else by_another
-    hints.say_next(following, options.format, quiet=options.quiet)
+    hints.say_after(following, options)

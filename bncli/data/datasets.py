@@ -196,7 +196,7 @@ def _read(name: str, options: _Options, train_rows: str, val_rows: str, scaling:
     x_val, y_val = select_rows("val_rows", val_rows, raw.x_val, raw.y_val)
     if len(set(y_train.tolist())) < 2:
         raise InvalidConfig(
-            f"train_rows={train_rows!r} of {quoted(name)} selects fewer than two classes. Select more rows."
+            f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two classes. Select more rows."
         )
     x_train, x_val, scaler = scale(scaling, raw, x_train, x_val)
     arrays = (x_train.astype("float32"), y_train.astype("int32"), x_val.astype("float32"), y_val.astype("int32"))

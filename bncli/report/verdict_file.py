@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bncli.claims.judgement import VERDICTS, Verdict
+from bncli.errors import StoreError
+from bncli.study import schema
 from bncli.study.folder import Store
 from bncli.values import finite
 
@@ -72,10 +74,9 @@ def _record(verdict: Verdict) -> dict[str, Any]:
 
 
 def _stored(folder: Path) -> dict[str, Any]:
-    path = folder / VERDICTS_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError, RecursionError):
+        found = schema.parse(Store(folder).read(VERDICTS_FILE) or b"{}")
+    except (StoreError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

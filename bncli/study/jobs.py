@@ -13,9 +13,10 @@ from bncli import process
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines.method import estimate_seconds, group
-from bncli.errors import ClusterError, InvalidConfig
+from bncli.errors import ClusterError, InvalidConfig, shown
 from bncli.study.cluster import Cluster
 from bncli.study.worker import ResultsOf, results_of
+from bncli.values import read_whole
 
 CONNECT_SECONDS = 10
 
@@ -45,9 +46,12 @@ def parse_jobs(text: str) -> int | None:
     """
     if text == "auto":
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_JOBS:
-        raise InvalidConfig(f"--jobs takes a number from 1 to {MAX_JOBS:,}, or auto. Received: {text!r}.")
-    return int(text)
+    try:
+        return read_whole(text, 1, MAX_JOBS)
+    except ValueError:
+        raise InvalidConfig(
+            f"--jobs takes a number from 1 to {MAX_JOBS:,}, or auto. Received: {shown(text)}."
+        ) from None
 
 
 def choose_jobs(wanted: int | None, pending: Sequence[RunConfig], engine: str) -> int:

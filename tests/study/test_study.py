@@ -95,7 +95,9 @@ def test_contradictory_studies_are_refused():
     both = message(tiny_study, arms=parse_arms("none,batch+center=false"), axes=[("center", (True, False))])
     assert both == "center is both an axis and part of an arm. Give it in one of them."
     many = message(tiny_study, axes=[("lr", tuple(range(1, 1001))), ("epochs", tuple(range(1, 1001)))])
-    assert many == "The study has 4,000,000 runs. Allowed: at most 1,000,000."
+    assert many == (
+        "The study has 4,000,000 runs. Allowed: at most 100,000. Try fewer seeds, arms or values, or several studies."
+    )
 
 
 def test_the_whole_grid_is_checked_before_anything_runs():
