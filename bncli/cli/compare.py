@@ -22,7 +22,10 @@ def compare(options: Options, arms: ArmsOption = None) -> None:
             f"compare varies the arms only, but study {study.name!r} also varies {axis}. "
             f"Try bncli sweep --preset {options.preset}, or fix it: --set {axis}=VALUE."
         )
-    Session(study, options, folder).run()
+    session = Session(study, options, folder)
+    session.run()
     own = hints.of_arms(arms)
-    following = hints.again("compare", own, options) if options.dry_run else hints.after_compare(study, own, options)
+    following = (
+        hints.after_compare(session.shown, own, options) if session.shown else hints.again("compare", own, options)
+    )
     hints.say_after(following, options)

@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from bncli.analysis.lag import MOMENTUM
 from bncli.cli import console
 from bncli.cli.options import OPTIONS, Options
 from bncli.config import FIELDS, field_name
 from bncli.networks.norms import NONE
+from bncli.report.notes import smaller_momentum
 from bncli.study.files import load_study
 from bncli.study.study import Study
 from bncli.tasks.metrics import DEFAULT
@@ -100,9 +102,20 @@ def after_train(study: Study, options: Options) -> list[str]:
     return ["sweep" if has_axes else "compare", *arms, *words]
 
 
-def after_compare(study: Study, arms: Sequence[str], options: Options) -> list[str]:
-    """Return a sweep of the learning rate over values around the present one; `arms` has the words of `--arms`."""
-    rate, allowed = study.base.lr, FIELDS["lr"]
+def after_compare(evidence: Evidence, arms: Sequence[str], options: Options) -> list[str]:
+    """Return the same comparison with a momentum at which nothing lags, or else a sweep of the learning rate.
+
+    Args:
+        evidence: The result of the comparison.
+        arms: The words of `--arms`.
+        options: The other options.
+    """
+    lag = evidence.lag
+    momentum = smaller_momentum(lag) if lag else None
+    if momentum and not any(MOMENTUM in label for label in evidence.arms):
+        same = typed(_without_fields(options, MOMENTUM), OF_THE_STUDY)
+        return ["compare", *arms, *same, "--set", f"{MOMENTUM}={momentum:g}"]
+    rate, allowed = evidence.study.base.lr, FIELDS["lr"]
     rates = [rate * factor for factor in (0.1, 1, 10) if rate * factor <= allowed.high]
     axis = f"lr={','.join(f'{value:g}' for value in rates)}"
     names = [name for name in OF_THE_STUDY if name != "lr"]

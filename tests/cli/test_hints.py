@@ -53,8 +53,16 @@ CASES = {
     "train -d moons --out s --metric val_loss --threshold 0.3 -n": (
         "train -d moons -o s --metric val_loss --threshold 0.3"
     ),
-    "compare -d circles --out s": "sweep lr=0.0001,0.001,0.01 -d circles",
-    "compare -d circles --set LR=1e6 --arms none --arms batch": "sweep lr=100000,1e+06 --arms none,batch -d circles",
+    "compare -d digits --out s": "sweep lr=0.0001,0.001,0.01 -d digits",
+    "compare -d digits --set LR=1e6 --arms none --arms batch": "sweep lr=100000,1e+06 --arms none,batch -d digits",
+    "compare -d moons": "compare -d moons --set norm_momentum=0.9",
+    "compare -d moons --arms none,batch --set bn_momentum=0.98 -e 3": (
+        "compare --arms none,batch -d moons -e 3 --set norm_momentum=0.9"
+    ),
+    "compare -d moons --arms none,batch+norm_momentum=0.99": (
+        "sweep lr=0.0001,0.001,0.01 --arms none,batch+norm_momentum=0.99 -d moons"
+    ),
+    "compare -d digits --shard 1/2 -o s": "",
     "compare -p circles-placement --seeds 2": "sweep lr=0.001,0.01,0.1 -p circles-placement -s 2",
     "compare -d circles -j 2 --retry-failed --dry-run -o s": "compare -d circles -o s --retry-failed -j 2",
     "sweep lr=0.1,0.2 -d circles --out s": "report s --metric val_loss",
@@ -73,7 +81,7 @@ CASES = {
 def test_every_next_command_fits_and_is_accepted(bncli, command):
     words = following(bncli(*command.split()))
     assert shlex.join(words) == CASES[command]
-    assert is_accepted(bncli, words)
+    assert not words or is_accepted(bncli, words)
 
 
 def test_names_with_spaces_are_quoted(bncli, folder):
