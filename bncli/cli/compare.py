@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bncli.cli import hints
 from bncli.cli.building import build_study
 from bncli.cli.options import ArmsOption, Options, takes_options
 from bncli.cli.session import Session
@@ -21,4 +22,10 @@ def compare(options: Options, arms: ArmsOption = None) -> None:
             f"compare varies the arms only, but study {shown(study.name)} also varies {axis}. "
             f"Try bncli sweep --preset {options.preset}, or fix it: --set {axis}=VALUE."
         )
-    Session(study, options, folder).run()
+    session = Session(study, options, folder)
+    session.run()
+    own = hints.of_arms(arms)
+    following = (
+        hints.after_compare(session.shown, own, options) if session.shown else hints.again("compare", own, options)
+    )
+    hints.say_after(following, options)

@@ -71,6 +71,7 @@ class Session:
         self.plan = Plan(())
         self.choice = Choice()
         self.opened: Opened | None = None
+        self.shown: Evidence | None = None
 
     @property
     def store(self) -> Store | None:
@@ -333,7 +334,7 @@ class Session:
 
     def show(self, work: Work, results: list[RunResult], *, single: bool) -> None:
         """Print the results, and write tables, figures and the page to the folder."""
-        evidence = self.evidence(results)
+        evidence = self.shown = self.evidence(results)
         has_choice = (self.options.metric, self.options.threshold) != (None, None)
         is_changed = bool(work.pending) or has_choice
         with output.then(partial(self.write, evidence, is_changed=is_changed)):
