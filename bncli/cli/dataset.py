@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bncli.atomic import replace_file
-from bncli.cli import console
+from bncli.cli import console, hints
 from bncli.cli.options import LabelOption, completion, option, parse_settings
 from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets, sets
@@ -66,6 +66,7 @@ def dataset(
                 "Try bncli dataset digits --plot digits.png."
             )
         _show_catalogue(catalogue(), format)
+        hints.say_next(["dataset", "digits"], format)
         return
     config = data_config(name, label, parse_settings(settings))
     data = datasets.load(config)
@@ -77,6 +78,11 @@ def dataset(
         export_dataset(data, export, export_as, sys.stdout.buffer)
     if export != "-":
         _show_dataset(config, format)
+        of_data = [
+            *(["--label", label] if label else []),
+            *(word for text in settings or [] for word in ("--set", text)),
+        ]
+        hints.say_next(["compare", "--dataset", name, *of_data], format)
 
 
 def data_config(name: str, label: str | None, fields: dict[str, Value]) -> RunConfig:

@@ -78,11 +78,11 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     elif format == "csv":
         console.write(to_csv(evidence.runs_table if single else evidence.joined_table))
     elif single:
-        spare_of_runs = ("loss", "val_loss", "params", "accuracy", "state", f"{evidence.metric}{console.INTERVAL}")
-        console.print_rows(run_rows(evidence), caption=run_caption(evidence), format=format, spare=spare_of_runs)
+        spare = ["loss", "val_loss", "params", "accuracy", "state", f"{evidence.metric}{console.INTERVAL}"]
+        console.print_rows(run_rows(evidence), caption=run_caption(evidence), format=format, spare=spare)
     else:
         caption, title = table_caption(evidence), evidence.study.name
-        spare = ("curve", "n", "hit epoch", f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}")
+        spare = ["curve", "n", "hit epoch", f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}"]
         console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
 
 

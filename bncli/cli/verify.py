@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bncli.cli import console, output
+from bncli.cli import console, hints, output
 from bncli.cli.options import (
     EngineOption,
     FormatOption,
@@ -80,6 +80,7 @@ def verify(
     chosen = verifying.subjects(names or (), ids or (), everything=everything or list_only)
     if list_only:
         _show_claims(chosen, format)
+        hints.say_next(["verify", "circles-placement"], format, quiet=quiet)
         return
     options = Options(engine=engine, quiet=quiet, seeds=seeds, trainer=context.obj)
     found: list[tuple[str, Verdict]] = []
@@ -100,6 +101,9 @@ def verify(
     if not (names or ids or everything):
         _say_left_out(verifying.left_out(chosen), quiet=quiet)
     check_failed(trained)
+    folders = [default_folder(subject.study, as_written=True, root=out) for subject in chosen if subject.trains]
+    shown = [folder for folder in folders if folder.is_dir()]
+    hints.say_next(["report", str(shown[0])] if shown else ["verify", "--list"], format, quiet=quiet)
     if strict and any(verdict.verdict in UNMET for _, verdict in found):
         raise typer.Exit(EXIT_FAILED_RUNS)
 

@@ -141,13 +141,14 @@ def test_a_page_that_is_there_gets_the_new_verdicts_and_runs(bncli, own, engine,
     page = folder / "studies/own/report.html"
     assert "as the check says" not in page.read_text()
     _, _, err = bncli(own)
-    assert err.splitlines()[-2:] == [
+    assert err.splitlines()[-3:] == [
         "Wrote summary.csv, history.csv, differences.csv in studies/own",
         "Report: studies/own/report.html",
+        "Next: bncli report studies/own",
     ]
     assert "as the check says" in page.read_text()
     written = page.stat().st_mtime_ns
-    assert "Report" not in bncli(own)[2]
+    assert "Report:" not in bncli(own)[2]
     assert page.stat().st_mtime_ns == written
 
 
