@@ -34,7 +34,7 @@ def shown(value: object) -> str:
     try:
         return cut(repr(cut(value) if isinstance(value, str) else value))
     except (ValueError, RecursionError):  # Python prints no number of over 4,300 digits, and no deeply nested list
-        return f"a {type(value).__name__} that is too large to show"
+        return f"<{type(value).__name__} too large to show>"
 
 
 class BncliError(Exception):

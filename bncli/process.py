@@ -6,6 +6,7 @@ Figures are wall times of `bncli train -d digits -e 2` on two cores: 2.56 s, the
 from __future__ import annotations
 
 import atexit
+import ctypes
 import errno
 import gc
 import multiprocessing
@@ -27,6 +28,19 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Files in which the kernel keeps a container's limit, in the two versions of control groups."""
+
+
+def usable_memory() -> int:
+    """Return the bytes of memory of this machine, or of this container if it may use less."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in MEMORY_LIMITS:
+        with suppress(OSError, ValueError), open(path) as file:  # there is none, or its text is `max`
+            sizes.append(int(file.read()))
+    return min(sizes)
+
+
 OPTIONAL = ("matplotlib", "pandas", "sklearn")
 """Libraries that Keras imports if they are installed, for functions that bncli does not call. Importing them, too,
 takes 1.31 times as long."""
@@ -39,6 +53,9 @@ WORKER = "BNCLI_WORKER"
 
 PLAIN_EXIT = "BNCLI_PLAIN_EXIT"
 """Environment variable that, with any value, lets Python end the process; see `run`."""
+
+PR_SET_PDEATHSIG = 1
+"""The number of an operation of Linux's `prctl`: which signal this process gets when its parent ends."""
 
 UNWRITABLE, UNWRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EPIPE), 120
 """Errors of a standard stream that is full or closed, and the exit status that Python gives for them."""
@@ -107,7 +124,20 @@ def can_fork() -> bool:
     return is_ours and sys.platform == "linux" and threading.active_count() == 1
 
 
+def die_with_parent() -> None:
+    """Have this process killed as soon as the one that started it ends, whatever ends it. Linux only.
+
+    The thread that started this process has to last as long, because the kernel takes it for the parent.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent and os.getppid() != parent.pid:  # it ended before the call
+        os._exit(1)
+
+
 def _send(function: Callable[[], Any], writer: Connection) -> None:
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it silently: the parent prints the message
     try:
         found: Any = function()

@@ -62,6 +62,8 @@ def check_name(kind: str, name: object, allowed: Iterable[str]) -> None:
     Raises:
         UnknownName: It is not; the message lists the allowed names and suggests the most similar one.
     """
+    if isinstance(name, str) and isinstance(allowed, Mapping) and name in allowed:
+        return  # the usual case, and by far the quickest
     names = list(allowed)
     if name not in names:
         raise UnknownName(f"Unknown {kind} {shown(name)}. Allowed: {', '.join(names)}.{_similar(name, names)}")

@@ -25,7 +25,7 @@ _TYPES: dict[Kind, type] = {"text": str, "whole": numbers.Integral, "number": nu
 """What a field of each kind accepts; NumPy's scalars are registered as `Integral` and `Real`."""
 
 MAX_DIGITS = 40
-"""The longest text that is read as a whole number: longer ones take ever longer, and Python refuses 4,300 digits."""
+"""The longest text that is read as a whole number; Python raises an error for more than 4,300 digits."""
 
 
 def read_whole(text: str, low: float = -math.inf, high: float = math.inf) -> int:

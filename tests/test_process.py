@@ -195,3 +195,26 @@ def test_output_that_cannot_be_written_gives_exit_status_120(tmp_path, flush):
         done = python(f"{code}\nprocess.run(lambda: print('out', flush={flush}))", stdout=full)
     assert done.returncode == 120
     assert done.stderr == "Error: The output can't be written (File too large).\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [("--help", "ablation"), ("list arms", "batch"), ("sweep -d circles lr=0.1,0.2 --dry-run", "18 runs")],
+)
+def test_commands_start_without_docstrings(arguments, text, folder):
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", "bncli", *arguments.split()], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert text in done.stdout
+
+
+def test_the_memory_is_that_of_the_machine_or_of_the_container(monkeypatch, tmp_path):
+    monkeypatch.setattr(process, "MEMORY_LIMITS", ())
+    whole = process.usable_memory()
+    for name, text in (("v2", "max\n"), ("v1", "9223372036854771712\n"), ("small", "4096\n")):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(process, "MEMORY_LIMITS", (tmp_path / "v1", tmp_path / "v2", tmp_path / "absent"))
+    assert process.usable_memory() == whole > 2**28
+    monkeypatch.setattr(process, "MEMORY_LIMITS", (tmp_path / "small",))
+    assert process.usable_memory() == 4096

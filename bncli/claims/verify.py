@@ -15,7 +15,7 @@ from bncli.claims.judgement import Verdict
 from bncli.claims.verdicts import needs, verdicts_on
 from bncli.config import RunConfig
 from bncli.data.mnist import find_mnist_family
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
 from bncli.results import RunResult
 from bncli.study.files import load_study, presets
@@ -82,7 +82,9 @@ def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool 
     found = [Subject(study, parse_claims(study)) for study in map(load_study, names or presets())]
     bare = [subject.study.name for subject in found if not subject.claims]
     if names and bare:
-        raise InvalidConfig(f"Study {bare[0]!r} makes no claims. Add them as [[claims]] tables: see docs/claims.md.")
+        raise InvalidConfig(
+            f"Study {shown(bare[0])} makes no claims. Add them as [[claims]] tables: see docs/claims.md."
+        )
     for name in ids:
         check_name("claim", name, [claim.id for subject in found for claim in subject.claims])
     if ids:

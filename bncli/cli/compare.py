@@ -6,7 +6,7 @@ from bncli.cli import hints
 from bncli.cli.building import build_study
 from bncli.cli.options import ArmsOption, Options, takes_options
 from bncli.cli.session import Session
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 
 
 @takes_options
@@ -19,7 +19,7 @@ def compare(options: Options, arms: ArmsOption = None) -> None:
     if study.axes:
         axis = study.axes[0][0]
         raise InvalidConfig(
-            f"compare varies the arms only, but study {study.name!r} also varies {axis}. "
+            f"compare varies the arms only, but study {shown(study.name)} also varies {axis}. "
             f"Try bncli sweep --preset {options.preset}, or fix it: --set {axis}=VALUE."
         )
     session = Session(study, options, folder)

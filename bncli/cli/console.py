@@ -17,6 +17,7 @@ from rich.text import Text
 from bncli.cli.encoding import fitted
 from bncli.registry import check_name
 from bncli.report.rows import BEST
+from bncli.values import plain_text
 
 FORMATS = ("table", "json", "jsonl", "csv", "md")
 
@@ -42,6 +43,11 @@ def open_console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     return _Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
+
+
+def safe(text: str) -> str:
+    """Return a message in a form that can't drive a terminal, whatever names from outside it quotes."""
+    return plain_text(text, limit=None, keep="\n\t")
 
 
 def say(text: str, *, quiet: bool = False) -> None:

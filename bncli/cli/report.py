@@ -40,10 +40,9 @@ def report(
 def status(context: typer.Context, folder: FolderArgument, format: FormatOption = "table") -> None:
     """Count the runs of a study by condition: complete, diverged, failed, pending; also while it trains."""
     console.check_format(format)
-    rows = states.status_rows(folder)
+    rows, writers = states.status_rows(folder), states.writers(folder)
     shown = [{name.removeprefix("param_"): output.shown(value) for name, value in row.items()} for row in rows]
     output.write_rows(rows, shown, format, caption=states.status_totals(rows))
-    writers = states.writers(folder)
     for text in writers:
         console.say(text)
     hints.say_next(_after_status(context, folder, rows, is_written=bool(writers)), format)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
@@ -16,30 +14,28 @@ from bncli import process
 from bncli.analysis.choice import Choice, choice_of, choose
 from bncli.atomic import check_replaceable
 from bncli.claims.claim import parse_claims
-from bncli.cli import console, output, saved_model
+from bncli.cli import console, output, saved_model, training
 from bncli.cli.command import EXIT_INTERRUPTED
 from bncli.cli.options import Options
-from bncli.cli.progress import Tracker, track, waiting
 from bncli.config import RunConfig
 from bncli.data import datasets, sets
+from bncli.engines.method import check_memory
 from bncli.errors import InvalidConfig, StoreError
 from bncli.registry import check_name
 from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import journal, lock
-from bncli.study.execution import ENGINES, Batches, Train, Work, execute, train_here, work_of
+from bncli.study.execution import ENGINES, Work, work_of
 from bncli.study.folder import Store
-from bncli.study.jobs import choose_jobs, connect, parse_jobs
+from bncli.study.jobs import check_scheduler, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.shard import Shard, parse_shard
 from bncli.study.study import Condition, Plan, Study
-from bncli.thread import call_in_thread, in_thread
 from bncli.values import show
 
 if TYPE_CHECKING:
     from bncli.analysis.evidence import Evidence
-    from bncli.engines.base import OnEpoch, OnModel
 
 EXIT_FAILED_RUNS = 1
 
@@ -90,11 +86,12 @@ class Session:
         self.warm_up()
         self.make_plan()
         if self.options.dry_run:
+            self.check_memory([config for config, _ in self.plan.runs])
             self.show_plan()
             return
         with self.open():
             work = self.find_work()
-            results = self.train(work)
+            results = self.trained(work)
             if self.shard:
                 self.show_share(work, results)
             else:
@@ -107,7 +104,7 @@ class Session:
         self.make_plan()
         with self.open():
             work = self.find_work()
-            return self.train(work), dict(work.conditions)
+            return self.trained(work), dict(work.conditions)
 
     def check(self) -> None:
         """Check the options, before anything is loaded or trained."""
@@ -115,6 +112,8 @@ class Session:
         check_name("engine", self.options.engine, ENGINES)
         self.choice = choice_of(self.options.metric, self.options.threshold)
         parse_jobs(self.options.jobs)
+        if self.options.scheduler is not None:
+            check_scheduler(self.options.scheduler)
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
         parse_claims(self.study)
@@ -154,13 +153,7 @@ class Session:
         is_sure = trains_here and is_new and not self.options.trainer and self.study.base.dataset in sets.REGISTRY
         if is_sure and process.can_fork():
             with self.saying_what_is_saved(), datasets.loading(self.study.base):
-                self.import_tensorflow()
-
-    def import_tensorflow(self) -> None:
-        """Import TensorFlow, and say so: it takes seconds."""
-        if "tensorflow" not in sys.modules:
-            with waiting("Importing TensorFlow", quiet=self.options.quiet):
-                call_in_thread(lambda: importlib.import_module("bncli.engines.backend"))
+                training.import_tensorflow(quiet=self.options.quiet)
 
     def make_plan(self) -> None:
         """Expand the study to runs, and print notices on settings without effect."""
@@ -240,8 +233,14 @@ class Session:
                 f"--save-model needs a run that is trained now, but this one is done already in "
                 f"{str(self.store.folder)!r}. Try without --out."
             )
+        self.check_memory(work.pending)
         self.announce(part, work)
         return work
+
+    def check_memory(self, configs: Sequence[RunConfig]) -> None:
+        """Check that runs fit into the memory of this machine, unless a scheduler's workers train them."""
+        if not self.options.scheduler:
+            check_memory(configs)
 
     def announce(self, part: Plan, work: Work) -> None:
         """Print the question of the study, its size and its folder."""
@@ -259,44 +258,9 @@ class Session:
         conditions, seeds = counted(len(plan.conditions), "condition"), counted(len(self.study.seeds), "seed")
         return f"{counted(len(plan.runs), 'run')}: {conditions} x {seeds}"
 
-    def train(self, work: Work) -> list[RunResult]:
-        """Train the pending runs while progress is shown; return the results of the share."""
-        streams, pending = self.options.format == "jsonl", work.pending
-        if streams:
-            for config in work.share:
-                if config.run_id in work.done:
-                    output.stream(work.done[config.run_id], work.conditions[config])
-
-        def on_result(result: RunResult, condition: Condition) -> None:
-            count_run(tracker, result, condition)
-            if streams:
-                output.stream(result, condition)
-
-        def on_epoch(configs: Sequence[RunConfig], epoch: int) -> None:
-            tracker.epoch(str(work.conditions[configs[0]]), len(configs))
-
-        path = self.save_model
-        on_model = partial(saved_model.save, path) if path else None
-        n_epochs = sum(config.epochs for config in pending)
-        with self.trainer(pending) as train, track(len(pending), n_epochs, quiet=self.options.quiet) as tracker:
-            batches = train(pending, self.options.engine, on_epoch, on_model)
-            return execute(work, batches, self.store, on_result=on_result, fail_fast=self.options.fail_fast)
-
-    @contextmanager
-    def trainer(self, pending: list[RunConfig]) -> Iterator[Train]:
-        """Yield the function that trains: in this process, or on workers if the options ask for them."""
-        alone, scheduler = not pending or self.save_model is not None, self.options.scheduler
-        wanted = parse_jobs(self.options.jobs)
-        jobs = 1 if alone else choose_jobs(wanted, pending, self.options.engine)
-        if alone or (jobs == 1 and not scheduler):
-            if pending and not self.options.trainer:
-                self.import_tensorflow()
-            yield train_aside(self.options.trainer or train_here)
-            return
-        with connect(jobs, scheduler) as workers:
-            where = f"the Dask scheduler {scheduler}" if scheduler else f"{jobs} worker processes"
-            console.say(f"Training on {where}", quiet=self.options.quiet)
-            yield workers.train
+    def trained(self, work: Work) -> list[RunResult]:
+        """Train the pending runs; return the results of the share."""
+        return training.train(work, self.options, self.store, self.save_model)
 
     def show_plan(self) -> None:
         """Print the planned runs: a row per condition, or a row per run in `json`, `jsonl` and `csv`."""
@@ -362,29 +326,11 @@ class Session:
         output.write_folder(evidence, self.opened.store, quiet=self.options.quiet)
 
 
-def train_aside(train: Train) -> Train:
-    """Return a function that trains in another thread, so that signals end it at once; see `in_thread`."""
-
-    def iterate(
-        configs: Sequence[RunConfig], engine: str, on_epoch: OnEpoch | None, on_model: OnModel | None
-    ) -> Batches:
-        return in_thread(lambda here: train(configs, engine, here(on_epoch), here(on_model)))
-
-    return iterate
-
-
 def extent(study: Study) -> str:
     """Return the extent of a study as text: `30 seeds, the arms none, batch:before, lr 0.1, 0.2`."""
     arms = ", ".join(arm.label for arm in study.arms)
     axes = [f"{name} {', '.join(map(show, values))}" for name, values in study.axes]
     return ", ".join([counted(len(study.seeds), "seed"), f"the arms {arms}", *axes])
-
-
-def count_run(tracker: Tracker, result: RunResult, condition: Condition) -> None:
-    """Count a run that has ended; print a note if it failed."""
-    tracker.run(str(condition), result.config.epochs - len(result.history.get("loss", [])))
-    if result.state == "failed":
-        console.warn(f"{condition} seed={result.config.seed} failed: {(result.error or '').splitlines()[0]}")
 
 
 def check_failed(results: Sequence[RunResult]) -> None:

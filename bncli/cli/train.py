@@ -12,7 +12,8 @@ from bncli.cli.options import Options, option, takes_options
 from bncli.cli.session import Session
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.errors import InvalidConfig, cut
+from bncli.engines.method import check_memory
+from bncli.errors import InvalidConfig, cut, shown
 from bncli.study.arms import Arm, arm_of, parse_arm
 from bncli.study.files import load_study
 from bncli.study.study import Study
@@ -96,13 +97,14 @@ def _check_save(path: Path | None, seeds: tuple[int, ...]) -> None:
     if path and len(seeds) > 1:
         raise InvalidConfig(f"--save-model writes one model, but {len(seeds)} seeds are asked for. Try --seeds 1.")
     if path and path.suffix != ".keras":
-        raise InvalidConfig(f"--save-model needs a name that ends in .keras. Received: {str(path)!r}.")
+        raise InvalidConfig(f"--save-model needs a name that ends in .keras. Received: {shown(str(path))}.")
     if path and not path.parent.is_dir():
-        raise InvalidConfig(f"--save-model: there is no folder {str(path.parent)!r}.")
+        raise InvalidConfig(f"--save-model: there is no folder {shown(str(path.parent))}.")
 
 
 def _print_summary(study: Study) -> None:
     config = study.plan().runs[0][0]
+    check_memory([config])
     data = datasets.load(config)
     from bncli.engines import backend  # noqa: F401  # imported first, because it silences TensorFlow's start
     from bncli.networks.building import build_model

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bncli import process
@@ -114,14 +114,19 @@ def loader_defaults(name: str) -> dict[str, Any]:
     {'n_samples': 1000, 'noise': 0.1, 'data_seed': 1}
     """
     if name in REGISTRY:
-        parameters = inspect.signature(REGISTRY[name]).parameters.values()
-        return {parameter.name: parameter.default for parameter in parameters}
+        return dict(_registered_defaults(name))
     if is_data_path(name):
         return ({"label": None} if is_table_path(name) else {}) | {"data_seed": 0}
     raise InvalidConfig(
         f"Unknown dataset {quoted(name)}. Allowed: {', '.join(REGISTRY)}, "
         f"or a path ending in {', '.join(FILE_SUFFIXES)}.{nearest(name, REGISTRY)}"
     )
+
+
+@cache
+def _registered_defaults(name: str) -> dict[str, Any]:
+    parameters = inspect.signature(REGISTRY[name]).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters}
 
 
 def ignored_fields(fields: DataFields) -> list[str]:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bncli import process
-from bncli.errors import InvalidConfig, first_line
-from bncli.values import plain_text
+from bncli.errors import InvalidConfig, first_line, shown
 
 GPU_WORDS = re.compile("cuda|cudnn|cublas|gpu|nvidia|driver|dlopen|dynamic librar|tensorrt", re.IGNORECASE)
 
@@ -64,7 +63,7 @@ def fatal_lines(text: str) -> list[str]:
 
 
 @contextmanager
-def _shown_if_it_dies(caught: int, shown: int) -> Iterator[None]:
+def _shown_if_it_dies(caught: int, original: int) -> Iterator[None]:
     """If TensorFlow ends the process in the block, show why.
 
     It may call `abort` or `exit`, after which no Python code runs here. A forked process therefore waits for the end
@@ -72,7 +71,7 @@ def _shown_if_it_dies(caught: int, shown: int) -> Iterator[None]:
 
     Args:
         caught: File descriptor that has what was written to stderr.
-        shown: File descriptor to write to.
+        original: File descriptor to write to.
     """
     if not (process.is_ours and sys.platform == "linux"):
         yield
@@ -84,7 +83,7 @@ def _shown_if_it_dies(caught: int, shown: int) -> Iterator[None]:
     if child == 0:
         os.close(writer)
         if not os.read(reader, 1):
-            _write_lines(fatal_lines(os.pread(caught, MAX_CAUGHT, 0).decode(errors="replace")), shown)
+            _write_lines(fatal_lines(os.pread(caught, MAX_CAUGHT, 0).decode(errors="replace")), original)
         os._exit(0)
     os.close(reader)
     try:
@@ -104,7 +103,7 @@ def check_threads() -> None:
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         if re.fullmatch(r"\s*-\s*\d+.*", os.environ.get(name, "")):
             raise InvalidConfig(
-                f"{name} must be a whole number from 1. Received: {plain_text(os.environ[name])!r}. Try unset {name}."
+                f"{name} must be a whole number from 1. Received: {shown(os.environ[name])}. Try unset {name}."
             )
 
 
@@ -113,10 +112,9 @@ def _import_tensorflow() -> None:
     check_threads()
     has_driver = NVIDIA_DRIVER.exists()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "2")  # a missing CUDA library is a warning
-    if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        raise InvalidConfig(
-            f"KERAS_BACKEND must be tensorflow. Received: {os.environ['KERAS_BACKEND']!r}. Try unset KERAS_BACKEND."
-        )
+    name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if name != "tensorflow":
+        raise InvalidConfig(f"KERAS_BACKEND must be tensorflow. Received: {shown(name)}. Try unset KERAS_BACKEND.")
     try:
         with captured_stderr() as lines:
             with process.lean_import():

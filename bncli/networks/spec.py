@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bncli.errors import InvalidConfig, shown
 from bncli.networks.models import REGISTRY
@@ -57,6 +58,7 @@ def spec_of(model: str) -> str:
     return REGISTRY[model]() if model in REGISTRY else model
 
 
+@lru_cache(maxsize=256)
 def parse_spec(model: str) -> tuple[Word, ...]:
     """Split a spec into words, with repeats written out.
 
@@ -86,10 +88,9 @@ def _parse_word(model: str, text: str) -> tuple[Word, int]:
     kind = match["kind"] if match else text
     if match is None or kind not in _SIZES:
         raise InvalidConfig(
-            f"Unknown layer {shown(text)} in model {shown(model)}. "
-            f"Allowed: the name of a model ({', '.join(REGISTRY)}), or a spec of the words "
-            "dense64, conv32, lstm32, dropout0.2, pool, flatten, norm and softmax, where dense64*3 "
-            f"repeats a word.{nearest(text, [*REGISTRY, *_SIZES])}"
+            f"Unknown layer {shown(text)} in model {shown(model)}. Allowed: the name of a model "
+            f"({', '.join(REGISTRY)}), or a spec of the words dense64, conv32, lstm32, dropout0.2, pool, flatten, norm "
+            f"and softmax, where dense64*3 repeats a word.{nearest(text, [*REGISTRY, *_SIZES])}"
         )
     try:
         repeat = read_whole(match["repeat"] or "1", 1, MAX_LAYERS)

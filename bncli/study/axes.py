@@ -84,8 +84,8 @@ def _range(name: str, text: str) -> tuple[Value, ...]:
         is_valid = False
     if not is_valid or FIELDS[name].kind not in ("whole", "number") or (scale == "log" and min(low, high) <= 0):
         raise InvalidConfig(
-            f"{name}={plain_text(text)}: a range is log:LOW:HIGH:COUNT (both above 0) or lin:LOW:HIGH:COUNT, "
-            "with a COUNT of 2 or more, for a numeric field."
+            f"{name}={plain_text(text)}: a range is log:LOW:HIGH:COUNT (both above 0) or lin:LOW:HIGH:COUNT, with a "
+            "COUNT of 2 or more, for a numeric field."
         )
     check_count(count)
     for end in (low, high):

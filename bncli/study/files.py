@@ -34,10 +34,17 @@ MAX_BYTES = 1_000_000
 """The largest study file: Python's TOML parser reads about a megabyte a second."""
 
 MAX_WHOLE = 2**63
-"""TOML's whole numbers lie between minus this and this. Python's parser reads larger ones, but can't print them."""
+"""TOML's whole numbers lie between minus this and this; Python's parser reads larger ones, too."""
 
 MAX_NAME = 100
-"""The longest name of a study: it becomes part of a file name."""
+"""The most characters of a study's name, which becomes the name of a folder."""
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can name a study and its folder: it is printable, short, and no path."""
+    is_safe = text.isprintable() and not {"/", "\\"} & {*text} and not text.startswith(".")
+    is_short = len(text) <= MAX_NAME and len(text.encode()) <= 2 * MAX_NAME
+    return bool(text) and is_safe and is_short and text == text.strip()
 
 
 def presets() -> dict[str, Path]:
@@ -99,13 +106,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _check_name(name: Any) -> None:
-    """Raise `InvalidConfig` unless a text can be a part of a file name; `study_from_dict` refuses other types."""
-    if isinstance(name, str) and not (name.isprintable() and set(name) - {"."} and "/" not in name and _fits(name)):
-        raise InvalidConfig(f"name must be 1 to {MAX_NAME} printable characters without /. Received: {shown(name)}.")
-
-
-def _fits(name: str) -> bool:
-    return len(name) <= MAX_NAME and len(name.encode()) <= 2 * MAX_NAME
+    """Raise `InvalidConfig` unless a text can name a study; `study_from_dict` refuses other types."""
+    if isinstance(name, str) and not is_name(name):
+        raise InvalidConfig(
+            f"name must be 1 to {MAX_NAME} printable characters without / and \\, and may not begin with a dot or a "
+            f"space, because it names a folder. Received: {shown(name)}."
+        )
 
 
 def _check_range(value: Any) -> None:

@@ -88,7 +88,7 @@ class Store:
         try:
             with open(open_inside(path, self.folder), "rb") as file:
                 return file.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise StoreError(f"{str(path)!r} can't be read: {error.strerror}.") from error

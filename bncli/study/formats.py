@@ -14,7 +14,7 @@ from typing import Any
 from bncli.config import ABSENT, FIELDS
 from bncli.errors import BncliError, StoreError
 from bncli.study import schema
-from bncli.study.schema import FLAG, NUMBER, NUMBER_OR_NULL, OBJECT, SCALAR, TEXT, WHOLE, shown
+from bncli.study.schema import FLAG, NUMBER, NUMBER_OR_NULL, OBJECT, SCALAR, TEXT, WHOLE, Misfit, shown
 from bncli.tasks.metrics import HISTORY_METRICS
 from bncli.values import Value, plain_text
 
@@ -114,7 +114,7 @@ def upgraded(content: Any, path: Path) -> dict[str, Any]:
     try:
         schema.check(content, STUDY_FORM)
         _check_conditions(content["conditions"], content["study"])
-    except (ValueError, BncliError) as error:
+    except (Misfit, BncliError) as error:
         problem = str(error).rstrip(".")
         raise StoreError(f"{str(path)!r}: {problem}. Restore it or start in a new folder.") from error
     run: Mapping[str, Value] = content["study"]["run"]
@@ -130,15 +130,15 @@ def _check_conditions(conditions: Sequence[Mapping[str, Any]], study: Mapping[st
     for number, entry in enumerate(conditions):
         place = f"conditions[{number}]"
         if entry["arm"] not in study["arms"]:
-            raise ValueError(f"{place}.arm must be one of study.arms. Received: {shown(entry['arm'])}.")
+            raise Misfit(f"{place}.arm must be one of study.arms. Received: {shown(entry['arm'])}.")
         if set(entry["values"]) != set(study["axes"]):
-            raise ValueError(f"{place}.values must have the axes of the study. Received: {shown(entry['values'])}.")
+            raise Misfit(f"{place}.values must have the axes of the study. Received: {shown(entry['values'])}.")
         for name, value in entry["values"].items():
             if value is not None:
                 FIELDS[name].check(f"{place}.values.{name}", value)
         keys = {entry["id"], (entry["arm"], *sorted(entry["values"].items()))}
         if seen & keys:
-            raise ValueError(f"{place} is there twice.")
+            raise Misfit(f"{place} is there twice.")
         seen |= keys
 
 
@@ -161,9 +161,9 @@ def checked_record(line: bytes, what: str) -> dict[str, Any]:
         raise NewerVersion(what, "", f"does not know the metric {shown(unknown[0])}", None)
     lengths = {name: len(values) for name, values in record["history"].items()}
     if len({*lengths.values()}) > 1 or ("loss" not in lengths and any(lengths.values())):
-        raise ValueError(f"history must have equally many values of each metric. Received: {shown(lengths)}.")
+        raise Misfit(f"history must have equally many values of each metric. Received: {shown(lengths)}.")
     if record["state"] == "failed" and not record["error"]:
-        raise ValueError(f"error must be text, because the run failed. Received: {shown(record['error'])}.")
+        raise Misfit(f"error must be text, because the run failed. Received: {shown(record['error'])}.")
     return record
 
 

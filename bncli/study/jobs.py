@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import os
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,9 +15,14 @@ from bncli.engines.method import estimate_seconds, group
 from bncli.errors import ClusterError, InvalidConfig, shown
 from bncli.study.cluster import Cluster
 from bncli.study.worker import ResultsOf, results_of
-from bncli.values import read_whole
+from bncli.values import plain_text, read_whole
 
 CONNECT_SECONDS = 10
+
+ANSWER_SECONDS = 6
+"""How long a scheduler may take for its first answer, so that the command ends within 10 s if there is none."""
+
+PROTOCOLS = ("", "tcp", "tls", "ws", "wss")
 
 ALLOWED_DEATHS = 2
 """Workers that may die while they train a batch, before the batch is blamed."""
@@ -26,7 +30,12 @@ ALLOWED_DEATHS = 2
 WAIT_FOR_WORKER = "1h"
 """How long Dask waits for a lost worker to return. By its default, a second replacement within 15 s is the last one."""
 
-MAX_JOBS = 1024
+SETTINGS = "Dask's settings: DASK_ variables and ~/.config/dask."
+SCHEDULER_ADVICE = (
+    "Try the address that `dask scheduler` prints; for tls://, Dask's settings have to name certificates."
+)
+
+MAX_JOBS, MAX_PORT = 1024, 65535
 
 AUTO_SECONDS = 100.0
 """The estimated duration from which `--jobs auto` starts workers; see docs/scale.md."""
@@ -71,6 +80,24 @@ def choose_jobs(wanted: int | None, pending: Sequence[RunConfig], engine: str) -
     return 1 if seconds < AUTO_SECONDS else min(process.usable_cores(), len(pending))
 
 
+def check_scheduler(address: str) -> None:
+    """Check the form of a scheduler's address.
+
+    Raises:
+        InvalidConfig: It is empty, has no port, or names a protocol that bncli does not use.
+    """
+    protocol, _, place = address.rpartition("://")
+    host, _, port = place.rpartition(":")
+    try:
+        read_whole(port, 1, MAX_PORT)
+        is_address = protocol in PROTOCOLS and bool(host)
+    except ValueError:
+        is_address = False
+    if not is_address:
+        allowed = "an address of the form tcp://HOST:PORT or tls://HOST:PORT"
+        raise InvalidConfig(f"--scheduler takes {allowed}. Received: {shown(address)}.")
+
+
 @contextmanager
 def connect(jobs: int, scheduler: str | None = None, results_of: ResultsOf = results_of) -> Iterator[Cluster]:
     """Start worker processes, or connect to a running Dask scheduler, while the block runs.
@@ -81,63 +108,71 @@ def connect(jobs: int, scheduler: str | None = None, results_of: ResultsOf = res
         results_of: The function that a worker calls to train a batch.
 
     Raises:
-        ClusterError: The processes can't be started, or the scheduler can't be reached.
+        ClusterError: Dask can't be used, the processes can't be started, or the scheduler can't be reached.
     """
-    import dask
-    from distributed import Client
+    with _refused("Dask can't be used", f"Look at {SETTINGS}"):
+        import dask
+        from distributed import Client
 
+        from bncli.study.local import local_workers
     settings = {
         "distributed.scheduler.allowed-failures": ALLOWED_DEATHS,
         "distributed.admin.log-length": 0,
         "distributed.deploy.lost-worker-timeout": WAIT_FOR_WORKER,
     }
     with dask.config.set(settings), _silent(), ExitStack() as stack:
-        try:
-            with _no_interrupt_for_children():
-                address = scheduler or stack.enter_context(_local_workers(jobs))
-                client = stack.enter_context(Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
-        except (OSError, ValueError) as error:
-            if not scheduler:
-                raise ClusterError(f"Can't start {jobs} worker processes ({error}). Try fewer: --jobs 2.") from error
-            raise ClusterError(
-                f"No Dask scheduler at {scheduler!r} ({error}). Try the tcp:// address that `dask scheduler` prints."
-            ) from error
+        if scheduler is None:
+            with _refused(f"Can't start {jobs} worker processes", f"Try fewer: --jobs 2; or look at {SETTINGS}"):
+                cluster = stack.enter_context(local_workers(jobs))
+                client = stack.enter_context(Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False))
+        else:
+            with _refused(f"No Dask scheduler at {shown(scheduler)}", SCHEDULER_ADVICE):
+                _check_answer(scheduler)
+                client = stack.enter_context(Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False))
         yield Cluster(client, results_of)
 
 
 @contextmanager
-def _local_workers(jobs: int) -> Iterator[Any]:
-    """A scheduler in this process, and worker processes that share the cores."""
-    from distributed import LocalCluster
-
-    threads = str(max(1, process.usable_cores() // jobs))
-    settings = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), threads)
-    cluster = LocalCluster(
-        n_workers=jobs,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address="127.0.0.1:0",  # any free port: a second sweep would find a fixed one taken
-        silence_logs=logging.CRITICAL,
-        env=settings | {"TF_CPP_MIN_LOG_LEVEL": "3", process.WORKER: "1"},
-    )
-    with cluster:
-        try:
-            yield cluster
-        finally:  # the results are in, and a worker ends by itself only after its current step, seconds later
-            for nanny in cluster.workers.values():
-                nanny.auto_restart = False
-                if nanny.pid:
-                    os.kill(nanny.pid, signal.SIGKILL)
-
-
-@contextmanager
-def _no_interrupt_for_children() -> Iterator[None]:
-    """Keep Ctrl-C, which a terminal sends to all processes, from those that are started in the block."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _refused(problem: str, advice: str) -> Iterator[None]:
+    """Turn any error in the block into one line. What Dask raises for a bad setting or address can be of any type."""
     try:
         yield
+    except Exception as error:
+        reason = _origin(error)
+        text = plain_text(" ".join(str(reason).split())) or type(reason).__name__
+        raise ClusterError(f"{problem} ({text}). {advice}") from error
+
+
+def _origin(error: BaseException) -> BaseException:
+    """The error that caused an error: Dask wraps what says most, `Nanny failed to start`."""
+    while error.__cause__:
+        error = error.__cause__
+    return error
+
+
+def _check_answer(scheduler: str) -> None:
+    """Ask a scheduler who it is. Dask itself waits without end for a port that accepts a connection and is silent.
+
+    Raises:
+        Exception: There is no answer in time, or it is not that of a scheduler.
+    """
+    from distributed import Security, rpc
+
+    async def ask() -> Any:
+        async with rpc(scheduler, connection_args=Security().get_connection_args("client")) as server:
+            return await server.identity()
+
+    loop = asyncio.new_event_loop()
+    try:
+        answer = loop.run_until_complete(asyncio.wait_for(ask(), ANSWER_SECONDS))
+    except TimeoutError:
+        raise ClusterError(f"no answer in {ANSWER_SECONDS} s") from None
+    except MemoryError:  # Dask takes the first bytes, which may be letters, for the length of a message
+        raise ClusterError("what answers is something else") from None
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        loop.close()  # `asyncio.run` would also wait for a name server that is silent
+    if "workers" not in answer:
+        raise ClusterError(f"what answers is a {answer['type']}")
 
 
 @contextmanager

@@ -22,6 +22,10 @@ REST = "*"
 """The key of a form that stands for all keys that it does not name."""
 
 
+class Misfit(ValueError):
+    """A value that has another form than its place needs."""
+
+
 class Leaf(NamedTuple):
     """A value without parts.
 
@@ -77,7 +81,7 @@ def parse(text: bytes) -> Any:
     except RecursionError:
         found = text
     if found is text or _is_deeper(found, MAX_DEPTH):
-        raise ValueError(f"more than {MAX_DEPTH} objects or lists lie inside each other")
+        raise Misfit(f"more than {MAX_DEPTH} objects or lists lie inside each other")
     return found
 
 
@@ -90,15 +94,15 @@ def check(value: Any, form: Form, place: str = "") -> None:
         place: Where it lies, such as `study.seeds[3]`, for the message.
 
     Raises:
-        ValueError: It has another form; the message names the place.
+        Misfit: It has another form; the message names the place.
 
     >>> check({"seeds": [0, 1.5]}, {"seeds": [WHOLE]})
     Traceback (most recent call last):
-    ValueError: seeds[1] must be a whole number. Received: 1.5.
+    bncli.study.schema.Misfit: seeds[1] must be a whole number. Received: 1.5.
     """
     if isinstance(form, Leaf):
         if not form.fits(value):
-            raise ValueError(f"{plain_text(place) or 'it'} must be {form.allowed}. Received: {shown(value)}.")
+            raise Misfit(f"{plain_text(place) or 'it'} must be {form.allowed}. Received: {shown(value)}.")
     elif isinstance(form, tuple):
         if value is not None:
             check(value, form[0], place)
@@ -137,7 +141,7 @@ def _check_object(value: Any, form: dict[str, Any], place: str) -> None:
     forms = {name.removesuffix("?"): each for name, each in form.items()}
     missing = [name for name in form if name not in value and name != REST and not name.endswith("?")]
     if missing:
-        raise ValueError(f"{plain_text(place) or 'it'} lacks {', '.join(missing)}.")
+        raise Misfit(f"{plain_text(place) or 'it'} lacks {', '.join(missing)}.")
     for name, each in value.items():
         check(each, forms.get(name, forms.get(REST, ANYTHING)), f"{place}.{name}" if place else name)
 

@@ -194,10 +194,10 @@ class Study:
                 ignored_everywhere &= set(ignored)
                 on_data |= dict.fromkeys(datasets.load(config).notices)
                 condition = Condition(arm.label, _in_effect(at, config))
-                if replace(config, seed=self.seeds[0]) in runs:
+                if config.with_seed(self.seeds[0]) in runs:
                     n_repeats += 1
                     continue
-                runs |= {replace(config, seed=seed): condition for seed in self.seeds}
+                runs |= {config.with_seed(seed): condition for seed in self.seeds}
         return Plan(tuple(runs.items()), (*on_data, *_notices(self, ignored_everywhere, n_repeats)))
 
 

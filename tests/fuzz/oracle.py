@@ -305,8 +305,8 @@ def wrong_surroundings(call, cwd, before, after):
 
 
 def written_by(path):
-    """The path as the system reads it: with and without its links."""
-    return {os.path.normpath(path), os.path.realpath(path)}
+    """The path as it is spelled, and as the system reads it: with and without its links."""
+    return {path, os.path.normpath(path), os.path.realpath(path)}
 
 
 def leads_to(path, allowed, what):
@@ -327,7 +327,7 @@ def place(error):
 
 def shape(text):
     """A message without what differs between inputs: quoted parts, numbers, fields, what was received."""
-    text = re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", REPEAT.sub(r"\1", text.strip()))[:400]
+    text = "".join("?" if is_hostile(character) and character != "\n" else character for character in text.strip())
+    text = re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", REPEAT.sub(r"\1", text))[:400]
     text = re.sub(r"\b(?:Received|Allowed)\b.*", "", re.sub(rf"\b({'|'.join(FIELDS)})\b", "FIELD", text))
-    text = re.sub(r"FIELD=.*", "FIELD=", text)
-    return re.sub(r"\d[\d.,e+-]*", "N", ascii(text)[1:-1])[:100]
+    return re.sub(r"\d[\d.,e+-]*", "N", ascii(re.sub(r"(FIELD=|Folder:|Report:).*", r"\1", text))[1:-1])[:100]

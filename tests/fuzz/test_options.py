@@ -8,7 +8,7 @@ from bncli.cli.app import app
 from fuzz import strategies
 from fuzz.budget import fuzz
 from fuzz.oracle import Call
-from fuzz.strategies import few, is_quick, mostly, odd, valid_value
+from fuzz.strategies import few, is_quick, mostly, odd, one_in, valid_value
 from fuzz.world import FOLDER
 
 COMMANDS = typer.main.get_command(app).commands
@@ -79,7 +79,7 @@ def value_of(name):
 @st.composite
 def added(draw, command, *, is_plan):
     """An option of a command with its value, spelled in one of the ways that there are; or a word of no meaning."""
-    if draw(st.integers(0, 9)) == 0:
+    if draw(one_in(10, st.just(True), st.just(False))):
         return [draw(odd.filter(lambda word: not word.startswith("/")))]
     banned = NEVER - set(PLAN_ONLY if is_plan else ())
     known = [p for p in COMMANDS[command].params if p.opts[0].startswith("-") and not set(p.opts) & banned]

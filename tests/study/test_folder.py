@@ -323,3 +323,66 @@ def test_states_are_read_without_the_rest_of_the_lines(store):
         journal.write(b'{"run_id": "0123", "state": "torn')
     assert journals(store.folder) == [store.journal]
     assert states(store.journal) == {RunConfig().run_id: "complete", RunConfig(seed=1).run_id: "failed"}
+
+
+@pytest.mark.parametrize("name", ["summary.csv", "figures/curves.png", STUDY_FILE])
+def test_nothing_is_written_or_removed_through_a_link(store, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    victim = elsewhere / Path(name).name
+    victim.write_text("mine")
+    link = store.folder / Path(name).parts[0]
+    link.symlink_to(elsewhere if "/" in name else victim)
+    for call, arguments in ((store.write_text, [name, "new"]), (store.remove, [name]), (store.read, [name])):
+        assert message(call, *arguments) == refusal(link, store.folder, "a link")
+    assert message(store.check_removable, [name]) == refusal(link, store.folder, "a link")
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "dangling"])
+def test_a_study_file_that_is_no_regular_file_keeps_nobody_waiting(store, tmp_path, kind):
+    path = store.folder / STUDY_FILE
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "nothing")
+    expected = refusal(path, store.folder, "a link" if kind == "dangling" else "not a regular file")
+    assert store.has_study()
+    for call, given in ((store.read_study, ()), (store.check, ()), (store.write_study, [CONTENT])):
+        assert message(call, *given) == expected
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_the_folder_itself_may_be_a_link(store, tmp_path):
+    (tmp_path / "link").symlink_to(store.folder)
+    linked = Store(tmp_path / "link")
+    linked.create()
+    linked.write_study(CONTENT)
+    linked.append(*results(2))
+    linked.write_text("figures/a.svg", "new")
+    linked.remove("figures/a.svg")
+    assert len(store.read_runs()) == 2
+    assert (store.folder / STUDY_FILE).is_file()
+
+
+@pytest.mark.parametrize("name", [RUNS_FILE, "runs-1-of-2.jsonl"])
+def test_a_foreign_journal_is_refused_before_a_study_is_written(tmp_path, name):
+    (tmp_path / name).write_text("my notes\n")
+    assert message(Store(tmp_path).create) == (
+        f"'{tmp_path}/{name}' begins with b'my notes\\n', which bncli did not write. Remove it, or try another folder."
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_check_makes_nothing(tmp_path):
+    Store(tmp_path / "not" / "there").check()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root removes anyway")
+def test_a_file_that_can_not_be_removed_is_known_before_the_first_is(store):
+    store.write_text("figures/a.svg", "old")
+    (store.folder / "figures").chmod(0o500)
+    expected = f"Can't remove '{store.folder}/figures/a.svg': its folder is not writable."
+    assert message(store.check_removable, ["figures/a.svg"]) == expected
+    (store.folder / "figures").chmod(0o700)

@@ -14,7 +14,7 @@ STUDY = make_study(seeds=tuple(range(6)), n_samples=64, epochs=4)
 
 def test_jobs_is_a_number_or_auto():
     assert [parse_jobs(text) for text in ("1", "12", "auto")] == [1, 12, None]
-    for text in ("0", "-1", "two", "", "1.5", "2000"):
+    for text in ("0", "-1", "two", "", "1.5", "2000", "9" * 41):
         with pytest.raises(InvalidConfig) as caught:
             parse_jobs(text)
         assert str(caught.value) == f"--jobs takes a number from 1 to 1,024, or auto. Received: {text!r}."
