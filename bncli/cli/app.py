@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,7 @@ What there is to choose from:
   bncli list studies   the studies that you have run
 """
 
-COMMANDS = {
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "dataset": (dataset, "List the data sets; describe, plot or export one."),
     "train": (train, "Train one network, from one or many seeds."),
     "compare": (compare, "Train arms and compare them seed by seed."),
