@@ -1,7 +1,7 @@
 """What every call of bncli must come to, whatever it was given: `check` raises `Finding` for anything else.
 
 1. It ends within `LIMIT` seconds, with the exit status 0, 1 or 2 (as a process also 120, 130 or 143).
-2. No exception but `SystemExit` leaves it, and no output holds a `Traceback`.
+2. No exception is unexpected: none but `SystemExit` leaves it, and no output holds a `Traceback` or an apology for one.
 3. Status 2 has its reason on stderr in a line that begins with `Error: `; status 0 has no such line.
 4. stderr has at most `MAX_LINES` lines that are no `ASIDE`, none of them longer than `MAX_LENGTH` characters.
 5. No output holds a control character but newline and tab, or a mark that reverses the order of what follows.
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bncli
-from bncli.cli.app import main
+from bncli.cli.app import TRACEBACK, main
 from bncli.config import FIELDS
 
 LIMIT = 20.0
@@ -164,6 +164,7 @@ def run_here(words, trainer=None, command=main, limit=None):
     """Run a command in this process, for at most `limit` seconds (`LIMIT` if None)."""
     raised = status = None
     start = subprocess.run
+    os.environ[TRACEBACK] = "1"  # lets an error pass that would be printed as one line
     tempfile.tempdir = None  # $TMPDIR may have changed
     with warnings.catch_warnings(record=True) as warned, own_streams(words) as (out, err):
         warnings.simplefilter("default")
@@ -182,6 +183,7 @@ def run_here(words, trainer=None, command=main, limit=None):
             subprocess.run = start
         out, err = out.getvalue().decode(errors="surrogateescape"), err.getvalue().decode(errors="surrogateescape")
     tempfile.tempdir = None
+    del os.environ[TRACEBACK]
     if isinstance(raised, (Finding, KeyboardInterrupt)):
         raise raised
     return Ended(status, out, err, raised, [f"{w.category.__name__}: {w.message}" for w in warned])
@@ -261,6 +263,9 @@ def wrong_output(call, ended):
     err = ended.err
     if call.colours:
         out, err = (re.sub(r"\x1b\[[0-9;]*m", "", text) for text in (out, err))
+    apology = re.search("^Error: bncli did not expect this: (.*)", err, re.MULTILINE)
+    if apology:
+        yield f"an unexpected error: {shape(apology[1])}", ""
     if re.search(r"^\s*Traceback \(most recent", out + err, re.MULTILINE):
         yield f"a traceback: {shape(err.strip().splitlines()[-1] if err.strip() else out)}", ""
     for name, text in (("stdout", out), ("stderr", err)):

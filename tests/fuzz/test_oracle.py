@@ -24,6 +24,11 @@ def raises():
     raise KeyError("x")
 
 
+def apologizes():
+    print("Error: bncli did not expect this: KeyError: 'x' (a.py, line 3).", file=sys.stderr)
+    sys.exit(1)
+
+
 def unhandled():
     raise InvalidConfig("not caught by anyone")
 
@@ -117,6 +122,7 @@ def starts():
 FORBIDDEN = {
     traceback_of: "a traceback: KeyError: '...'",
     raises: "KeyError",
+    apologizes: "an unexpected error: KeyError: '...' (a.py, line N).",
     unhandled: "InvalidConfig",
     escape: "a control character on stdout: ?[NJ",
     c1_on_stderr: "a control character on stderr: Note: ?NJ",
