@@ -9,7 +9,7 @@ from __future__ import annotations
 MAX_SHOWN = 200
 """The longest text from outside that a terminal, a plot or a message shows; longer ones are cut in the middle."""
 
-MAX_MESSAGE = 4_000
+MAX_MESSAGE = 2_000
 """The longest message of an error, whatever it quotes."""
 
 

@@ -95,7 +95,7 @@ def _shares_time(claim: Claim, grid: _Grid) -> bool:
 def _untimed(found: Verdict) -> Verdict:
     """The verdict if the seeds of a condition share one measured time, so that they have no spread."""
     text = f"about {found.value:.2g}, timed once for all {found.n} seeds" if found.value is not None else found.text
-    advice = "Runs that train together share one time: try --engine keras with a new --out."
+    advice = "Stacked runs share one timing: try --engine keras with a new --out."
     return Verdict(found.claim, "inconclusive", found.n, found.value, text=text, advice=advice)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import typer
@@ -73,8 +73,8 @@ class Group(TyperGroup):
             raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override,unused-ignore]
-        """Parse the words of a command line up to the name of a command."""
-        with short_messages():
+        """Parse the words of a command line up to the name of a command; without words, show the help."""
+        with short_messages() if args else nullcontext():  # the help is the message of an error
             return list(super().parse_args(ctx, args))
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override,unused-ignore]

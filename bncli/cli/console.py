@@ -17,7 +17,6 @@ from rich.text import Text
 from bncli.cli.encoding import fitted
 from bncli.registry import check_name
 from bncli.report.rows import BEST
-from bncli.values import plain_text
 
 FORMATS = ("table", "json", "jsonl", "csv", "md")
 
@@ -43,11 +42,6 @@ def open_console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     return _Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
-
-
-def safe(text: str) -> str:
-    """Return a message in a form that can't drive a terminal, whatever names from outside it quotes."""
-    return plain_text(text, limit=None, keep="\n\t")
 
 
 def say(text: str, *, quiet: bool = False) -> None:
@@ -100,6 +94,8 @@ def print_rows(
         spare: What to leave out where the terminal is too narrow, the least important first: a column, or
             `NAME [interval]` for the intervals in a column.
     """
+    rows = [{fitted(name, sys.stdout): fitted(cell, sys.stdout) for name, cell in row.items()} for row in rows]
+    title, caption = fitted(title, sys.stdout), fitted(caption, sys.stdout)
     if format == "md":
         _print_markdown(rows, title, caption)
         return
@@ -109,10 +105,10 @@ def print_rows(
     if left_out:
         caption = f"{caption}\nLeft out, for want of width: {', '.join(left_out)} (--format csv has all)".lstrip()
     if title:
-        plain.print(Text(fitted(title, sys.stdout), style="italic"))
+        plain.print(Text(title, style="italic"))
     wide.print(_table(rows), crop=False)
     if caption:
-        plain.print(Text(fitted(caption, sys.stdout), style="dim italic"))
+        plain.print(Text(caption, style="dim italic"))
 
 
 def _print_markdown(rows: Sequence[dict[str, str]], title: str, caption: str) -> None:
@@ -122,7 +118,7 @@ def _print_markdown(rows: Sequence[dict[str, str]], title: str, caption: str) ->
     tail = f"\n\n{caption}" if caption else ""
     escaped = [{_markdown_cell(key): _markdown_cell(cell) for key, cell in row.items()} for row in rows]
     table = tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True)
-    write(fitted(lead + table + tail, sys.stdout))
+    write(lead + table + tail)
 
 
 def _fitted(
@@ -163,8 +159,7 @@ def _table(rows: Sequence[dict[str, str]]) -> Table:
         table.add_column(Text(name), justify=justify, min_width=longest, no_wrap=bool(whole), overflow="fold")
     for row in rows:
         best = any(cell.endswith(BEST) for cell in row.values())
-        shown = [fitted(cell, sys.stdout) for cell in row.values()]
-        table.add_row(*(Text(cell, style="bold" if best else "") for cell in shown))
+        table.add_row(*(Text(cell, style="bold" if best else "") for cell in row.values()))
     return table
 
 

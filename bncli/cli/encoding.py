@@ -1,4 +1,4 @@
-"""Text in a form that a stream can show: ASCII in place of signs that its encoding lacks."""
+"""Text in a form that a stream can show: no control characters, and ASCII in place of signs that its encoding lacks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from functools import lru_cache
 from typing import TextIO
 
 from bncli.report.spelling import ASCII_BARS, BARS
+from bncli.values import plain_text
 
 SIGNS = {"…": "...", "±": "+-", "×": "x", "−": "-", "–": "-", "—": "-", "·": ".", "→": "->", "≤": "<=", "≥": ">="}
 """Signs and their forms in ASCII."""
 
 
 def fitted(text: str, stream: TextIO) -> str:
-    """Return a text with ASCII in place of bars and signs that the stream's encoding lacks.
+    """Return a text as it is written to a stream.
 
-    Other characters stay as they are, such as those of a user's own names.
+    Control characters, with which a name from outside could drive a terminal, are replaced by escapes; bars and signs
+    that the stream's encoding lacks, by ASCII. Other characters stay as they are, such as those of a user's own names.
     """
+    text = plain_text(text, limit=None, keep="\n\t")
     return text if text.isascii() else text.translate(_substitutes(getattr(stream, "encoding", None) or "utf-8"))
 
 

@@ -101,6 +101,7 @@ class Session:
 
     def results(self) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
         """Train the missing runs of the selected part; return its results, and the condition of every run."""
+        self.warm_up()
         self.make_plan()
         with self.open():
             work = self.find_work()

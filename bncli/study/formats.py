@@ -153,7 +153,7 @@ def checked_record(line: bytes, what: str) -> dict[str, Any]:
         ValueError: The line is not a record.
         NewerVersion: It was written by a newer version.
     """
-    record: dict[str, Any] = schema.parse(line)
+    record: dict[str, Any] = schema.parse(line, depth=None)
     check_fields(schema.part(record, "config"), what, None)
     schema.check(record, RECORD_FORM)
     unknown = [name for name in record["history"] if name not in HISTORY_METRICS]

@@ -6,8 +6,8 @@ pydantic 2.14 would do this too, and add 92 ms to the start of every command tha
 from __future__ import annotations
 
 import json
+import math
 import reprlib
-import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -46,9 +46,13 @@ stands for all other keys, which may have any value if it is absent.
 """
 
 
+MAX_NUMBER = 1e150
+"""The largest number: statistics square it. What is computed in float32 stays below 4e38."""
+
+
 def is_number(value: object) -> bool:
-    """Return whether a value is a number that a float can hold, not infinity or NaN."""
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
+    """Return whether a value is a finite number, and not absurdly large."""
+    return type(value) in (int, float) and abs(value) <= MAX_NUMBER  # type: ignore[arg-type]
 
 
 def is_whole(value: object) -> bool:
@@ -70,18 +74,23 @@ LIST = Leaf("a list", lambda value: isinstance(value, list))
 OBJECT = Leaf("an object", lambda value: isinstance(value, dict))
 
 
-def parse(text: bytes) -> Any:
+def parse(text: bytes, depth: int | None = MAX_DEPTH) -> Any:
     """Parse JSON.
 
+    Args:
+        text: The JSON.
+        depth: How many objects and lists may lie inside each other; None for what Python can hold.
+
     Raises:
-        ValueError: It is not JSON, or nested too deeply.
+        ValueError: It is not JSON.
+        Misfit: It is nested more deeply.
     """
     try:
         found = json.loads(text)
-    except RecursionError:
-        found = text
-    if found is text or _is_deeper(found, MAX_DEPTH):
-        raise Misfit(f"more than {MAX_DEPTH} objects or lists lie inside each other")
+    except RecursionError as error:
+        raise Misfit("too many objects or lists lie inside each other") from error
+    if depth is not None and _is_deeper(found, depth):
+        raise Misfit("too many objects or lists lie inside each other")
     return found
 
 
@@ -130,10 +139,14 @@ _SHORT.maxstring = 100
 
 def _check_list(value: Any, form: Form, place: str) -> None:
     check(value, LIST, place)
-    if isinstance(form, Leaf) and all(map(form.fits, value)):  # the histories of many runs are long
+    if form is NUMBER_OR_NULL and _are_small_floats(value):  # 30 times as fast, and histories are long
         return
     for number, each in enumerate(value):
         check(each, form, f"{place}[{number}]")
+
+
+def _are_small_floats(values: list[Any]) -> bool:
+    return {*map(type, values)} <= {float, type(None)} and math.hypot(*filter(None, values)) <= MAX_NUMBER
 
 
 def _check_object(value: Any, form: dict[str, Any], place: str) -> None:

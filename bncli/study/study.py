@@ -15,7 +15,7 @@ from bncli.errors import InvalidConfig, cut, shown
 from bncli.registry import check_name
 from bncli.study.arms import Arm, arms_of
 from bncli.study.axes import MAX_RUNS, check_count
-from bncli.values import Value, read_whole, show
+from bncli.values import Value, plain_text, read_whole, show
 
 DEFAULT_SEEDS = 3
 
@@ -209,7 +209,9 @@ def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, V
 
 def _notices(study: Study, ignored: set[str], n_repeats: int) -> tuple[str, ...]:
     given = [name for name in FIELDS if name in ignored and getattr(study.base, name) != DEFAULTS[name]]
-    lines = [f"{name}={show(getattr(study.base, name))} has no effect here and is ignored." for name in given]
+    lines = [
+        f"{name}={plain_text(show(getattr(study.base, name)))} has no effect here and is ignored." for name in given
+    ]
     if n_repeats:
         noun = "condition" if n_repeats == 1 else "conditions"
         lines.append(f"Dropped {n_repeats} {noun} that would repeat another (a field without effect on its arm).")

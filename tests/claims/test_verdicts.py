@@ -132,7 +132,7 @@ def test_seconds_have_a_verdict_only_if_runs_were_timed_one_by_one(engine, verdi
     assert (found.verdict, found.n, found.value) == (verdict, 20, pytest.approx(0.5))
     if engine == "stacked":
         assert (found.low, found.high, found.text) == (None, None, "about 0.5, timed once for all 20 seeds")
-        assert found.advice == "Runs that train together share one time: try --engine keras with a new --out."
+        assert found.advice == "Stacked runs share one timing: try --engine keras with a new --out."
 
 
 def test_an_axis_without_effect_on_an_arm_matches_any_value():

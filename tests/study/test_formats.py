@@ -222,7 +222,7 @@ def test_deep_nesting_is_refused(folder, content):
     with pytest.raises(StoreError) as caught:
         Store(folder).read_study()
     assert str(caught.value) == (
-        f"'{folder}/study.json' can't be read: more than 50 objects or lists lie inside each other. "
+        f"'{folder}/study.json' can't be read: too many objects or lists lie inside each other. "
         "Restore it or start in a new folder."
     )
 

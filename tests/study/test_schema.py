@@ -52,10 +52,17 @@ def test_what_has_another_form_is_named_by_its_place(value, expected):
 
 
 @pytest.mark.parametrize(
-    "value", [float("inf"), float("nan"), 10**400, True, "1", [1]], ids=["inf", "nan", "huge", "flag", "text", "list"]
+    "value",
+    [float("inf"), float("nan"), 1e308, 10**400, True, "1", [1]],
+    ids=["inf", "nan", "large", "huge", "flag", "text", "list"],
 )
 def test_numbers_are_finite(value):
     assert message(check, [1.5, None, value], [NUMBER_OR_NULL]).startswith("[2] must be a finite number or null.")
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -1e150, 1e150, None])
+def test_other_numbers_pass(value):
+    check([1.5, value, value], [NUMBER_OR_NULL])
 
 
 def test_what_is_shown_of_a_value_is_short():
@@ -66,7 +73,7 @@ def test_what_is_shown_of_a_value_is_short():
 def test_deep_nesting_is_not_json_of_ours():
     assert parse(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
     for depth in (MAX_DEPTH + 2, 400, 100_000):
-        expected = "more than 50 objects or lists lie inside each other"
+        expected = "too many objects or lists lie inside each other"
         assert message(parse, b"[" * depth + b"]" * depth) == expected
 
 
