@@ -193,5 +193,6 @@ def _status_of(command: Callable[[], None]) -> int | str:
     except SystemExit as end:
         return end.code or 0
     except signals.Interrupted as interrupted:
+        sys.stderr.write("Interrupted.\n")
         return interrupted.status
     return 0

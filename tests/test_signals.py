@@ -25,7 +25,7 @@ def python(code, number):
 @BOTH
 def test_a_signal_ends_a_command_with_its_status(number, status):
     done = python("    send()\n    print('not reached')", number)
-    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "Interrupted.\n")
 
 
 @BOTH
@@ -39,7 +39,7 @@ def test_a_second_signal_ends_it_at_once(number, status):
 def test_a_held_block_ends_first(number, status):
     code = "    with signals.held():\n        send()\n        print('reached', flush=True)\n    print('not reached')"
     done = python(code, number)
-    assert (done.returncode, done.stdout, done.stderr) == (status, "reached\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (status, "reached\n", "Interrupted.\n")
 
 
 LOST = """
@@ -56,7 +56,7 @@ LOST = """
 @BOTH
 def test_a_signal_that_python_forgets_is_found_by_the_next_check(number, status):
     done = python(LOST, number)
-    assert (done.returncode, done.stdout, done.stderr) == (status, "lost\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (status, "lost\n", "Interrupted.\n")
 
 
 WAITING = """
@@ -74,7 +74,7 @@ WAITING = """
 @BOTH
 def test_a_signal_ends_the_waiting_for_a_thread_that_never_returns_to_python(number, status):
     done = python(WAITING, number)
-    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "Interrupted.\n")
 
 
 def test_what_a_script_started_in_the_background_ignores_control_c():

@@ -136,7 +136,7 @@ def _show_dataset(config: RunConfig, format: str) -> None:
     elif format == "csv":
         console.write(to_csv(features))
     else:
-        console.print_rows([{key: str(value) for key, value in facts.items()}], format=format)
+        console.print_rows([{key.removesuffix("_rows"): str(value) for key, value in facts.items()}], format=format)
         shown = [{key: str(value) for key, value in row.items()} for row in classes[:MAX_CLASSES]]
         console.print_rows(shown, format=format)
         _show_features(features, format)

@@ -148,9 +148,9 @@ def test_a_signal_at_any_moment_of_real_training_ends_it_and_fails_no_run(engine
         process.send_signal(number)
         sent = time.monotonic()
         code, _, err = ended(process)
-        assert (code, turn) in ((0, turn), (128 + number, turn)), err
+        assert (code, turn) in ((0, turn), (128 + number, turn), (-number, turn)), err  # the last before any import
         assert time.monotonic() - sent < 10
-        assert not code or err.startswith("Interrupted")
+        assert code <= 0 or err.startswith("Interrupted")
         if Path("s").exists():
             assert {line["state"] for line in lines(Path("s"))} <= {"complete"}
 
