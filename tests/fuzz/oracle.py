@@ -73,6 +73,7 @@ class Call:
         is_binary: Whether stdout is no text.
         colours: Whether the caller asked for the control characters that are colours.
         drops: Whether it may drop lines of journals, as `--restart` does.
+        is_heard: Whether somebody can read stderr.
     """
 
     words: tuple[str, ...]
@@ -80,6 +81,7 @@ class Call:
     is_binary: bool = False
     colours: bool = False
     drops: bool = False
+    is_heard: bool = True
 
     def __str__(self):
         return quoted(("bncli", *self.words))
@@ -163,7 +165,7 @@ def no_process(command, **options):
 def run_here(words, trainer=None, command=main, limit=None):
     """Run a command in this process, for at most `limit` seconds (`LIMIT` if None)."""
     raised = status = None
-    start = subprocess.run
+    start, variables = subprocess.run, dict(os.environ)
     os.environ[TRACEBACK] = "1"  # lets an error pass that would be printed as one line
     tempfile.tempdir = None  # $TMPDIR may have changed
     with warnings.catch_warnings(record=True) as warned, own_streams(words) as (out, err):
@@ -183,7 +185,8 @@ def run_here(words, trainer=None, command=main, limit=None):
             subprocess.run = start
         out, err = out.getvalue().decode(errors="surrogateescape"), err.getvalue().decode(errors="surrogateescape")
     tempfile.tempdir = None
-    del os.environ[TRACEBACK]
+    os.environ.clear()
+    os.environ.update(variables)
     if isinstance(raised, (Finding, KeyboardInterrupt)):
         raise raised
     return Ended(status, out, err, raised, [f"{w.category.__name__}: {w.message}" for w in warned])
@@ -283,7 +286,7 @@ def wrong_output(call, ended):
             f"{len(longest)} characters",
         )
     says_error = bool(re.search(r"^Error: .", err, re.MULTILINE))
-    if ended.status == 2 and not says_error:
+    if ended.status == 2 and call.is_heard and not says_error:
         yield f"exit 2 without a reason: {shape(err)}", ""
     if ended.status == 0 and says_error:
         yield f"exit 0 with an error: {shape(err)}", ""
