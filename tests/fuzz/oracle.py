@@ -22,7 +22,11 @@ import unicodedata
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from unittest import mock
+
+import typer
 
 import bncli
 from bncli.cli.app import TRACEBACK, main
@@ -155,6 +159,10 @@ def own_streams(words):
         sys.argv = argv
 
 
+made_once = cache(typer.main.get_command)
+"""The tree of commands, which Typer makes from their signatures anew for every call; that takes most of a call."""
+
+
 def no_process(command, **options):
     """In place of `subprocess.run`: git and uname are not there, and nothing else may be started."""
     if command[0] in ("git", "uname"):
@@ -162,33 +170,38 @@ def no_process(command, **options):
     raise Finding(f"a process is started: {command[0]}", " ".join(command))
 
 
-def run_here(words, trainer=None, command=main, limit=None):
-    """Run a command in this process, for at most `limit` seconds (`LIMIT` if None)."""
-    raised = status = None
-    start, variables = subprocess.run, dict(os.environ)
-    os.environ[TRACEBACK] = "1"  # lets an error pass that would be printed as one line
+@contextmanager
+def harmless():
+    """No program is started in the block, unexpected errors are not printed but raised, and warnings are collected."""
     tempfile.tempdir = None  # $TMPDIR may have changed
-    with warnings.catch_warnings(record=True) as warned, own_streams(words) as (out, err):
+    with (
+        mock.patch.object(subprocess, "run", no_process),
+        mock.patch.object(typer.main, "get_command", made_once),
+        mock.patch.dict(os.environ, {TRACEBACK: "1"}),
+        warnings.catch_warnings(record=True) as warned,
+    ):
         warnings.simplefilter("default")
         for category in HIDDEN:
             warnings.simplefilter("ignore", category)
-        subprocess.run = no_process
+        yield warned
+    tempfile.tempdir = None
+
+
+def run_here(words, trainer=None, command=main, limit=None):
+    """Run a command in this process, for at most `limit` seconds (`LIMIT` if None)."""
+    raised, status = None, None
+    with harmless() as warned, own_streams(words) as streams:
         try:
             with time_limit(LIMIT if limit is None else limit):
                 command(trainer)
             status = 0
         except SystemExit as end:
             status = end.code or 0
+        except (Finding, KeyboardInterrupt):
+            raise
         except BaseException as error:  # noqa: BLE001  # what it is, is the question
             raised = error
-        finally:
-            subprocess.run = start
-        out, err = out.getvalue().decode(errors="surrogateescape"), err.getvalue().decode(errors="surrogateescape")
-    tempfile.tempdir = None
-    os.environ.clear()
-    os.environ.update(variables)
-    if isinstance(raised, (Finding, KeyboardInterrupt)):
-        raise raised
+        out, err = (decoded(stream.getvalue(), "utf-8") for stream in streams)
     return Ended(status, out, err, raised, [f"{w.category.__name__}: {w.message}" for w in warned])
 
 
