@@ -12,24 +12,27 @@ from hypothesis import HealthCheck, given, settings
 N_EXAMPLES = int(os.environ.get("BNCLI_FUZZ", "2000"))
 
 SHARES = {
-    "fields": 0.15,
+    "fields": 0.14,
     "fields, trained": 0.03,
     "command lines": 0.12,
     "arms, axes, specs": 0.10,
+    "completion": 0.01,
     "study files": 0.09,
     "study files, damaged": 0.06,
     "study files, claims": 0.05,
-    "data files": 0.14,
-    "data files, IDX": 0.02,
+    "data files": 0.12,
+    "data files, IDX": 0.01,
     "labels": 0.03,
     "study.json": 0.05,
     "journals": 0.05,
-    "verdicts and other files": 0.03,
+    "old folders": 0.03,
+    "verdicts and other files": 0.02,
+    "locks": 0.005,
     "foreign files": 0.03,
     "paths": 0.04,
-    "environment": 0.006,
-    "environment, processes": 0.002,
-    "streams": 0.002,
+    "environment": 0.009,
+    "environment, processes": 0.003,
+    "streams": 0.003,
 }
 """The share of each kind in all inputs."""
 

@@ -6,7 +6,8 @@
 4. stderr has at most `MAX_LINES` lines that are no `ASIDE`, none of them longer than `MAX_LENGTH` characters.
 5. No output holds a control character but newline and tab, or a mark that reverses the order of what follows.
 6. No warning of Python reaches the user.
-7. Nothing is created, changed or deleted but below the paths that the call may write to; no journal loses a line.
+7. No page that it writes holds `MARKUP`, which only a name from outside can have brought in.
+8. Nothing is created, changed or deleted but below the paths that the call may write to; no journal loses a line.
 """
 
 import io
@@ -44,6 +45,9 @@ ASIDE = re.compile(r"Note: |Next: |Folder: |Report: |Wrote |Training on |\d[\d,]
 MARKS = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Separators of lines, and marks that reverse the order of what follows."""
 
+MARKUP = "<script>alert("
+"""A name in `strategies.ODD_TEXTS` begins like this."""
+
 PACKAGE = str(Path(bncli.__file__).parent)
 
 HIDDEN = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
@@ -76,6 +80,7 @@ class Call:
             folder or not.
         is_binary: Whether stdout is no text.
         colours: Whether the caller asked for the control characters that are colours.
+        terminal: Whether the standard streams are a terminal.
         drops: Whether it may drop lines of journals, as `--restart` does.
         is_heard: Whether somebody can read stderr.
     """
@@ -83,6 +88,7 @@ class Call:
     words: tuple[str, ...]
     writes: tuple[str, ...] = ()
     is_binary: bool = False
+    terminal: bool = False
     colours: bool = False
     drops: bool = False
     is_heard: bool = True
@@ -137,7 +143,7 @@ def time_limit(seconds):
 
 
 @contextmanager
-def own_streams(words):
+def own_streams(words, *, terminal=False):
     """Put streams like those of a process in place of the standard ones; yield the bytes of stdout and stderr."""
     names = ("stdin", "stdout", "stderr")
     before, argv = [getattr(sys, name) for name in names], sys.argv
@@ -148,6 +154,8 @@ def own_streams(words):
     ]
     for name, stream in zip(names, streams, strict=True):
         setattr(sys, name, stream)
+        if terminal:
+            stream.isatty = lambda: True
     sys.argv = ["bncli", *words]
     try:
         yield buffers[1:]
@@ -187,10 +195,10 @@ def harmless():
     tempfile.tempdir = None
 
 
-def run_here(words, trainer=None, command=main, limit=None):
+def run_here(words, trainer=None, command=main, limit=None, *, terminal=False):
     """Run a command in this process, for at most `limit` seconds (`LIMIT` if None)."""
     raised, status = None, None
-    with harmless() as warned, own_streams(words) as streams:
+    with harmless() as warned, own_streams(words, terminal=terminal) as streams:
         try:
             with time_limit(LIMIT if limit is None else limit):
                 command(trainer)
@@ -319,6 +327,8 @@ def wrong_surroundings(call, cwd, before, after):
             path, allowed, what
         ):
             yield f"{what} outside of what was given: {shape(os.path.basename(path))}", ascii(path)
+        elif path.endswith(".html") and MARKUP.encode() in ((after.get(path) or (0, b""))[1] or b""):
+            yield "markup of a name on a page", ascii(path)
         elif os.path.basename(path).startswith("runs") and path.endswith(".jsonl") and not call.drops:
             lost = set(complete_lines(before.get(path))) - set(complete_lines(after.get(path)))
             if lost:

@@ -1,9 +1,12 @@
 """A finished study's folder with changed, damaged and foreign files: what reads it, continues it or reports it."""
 
+import fcntl
 import json
 import os
+import shutil
 import socket
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -14,17 +17,20 @@ from fuzz.world import FOLDER, only_figures
 
 READS = [f"status {FOLDER}", f"status {FOLDER} -f json", "list studies", "list studies -f csv", "sweep -n -p mine.toml"]
 
-WRITES = [f"report {FOLDER}", f"report {FOLDER} -f json", f"report {FOLDER} -f csv", f"report {FOLDER} -f jsonl"]
-WRITES += [f"report {FOLDER} --metric loss -f md", f"report {FOLDER} --threshold 0.5", "sweep -p mine.toml"]
-WRITES += [
+WRITES = [
+    f"report {FOLDER}",
+    f"report {FOLDER} -f json",
+    f"report {FOLDER} -f csv",
+    f"report {FOLDER} -f jsonl",
+    f"report {FOLDER} --metric loss -f md",
+    f"report {FOLDER} --threshold 0.5",
+    "sweep -p mine.toml",
+    "sweep -p mine.toml --seeds 1",
     "sweep -p mine.toml --seeds 9",
     "sweep -p mine.toml --seeds 7 --retry-failed -f jsonl",
-    "verify mine.toml --claim better",
-]
-WRITES += [
-    "sweep -p mine.toml --seeds 1",
     "sweep -p mine.toml --shard 2/2 --seeds 7",
     "sweep -p mine.toml --arms none,layer",
+    "verify mine.toml --claim better",
 ]
 
 RESTART = "sweep -p mine.toml --restart --seeds 1"
@@ -37,8 +43,18 @@ OWN = [
     "summary.csv",
     "history.csv",
     "differences.csv",
+    "report.html",
+    "figures",
+    "figures/curves.png",
+    ".runs.jsonl.lock",
+    ".study.json.lock",
+    "runs-2-of-2.jsonl",
 ]
-OWN += ["report.html", "figures", "figures/curves.png", ".runs.jsonl.lock", ".study.json.lock", "runs-2-of-2.jsonl"]
+
+OLD = Path(__file__).parents[1] / "study" / "folders"
+"""Folders that earlier versions wrote."""
+
+OLD_NAMES = sorted(path.parent.name for path in OLD.glob("*/study.json"))
 
 commands = st.sampled_from([*READS, *WRITES, RESTART])
 
@@ -77,6 +93,39 @@ def test_changed_choice(world, no_figures, data, command):
         text = json.dumps(content | {"report": "?"}).replace('"?"', changed)
         (here / FOLDER / "study.json").write_text(text, errors="surrogatepass")
         world.run("study.json", call_of(command))
+
+
+@fuzz("old folders", st.sampled_from(OLD_NAMES), st.booleans(), st.booleans(), st.data())
+def test_old_folders(world, no_figures, name, is_study, is_damaged, data):
+    """Folders of earlier versions, and of a study by `train`, with a changed study or a changed run."""
+    change = damaged if is_damaged else changed_json
+    command = data.draw(
+        st.sampled_from(["status old", "report old", "report old -f json", "list studies .", "train -n -o old"])
+    )
+    with world.visit() as here:
+        shutil.copytree(OLD / name, here / "old")
+        path = data.draw(
+            st.sampled_from([here / "old" / "study.json"] if is_study else sorted((here / "old").glob("*.jsonl")))
+        )
+        content = path.read_bytes() if is_damaged else path.read_text()
+        whole = [content] if is_study or is_damaged else content.splitlines()[:3]
+        new = data.draw(change(whole))
+        path.write_bytes(new) if is_damaged else path.write_text(new + "\n", errors="surrogatepass")
+        world.run("old folders", Call(tuple(command.split()), writes=("old",) if "report" in command else ()))
+
+
+NOTE = json.dumps({"pid": 1, "host": "here", "since": "2026-01-01 10:00:00", "command": "bncli sweep"})
+
+
+@fuzz("locks", st.sampled_from(["runs.jsonl", "runs-1-of-2.jsonl"]), changed_json([NOTE]), commands)
+def test_notes_of_locks(world, no_figures, name, note, command):
+    """Another process has a lock, whose note is anything."""
+    with world.visit() as here:
+        path = here / FOLDER / f".{name}.lock"
+        path.write_text(note, errors="surrogatepass")
+        with path.open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            world.run("locks", call_of(command))
 
 
 JOURNALS = ["runs.jsonl", "runs-1-of-2.jsonl"]

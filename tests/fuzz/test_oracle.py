@@ -79,6 +79,10 @@ def permissions():
     Path("mine.txt").chmod(0o777)
 
 
+def marks_up():
+    Path("studies/mine/report.html").write_text("<p><script>alert(1)</script>")
+
+
 def drops():
     path = Path("studies/mine/runs.jsonl")
     path.write_bytes(path.read_bytes().split(b"\n", 1)[1])
@@ -135,6 +139,7 @@ FORBIDDEN = {
     deletes: "deleted outside of what was given: mine.txt",
     left_behind: "created outside of what was given: x",
     permissions: "changed outside of what was given: mine.txt",
+    marks_up: "markup of a name on a page",
     drops: "lines of a journal are lost",
     hangs: f"no end within {oracle.LIMIT:g} s",
     spins: f"no end within {oracle.LIMIT:g} s",

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from fuzz.budget import fuzz
 from fuzz.oracle import Call
+from fuzz.strategies import few
+from fuzz.strategies import odd as odd_words
+from fuzz.test_options import COMMANDS
 from fuzz.world import FOLDER
 
 SHORT = [
@@ -141,11 +144,28 @@ def call_of(command, **more):
     return Call(tuple(command.split()), writes=(*CACHES, *((FOLDER,) if "report" in command else ())), **more)
 
 
-@fuzz("environment", st.sampled_from([*SHORT, f"report {FOLDER}", "dataset digits", "train -n"]), variables(HERE))
-def test_environment(world, no_figures, command, values):
-    is_coloured = "TTY_COMPATIBLE" in values
+shown = st.sampled_from([*SHORT, f"report {FOLDER}", "dataset digits", "train -n"])
+
+
+@fuzz("environment", shown, variables(HERE), st.booleans())
+def test_environment(world, no_figures, command, values, terminal):
+    is_coloured = terminal or "TTY_COMPATIBLE" in values
     with world.visit(**values):
-        world.run("environment", call_of(command, colours=is_coloured))
+        world.run("environment", call_of(command, colours=is_coloured, terminal=terminal))
+
+
+shells = st.sampled_from(["complete_bash", "complete_zsh", "complete_fish", "complete_powershell", "complete_x"])
+
+
+@fuzz(
+    "completion", st.sampled_from(list(COMMANDS)), few(odd_words | st.sampled_from(["--set", "-d", "--arms"])), shells
+)
+def test_completion(world, command, words, shell):
+    """What a shell asks for while a hostile line is typed."""
+    line = " ".join(["bncli", command, *words])
+    values = {"_BNCLI_COMPLETE": shell, "COMP_WORDS": line, "COMP_CWORD": str(len(words) + 1)}
+    with world.visit(**values | {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}):
+        world.run("completion", Call(()))
 
 
 @fuzz("environment, processes", st.sampled_from(SHORT), variables(STARTING))

@@ -160,7 +160,7 @@ class World:
 
     def run(self, kind, call, trainer=trainer):
         """Run a call in this process, count it under its kind, and check how it ended."""
-        self._checked(kind, call, lambda: oracle.run_here(call.words, trainer), oracle.STATUSES)
+        self._checked(kind, call, lambda: oracle.run_here(call.words, trainer, terminal=call.terminal), oracle.STATUSES)
 
     def start(self, kind, call, **options):
         """Run a call as a process of its own, count it under its kind, and check how it ended."""
