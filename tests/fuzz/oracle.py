@@ -34,7 +34,7 @@ MAX_LINES, MAX_LENGTH = 4, 4_000
 
 STATUSES, SIGNALLED = (0, 1, 2), (120, 130, 143)
 
-ASIDE = re.compile(r"Note: |Folder: |Report: |Wrote |Training on |\d[\d,]* runs?: |\d+/\d+ runs, ")
+ASIDE = re.compile(r"Note: |Next: |Folder: |Report: |Wrote |Training on |\d[\d,]* runs?: |\d+/\d+ runs, ")
 """How a line of stderr begins that is a notice or tells of progress; each is one line, whatever it holds."""
 
 MARKS = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -336,7 +336,8 @@ def _other(value):
     """Another value: something odd, or something near."""
     near = [[value], {"x": value}, str(value)]
     if isinstance(value, (int, float)):
-        near += [-value, value + 1, value * 1e300 if isinstance(value, float) else value * 10**30, float(value)]
+        near += [-value, value + 1, value * 1e300 if isinstance(value, float) else value * 10**30]
+        near += [float(value)] if abs(value) < 2**63 else []
     if isinstance(value, str):
         near += [value + "\x1b[2J", value * 50, value.upper(), value[:-1], ""]
     return st.sampled_from(ODD_JSON) | st.sampled_from(near)
