@@ -198,8 +198,9 @@ def settings_of(draw, names=tuple(FIELDS)):
     """`FIELD=VALUE` with a known field, or with what might be taken for one."""
     name = draw(st.sampled_from(names))
     value = draw(mostly(valid_value(name)).filter(lambda text: is_quick(name, text)))
-    written = draw(st.sampled_from([name] * 9 + [name.upper(), f" {name} ", name.replace("_", "-"), name[:-1], ""]))
-    return draw(st.sampled_from([f"{written}={value}"] * 9 + [f"{written} = {value}", written]))
+    other = st.sampled_from([name.upper(), f" {name} ", name.replace("_", "-"), name[:-1], ""])
+    written = draw(one_in(9, other, st.just(name)))
+    return draw(one_in(9, st.sampled_from([f"{written} = {value}", written]), st.just(f"{written}={value}")))
 
 
 ARMS = ["none", "batch", "batch:before", "batch:after", "batch:input", "layer:before", "group:after+groups=2"]

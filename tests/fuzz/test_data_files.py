@@ -1,5 +1,6 @@
 """Damaged and hostile data files: each is read, or refused in one line. Names of files, labels and rows, too."""
 
+import csv
 import io
 import os
 
@@ -96,25 +97,28 @@ def test_damaged_idx_files(world, part, suffix, data):
 names = mostly(st.sampled_from(["label", "a", "b"]))
 
 
+def table_of(*columns):
+    """A CSV file with these columns, each of which begins with its name; bytes that are no text stay what they are."""
+    content = io.StringIO()
+    csv.writer(content).writerows(zip(*columns, strict=True))
+    return content.getvalue().encode(errors="surrogateescape")
+
+
 @fuzz("labels", names, names | st.none(), formats, part=0.5)
 def test_labels(world, name, label, format):
     """A column has the name; another one, or none, is asked for."""
-    content = io.StringIO()
-    frame = pd.DataFrame({"a": range(16), "b": [0.5, 1.5] * 8, name: [f"{name}{i % 2}" for i in range(16)]})
-    frame.to_csv(content, index=False)
     with world.visit() as here:
         datasets.forget()
-        (here / "x.csv").write_bytes(content.getvalue().encode(errors="surrogateescape"))
+        labelled = [name, *(f"{name}{i % 2}" for i in range(16))]
+        (here / "x.csv").write_bytes(table_of(["a", *range(16)], ["b", *[0.5, 1.5] * 8], labelled))
         world.run("labels", Call(words_of("x.csv", name if label is None else label, "auto", format)))
 
 
 @fuzz("labels", st.lists(odd, min_size=2, max_size=2, unique=True), formats, st.booleans(), part=0.5)
 def test_names_of_classes(world, no_figures, classes, format, is_trained):
-    content = io.StringIO()
-    pd.DataFrame({"a": range(16), "kind": classes * 8}).to_csv(content, index=False)
     with world.visit() as here:
         datasets.forget()
-        (here / "x.csv").write_bytes(content.getvalue().encode(errors="surrogateescape"))
+        (here / "x.csv").write_bytes(table_of(["a", *range(16)], ["kind", *classes * 8]))
         words = words_of("x.csv", "kind", "auto", format)
         train = ("train", "-d", "x.csv", "--label", "kind", "-m", "dense4", "-e", "2", "-o", "out")
         world.run("labels", Call(train if is_trained else words, writes=("out",)))
