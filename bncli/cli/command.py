@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from bncli.cli import console
-from bncli.errors import MAX_SHOWN, InvalidConfig, cut
+from bncli.errors import MAX_SHOWN, InvalidConfig
+from bncli.values import plain_text
 
 EXIT_INTERRUPTED = 130
 
@@ -91,7 +92,7 @@ def short_messages() -> Iterator[None]:
     except Exception as error:
         message = getattr(error, "message", None)
         if isinstance(message, str):
-            error.message = cut(message, 2 * MAX_SHOWN)  # type: ignore[attr-defined]
+            error.message = plain_text(message, 2 * MAX_SHOWN, keep="\n")  # type: ignore[attr-defined]
         raise
 
 

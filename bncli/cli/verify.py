@@ -83,6 +83,7 @@ def verify(
         hints.say_next(["verify", "circles-placement"], format, quiet=quiet)
         return
     options = Options(engine=engine, quiet=quiet, seeds=seeds, trainer=context.obj)
+    options.seed_list()  # a mistake in it is told before checks run, which take minutes
     found: list[tuple[str, Verdict]] = []
     trained: list[RunResult] = []
     for subject in chosen:

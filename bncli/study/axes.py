@@ -11,7 +11,7 @@ from bncli.registry import check_name
 from bncli.values import Value, plain_text, read_number, read_whole
 
 MAX_RUNS = 100_000
-"""Most runs of a study that can be asked for: planning them takes about 10 s and printing the plan as long again."""
+"""Most runs of a study that can be asked for. Planning so many conditions takes up to half a minute."""
 
 
 def check_count(*counts: int) -> None:

@@ -32,8 +32,8 @@ def test_auto_keeps_small_work_in_one_process_and_spreads_large():
 
 
 def test_an_address_without_a_scheduler_is_refused(monkeypatch):
-    monkeypatch.setattr(jobs, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(jobs, "ANSWER_SECONDS", 1)
     nobody = jobs.connect(1, "tcp://127.0.0.1:9")
     with pytest.raises(ClusterError, match=r"^No Dask scheduler at 'tcp://127.0.0.1:9' \(") as caught, nobody:
         pass
-    assert str(caught.value).endswith("Try the tcp:// address that `dask scheduler` prints.")
+    assert str(caught.value).endswith(f"). {jobs.SCHEDULER_ADVICE}")
