@@ -89,7 +89,7 @@ def added(draw, command, *, is_plan):
         return [spelled]
     value = draw(value_of(name))
     joined = f"{spelled}={value}" if spelled.startswith("--") else f"{spelled}{value}"
-    return draw(st.sampled_from([[spelled, value]] * 8 + [[joined], [spelled]]))
+    return draw(one_in(9, st.just([joined]), st.just([spelled, value])))
 
 
 @st.composite
@@ -99,6 +99,7 @@ def lines(draw):
     start = draw(st.sampled_from(STARTS[command])).split()
     more = [word for words in draw(few(added(command, is_plan="-n" in start))) for word in words]
     words = [*more, *start] if draw(st.booleans()) else [*start, *more]
+    words += draw(one_in(20, st.sampled_from([["--out"], ["-s"], ["--set"], ["-"], ["--"]]), st.just([])))
     assume(command != "verify" or "--list" in words or "mine.toml" in words)
     return (command, *words)
 
