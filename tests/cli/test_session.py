@@ -341,3 +341,13 @@ def test_options_of_the_training_are_checked_before_any_work(bncli, engine, fold
 def test_a_share_of_train_needs_a_folder(bncli, engine):
     message = "--shard records its share in the study's folder. Try --out DIR."
     assert error(bncli("train", *TINY, "--shard", "1/2")) == message
+
+
+def test_a_dry_run_refuses_what_the_command_would_refuse(bncli, folder, monkeypatch):
+    (folder / "file").write_text("")
+    assert error(bncli("train", *TINY, "--dry-run", "-o", "file")).startswith("Can't write to the output folder 'file'")
+    assert bncli("train", *TINY, "--dry-run", "-o", "new")[0] == 0
+    assert [path.name for path in folder.iterdir()] == ["file"]
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    expected = "KERAS_BACKEND must be tensorflow. Received: 'jax'. Try unset KERAS_BACKEND."
+    assert error(bncli("train", *TINY, "--dry-run")) == expected
