@@ -1,6 +1,5 @@
 """Worker processes of `--jobs`: nobody else can use them, and neither processes nor files of them stay behind."""
 
-import os
 import pickle
 import random
 import shlex
