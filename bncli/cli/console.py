@@ -44,7 +44,8 @@ def open_console(*, stderr: bool) -> Console:
     """
     stream = sys.stderr if stderr else sys.stdout
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    console = _Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
+    width = None if stream.isatty() else _UNLIMITED
+    console = _Console(file=stream, width=width, highlight=False, color_system=colours)
     console.width = max(console.width, LEAST_WIDTH)
     return console
 

@@ -47,7 +47,7 @@ def test_restart_in_a_folder_without_a_study_deletes_nothing(bncli, engine, fold
 
 
 def test_restart_with_a_wrong_scheduler_deletes_nothing(bncli, engine, folder, monkeypatch):
-    monkeypatch.setattr("bncli.study.jobs.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("bncli.study.jobs.ANSWER_SECONDS", 1)
     command = ("sweep", "lr=0.1", *TINY, "-q", "-o", "s")
     assert bncli(*command)[0] == 0
     before = {path.name: path.read_bytes() for path in (folder / "s").iterdir() if path.is_file()}
@@ -330,6 +330,10 @@ def test_a_dry_run_prints_the_plan_and_trains_nothing(bncli, engine, folder):
             "--shard takes I/N: share I, from 1, of N, at most 10,000. Received: '0/2'. Try 1/4.",
         ),
         (("--jobs", "0"), "--jobs takes a number from 1 to 1,024, or auto. Received: '0'."),
+        (
+            ("--scheduler", ""),
+            "--scheduler takes an address of the form tcp://HOST:PORT or tls://HOST:PORT. Received: ''.",
+        ),
         (("--engine", "jax"), "Unknown engine 'jax'. Allowed: auto, stacked, keras."),
     ],
 )
