@@ -199,7 +199,11 @@ def test_output_that_cannot_be_written_gives_exit_status_120(tmp_path, flush):
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [("--help", "ablation"), ("list arms", "batch"), ("sweep -d circles lr=0.1,0.2 --dry-run", "18 runs")],
+    [
+        ("--help", "Try first"),
+        ("list arms --format csv", "batch"),
+        ("sweep -d circles lr=0.1,0.2 --dry-run --quiet", "18 runs"),
+    ],
 )
 def test_commands_start_without_docstrings(arguments, text, folder):
     done = subprocess.run(

@@ -16,7 +16,7 @@ from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
 from bncli.report.exports import records, to_csv, to_json
-from bncli.values import Value
+from bncli.values import Value, plain_text
 
 FORMATS = ("table", "json", "csv", "md")
 MAX_CLASSES, MAX_FEATURES = 30, 20
@@ -137,14 +137,14 @@ def _show_dataset(config: RunConfig, format: str) -> None:
         console.write(to_csv(features))
     else:
         console.print_rows([{key.removesuffix("_rows"): str(value) for key, value in facts.items()}], format=format)
-        shown = [{key: str(value) for key, value in row.items()} for row in classes[:MAX_CLASSES]]
+        shown = [{key: plain_text(str(value)) for key, value in row.items()} for row in classes[:MAX_CLASSES]]
         console.print_rows(shown, format=format)
         _show_features(features, format)
 
 
 def _show_features(features: list[dict[str, object]], format: str) -> None:
     rows = [
-        {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in row.items()}
+        {key: f"{value:.4g}" if isinstance(value, float) else plain_text(str(value)) for key, value in row.items()}
         for row in features[:MAX_FEATURES]
     ]
     n_left = len(features) - len(rows)

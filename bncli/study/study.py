@@ -247,7 +247,7 @@ def _check_axes(study: Study) -> None:
         if name in in_arms:
             raise InvalidConfig(f"{name} is both an axis and part of an arm. Give it in one of them.")
         if not values or len(set(values)) < len(values):
-            received = cut(", ".join(map(show, values)))
+            received = cut(", ".join(map(show, values))) or "none"
             raise InvalidConfig(f"The axis {name} needs different values. Received: {received}.")
 
 

@@ -84,7 +84,7 @@ def test_setting_a_field_pins_its_axis():
             "norm can't be an axis: normalizations are compared as arms. Try --arms none,batch:after.",
         ),
         (("lr", (0.1, 0.1)), "The axis lr needs different values. Received: 0.1, 0.1."),
-        (("epochs", ()), "The axis epochs needs different values. Received: ."),
+        (("epochs", ()), "The axis epochs needs different values. Received: none."),
     ],
 )
 def test_axes_that_make_no_study_are_refused(axis, expected):
