@@ -30,8 +30,9 @@ SHARES = {
     "locks": 0.005,
     "foreign files": 0.03,
     "paths": 0.04,
-    "environment": 0.009,
+    "environment": 0.0085,
     "environment, processes": 0.003,
+    "environment, TensorFlow": 0.0005,
     "streams": 0.003,
 }
 """The share of each kind in all inputs."""

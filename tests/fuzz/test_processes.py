@@ -175,6 +175,34 @@ def test_environment_of_processes(world, command, values):
         world.start("environment, processes", call_of(command, colours=is_coloured))
 
 
+TENSORFLOW = {
+    "TF_CPP_MIN_LOG_LEVEL": ["0", "3", "x", ""],
+    "TF_XLA_FLAGS": ["--nonsense", "x", "--tf_xla_auto_jit=2"],
+    "XLA_FLAGS": ["--nonsense", "x", "--xla_cpu_enable_fast_math=true"],
+    "TF_NUM_INTRAOP_THREADS": ["-5", "x", "1"],
+    "TF_ENABLE_ONEDNN_OPTS": ["x", "0"],
+    "TF_USE_LEGACY_KERAS": ["1", "x"],
+    "TF_DETERMINISTIC_OPS": ["x", "1"],
+    "CUDA_VISIBLE_DEVICES": ["x", "-1"],
+    "KERAS_BACKEND": ["", "x", "torch", "TENSORFLOW", "\x1b[2J"],
+    "KERAS_HOME": ["/dev/null", "mine.txt", "\x1b[2J", "caf\udce9"],
+    "OMP_NUM_THREADS": ["-1", "99999"],
+    "PYTHONWARNINGS": ["error"],
+    "PYTHONOPTIMIZE": ["2"],
+    "HOME": ["/dev/null", "mine.txt", "nowhere"],
+}
+
+pairs = st.sampled_from([(name, value) for name, values in TENSORFLOW.items() for value in values])
+
+
+@pytest.mark.slow
+@fuzz("environment, TensorFlow", pairs, pairs)
+def test_environment_of_training(world, one, other):
+    with world.visit(**dict([one, other])):
+        call = Call(tuple("train -d circles -m dense4 -e 1 -q --set n_samples=64".split()), writes=CACHES)
+        world.start("environment, TensorFlow", call)
+
+
 @fuzz("streams", st.sampled_from(SHORT), st.sampled_from(["", "", *STREAMS]), st.sampled_from([None, *ENCODINGS]))
 def test_streams(world, command, streams, encoding):
     values = {} if encoding is None else {"PYTHONIOENCODING": encoding}
