@@ -7,7 +7,7 @@ LOWEST := .venv-lowest
 DOCS := README.md CONTRIBUTING.md $(wildcard docs/*.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-lowest bench reproduce check format docs clean
+.PHONY: help install demo test test-all fuzz test-lowest bench reproduce check format docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -29,6 +29,9 @@ test: $(READY)  ## the test suite, without the long ones
 
 test-all: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto
+
+fuzz: $(READY)  ## hostile input: 25,000 calls, what they were and how they ended; BNCLI_FUZZ=N for another number
+	BNCLI_FUZZ=$${BNCLI_FUZZ:-25000} $(BIN)/python -m pytest -n auto --dist worksteal tests/fuzz
 
 test-lowest:  ## the same as test, with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(LOWEST)

@@ -1,7 +1,11 @@
 """`bncli` and `python -m bncli`: run the command line in a process of its own."""
 
 import multiprocessing
+import signal
 from typing import NoReturn
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `process.run` handles it: no traceback of an import
 
 from bncli import process
 
@@ -11,9 +15,13 @@ if multiprocessing.current_process().name != "MainProcess":  # a worker process 
 
 def main() -> NoReturn:
     """Run the command line and end the process."""
-    from bncli.cli import app
+    process.run(_command)
 
-    process.run(app.main)
+
+def _command() -> None:
+    from bncli.cli import app  # imported here, where signals are handled
+
+    app.main()
 
 
 if __name__ == "__main__":

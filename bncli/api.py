@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.choice import check_choice
 from bncli.analysis.evidence import Evidence, make_evidence, read_evidence
 from bncli.config import RunConfig
-from bncli.errors import InvalidConfig
+from bncli.engines.method import check_memory
+from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
 from bncli.report import figure as drawing
 from bncli.report.answer import answer_of
@@ -127,7 +128,7 @@ class Result:
         figure = draw_one(self.evidence, name)
         if figure is None:
             able = [each for each in drawing.REGISTRY if draw_one(self.evidence, each)]
-            raise InvalidConfig(f"This study has no figure {name!r}. It has: {', '.join(able) or 'none'}.")
+            raise InvalidConfig(f"This study has no figure {shown(name)}. It has: {', '.join(able) or 'none'}.")
         return figure
 
     def __getattr__(self, name: str) -> Any:
@@ -264,6 +265,7 @@ def run(study: Study, *, out: str | Path | None = None, engine: str = "auto", jo
         BncliError: A run can't be trained, or the folder can't be used; nothing was started.
     """
     check_name("engine", engine, ENGINES)
+    study.check_size()
     plan, folder = study.plan(), Path(out) if out else None
     for notice in plan.notices:
         warnings.warn(notice, stacklevel=3)
@@ -303,6 +305,7 @@ def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> 
     Raises:
         BncliError: A run can't be trained, or the folder can't be used.
     """
+    study.check_size()
     plan = study.plan()
     with lock.hold(Path(out) / RUNS_FILE) if out else nullcontext():
         return _train(plan, open_folder(Path(out), study, plan) if out else None, "auto", jobs)
@@ -324,6 +327,7 @@ def _train(plan: Plan, opened: Opened | None, engine: str, jobs: int) -> list[Ru
     """Train what is missing of a plan; return all its results in order."""
     store = opened.store if opened else None
     work = work_of(plan, store)
+    check_memory(work.pending)
     with connect(jobs) if jobs > 1 else nullcontext() as workers:
         train_runs = workers.train if workers else train_here
         return execute(work, train_runs(work.pending, engine), store)
@@ -358,5 +362,5 @@ def _seed_list(seeds: Seeds) -> tuple[int, ...]:
         n_seeds = 0
     if not 1 <= n_seeds <= MAX_RUNS:
         allowed = f"a whole number from 1 to {MAX_RUNS}, or a list of seeds"
-        raise InvalidConfig(f"seeds must be {allowed}. Received: {plain_text(repr(seeds))}.")
+        raise InvalidConfig(f"seeds must be {allowed}. Received: {shown(seeds)}.")
     return tuple(range(n_seeds))

@@ -1,8 +1,12 @@
-"""Replace a file in one step: write a temporary file beside it, then rename it. Readers never see half a file."""
+"""Open and replace files: never through a link in a study's folder, and never so that readers see half a file.
+
+A file is replaced in one step: a temporary file is written beside it and renamed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import shutil
@@ -19,6 +23,9 @@ ORPHAN_SECONDS = 24 * 3600
 """Age in seconds from which a temporary file counts as left behind by a killed process."""
 
 Write = Callable[[Path], object]
+
+_SAFELY = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+"""Flags to open a file with that may not be a link or make anyone wait; systems lack some of them."""
 
 
 def replace_file(target: Path, write: Write, *, durable: bool = False, inside: Path | None = None) -> None:
@@ -67,10 +74,66 @@ def refuse_links(target: Path, folder: Path) -> None:
         mode = _mode(path, follow_symlinks=False)
         if mode is not None and not is_expected(mode):
             what = "a link" if stat.S_ISLNK(mode) else f"not a regular {'file' if path == target else 'folder'}"
-            raise StoreError(
-                f"{str(path)!r} is {what}, and bncli writes and deletes only its own files in {str(folder)!r}. "
-                "Remove it, or try another folder."
-            )
+            raise _refusal(path, folder, what)
+
+
+def _refusal(path: Path, folder: Path, what: str) -> StoreError:
+    return StoreError(
+        f"{str(path)!r} is {what}, and bncli reads, writes and deletes only files of its own in {str(folder)!r}. "
+        "Remove it, or try another folder."
+    )
+
+
+def open_inside(path: Path, folder: Path, flags: int = os.O_RDONLY) -> int:
+    """Open a regular file in a folder of bncli's own: no link is followed, and nothing is waited for.
+
+    Args:
+        path: A path below `folder`.
+        folder: A study's folder, which may itself be a link.
+        flags: Flags of `os.open`, such as `os.O_RDWR | os.O_CREAT`.
+
+    Returns:
+        The file's descriptor.
+
+    Raises:
+        StoreError: The path, or a folder on the way, is a link, or the path is not a regular file.
+        OSError: The file can't be opened.
+    """
+    refuse_links(path, folder)
+    descriptor = os.open(path, flags | _SAFELY, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # put there since the line before
+        os.close(descriptor)
+        raise _refusal(path, folder, "not a regular file")
+    return descriptor
+
+
+def check_replaceable(target: Path) -> None:
+    """Check that `replace_file` can write a file, before the work of which it is the result.
+
+    Raises:
+        StoreError: The file can't be written.
+    """
+    try:
+        mode = _mode(target)
+        if mode is not None and stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if mode is None or stat.S_ISREG(mode):
+            check_writable(Path(os.path.realpath(target)).parent)
+        elif not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise StoreError(f"Can't write {str(target)!r}: {error.strerror or error}.") from error
+
+
+def check_writable(folder: Path) -> None:
+    """Check that files can be made in a folder, or in the nearest one above it that exists. Nothing is left there.
+
+    Raises:
+        OSError: They can't.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    with tempfile.TemporaryFile(dir=existing):
+        pass
 
 
 def _mode(path: Path, *, follow_symlinks: bool = True) -> int | None:
@@ -91,10 +154,10 @@ def _rename(target: Path, write: Write, mode: int | None, *, durable: bool) -> N
         if mode is not None:
             temporary.touch(mode=0o600)  # until it has the permissions of the file that it replaces
         write(temporary)
+        if durable:
+            _sync(temporary, os.O_RDWR)
         if mode is not None:
             temporary.chmod(mode & 0o777)
-        if durable:
-            _sync(temporary)
         temporary.replace(target)
         if durable:
             sync_folder(target.parent)
@@ -121,8 +184,8 @@ def _remove_orphans(target: Path) -> None:
                 path.unlink()
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
@@ -132,4 +195,4 @@ def _sync(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Wait until the disk has a folder's list of files. File systems that can't do this are left to themselves."""
     with contextlib.suppress(OSError):
-        _sync(folder)
+        _sync(folder, os.O_RDONLY)

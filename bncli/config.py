@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -12,6 +13,7 @@ from typing import Any
 from bncli.data import datasets
 from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
+from bncli.errors import BncliError
 from bncli.networks import norms
 from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, USE_BIAS, lay_out
 from bncli.networks.spec import MAX_UNITS, WEIGHTED, parse_spec, places_norms
@@ -147,7 +149,7 @@ class RunConfig:
     @property
     def condition_id(self) -> str:
         """The `run_id` that this run has at seed 0: equal for all runs of a condition."""
-        return self.replace(seed=0).run_id
+        return self.with_seed(0).run_id
 
     def to_dict(self) -> dict[str, Value]:
         """Return every field, in the documented order."""
@@ -182,7 +184,13 @@ class RunConfig:
             UnknownName: A keyword is not a field.
             InvalidConfig: A value is out of range.
         """
-        return self.from_dict(self.to_dict() | changes)
+        return self.from_dict(self.to_dict() | changes) if changes else self
+
+    def with_seed(self, seed: int) -> RunConfig:
+        """Return a copy with another seed, as `replace` does, in a tenth of the time: only the seed is checked."""
+        other = copy.copy(self)
+        object.__setattr__(other, "seed", FIELDS["seed"].check("seed", seed))
+        return other
 
     def tiny(self) -> RunConfig:
         """Return a small copy for tests: at most 64 training rows, 2 epochs, layers of 8 units."""
@@ -273,9 +281,25 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     config = config.replace(**{name: DEFAULTS[name] for name in ignored})
     config = config.replace(**_implied(config))
     data = datasets.load(config)
-    config = config.replace(scaling=data.scaling)
+    config = config if config.scaling == data.scaling else config.replace(scaling=data.scaling)
     lay_out(config, data.input_shape, data.n_classes)
     return config, tuple(name for name in FIELDS if name in ignored)
+
+
+def has_value(config: RunConfig, name: str, wanted: Value) -> bool:
+    """Return whether a resolved run has a value of a field; None and `auto` stand for what they resolve to.
+
+    >>> run, _ = resolve(RunConfig(dataset="circles"))
+    >>> run.scaling, has_value(run, "scaling", "auto"), has_value(run, "scaling", "unit")
+    ('none', True, False)
+    """
+    value = getattr(config, name)
+    if value == wanted or wanted not in (None, "auto"):
+        return bool(value == wanted)
+    try:
+        return bool(getattr(resolve(config.replace(**{name: wanted}))[0], name) == value)
+    except BncliError:  # the data is not on this machine, where stored results are read
+        return False
 
 
 def ignored_fields(config: RunConfig) -> set[str]:

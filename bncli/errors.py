@@ -6,9 +6,42 @@ line prints the message alone and exits with status 2; library callers catch `Bn
 
 from __future__ import annotations
 
+MAX_SHOWN = 200
+"""The longest text from outside that a terminal, a plot or a message shows; longer ones are cut in the middle."""
+
+MAX_MESSAGE = 2_000
+"""The longest message of an error, whatever it quotes."""
+
+
+def cut(text: str, limit: int = MAX_SHOWN) -> str:
+    """Return a text of at most `limit` characters: a longer one is cut in the middle.
+
+    >>> cut("ab" * 500, limit=9)
+    'aba...bab'
+    """
+    if len(text) <= limit:
+        return text
+    n_end = (limit - 3) // 2
+    return f"{text[: limit - 3 - n_end]}...{text[len(text) - n_end :]}"
+
+
+def shown(value: object) -> str:
+    """Return a value as messages quote it: in Python's notation, cut in the middle if it is long.
+
+    >>> shown("dense8"), len(shown("dense8 " * 1000))
+    ("'dense8'", 200)
+    """
+    try:
+        return cut(repr(cut(value) if isinstance(value, str) else value))
+    except (ValueError, RecursionError):  # Python prints no number of over 4,300 digits, and no deeply nested list
+        return f"<{type(value).__name__} too large to show>"
+
 
 class BncliError(Exception):
-    """Base class of all errors that bncli raises on purpose."""
+    """Base class of all errors that bncli raises on purpose. A very long message is cut in the middle."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(cut(str(message), MAX_MESSAGE))
 
 
 class UnknownName(BncliError):

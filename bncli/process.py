@@ -1,4 +1,4 @@
-"""How the process of a command starts, reacts to signals and ends. Nothing here affects a notebook or a script.
+"""How the process of a command starts and ends. Nothing here affects a notebook or a script.
 
 Figures are wall times of `bncli train -d digits -e 2` on two cores: 2.56 s, the median of five runs in turns.
 """
@@ -17,9 +17,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
+from bncli import signals, streams
 from bncli.errors import BncliError
 
 
@@ -28,63 +28,17 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-HANDLED = (signal.SIGINT, signal.SIGTERM)
+MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Files in which the kernel keeps a container's limit, in the two versions of control groups."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """Raised when a signal asks the process to end.
-
-    Attributes:
-        status: The exit status: 130 after Ctrl-C, 143 after SIGTERM.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.status = 128 + number
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise `Interrupted` in the block at the first SIGINT or SIGTERM; end the process at the second.
-
-    Python calls signal handlers only between two of its own instructions, hence not during a long step of TensorFlow.
-    The second signal is therefore handled by a thread, which reads the numbers of signals from a pipe. After an
-    interrupted block, signals have their default effect, so that a third one ends threads that still compile.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in HANDLED}
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    threading.Thread(target=_end_at_the_second, args=[reader], daemon=True).start()
-    woken = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in HANDLED:
-        signal.signal(number, _interrupt)
-    try:
-        yield
-    except Interrupted:
-        before = dict.fromkeys(HANDLED, signal.SIG_DFL)
-        raise
-    finally:
-        signal.set_wakeup_fd(woken)
-        os.close(writer)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise Interrupted(number)
-
-
-def _end_at_the_second(reader: int) -> None:
-    """Read the numbers of signals from a pipe until it is closed."""
-    with os.fdopen(reader, "rb", buffering=0) as pipe:
-        n_seen = 0
-        while number := pipe.read(1):
-            n_seen += number[0] in HANDLED
-            if n_seen > 1:
-                os._exit(128 + number[0])
+def usable_memory() -> int:
+    """Return the bytes of memory of this machine, or of this container if it may use less."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in MEMORY_LIMITS:
+        with suppress(OSError, ValueError), open(path) as file:  # there is none, or its text is `max`
+            sizes.append(int(file.read()))
+    return min(sizes)
 
 
 OPTIONAL = ("matplotlib", "pandas", "sklearn")
@@ -213,6 +167,8 @@ def run(command: Callable[[], None]) -> NoReturn:
     Args:
         command: The command, which may raise `SystemExit`.
     """
+    signals.handle()
+    streams.prepare()
     take_over()
     try:
         status = _status_of(command)
@@ -236,4 +192,7 @@ def _status_of(command: Callable[[], None]) -> int | str:
         command()
     except SystemExit as end:
         return end.code or 0
+    except signals.Interrupted as interrupted:
+        sys.stderr.write("Interrupted.\n")
+        return interrupted.status
     return 0

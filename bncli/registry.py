@@ -5,12 +5,19 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from bncli.errors import UnknownName
+from bncli.errors import UnknownName, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+MAX_COMPARED = 100
+"""The longest text for which a similar name is looked for, which takes time in proportion to its length."""
+
+KEEPS_DOCSTRINGS = sys.flags.optimize < 2
+"""Whether functions have docstrings; `python -OO` drops them."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
@@ -19,6 +26,8 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     >>> nearest("digit", ["circles", "digits"])
     " Did you mean 'digits'?"
     """
+    if len(name) > MAX_COMPARED:
+        return ""
     by_lower = {other.lower(): other for other in allowed}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
@@ -53,9 +62,15 @@ def check_name(kind: str, name: object, allowed: Iterable[str]) -> None:
     Raises:
         UnknownName: It is not; the message lists the allowed names and suggests the most similar one.
     """
+    if isinstance(name, str) and isinstance(allowed, Mapping) and name in allowed:
+        return  # the usual case, and by far the quickest
     names = list(allowed)
     if name not in names:
-        raise UnknownName(f"Unknown {kind} {name!r}. Allowed: {', '.join(names)}.{nearest(str(name), names)}")
+        raise UnknownName(f"Unknown {kind} {shown(name)}. Allowed: {', '.join(names)}.{_similar(name, names)}")
+
+
+def _similar(name: object, names: Iterable[str]) -> str:
+    return nearest(name, names) if isinstance(name, str) else ""
 
 
 class Registry(Generic[F]):
@@ -104,7 +119,7 @@ class Registry(Generic[F]):
         def add(function: F) -> F:
             if name in self._known:
                 raise ValueError(f"{self.kind} {name!r} is registered twice")
-            if not function.__doc__:
+            if KEEPS_DOCSTRINGS and not function.__doc__:
                 raise ValueError(f"{self.kind} {name!r} needs a docstring: its first line is shown in help")
             self._known[name] = function
             return function
@@ -125,5 +140,5 @@ class Registry(Generic[F]):
         return len(self._entries)
 
     def description(self, name: str) -> str:
-        """Return the first docstring line of the function registered as `name`."""
-        return (self[name].__doc__ or "").strip().splitlines()[0]
+        """Return the first docstring line of the function registered as `name`; nothing under `python -OO`."""
+        return next(iter((self[name].__doc__ or "").strip().splitlines()), "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from bncli.config import RunConfig, format_1_id
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
 from bncli.tasks.metrics import best_epoch, reaches
 
@@ -98,7 +98,7 @@ class RunResult:
         parts = {name: record[name] for name in ("state", "params", "metrics", "history", "seconds", "engine", "error")}
         old_ids = None if given == config.run_id else OldIds.of(record["config"])
         if old_ids and given != old_ids.run:
-            raise InvalidConfig(f"run_id must be {config.run_id} for this config. Received: {given!r}.")
+            raise InvalidConfig(f"run_id must be {config.run_id} for this config. Received: {shown(given)}.")
         result = cls(config=config, **parts, old_ids=old_ids)
         check_name("state", result.state, get_args(State))
         return result

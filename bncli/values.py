@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bncli.errors import InvalidConfig
+from bncli.errors import MAX_SHOWN, InvalidConfig, shown
 from bncli.registry import canonical, check_name
 
 Kind = Literal["text", "whole", "number", "flag"]
@@ -24,7 +24,48 @@ Value = str | int | float | bool | None
 _TYPES: dict[Kind, type] = {"text": str, "whole": numbers.Integral, "number": numbers.Real, "flag": bool}
 """What a field of each kind accepts; NumPy's scalars are registered as `Integral` and `Real`."""
 
-_CONVERTERS: dict[Kind, Callable[[Any], Value]] = {"text": str, "whole": operator.index, "number": float, "flag": bool}
+MAX_DIGITS = 40
+"""The longest text that is read as a whole number; Python raises an error for more than 4,300 digits."""
+
+
+def read_whole(text: str, low: float = -math.inf, high: float = math.inf) -> int:
+    """Return the whole number that a text is; every number that a user types goes through here or `read_number`.
+
+    Raises:
+        ValueError: It is none, or it is out of range.
+
+    >>> read_whole(" 12 ", 1, 99)
+    12
+    """
+    number = int(text) if len(text) <= MAX_DIGITS else None
+    if number is None or not low <= number <= high:
+        raise ValueError(f"not a whole number in the range: {shown(text)}")
+    return number
+
+
+def read_number(text: str) -> float:
+    """Return the number that a text is, which may be infinite or not a number.
+
+    Raises:
+        ValueError: It is none.
+
+    >>> read_number("1e-3"), read_number("-0")
+    (0.001, 0.0)
+    """
+    return _float(float(text))
+
+
+def _float(value: Any) -> float:
+    """A plain float; minus zero, which NumPy refuses as a standard deviation, becomes zero."""
+    return float(value) + 0.0
+
+
+_CONVERTERS: dict[Kind, Callable[[Any], Value]] = {
+    "text": str,
+    "whole": operator.index,
+    "number": _float,
+    "flag": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -85,22 +126,23 @@ class Field:
 
         Args:
             name: The field's name, for the message.
-            text: The typed text; for an optional field, `none` or nothing is None.
+            text: The typed text; for an optional field, `none` is None.
 
         Raises:
             InvalidConfig: The text can't be converted.
         """
         text = text.strip()
-        if self.optional and text.lower() in ("", "none"):
+        if self.optional and text.lower() == "none":
             return None
-        if self.kind == "text":
+        if self.kind == "text" and text:
             return self._canonical(text)
         try:
             if self.kind == "flag":
                 return {"true": True, "false": False}[text.lower()]
-            return int(text) if self.kind == "whole" else float(text)
+            return read_whole(text) if self.kind == "whole" else read_number(text)
         except (ValueError, KeyError):
-            several = f" To vary it, try: bncli sweep {name}={text.replace(' ', '')}." if "," in text else ""
+            short = text.replace(" ", "") if len(text) <= MAX_SHOWN else ""
+            several = f" To vary it, try: bncli sweep {name}={short}." if "," in short else ""
             raise InvalidConfig(f"{self._refusal(name, text)}{several}") from None
 
     def check(self, name: str, value: Any) -> Value:
@@ -134,15 +176,23 @@ class Field:
             return True
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return bool(above and below and math.isfinite(value))
+        return bool(above and below and is_finite(value))
 
     def _refusal(self, name: str, value: object) -> InvalidConfig:
-        return InvalidConfig(f"{name} must be {self.allowed()}. Received: {value!r}.")
+        return InvalidConfig(f"{name} must be {self.allowed()}. Received: {shown(value)}.")
 
 
 def _digits(number: float) -> str:
     """A limit as one would type it: whole numbers without an exponent."""
     return str(int(number)) if number == int(number) else f"{number:g}"
+
+
+def is_finite(value: Any) -> bool:
+    """Return whether a number is finite and fits into a float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def finite(value: float) -> float | None:
@@ -160,9 +210,6 @@ def show(value: Value) -> str:
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
-
-MAX_SHOWN = 200
-"""The longest text from outside that a terminal, a plot or a message shows; longer ones are cut in the middle."""
 
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, separators of lines, marks that reverse the order of what follows, and halves of surrogates."""

@@ -1,11 +1,15 @@
 """Fixtures for all tests: a fixed terminal, no network, no one's own cache, no TensorFlow chatter."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a script; commands would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A first draw builds character tables, and CI machines are busy: time is no property of the code under test.
 settings.register_profile("bncli", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,6 +20,7 @@ settings.load_profile("bncli")
 def plain_terminal(monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("BNCLI_TRACEBACK", "1")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras-home"))
 
 

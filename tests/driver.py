@@ -10,6 +10,7 @@ import time
 
 from fakes import failed, learned
 
+from bncli import process
 from bncli.cli.app import main
 from bncli.registry import Registry
 from bncli.report import figure
@@ -30,4 +31,4 @@ def train(configs, engine, on_epoch, on_model):
 
 if __name__ == "__main__":
     figure.REGISTRY = Registry("figure")
-    main(train)
+    process.run(lambda: main(train))

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bncli"
 FLOORS = (
-    ("errors", "registry", "atomic", "values", "process"),
+    ("errors", "registry", "atomic", "values", "signals", "streams", "thread", "process"),
     ("tasks",),
     ("data",),
     ("networks",),
@@ -136,3 +136,13 @@ def test_the_library_face_is_lazy_and_complete():
     assert set(bncli.__all__) <= set(dir(bncli))
     with pytest.raises(AttributeError, match=r"^module 'bncli' has no attribute 'nothing'$"):
         _ = bncli.nothing
+
+
+def test_every_module_can_be_imported_where_the_modules_of_unix_are_missing():
+    """As on Windows. What other packages need of them there is not our concern: psutil, for one, is imported before."""
+    missing = ("fcntl", "grp", "pwd", "resource", "termios")
+    names = [f"bncli.{name}" for name in MODULES if name != "__main__"]
+    script = f"import importlib, distributed, sys\nfor name in {missing}: sys.modules[name] = None\n"
+    script += f"for name in {names}: importlib.import_module(name)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bncli.atomic import ORPHAN_SECONDS, replace_file
+from bncli.atomic import ORPHAN_SECONDS, check_replaceable, open_inside, replace_file
 from bncli.errors import StoreError
 
 
@@ -167,7 +167,7 @@ def test_a_nul_in_a_path_is_an_error():
 
 def refusal(path, folder, what):
     return (
-        f"'{path}' is {what}, and bncli writes and deletes only its own files in '{folder}'. "
+        f"'{path}' is {what}, and bncli reads, writes and deletes only files of its own in '{folder}'. "
         "Remove it, or try another folder."
     )
 
@@ -210,3 +210,72 @@ def test_the_folder_of_a_study_may_itself_be_a_link(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "real")
     replace_file(tmp_path / "link" / "figures" / "a.txt", lambda path: path.write_text("new"), inside=tmp_path / "link")
     assert (tmp_path / "real" / "figures" / "a.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("what", ["link", "dangling", "pipe", "folder", "below a link"])
+def test_only_regular_files_are_opened_inside_a_folder_of_bnclis_own(tmp_path, what):
+    folder, victim = tmp_path / "study", tmp_path / "victim"
+    folder.mkdir()
+    victim.mkdir()
+    (victim / "a.txt").write_text("mine")
+    path = refused = folder / "a.txt"
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    elif what == "below a link":
+        refused, path = folder / "figures", folder / "figures" / "a.txt"
+        refused.symlink_to(victim)
+    else:
+        path.symlink_to(victim / ("a.txt" if what == "link" else "nothing"))
+    for flags in (os.O_RDONLY, os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+        with pytest.raises(StoreError) as caught:
+            open_inside(path, folder, flags)
+        named = "not a regular file" if what in ("pipe", "folder") else "a link"
+        assert str(caught.value) == refusal(refused, folder, named)
+    assert {each.name: each.read_text() for each in victim.iterdir()} == {"a.txt": "mine"}
+
+
+def test_what_is_exchanged_while_it_is_opened_is_refused_too(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "victim")
+    monkeypatch.setattr("bncli.atomic.refuse_links", lambda target, folder: None)
+    with pytest.raises(StoreError) as caught:
+        open_inside(tmp_path / "pipe", tmp_path)
+    assert str(caught.value) == refusal(tmp_path / "pipe", tmp_path, "not a regular file")
+    with pytest.raises(OSError, match=r"Too many levels of symbolic links"):
+        open_inside(tmp_path / "link", tmp_path, os.O_RDWR | os.O_CREAT)
+    assert not (tmp_path / "victim").exists()
+
+
+def test_a_file_is_opened_and_made_inside_a_folder_that_is_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    descriptor = open_inside(tmp_path / "link" / "a.txt", tmp_path / "link", os.O_RDWR | os.O_CREAT)
+    os.write(descriptor, b"new")
+    os.close(descriptor)
+    assert (tmp_path / "real" / "a.txt").read_text() == "new"
+    with pytest.raises(FileNotFoundError):
+        open_inside(tmp_path / "link" / "b.txt", tmp_path / "link")
+
+
+def test_whether_a_file_can_be_replaced_is_known_without_a_trace(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "folder").mkdir()
+    for name in ("file", "new", "deep/er/new"):
+        check_replaceable(tmp_path / name)
+    check_replaceable(Path(os.devnull))
+    for name, reason in (("folder", "Is a directory"), ("file/below", "Not a directory")):
+        with pytest.raises(StoreError) as caught:
+            check_replaceable(tmp_path / name)
+        assert str(caught.value) == f"Can't write '{tmp_path / name}': {reason}."
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anyway")
+def test_a_folder_without_permission_is_known_before_any_work(tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(StoreError) as caught:
+        check_replaceable(tmp_path / "locked" / "a.keras")
+    assert str(caught.value) == f"Can't write '{tmp_path}/locked/a.keras': Permission denied."

@@ -13,7 +13,6 @@ from bncli import process
 from bncli.config import RunConfig, resolve
 from bncli.data import datasets
 from bncli.errors import DataError
-from bncli.process import Interrupted, interruptible
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
@@ -264,42 +263,28 @@ def test_output_that_cannot_be_written_gives_exit_status_120(tmp_path, flush):
     assert done.stderr == "Error: The output can't be written (File too large).\n"
 
 
-# Signals; what a second one does to a process that never returns to Python is in cli/test_torture.py.
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("--help", "Try first"),
+        ("list arms --format csv", "batch"),
+        ("sweep -d circles lr=0.1,0.2 --dry-run --quiet", "18 runs"),
+    ],
+)
+def test_commands_start_without_docstrings(arguments, text, folder):
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", "bncli", *arguments.split()], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert text in done.stdout
 
 
-@pytest.fixture
-def handlers():
-    """Give pytest its own handlers back: after an interruption the default ones end the process."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_interrupts_and_knows_its_exit_status(handlers, number, status):
-    with pytest.raises(Interrupted) as caught, interruptible():
-        signal.raise_signal(number)
-    assert caught.value.status == status
-    assert signal.getsignal(number) == signal.SIG_DFL
-
-
-def test_a_block_without_a_signal_leaves_the_handlers_as_they_were(handlers):
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with interruptible():
-        assert signal.getsignal(signal.SIGTERM) not in before
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-
-
-def test_in_another_thread_nothing_is_caught(handlers):
-    before = signal.getsignal(signal.SIGTERM)
-    seen = []
-
-    def block():
-        with interruptible():
-            seen.append(signal.getsignal(signal.SIGTERM))
-
-    thread = threading.Thread(target=block)
-    thread.start()
-    thread.join()
-    assert seen == [before]
+def test_the_memory_is_that_of_the_machine_or_of_the_container(monkeypatch, tmp_path):
+    monkeypatch.setattr(process, "MEMORY_LIMITS", ())
+    whole = process.usable_memory()
+    for name, text in (("v2", "max\n"), ("v1", "9223372036854771712\n"), ("small", "4096\n")):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(process, "MEMORY_LIMITS", (tmp_path / "v1", tmp_path / "v2", tmp_path / "absent"))
+    assert process.usable_memory() == whole > 2**28
+    monkeypatch.setattr(process, "MEMORY_LIMITS", (tmp_path / "small",))
+    assert process.usable_memory() == 4096

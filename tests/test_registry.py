@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import time
 
 import pytest
 
@@ -69,6 +70,24 @@ def test_register_rejects_a_function_without_docstring():
     expected = r"^colour 'silent' needs a docstring: its first line is shown in help$"
     with pytest.raises(ValueError, match=expected):
         colours().register("silent")(silent)
+
+
+def test_python_oo_drops_docstrings_and_nothing_else(monkeypatch):
+    def silent():
+        pass
+
+    monkeypatch.setattr("bncli.registry.KEEPS_DOCSTRINGS", False)
+    registry = colours()
+    registry.register("silent")(silent)
+    assert registry.description("silent") == ""
+
+
+def test_no_similar_name_is_looked_for_to_a_long_text():
+    started = time.process_time()
+    with pytest.raises(UnknownName) as caught:
+        check_name("letter", "b" * 1_000_000, ["a", "b"] * 1000)
+    assert time.process_time() - started < 0.5
+    assert str(caught.value).startswith(f"Unknown letter '{'b' * 98}...{'b' * 97}'. Allowed: a, b, ")
 
 
 def test_an_unknown_name_lists_the_allowed_ones():

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bncli.errors import InvalidConfig, UnknownName
-from bncli.values import Field, finite, plain_text, show
+from bncli.values import Field, finite, is_finite, plain_text, read_number, read_whole, show
 
 TEXT = Field("data", "text", "a text")
 WHOLE = Field("training", "whole", "a whole number", low=0, high=2**31 - 1)
@@ -57,7 +57,6 @@ def test_allowed_describes_the_values(field, allowed):
         (TEXT, " dense8 dense4 ", "dense8 dense4"),
         (CHOICE, "true", "true"),
         (OPTIONAL, "none", None),
-        (OPTIONAL, "", None),
         (OPTIONAL, "2", 2.0),
     ],
 )
@@ -73,6 +72,8 @@ def test_parse_converts_text_to_the_type_of_the_field(field, text, value):
         (WHOLE, "2.5", "name must be a whole number from 0 to 2147483647. Received: '2.5'."),
         (WHOLE, "none", "name must be a whole number from 0 to 2147483647. Received: 'none'."),
         (FLAG, "yes", "name must be true or false. Received: 'yes'."),
+        (OPTIONAL, "", "name must be a number from 0. Received: ''."),
+        (TEXT, " ", "name must be text. Received: ''."),
     ],
 )
 def test_parse_rejects_text_of_another_type(field, text, message):
@@ -114,7 +115,7 @@ def test_check_returns_plain_python_values(field, value, plain):
         (RATE, 0),
         (RATE, math.nan),
         (RATE, math.inf),
-        (RATE, 10**400),
+        (RATE, 10**20),
         (RATE, np.float32("nan")),
         (RATE, "0.1"),
         (RATE, True),
@@ -133,6 +134,46 @@ def test_check_rejects_values_of_another_type_or_out_of_range(field, value):
 def test_check_rejects_a_text_that_is_not_a_choice():
     expected = "Unknown use_bias 'maybe'. Allowed: auto, true, false."
     assert error_text(UnknownName, CHOICE.check, "use_bias", "maybe") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("7", 7), (" 12 ", 12), ("-3", -3), ("+3", 3), ("0012", 12), ("9" * 40, 10**40 - 1)]
+)
+def test_read_whole_reads_whole_numbers(text, number):
+    assert read_whole(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.5", "1e3", "0x10", "9" * 41])
+def test_read_whole_refuses_other_texts(text):
+    with pytest.raises(ValueError, match=r"^(invalid literal|not a whole number)"):
+        read_whole(text)
+
+
+def test_read_whole_refuses_a_very_long_text_at_once():
+    started = time.process_time()
+    with pytest.raises(ValueError, match=r"^not a whole number in the range: '99999"):
+        read_whole("9" * 50_000_000)
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("text", ["0", "6"])
+def test_read_whole_refuses_numbers_out_of_range(text):
+    with pytest.raises(ValueError, match=rf"^not a whole number in the range: '{text}'$"):
+        read_whole(text, 1, 5)
+
+
+def test_minus_zero_is_zero_wherever_a_number_is_read():
+    zeros = [read_number("-0"), read_number("-0.0"), SHARE.check("name", -0.0), OPTIONAL.parse("name", "-0")]
+    assert [math.copysign(1, zero) for zero in zeros] == [1, 1, 1, 1]
+
+
+def test_a_number_that_no_float_can_hold_is_out_of_range():
+    assert not is_finite(10**400)
+    field = Field("data", "number", "any number")
+    assert error_text(InvalidConfig, field.check, "name", 10**400).startswith("name must be a number. Received: 1000")
+    assert error_text(InvalidConfig, field.check, "name", 10**5000) == (
+        "name must be a number. Received: <int too large to show>."
+    )
 
 
 @given(st.floats())

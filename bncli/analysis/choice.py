@@ -29,8 +29,24 @@ class Choice(NamedTuple):
     threshold: float | None = None
 
 
+def choice_of(metric: str | None, threshold: float | None) -> Choice:
+    """Return what the user wants to compare by, and check it.
+
+    Args:
+        metric: A metric's name; None for the default one.
+        threshold: The value of it to reach, if one is given.
+
+    Raises:
+        UnknownName: No such metric.
+        InvalidConfig: The metric can't have this value.
+    """
+    choice = Choice(DEFAULT if metric is None else metric, threshold)
+    check_choice(*choice)
+    return choice
+
+
 def check_choice(metric: str, threshold: float | None) -> None:
-    """Check what the user wants to compare by, before anything is trained.
+    """Check a metric and a value of it.
 
     Args:
         metric: A metric's name.
@@ -65,8 +81,7 @@ def choose(store: Store, metric: str | None = None, threshold: float | None = No
         InvalidConfig: The metric can't have this value.
         StoreError: The folder holds no study, or can't be read or written.
     """
-    choice = Choice(DEFAULT if metric is None else metric, threshold)
-    check_choice(*choice)
+    choice = choice_of(metric, threshold)
     before = remembered(store.need_study(), store)
     if metric is None and threshold is None:
         return before

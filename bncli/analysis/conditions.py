@@ -60,7 +60,7 @@ def _condition_row(condition: Condition, runs: Results, trivial: float | None) -
         "n_diverged": sum(result.state == "diverged" for result in counted),
         "n_failed": len(runs) - len(counted),
         "n_chance": None if trivial is None else sum(not has_learned(result, trivial) for result in counted),
-        "params": max((result.params["total"] for result in counted if result.params), default=None),
+        "params": max((result.params["total"] for result in counted if "total" in result.params), default=None),
         **spreads,
         "mean_best_val_accuracy": mean(known_values(found.get("value") for found in best)),
         "median_best_epoch": median(known_values(found.get("epoch") for found in best)),

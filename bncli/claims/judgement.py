@@ -10,7 +10,7 @@ from typing import Literal
 
 from bncli.analysis.statistics import MIN_MEDIAN, Interval, bootstrap_interval
 from bncli.claims.claim import Claim
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 
 VERDICTS = (
     "reproduced",
@@ -102,7 +102,7 @@ def judge(claim: Claim, values: Sequence[float]) -> Verdict:
         InvalidConfig: The claim has no expectation.
     """
     if not (claim.expect or claim.is_band):
-        raise InvalidConfig(f"Claim {claim.id!r} measures numbers and needs expect, at_least or at_most.")
+        raise InvalidConfig(f"Claim {shown(claim.id)} measures numbers and needs expect, at_least or at_most.")
     n, n_undefined = len(values), sum(map(math.isnan, values))
     if not n:
         return Verdict(claim, "inconclusive", text="no finished runs", advice=_missing_seeds(claim, 0, claim.min_seeds))

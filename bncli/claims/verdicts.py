@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bncli.claims import check, measures
 from bncli.claims.claim import BEST, Claim, parse_claims
 from bncli.claims.judgement import Verdict, judge, typical
-from bncli.config import RunConfig
+from bncli.config import RunConfig, has_value
 from bncli.results import RunResult
 from bncli.study.study import Condition, Study
 from bncli.values import Value
@@ -19,13 +19,25 @@ from bncli.values import Value
 CHECKED_ELSEWHERE = "tested by a check, not by these runs: see bncli verify"
 
 
-def needs(claim: Claim, condition: Condition) -> bool:
-    """Return whether a claim is measured on the runs of a condition."""
+def needs(claim: Claim, condition: Condition, config: RunConfig) -> bool:
+    """Return whether a claim is measured on the runs of a condition.
+
+    Args:
+        claim: The claim.
+        condition: The condition.
+        config: One of its runs.
+    """
     return bool(claim.measure) and any(
         condition.arm == arm
-        and all(value is None or where.get(name, BEST) in (value, BEST) for name, value in condition.values)
+        and _is_at(condition, config, {name: value for name, value in where.items() if value != BEST})
         for arm, where in claim.sides
     )
+
+
+def _is_at(condition: Condition, config: RunConfig, where: Mapping[str, Value]) -> bool:
+    """Whether a condition has the given values of axes; on an axis that has no effect on its arm, any value matches."""
+    in_effect = [name for name, value in condition.values if value is not None and name in where]
+    return all(has_value(config, name, where[name]) for name in in_effect)
 
 
 def verdicts(study: Study, results: Iterable[RunResult], conditions: Mapping[RunConfig, Condition]) -> list[Verdict]:
@@ -76,14 +88,14 @@ def _verdict_on(claim: Claim, grid: _Grid) -> Verdict:
 
 def _shares_time(claim: Claim, grid: _Grid) -> bool:
     """Whether the claim measures seconds of runs that were not timed one by one."""
-    used = (run for at, runs in grid.runs.items() if needs(claim, at) for run in runs.values())
+    used = (run for at, runs in grid.runs.items() for run in runs.values() if needs(claim, at, run.config))
     return claim.measure in measures.TIMED and any(run.engine != "keras" for run in used)
 
 
 def _untimed(found: Verdict) -> Verdict:
     """The verdict if the seeds of a condition share one measured time, so that they have no spread."""
     text = f"about {found.value:.2g}, timed once for all {found.n} seeds" if found.value is not None else found.text
-    advice = "Runs that train together share one time: try --engine keras with a new --out."
+    advice = "Stacked runs share one timing: try --engine keras with a new --out."
     return Verdict(found.claim, "inconclusive", found.n, found.value, text=text, advice=advice)
 
 
@@ -95,10 +107,9 @@ class _Grid:
     axes: Mapping[str, Sequence[Value]]
 
     def at(self, arm: str, where: Mapping[str, Value]) -> Mapping[int, RunResult]:
-        """The runs of an arm by seed; on an axis that has no effect on the arm, any value matches."""
+        """The runs of an arm by seed."""
         for condition, runs in self.runs.items():
-            meets = (value is None or value == where[name] for name, value in condition.values)
-            if condition.arm == arm and all(meets):
+            if condition.arm == arm and _is_at(condition, next(iter(runs.values())).config, where):
                 return runs
         return {}
 

@@ -15,11 +15,11 @@ from bncli.claims.judgement import Verdict
 from bncli.claims.verdicts import needs, verdicts_on
 from bncli.config import RunConfig
 from bncli.data.mnist import find_mnist_family
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
 from bncli.results import RunResult
 from bncli.study.files import load_study, presets
-from bncli.study.folder import STUDY_FILE, Store
+from bncli.study.folder import Store
 from bncli.study.study import Condition, Plan, Study
 from bncli.values import finite
 
@@ -82,7 +82,9 @@ def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool 
     found = [Subject(study, parse_claims(study)) for study in map(load_study, names or presets())]
     bare = [subject.study.name for subject in found if not subject.claims]
     if names and bare:
-        raise InvalidConfig(f"Study {bare[0]!r} makes no claims. Add them as [[claims]] tables: see the README.")
+        raise InvalidConfig(
+            f"Study {shown(bare[0])} makes no claims. Add them as [[claims]] tables: see docs/claims.md."
+        )
     for name in ids:
         check_name("claim", name, [claim.id for subject in found for claim in subject.claims])
     if ids:
@@ -96,7 +98,8 @@ def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool 
 
 def part_of(plan: Plan, chosen: Sequence[Claim]) -> Plan:
     """Return a study's plan with only those runs on which the claims are measured."""
-    needed = {condition for condition in plan.conditions if any(needs(claim, condition) for claim in chosen)}
+    one = {condition: config for config, condition in plan.runs}
+    needed = {condition for condition in one if any(needs(claim, condition, one[condition]) for claim in chosen)}
     return replace(plan, runs=tuple(run for run in plan.runs if run[1] in needed))
 
 
@@ -150,7 +153,7 @@ def read_verdicts(subject: Subject, folder: Path) -> list[Verdict]:
 
 def stored(folder: Path) -> tuple[Sequence[RunResult], Mapping[RunConfig, Condition]]:
     """Return the results in a study's folder and their conditions; both are empty if there is no study or no run."""
-    if not (folder / STUDY_FILE).is_file() or not Store(folder).read_runs():
+    if not Store(folder).has_study() or not Store(folder).read_runs():
         return [], {}
     evidence = read_evidence(folder)
     return evidence.results, evidence.conditions

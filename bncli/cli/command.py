@@ -1,13 +1,20 @@
-"""What all commands have in common: each option is given once, and a wrong one gets a helpful line."""
+"""What all commands have in common: options are given once, with a value; errors are short; signals are obeyed."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
-from bncli.errors import InvalidConfig
+from bncli.cli import console
+from bncli.errors import MAX_SHOWN, InvalidConfig
+from bncli.values import plain_text
+
+EXIT_INTERRUPTED = 130
 
 MEANT = {
     "--seed": "--set seed=3 for one seed of train, --seeds N or --seeds 3,4,5 for several",
@@ -29,21 +36,76 @@ MEANT = {
 
 
 class Command(TyperCommand):
-    """A command that refuses an option that is given twice, and knows what options of other tools mean."""
+    """A command that refuses an option that is given twice or without a value, and knows options of other tools."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override,unused-ignore]
         """Parse the words of a command line.
 
         Raises:
-            InvalidConfig: An option is given twice, or does not exist here but in other tools.
+            InvalidConfig: An option is given twice or has an empty value, or does not exist here but in other tools.
         """
         known = {name for parameter in self.params for name in parameter.opts}
         for name in (word.partition("=")[0] for word in args):
             if name in MEANT and name not in known:
                 raise InvalidConfig(f"There is no option {name}. Try {MEANT[name]}.")
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        with short_messages():
+            return self._parsed(ctx, args)
+
+    def _parsed(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in order:
+            _check_not_empty(parameter, values[parameter.name])
         for parameter, count in Counter(order).items():
             may_repeat = any(getattr(parameter, name, False) for name in ("multiple", "is_flag"))
             if count > 1 and not may_repeat and parameter.nargs == 1 and parameter.opts[0].startswith("-"):
-                raise InvalidConfig(f"{max(parameter.opts, key=len)} is given twice. Give it once.")
+                raise InvalidConfig(f"{_name(parameter)} is given twice. Give it once.")
         return list(super().parse_args(ctx, args))
+
+
+class Group(TyperGroup):
+    """The command line: it ends with 130 after Ctrl-C and with 143 after SIGTERM, and says so."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override,unused-ignore]
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            console.say("Interrupted.")
+            raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override,unused-ignore]
+        """Parse the words of a command line up to the name of a command; without words, show the help."""
+        with short_messages() if args else nullcontext():  # the help is the message of an error
+            return list(super().parse_args(ctx, args))
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override,unused-ignore]
+        """Find the command that the first word names."""
+        with short_messages():
+            return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def short_messages() -> Iterator[None]:
+    """Cut the message of an error that Typer raises in the block: it quotes what was typed, however long."""
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if isinstance(message, str):
+            error.message = plain_text(message, 2 * MAX_SHOWN, keep="\n")  # type: ignore[attr-defined]
+        raise
+
+
+def _check_not_empty(parameter: Any, value: Any) -> None:
+    """Raise `InvalidConfig` for an empty value: what a shell makes of a variable that is not set."""
+    words = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(word, str) and not word.strip() for word in words):
+        raise InvalidConfig(
+            f"{_name(parameter)} has an empty value. Leave it out, or give it one. Is a variable of the shell not set?"
+        )
+
+
+def _name(parameter: Any) -> str:
+    """An option by its longest name; an argument as the help calls it."""
+    is_option = parameter.opts[0].startswith("-")
+    return max(parameter.opts, key=len) if is_option else str(parameter.metavar or parameter.name)

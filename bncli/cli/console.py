@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from bncli.cli.encoding import fitted
 from bncli.registry import check_name
 from bncli.report.rows import BEST
 
@@ -24,6 +26,14 @@ INTERVAL = " [interval]"
 """What `spare` has behind the name of a column whose intervals may be left out."""
 
 
+class _Console(Console):
+    """A console that raises an error where rich would end the process: the folder still has to get its report."""
+
+    def on_broken_pipe(self) -> None:
+        """Called where the reader of a pipe has ended."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def open_console(*, stderr: bool) -> Console:
     """Return a rich console on the current stdout or stderr. Only on a terminal are lines wrapped.
 
@@ -31,24 +41,24 @@ def open_console(*, stderr: bool) -> Console:
     """
     stream = sys.stderr if stderr else sys.stdout
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    return Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
+    return _Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
 
 
 def say(text: str, *, quiet: bool = False) -> None:
     """Write a line to stderr unless `quiet`."""
     if not quiet:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(fitted(text, sys.stderr) + "\n")
         sys.stderr.flush()
 
 
 def warn(text: str) -> None:
     """Write a note to stderr, also with `--quiet`."""
-    open_console(stderr=True).print(Text.assemble(("Note: ", "yellow"), text))
+    open_console(stderr=True).print(Text.assemble(("Note: ", "yellow"), fitted(text, sys.stderr)))
 
 
 def error(text: str) -> None:
     """Write an error to stderr."""
-    open_console(stderr=True).print(Text.assemble(("Error: ", "bold red"), text))
+    open_console(stderr=True).print(Text.assemble(("Error: ", "bold red"), fitted(text, sys.stderr)))
 
 
 def write(text: str) -> None:
@@ -84,6 +94,8 @@ def print_rows(
         spare: What to leave out where the terminal is too narrow, the least important first: a column, or
             `NAME [interval]` for the intervals in a column.
     """
+    rows = [{fitted(name, sys.stdout): fitted(cell, sys.stdout) for name, cell in row.items()} for row in rows]
+    title, caption = fitted(title, sys.stdout), fitted(caption, sys.stdout)
     if format == "md":
         _print_markdown(rows, title, caption)
         return
@@ -105,7 +117,8 @@ def _print_markdown(rows: Sequence[dict[str, str]], title: str, caption: str) ->
     lead = f"**{title}**\n\n" if title else ""
     tail = f"\n\n{caption}" if caption else ""
     escaped = [{_markdown_cell(key): _markdown_cell(cell) for key, cell in row.items()} for row in rows]
-    write(lead + tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True) + tail)
+    table = tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True)
+    write(lead + table + tail)
 
 
 def _fitted(

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 from bncli.atomic import replace_file
-from bncli.cli import console
+from bncli.cli import console, hints
 from bncli.cli.options import LabelOption, completion, option, parse_settings
 from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig
 from bncli.registry import check_name
 from bncli.report.exports import records, to_csv, to_json
-from bncli.values import Value
+from bncli.values import Value, plain_text
 
 FORMATS = ("table", "json", "csv", "md")
 MAX_CLASSES, MAX_FEATURES = 30, 20
@@ -66,6 +66,7 @@ def dataset(
                 "Try bncli dataset digits --plot digits.png."
             )
         _show_catalogue(catalogue(), format)
+        hints.say_next(["dataset", "digits"], format)
         return
     config = data_config(name, label, parse_settings(settings))
     data = datasets.load(config)
@@ -77,6 +78,11 @@ def dataset(
         export_dataset(data, export, export_as, sys.stdout.buffer)
     if export != "-":
         _show_dataset(config, format)
+        of_data = [
+            *(["--label", label] if label else []),
+            *(word for text in settings or [] for word in ("--set", text)),
+        ]
+        hints.say_next(["compare", "--dataset", name, *of_data], format)
 
 
 def data_config(name: str, label: str | None, fields: dict[str, Value]) -> RunConfig:
@@ -130,15 +136,15 @@ def _show_dataset(config: RunConfig, format: str) -> None:
     elif format == "csv":
         console.write(to_csv(features))
     else:
-        console.print_rows([{key: str(value) for key, value in facts.items()}], format=format)
-        shown = [{key: str(value) for key, value in row.items()} for row in classes[:MAX_CLASSES]]
+        console.print_rows([{key.removesuffix("_rows"): str(value) for key, value in facts.items()}], format=format)
+        shown = [{key: plain_text(str(value)) for key, value in row.items()} for row in classes[:MAX_CLASSES]]
         console.print_rows(shown, format=format)
         _show_features(features, format)
 
 
 def _show_features(features: list[dict[str, object]], format: str) -> None:
     rows = [
-        {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in row.items()}
+        {key: f"{value:.4g}" if isinstance(value, float) else plain_text(str(value)) for key, value in row.items()}
         for row in features[:MAX_FEATURES]
     ]
     n_left = len(features) - len(rows)

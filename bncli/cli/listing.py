@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bncli.cli import console, output
+from bncli.cli import console, hints, output
 from bncli.cli.options import FormatOption, completion
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.networks import models, norms
 from bncli.networks.spec import spec_of
 from bncli.registry import check_name
@@ -60,6 +60,14 @@ def metrics() -> list[dict[str, Any]]:
 KINDS = {"presets": presets, "models": registered_models, "arms": arms, "metrics": metrics}
 STUDIES = "studies"
 
+FOLLOWING = {
+    "presets": ["sweep", "--preset", "circles-placement"],
+    "models": ["compare", "--model", "cnn"],
+    "arms": ["compare", "--arms", "none,batch,layer"],
+    "metrics": ["compare", "--metric", "val_loss"],
+}
+"""The command to try after each list."""
+
 
 def list_(
     kind: Annotated[
@@ -84,10 +92,21 @@ def list_(
     console.check_format(format)
     check_name("kind of list", kind, [*KINDS, STUDIES])
     if kind != STUDIES and folder:
-        raise InvalidConfig(f"list {kind} takes no folder. Received: {str(folder)!r}. Try bncli list studies DIR.")
+        raise InvalidConfig(f"list {kind} takes no folder. Received: {shown(str(folder))}. Try bncli list studies DIR.")
     rows = list(places.studies(folder or places.ROOT)) if kind == STUDIES else KINDS[kind]()
-    shown = [{name: output.shown(value) for name, value in row.items()} for row in rows]
+    texts = [{name: output.shown(value) for name, value in row.items()} for row in rows]
     if rows or format == "json":
-        output.write_rows(rows, shown, format, spare=("runs", "data", "fields", "last_run", "failed", "study"))
+        output.write_rows(rows, texts, format, spare=("runs", "data", "fields", "last_run", "failed", "study"))
     if not rows:
         console.say(f"There are no studies below {folder or places.ROOT}.")
+    hints.say_next(_after_studies(rows) if kind == STUDIES else FOLLOWING[kind], format)
+
+
+def _after_studies(rows: list[dict[str, Any]]) -> list[str]:
+    """What lacks runs, else the report of the newest study, else a first study."""
+    started = [row for row in rows if row["done"]]
+    if lacking := [row for row in started if row["done"] < row["planned"]]:
+        return ["status", lacking[0]["folder"]]
+    if started:
+        return ["report", max(started, key=lambda row: str(row["last_run"]))["folder"]]
+    return [] if rows else ["sweep"]

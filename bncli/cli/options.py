@@ -15,14 +15,14 @@ import typer
 from bncli.cli import console
 from bncli.config import FIELDS, OPTIMIZERS, field_name, parse_value
 from bncli.data import sets
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.networks import models
 from bncli.networks.layout import ACTIVATIONS
 from bncli.registry import check_name
 from bncli.study.execution import ENGINES, Train
 from bncli.study.files import presets
 from bncli.study.study import parse_seeds
-from bncli.tasks.metrics import DEFAULT, METRICS
+from bncli.tasks.metrics import METRICS
 from bncli.values import Value
 
 
@@ -57,12 +57,12 @@ ArmsOption = Annotated[
     ),
 ]
 MetricOption = Annotated[
-    str,
-    typer.Option(
+    str | None,
+    option(
         "--metric",
         metavar="NAME",
-        help=f"Compare arms by this metric: {', '.join(METRICS)}.",
-        autocompletion=completion(lambda: METRICS),
+        help=f"Compare arms by this metric: {', '.join(METRICS)}; a folder remembers it.",
+        complete=lambda: METRICS,
     ),
 ]
 ThresholdOption = Annotated[
@@ -70,7 +70,7 @@ ThresholdOption = Annotated[
     option(
         "--threshold",
         metavar="NUMBER",
-        help="Value of the metric to reach; by default the best of the baseline's mean curve.",
+        help="Value of the metric to reach; by default the best of the baseline's mean curve; a folder remembers it.",
     ),
 ]
 EngineOption = Annotated[
@@ -185,7 +185,7 @@ class Options:
         option("--shard", metavar="I/N", help="Train share I of N only, into a journal of its own (job arrays)."),
     ] = None
     engine: EngineOption = "auto"
-    metric: MetricOption = DEFAULT
+    metric: MetricOption = None
     threshold: ThresholdOption = None
     format: FormatOption = "table"
     dry_run: Annotated[
@@ -231,7 +231,7 @@ def parse_settings(settings: list[str] | None, given: dict[str, Value] | None = 
     for text in settings or []:
         name, equals, value = text.partition("=")
         if not equals:
-            raise InvalidConfig(f"--set takes FIELD=VALUE. Received: {text!r}.")
+            raise InvalidConfig(f"--set takes FIELD=VALUE. Received: {shown(text)}.")
         name = field_name(name)
         check_name("field", name, FIELDS)
         if name in fields or name in (given or {}):

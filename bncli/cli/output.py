@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bncli.cli import console
@@ -66,7 +67,7 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         single: Whether to write a row per run instead of a row per condition.
     """
     from bncli.report.exports import as_json
-    from bncli.report.rows import result_rows, run_rows, table_caption
+    from bncli.report.rows import result_rows, run_caption, run_rows, table_caption
 
     if format == "json":
         runs = {"runs": records(evidence.runs_table)} if single else {}
@@ -77,11 +78,23 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     elif format == "csv":
         console.write(to_csv(evidence.runs_table if single else evidence.joined_table))
     elif single:
-        console.print_rows(run_rows(evidence), format=format, spare=("loss", "val_loss", "params", "accuracy", "state"))
+        spare = ["loss", "val_loss", "params", "accuracy", "state", f"{evidence.metric}{console.INTERVAL}"]
+        console.print_rows(run_rows(evidence), caption=run_caption(evidence), format=format, spare=spare)
     else:
         caption, title = table_caption(evidence), evidence.study.name
-        spare = ("curve", "n", "hit epoch", f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}")
+        spare = ["curve", "n", "hit epoch", f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}"]
         console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
+
+
+@contextmanager
+def then(write: Callable[[], None]) -> Iterator[None]:
+    """Write files after the block, also if nobody reads what it prints: a folder gets its report all the same."""
+    try:
+        yield
+    except OSError:
+        write()
+        raise
+    write()
 
 
 def write_folder(evidence: Evidence, store: Store, *, quiet: bool) -> None:

@@ -83,3 +83,23 @@ def track(n_runs: int, n_epochs: int, *, quiet: bool) -> Iterator[Tracker]:
     )
     with Progress(*columns, console=open_console(stderr=True), transient=True) as bar:
         yield Tracker(n_runs, n_epochs, bar, plain=False)
+
+
+@contextmanager
+def waiting(what: str, *, quiet: bool) -> Iterator[None]:
+    """Say on stderr what the block does, when it may take seconds; on a terminal, the line disappears afterwards.
+
+    Args:
+        what: A few words.
+        quiet: Whether to say nothing.
+    """
+    is_terminal = sys.stderr.isatty()
+    if not quiet:
+        sys.stderr.write(f"{what} ..." + ("" if is_terminal else "\n"))
+        sys.stderr.flush()
+    try:
+        yield
+    finally:
+        if is_terminal and not quiet:
+            sys.stderr.write("\r" + " " * len(f"{what} ...") + "\r")
+            sys.stderr.flush()

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from bncli import process
-from bncli.analysis.choice import check_choice
-from bncli.atomic import replace_file
+from bncli.analysis.choice import Choice, choice_of, choose
+from bncli.atomic import check_replaceable
 from bncli.claims.claim import parse_claims
-from bncli.cli import console, output
+from bncli.cli import console, output, saved_model, training
+from bncli.cli.command import EXIT_INTERRUPTED
 from bncli.cli.options import Options
-from bncli.cli.progress import Tracker, track
 from bncli.config import RunConfig
 from bncli.data import datasets, sets
+from bncli.engines.method import check_memory
 from bncli.errors import InvalidConfig, StoreError
 from bncli.registry import check_name
 from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import journal, lock
-from bncli.study.execution import ENGINES, Train, Work, execute, train_here, work_of
+from bncli.study.execution import ENGINES, Work, work_of
 from bncli.study.folder import Store
-from bncli.study.jobs import check_scheduler, choose_jobs, connect, parse_jobs
+from bncli.study.jobs import check_scheduler, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.shard import Shard, parse_shard
@@ -36,7 +37,7 @@ from bncli.values import show
 if TYPE_CHECKING:
     from bncli.analysis.evidence import Evidence
 
-EXIT_FAILED_RUNS, EXIT_INTERRUPTED = 1, 130
+EXIT_FAILED_RUNS = 1
 
 
 class Session:
@@ -63,7 +64,9 @@ class Session:
         self.select = select or (lambda plan: plan)
         self.shard: Shard | None = None
         self.plan = Plan(())
+        self.choice = Choice()
         self.opened: Opened | None = None
+        self.shown: Evidence | None = None
 
     @property
     def store(self) -> Store | None:
@@ -83,35 +86,55 @@ class Session:
         self.warm_up()
         self.make_plan()
         if self.options.dry_run:
+            self.check_memory([config for config, _ in self.plan.runs])
             self.show_plan()
             return
         with self.open():
             work = self.find_work()
-            results = self.train(work)
+            results = self.trained(work)
             if self.shard:
                 self.show_share(work, results)
             else:
                 self.show(work, results, single=single)
+                self.say_saved(results)
         check_failed(results)
 
     def results(self) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
         """Train the missing runs of the selected part; return its results, and the condition of every run."""
+        self.warm_up()
         self.make_plan()
         with self.open():
             work = self.find_work()
-            return self.train(work), dict(work.conditions)
+            return self.trained(work), dict(work.conditions)
 
     def check(self) -> None:
         """Check the options, before anything is loaded or trained."""
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
-        check_choice(self.options.metric, self.options.threshold)
+        self.choice = choice_of(self.options.metric, self.options.threshold)
         parse_jobs(self.options.jobs)
         if self.options.scheduler is not None:
             check_scheduler(self.options.scheduler)
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
         parse_claims(self.study)
+        if not self.options.dry_run:
+            self.check_places()
+
+    def check_places(self) -> None:
+        """Check that runs and model can be written where they are to go, while nothing is lost yet."""
+        if self.out:
+            store = Store(self.out, self.journal)
+            if not self.options.restart:
+                store.read_study()
+            store.check()
+        if self.save_model:
+            check_replaceable(self.save_model)
+
+    @property
+    def journal(self) -> str:
+        """Name of the journal to which this command records runs."""
+        return self.shard.journal if self.shard else RUNS_FILE
 
     def checked_shard(self, text: str) -> Shard:
         """Return the share that `--shard` asks for."""
@@ -130,8 +153,8 @@ class Session:
         is_new = self.options.restart or not (self.out and Store(self.out).has_study())
         is_sure = trains_here and is_new and not self.options.trainer and self.study.base.dataset in sets.REGISTRY
         if is_sure and process.can_fork():
-            with datasets.loading(self.study.base), self.interruptible():  # in this order: a thread prevents a fork
-                importlib.import_module("bncli.engines.backend")
+            with self.saying_what_is_saved(), datasets.loading(self.study.base):
+                training.import_tensorflow(quiet=self.options.quiet)
 
     def make_plan(self) -> None:
         """Expand the study to runs, and print notices on settings without effect."""
@@ -140,11 +163,10 @@ class Session:
             console.warn(notice)
 
     @contextmanager
-    def interruptible(self) -> Iterator[None]:
+    def saying_what_is_saved(self) -> Iterator[None]:
         """At Ctrl-C or SIGTERM in the block, print what is saved and exit."""
         try:
-            with process.interruptible():
-                yield
+            yield
         except KeyboardInterrupt as interrupt:
             console.say(self.what_is_saved())
             raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
@@ -166,19 +188,20 @@ class Session:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Lock the journal and open the folder while the block runs; with `--restart`, empty the folder first."""
-        name = self.shard.journal if self.shard else RUNS_FILE
-        with self.interruptible(), lock.hold(self.out / name) if self.out else nullcontext():
+        with self.saying_what_is_saved(), lock.hold(self.out / self.journal) if self.out else nullcontext():
             if self.out:
                 if self.options.restart:
                     self.empty(self.out)
                 self.opened = open_folder(self.out, self.study, self.plan, self.shard, anew=self.options.restart)
+                self.choice = choose(self.opened.store, self.options.metric, self.options.threshold)
             yield
 
     def empty(self, folder: Path) -> None:
         """Delete bncli's own files in a study's folder, and print their names.
 
         Raises:
-            StoreError: The folder holds no study, or a process is writing to it.
+            StoreError: The folder holds no study, a process is writing to it, or a file can't be deleted. No run is
+                lost.
         """
         from bncli.report.files import derived_files
 
@@ -186,18 +209,20 @@ class Session:
             with connect(1, self.options.scheduler):
                 pass
         store = Store(folder)
+        store.check()
         names = store.own_files(derived_files())
         if names and not store.has_study():
             raise StoreError(
                 f"--restart deletes nothing in {str(folder)!r}, which holds {names[0]} but no study (no study.json). "
                 "Try --out with a new or empty folder."
             )
+        store.check_removable(names)
         with ExitStack() as held:
             for path in sorted({*journal.journals(folder), *lock.journals(folder)} - {store.journal}):
                 held.enter_context(lock.hold(path))
             if names:
                 console.warn(f"--restart deletes in {folder}: {', '.join(names)}")
-            for name in names:
+            for name in reversed(names):  # journals last: if a file can't be deleted, no run is lost
                 store.remove(name)
 
     def find_work(self) -> Work:
@@ -209,8 +234,14 @@ class Session:
                 f"--save-model needs a run that is trained now, but this one is done already in "
                 f"{str(self.store.folder)!r}. Try without --out."
             )
+        self.check_memory(work.pending)
         self.announce(part, work)
         return work
+
+    def check_memory(self, configs: Sequence[RunConfig]) -> None:
+        """Check that runs fit into the memory of this machine, unless a scheduler's workers train them."""
+        if not self.options.scheduler:
+            check_memory(configs)
 
     def announce(self, part: Plan, work: Work) -> None:
         """Print the question of the study, its size and its folder."""
@@ -228,42 +259,9 @@ class Session:
         conditions, seeds = counted(len(plan.conditions), "condition"), counted(len(self.study.seeds), "seed")
         return f"{counted(len(plan.runs), 'run')}: {conditions} x {seeds}"
 
-    def train(self, work: Work) -> list[RunResult]:
-        """Train the pending runs while progress is shown; return the results of the share."""
-        streams, pending = self.options.format == "jsonl", work.pending
-        if streams:
-            for config in work.share:
-                if config.run_id in work.done:
-                    output.stream(work.done[config.run_id], work.conditions[config])
-
-        def on_result(result: RunResult, condition: Condition) -> None:
-            count_run(tracker, result, condition)
-            if streams:
-                output.stream(result, condition)
-
-        def on_epoch(configs: Sequence[RunConfig], epoch: int) -> None:
-            tracker.epoch(str(work.conditions[configs[0]]), len(configs))
-
-        path = self.save_model
-        on_model = (lambda config, model: replace_file(path, model.save)) if path else None
-        n_epochs = sum(config.epochs for config in pending)
-        with self.trainer(pending) as train, track(len(pending), n_epochs, quiet=self.options.quiet) as tracker:
-            batches = train(pending, self.options.engine, on_epoch, on_model)
-            return execute(work, batches, self.store, on_result=on_result, fail_fast=self.options.fail_fast)
-
-    @contextmanager
-    def trainer(self, pending: list[RunConfig]) -> Iterator[Train]:
-        """Yield the function that trains: in this process, or on workers if the options ask for them."""
-        alone, scheduler = not pending or self.save_model is not None, self.options.scheduler
-        wanted = parse_jobs(self.options.jobs)
-        jobs = 1 if alone else choose_jobs(wanted, pending, self.options.engine)
-        if alone or (jobs == 1 and not scheduler):
-            yield self.options.trainer or train_here
-            return
-        with connect(jobs, scheduler) as workers:
-            where = f"the Dask scheduler {scheduler}" if scheduler else f"{jobs} worker processes"
-            console.say(f"Training on {where}", quiet=self.options.quiet)
-            yield workers.train
+    def trained(self, work: Work) -> list[RunResult]:
+        """Train the pending runs; return the results of the share."""
+        return training.train(work, self.options, self.store, self.save_model)
 
     def show_plan(self) -> None:
         """Print the planned runs: a row per condition, or a row per run in `json`, `jsonl` and `csv`."""
@@ -291,31 +289,42 @@ class Session:
 
     def show(self, work: Work, results: list[RunResult], *, single: bool) -> None:
         """Print the results, and write tables, figures and the page to the folder."""
-        evidence = self.evidence(results)
-        if self.options.format != "jsonl":
-            output.show_evidence(evidence, self.options.format, single=single)
-        if self.opened:
-            self.write(self.opened, evidence, is_changed=bool(work.pending))
+        evidence = self.shown = self.evidence(results)
+        has_choice = (self.options.metric, self.options.threshold) != (None, None)
+        is_changed = bool(work.pending) or has_choice
+        with output.then(partial(self.write, evidence, is_changed=is_changed)):
+            if self.options.format != "jsonl":
+                output.show_evidence(evidence, self.options.format, single=single)
+
+    def say_saved(self, results: list[RunResult]) -> None:
+        """Say what the saved model takes and gives."""
+        path = self.save_model
+        if path and results[0].state != "failed":
+            console.say(saved_model.description(path, results[0].config), quiet=self.options.quiet)
+            if note := saved_model.precision_note(path, results[0].config):
+                console.warn(note)
 
     def evidence(self, results: list[RunResult]) -> Evidence:
         """Return the evidence on the study of this command."""
         from bncli.analysis.evidence import make_evidence
 
-        return make_evidence(self.study, self.plan, results, self.options.metric, self.options.threshold)
+        return make_evidence(self.study, self.plan, results, *self.choice)
 
-    def write(self, opened: Opened, evidence: Evidence, *, is_changed: bool) -> None:
+    def write(self, evidence: Evidence, *, is_changed: bool) -> None:
         """Write tables, figures and the page to the folder. If its study is larger, they cover the whole study."""
         from bncli.analysis.evidence import read_evidence
 
-        if opened.is_part:
+        if not self.opened:
+            return
+        if self.opened.is_part:
             console.say(
-                f"The study in the folder is larger: {extent(opened.whole)}. Its report covers all of it.",
+                f"The study in the folder is larger: {extent(self.opened.whole)}. Its report covers all of it.",
                 quiet=self.options.quiet,
             )
             if not is_changed:
                 return
-            evidence = read_evidence(opened.store.folder, self.options.metric, self.options.threshold)
-        output.write_folder(evidence, opened.store, quiet=self.options.quiet)
+            evidence = read_evidence(self.opened.store.folder)
+        output.write_folder(evidence, self.opened.store, quiet=self.options.quiet)
 
 
 def extent(study: Study) -> str:
@@ -323,13 +332,6 @@ def extent(study: Study) -> str:
     arms = ", ".join(arm.label for arm in study.arms)
     axes = [f"{name} {', '.join(map(show, values))}" for name, values in study.axes]
     return ", ".join([counted(len(study.seeds), "seed"), f"the arms {arms}", *axes])
-
-
-def count_run(tracker: Tracker, result: RunResult, condition: Condition) -> None:
-    """Count a run that has ended; print a note if it failed."""
-    tracker.run(str(condition), result.config.epochs - len(result.history.get("loss", [])))
-    if result.state == "failed":
-        console.warn(f"{condition} seed={result.config.seed} failed: {(result.error or '').splitlines()[0]}")
 
 
 def check_failed(results: Sequence[RunResult]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bncli.cli import hints
 from bncli.cli.building import build_study
 from bncli.cli.options import ArmsOption, Options, takes_options
 from bncli.cli.session import Session
@@ -32,4 +33,9 @@ def sweep(
     ReLU, without and with batch normalization, on the digits.
     """
     study, folder = build_study("sweep", options, arms, axes or [], None if axes else FLAGSHIP)
-    Session(study, options, folder).run()
+    session = Session(study, options, folder)
+    session.run()
+    own = [*(axes or []), *hints.of_arms(arms)]
+    by_another = hints.by_another_metric(folder, session.choice.metric)
+    following = hints.again("sweep", own, options) if options.dry_run else by_another
+    hints.say_after(following, options)

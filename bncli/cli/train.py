@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
-from bncli.cli import console
+from bncli.cli import console, hints
 from bncli.cli.options import Options, option, takes_options
 from bncli.cli.session import Session
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.errors import InvalidConfig
-from bncli.study.arms import arm_of, parse_arm
+from bncli.engines.method import check_memory
+from bncli.errors import InvalidConfig, cut, shown
+from bncli.study.arms import Arm, arm_of, parse_arm
 from bncli.study.files import load_study
 from bncli.study.study import Study
+from bncli.values import plain_text
 
 TRAIN = "train"
 
@@ -37,16 +39,53 @@ def train(
     ] = False,
 ) -> None:
     """Train one configuration, for one or many seeds."""
-    start = load_study(options.preset) if options.preset else Study(TRAIN, RunConfig(), (parse_arm("none"),))
-    base = start.vary(options.fields()).base
-    chosen = parse_arm(arm) if arm else arm_of(base)
-    seeds = options.seed_list() or (base.seed,)
-    study = Study(TRAIN, base.replace(seed=0), (chosen,), seeds=seeds, question=start.question, source=start.source)
+    study = study_of(options, arm)
+    own = [*(["--arm", arm] if arm else []), *(["--save-model", str(save_model)] if save_model else [])]
     if summary:
         _print_summary(study)
+        hints.say_after(hints.again(TRAIN, own, options), options)
         return
-    _check_save(save_model, seeds)
+    _check_save(save_model, study.seeds)
     Session(study, options, options.out, save_model=save_model).run(single=True)
+    following = hints.again(TRAIN, own, options) if options.dry_run else hints.after_train(study, options)
+    hints.say_after(following, options)
+
+
+def study_of(options: Options, arm: str | None) -> Study:
+    """Return the study of a single condition that the options describe.
+
+    Args:
+        options: The options of the command.
+        arm: The value of `--arm`.
+
+    Raises:
+        BncliError: An option has an invalid value.
+    """
+    start = load_study(options.preset) if options.preset else Study(TRAIN, RunConfig(), (parse_arm("none"),))
+    varied = start.vary(options.fields())
+    base = varied.base
+    chosen = parse_arm(arm) if arm else arm_of(base)
+    if options.preset:
+        _say_left_out(varied, options.preset, () if arm else (chosen,))
+    seeds = options.seed_list() or (base.seed,)
+    return Study(TRAIN, base.replace(seed=0), (chosen,), seeds=seeds, question=start.question, source=start.source)
+
+
+def _say_left_out(study: Study, preset: str, arms: tuple[Arm, ...]) -> None:
+    """Print which arms and axes of a preset are not trained, and the command that trains them.
+
+    Args:
+        study: The preset with the fields that were given.
+        preset: Its name.
+        arms: The arms that are trained; empty if the user chose one.
+    """
+    parts = [f"arms {', '.join(arm.label for arm in study.arms)}"] if arms and study.arms != arms else []
+    parts += [f"axis {name}" for name, _ in study.axes]
+    if parts:
+        console.warn(
+            f"train takes only the fields under [run] of {plain_text(preset)}, not its {cut('; '.join(parts))}. "
+            f"Try bncli sweep --preset {plain_text(preset)} to train all of it."
+        )
 
 
 def is_of_train(study: Study) -> bool:
@@ -58,13 +97,14 @@ def _check_save(path: Path | None, seeds: tuple[int, ...]) -> None:
     if path and len(seeds) > 1:
         raise InvalidConfig(f"--save-model writes one model, but {len(seeds)} seeds are asked for. Try --seeds 1.")
     if path and path.suffix != ".keras":
-        raise InvalidConfig(f"--save-model needs a name that ends in .keras. Received: {str(path)!r}.")
+        raise InvalidConfig(f"--save-model needs a name that ends in .keras. Received: {shown(str(path))}.")
     if path and not path.parent.is_dir():
-        raise InvalidConfig(f"--save-model: there is no folder {str(path.parent)!r}.")
+        raise InvalidConfig(f"--save-model: there is no folder {shown(str(path.parent))}.")
 
 
 def _print_summary(study: Study) -> None:
     config = study.plan().runs[0][0]
+    check_memory([config])
     data = datasets.load(config)
     from bncli.engines import backend  # noqa: F401  # imported first, because it silences TensorFlow's start
     from bncli.networks.building import build_model

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bncli.cli import console, output
+from bncli.cli import console, hints, output
 from bncli.cli.options import (
     EngineOption,
     FormatOption,
@@ -24,6 +24,7 @@ from bncli.report.spelling import counted
 from bncli.report.verdict_file import store_verdicts
 from bncli.study.execution import ENGINES
 from bncli.study.files import presets
+from bncli.study.folder import Store
 from bncli.study.places import ROOT, default_folder
 
 if TYPE_CHECKING:
@@ -79,14 +80,18 @@ def verify(
     chosen = verifying.subjects(names or (), ids or (), everything=everything or list_only)
     if list_only:
         _show_claims(chosen, format)
+        hints.say_next(["verify", "circles-placement"], format, quiet=quiet)
         return
     options = Options(engine=engine, quiet=quiet, seeds=seeds, trainer=context.obj)
+    options.seed_list()  # a mistake in it is told before checks run, which take minutes
     found: list[tuple[str, Verdict]] = []
     trained: list[RunResult] = []
     for subject in chosen:
         results, conditions = _runs_of(subject, options, out)
         verdicts = verifying.judge(subject, results, conditions)
-        store_verdicts(default_folder(subject.study, as_written=True, root=out), verdicts)
+        folder = default_folder(subject.study, as_written=True, root=out)
+        store_verdicts(folder, verdicts)
+        _renew_report(Store(folder), quiet=quiet)
         judged = [(subject.study.name, verdict) for verdict in verdicts]
         if format == "jsonl":
             _show_verdicts(judged, format)
@@ -97,6 +102,9 @@ def verify(
     if not (names or ids or everything):
         _say_left_out(verifying.left_out(chosen), quiet=quiet)
     check_failed(trained)
+    folders = [default_folder(subject.study, as_written=True, root=out) for subject in chosen if subject.trains]
+    shown = [folder for folder in folders if folder.is_dir()]
+    hints.say_next(["report", str(shown[0])] if shown else ["verify", "--list"], format, quiet=quiet)
     if strict and any(verdict.verdict in UNMET for _, verdict in found):
         raise typer.Exit(EXIT_FAILED_RUNS)
 
@@ -113,6 +121,15 @@ def _runs_of(subject: Subject, options: Options, root: Path) -> tuple[list[RunRe
         return list(results), dict(conditions)
     study = subject.study.vary(seeds=options.seed_list())
     return Session(study, options, folder, select=lambda plan: part_of(plan, subject.claims)).results()
+
+
+def _renew_report(store: Store, *, quiet: bool) -> None:
+    """Write the folder's report again if it has one that lacks the verdicts or the runs of this call."""
+    from bncli.analysis.evidence import read_evidence
+    from bncli.report.files import is_report_stale
+
+    if is_report_stale(store):
+        output.write_folder(read_evidence(store.folder), store, quiet=quiet)
 
 
 def _say_left_out(counts: dict[str, int], *, quiet: bool) -> None:

@@ -7,13 +7,13 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bncli import process
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file
 from bncli.data.reading import quoted
-from bncli.data.scaling import scale
+from bncli.data.scaling import Scaler, scale
 from bncli.data.sets import REGISTRY
 from bncli.data.splits import RawDataset, select_rows, split_stratified
 from bncli.data.tables import is_table_path
@@ -63,6 +63,7 @@ class Dataset:
         feature_names: One name per feature; empty for images.
         scaling: The scaling that was applied: `unit`, `standard` or `none`.
         notices: Sentences on what was unusual about the data and how it was read, for its user.
+        scaler: The numbers of the scaling; None for `none`.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Dataset:
     feature_names: tuple[str, ...]
     scaling: str
     notices: tuple[str, ...] = ()
+    scaler: Scaler | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -112,14 +114,19 @@ def loader_defaults(name: str) -> dict[str, Any]:
     {'n_samples': 1000, 'noise': 0.1, 'data_seed': 1}
     """
     if name in REGISTRY:
-        parameters = inspect.signature(REGISTRY[name]).parameters.values()
-        return {parameter.name: parameter.default for parameter in parameters}
+        return dict(_registered_defaults(name))
     if is_data_path(name):
         return ({"label": None} if is_table_path(name) else {}) | {"data_seed": 0}
     raise InvalidConfig(
         f"Unknown dataset {quoted(name)}. Allowed: {', '.join(REGISTRY)}, "
         f"or a path ending in {', '.join(FILE_SUFFIXES)}.{nearest(name, REGISTRY)}"
     )
+
+
+@cache
+def _registered_defaults(name: str) -> dict[str, Any]:
+    parameters = inspect.signature(REGISTRY[name]).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters}
 
 
 def ignored_fields(fields: DataFields) -> list[str]:
@@ -194,11 +201,11 @@ def _read(name: str, options: _Options, train_rows: str, val_rows: str, scaling:
     x_val, y_val = select_rows("val_rows", val_rows, raw.x_val, raw.y_val)
     if len(set(y_train.tolist())) < 2:
         raise InvalidConfig(
-            f"train_rows={train_rows!r} of {quoted(name)} selects fewer than two classes. Select more rows."
+            f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two classes. Select more rows."
         )
-    x_train, x_val = scale(scaling, raw, x_train, x_val)
+    x_train, x_val, scaler = scale(scaling, raw, x_train, x_val)
     arrays = (x_train.astype("float32"), y_train.astype("int32"), x_val.astype("float32"), y_val.astype("int32"))
-    return _read_only(Dataset(name, *arrays, raw.class_names, raw.feature_names, scaling, raw.notices))
+    return _read_only(Dataset(name, *arrays, raw.class_names, raw.feature_names, scaling, raw.notices, scaler))
 
 
 def _read_only(data: Dataset) -> Dataset:

@@ -9,7 +9,7 @@ from bncli.atomic import replace_file
 from bncli.data.datasets import Dataset
 from bncli.data.facts import feature_names
 from bncli.data.splits import SPLIT_COLUMN
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def export_dataset(data: Dataset, target: str, kind: str | None, pipe: IO[bytes]
     kind = kind or ("csv" if target == "-" else Path(target).suffix.lower().lstrip("."))
     if kind not in EXPORT_KINDS:
         raise InvalidConfig(
-            f"--export writes .csv or .npz. Received: {received!r}. Try --export-as csv or --export-as npz."
+            f"--export writes .csv or .npz. Received: {shown(received)}. Try --export-as csv or --export-as npz."
         )
     if target == "-":
         _write(data, kind, pipe)
@@ -72,7 +72,7 @@ def _frame(data: Dataset) -> pd.DataFrame:
     taken = [name for name in (LABEL_COLUMN, SPLIT_COLUMN) if name in frame.columns]
     if taken:
         raise InvalidConfig(
-            f"A CSV export adds the columns {LABEL_COLUMN} and {SPLIT_COLUMN}, but {data.name!r} already has: "
+            f"A CSV export adds the columns {LABEL_COLUMN} and {SPLIT_COLUMN}, but {shown(data.name)} already has: "
             f"{', '.join(taken)}. Rename it, or export as npz."
         )
     y = np.concatenate([data.y_train, data.y_val])

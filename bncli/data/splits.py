@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bncli.data.reading import quoted
 from bncli.errors import InvalidConfig
+from bncli.values import read_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +112,7 @@ def parse_rows(field: str, text: str) -> slice:
     """
     parts = text.split(":")
     try:
-        numbers = [int(part) if part.strip() else None for part in parts]
+        numbers = [read_whole(part) if part.strip() else None for part in parts]
     except ValueError:
         numbers = []
     if len(numbers) not in (2, 3) or (len(numbers) == 3 and numbers[2] is not None and numbers[2] < 1):

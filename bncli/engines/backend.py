@@ -8,14 +8,22 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bncli import process
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, first_line, shown
 
 GPU_WORDS = re.compile("cuda|cudnn|cublas|gpu|nvidia|driver|dlopen|dynamic librar|tensorrt", re.IGNORECASE)
+
+FATAL = re.compile(r"F\d{4} ")
+"""How a line begins after which TensorFlow ends the process."""
+
+MAX_CAUGHT = 1 << 20
+"""Bytes of start-up lines that are searched for the fatal one."""
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 """This folder exists where an NVIDIA driver is loaded: only there can a GPU be missed."""
@@ -40,7 +48,8 @@ def captured_stderr() -> Iterator[list[str]]:
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
-            yield lines
+            with _shown_if_it_dies(caught.fileno(), original):
+                yield lines
         finally:
             os.dup2(original, 2)
             os.close(original)
@@ -48,20 +57,76 @@ def captured_stderr() -> Iterator[list[str]]:
             lines += caught.read().decode(errors="replace").splitlines()
 
 
+def fatal_lines(text: str) -> list[str]:
+    """Return those of TensorFlow's start-up lines after which it ends the process."""
+    return [line for line in text.splitlines() if FATAL.match(line)]
+
+
+@contextmanager
+def _shown_if_it_dies(caught: int, original: int) -> Iterator[None]:
+    """If TensorFlow ends the process in the block, show why.
+
+    It may call `abort` or `exit`, after which no Python code runs here. A forked process therefore waits for the end
+    of the block, and writes the fatal lines if it does not come.
+
+    Args:
+        caught: File descriptor that has what was written to stderr.
+        original: File descriptor to write to.
+    """
+    if not (process.is_ours and sys.platform == "linux"):
+        yield
+        return
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():  # Python warns of a fork beside threads; this one needs none of their locks
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        os.close(writer)
+        if not os.read(reader, 1):
+            _write_lines(fatal_lines(os.pread(caught, MAX_CAUGHT, 0).decode(errors="replace")), original)
+        os._exit(0)
+    os.close(reader)
+    try:
+        yield
+    finally:
+        os.write(writer, b".")
+        os.close(writer)
+        os.waitpid(child, 0)
+
+
+def check_threads() -> None:
+    """Check TensorFlow's variables for the number of threads, with which it would abort.
+
+    Raises:
+        InvalidConfig: A variable is a negative number.
+    """
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        if re.fullmatch(r"\s*-\s*\d+.*", os.environ.get(name, "")):
+            raise InvalidConfig(
+                f"{name} must be a whole number from 1. Received: {shown(os.environ[name])}. Try unset {name}."
+            )
+
+
 def _import_tensorflow() -> None:
     """Import TensorFlow and initialize its devices, and show only those start-up lines that a user needs."""
+    check_threads()
     has_driver = NVIDIA_DRIVER.exists()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "2")  # a missing CUDA library is a warning
-    if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        raise InvalidConfig(
-            f"KERAS_BACKEND must be tensorflow. Received: {os.environ['KERAS_BACKEND']!r}. Try unset KERAS_BACKEND."
-        )
+    name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if name != "tensorflow":
+        raise InvalidConfig(f"KERAS_BACKEND must be tensorflow. Received: {shown(name)}. Try unset KERAS_BACKEND.")
     try:
         with captured_stderr() as lines:
             with process.lean_import():
+                import keras  # noqa: F401
                 import tensorflow as tf
             tf.config.list_logical_devices()
             tf.get_logger().setLevel("ERROR")
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:  # what Keras makes of its settings
+        raise InvalidConfig(
+            f"Keras can't be imported ({type(error).__name__}: {first_line(error)}). Its settings are probably wrong: "
+            "the file keras.json in $KERAS_HOME or ~/.keras, and the environment variables KERAS_*. Remove them."
+        ) from error
     except Exception:
         _write_lines(lines)
         raise
@@ -69,8 +134,8 @@ def _import_tensorflow() -> None:
         _write_lines(gpu_lines(lines))
 
 
-def _write_lines(lines: Iterable[str]) -> None:
-    os.write(2, "".join(f"{line}\n" for line in lines).encode())
+def _write_lines(lines: Iterable[str], descriptor: int = 2) -> None:
+    os.write(descriptor, "".join(f"{line}\n" for line in lines).encode())
 
 
 if "tensorflow" not in sys.modules:
@@ -79,4 +144,34 @@ if "tensorflow" not in sys.modules:
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-__all__ = ["captured_stderr", "devices", "gpu_lines", "keras", "tf"]
+__all__ = ["captured_stderr", "devices", "gpu_lines", "keras", "own_settings", "tf"]
+
+SETTINGS: dict[str, Any] = {
+    "floatx": "float32",
+    "dtype_policy": "float32",
+    "image_data_format": "channels_last",
+    "epsilon": 1e-7,
+    "max_epochs": None,
+    "max_steps_per_epoch": None,
+}
+"""Keras' own defaults. Its file keras.json and environment variables can change them, but not the `run_id` of a run."""
+
+
+def _configure(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        getattr(keras.config, f"set_{name}")(value)
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Give Keras the settings of `SETTINGS` while the block runs: a notebook may have others for its own models."""
+    before = {name: getattr(keras.config, name)() for name in SETTINGS}
+    try:
+        _configure(SETTINGS)
+        yield
+    finally:
+        _configure(before)
+
+
+if process.is_ours:
+    _configure(SETTINGS)

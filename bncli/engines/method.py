@@ -10,8 +10,11 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bncli import process
 from bncli.config import FIELDS, RunConfig
+from bncli.data import datasets
 from bncli.data.datasets import Dataset
+from bncli.errors import InvalidConfig, shown
 from bncli.networks.layout import Layer, lay_out
 from bncli.values import Value
 
@@ -200,6 +203,31 @@ def run_bytes(layers: Sequence[Layer], config: RunConfig, dataset: Dataset) -> i
     training = 3 * min(config.batch_size, n_rows) * activations
     inference = 2 * min(EVALUATION_ROWS, n_rows) * max(math.prod(layer.shape) for layer in layers)
     return 4 * (8 * weights + training + inference + 2 * n_rows)
+
+
+def check_memory(configs: Iterable[RunConfig]) -> None:
+    """Check, by arithmetic alone, that the memory suffices for at least one step of every run.
+
+    A step needs the weights, their gradients, and what the layers with weights compute for a batch; an engine needs
+    more than that, but never less.
+
+    Raises:
+        InvalidConfig: It does not suffice.
+    """
+    limit = process.usable_memory()
+    for config in {graph_key(config): config for config in configs}.values():
+        data = datasets.load(config)
+        walk = list(_walk(lay_out(config, data.input_shape, data.n_classes), data.input_shape))
+        n_weights = sum(_n_kernel(layer, shape) for layer, shape in walk)
+        n_outputs = sum(math.prod(layer.shape) for layer, _ in walk if layer.has_weights)
+        n_rows = min(config.batch_size, len(data.y_train))
+        n_bytes = 4 * (2 * n_weights + n_rows * n_outputs)
+        if n_bytes > limit:
+            raise InvalidConfig(
+                f"model {shown(config.model)} is too large: its {n_weights:,} weights and a batch of {n_rows:,} rows "
+                f"take at least {n_bytes / 2**30:,.1f} GiB. Allowed: {limit / 2**30:,.1f} GiB, the memory of this "
+                "machine. Try fewer or smaller layers, or a smaller batch_size."
+            )
 
 
 def _walk(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> Iterator[tuple[Layer, tuple[int, ...]]]:

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.networks import norms
 from bncli.networks.spec import WEIGHTED, Word, n_output_units, parse_spec, places_norms
 
@@ -244,4 +244,4 @@ class _Layout:
         return not (norm_follows and has_shift)
 
     def refuse(self, reason: str) -> NoReturn:
-        raise InvalidConfig(f"model {self.fields.model!r} can't be built: {reason}.")
+        raise InvalidConfig(f"model {shown(self.fields.model)} can't be built: {reason}.")

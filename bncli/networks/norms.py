@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from bncli.registry import Registry
@@ -49,6 +50,7 @@ def description(name: str) -> str:
     return "No normalization." if name == NONE else REGISTRY.description(name)
 
 
+@cache
 def fields(name: str) -> tuple[str, ...]:
     """Return the fields of a run that the normalization `name` uses.
 

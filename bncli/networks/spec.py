@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.networks.models import REGISTRY
 from bncli.registry import nearest
+from bncli.values import read_number, read_whole
 
 WEIGHTED = ("dense", "conv", "lstm")
 """The words that make layers with weights."""
@@ -56,6 +58,7 @@ def spec_of(model: str) -> str:
     return REGISTRY[model]() if model in REGISTRY else model
 
 
+@lru_cache(maxsize=256)
 def parse_spec(model: str) -> tuple[Word, ...]:
     """Split a spec into words, with repeats written out.
 
@@ -68,41 +71,48 @@ def parse_spec(model: str) -> tuple[Word, ...]:
     >>> [str(word) for word in parse_spec("conv4 flatten dense8*2")]
     ['conv4', 'flatten', 'dense8', 'dense8']
     """
-    words = tuple(word for text in spec_of(model).split() for word in _parse_word(model, text))
-    if not any(word.kind in WEIGHTED for word in words):
-        raise InvalidConfig(f"model {model!r} has no layer with weights. Add one, such as dense64, conv32 or lstm32.")
-    if len(words) > MAX_LAYERS:
-        raise InvalidConfig(f"model {model!r} has {len(words)} layers. Allowed: at most {MAX_LAYERS}.")
-    return words
+    repeated = [_parse_word(model, text) for text in spec_of(model).split()]
+    n_layers = sum(repeat for _, repeat in repeated)
+    if n_layers > MAX_LAYERS:
+        raise InvalidConfig(f"model {shown(model)} has {n_layers} layers. Allowed: at most {MAX_LAYERS}.")
+    if not any(word.kind in WEIGHTED for word, _ in repeated):
+        raise InvalidConfig(
+            f"model {shown(model)} has no layer with weights. Add one, such as dense64, conv32 or lstm32."
+        )
+    return tuple(word for word, repeat in repeated for _ in range(repeat))
 
 
-def _parse_word(model: str, text: str) -> tuple[Word, ...]:
+def _parse_word(model: str, text: str) -> tuple[Word, int]:
+    """A word, and how often it is repeated."""
     match = _WORD.fullmatch(text)
     kind = match["kind"] if match else text
     if match is None or kind not in _SIZES:
         raise InvalidConfig(
-            f"Unknown layer {text!r} in model {model!r}. Allowed: the name of a model ({', '.join(REGISTRY)}), or a "
-            "spec of the words dense64, conv32, lstm32, dropout0.2, pool, flatten, norm and softmax, where dense64*3 "
-            f"repeats a word.{nearest(text, [*REGISTRY, *_SIZES])}"
+            f"Unknown layer {shown(text)} in model {shown(model)}. Allowed: the name of a model "
+            f"({', '.join(REGISTRY)}), or a spec of the words dense64, conv32, lstm32, dropout0.2, pool, flatten, norm "
+            f"and softmax, where dense64*3 repeats a word.{nearest(text, [*REGISTRY, *_SIZES])}"
         )
-    repeat = int(match["repeat"] or 1)
-    if not 1 <= repeat <= MAX_LAYERS:
-        raise InvalidConfig(f"{text!r} in model {model!r}: repeat a word 1 to {MAX_LAYERS} times. Received: {repeat}.")
-    return (Word(kind, _parse_size(model, text, kind, match["size"])),) * repeat
+    try:
+        repeat = read_whole(match["repeat"] or "1", 1, MAX_LAYERS)
+    except ValueError:
+        where, times = f"{shown(text)} in model {shown(model)}", shown(match["repeat"]).strip("'")
+        raise InvalidConfig(f"{where}: repeat a word 1 to {MAX_LAYERS} times. Received: {times}.") from None
+    return Word(kind, _parse_size(model, text, kind, match["size"])), repeat
 
 
 def _parse_size(model: str, text: str, kind: str, size: str | None) -> float | None:
     allowed = _SIZES[kind]
     if allowed is None:
         if size is not None:
-            raise InvalidConfig(f"{text!r} in model {model!r}: {kind} takes no number. Write {kind}.")
+            raise InvalidConfig(f"{shown(text)} in model {shown(model)}: {kind} takes no number. Write {kind}.")
         return None
     low, high = allowed
-    number = float(size) if size else -1.0
+    number = read_number(size) if size else -1.0
     is_whole = kind != "dropout"
     if not low <= number <= high or (is_whole and "." in str(size)):
         what = "a whole number" if is_whole else "a number"
-        raise InvalidConfig(f"{text!r} in model {model!r}: {kind} must be followed by {what} from {low:g} to {high:g}.")
+        where = f"{shown(text)} in model {shown(model)}"
+        raise InvalidConfig(f"{where}: {kind} must be followed by {what} from {low:g} to {high:g}.")
     return int(number) if is_whole else number
 
 

@@ -14,6 +14,7 @@ from bncli.report.page import Drawing, render
 from bncli.report.style import own_style
 from bncli.report.verdict_file import VERDICTS_FILE, with_stored
 from bncli.study.folder import Store
+from bncli.study.journal import journals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,6 +51,14 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
     judged = with_stored(store.folder, verdicts(evidence.study, evidence.results, evidence.conditions))
     store.write_text(REPORT_FILE, render(evidence, drawings, store.read_study() or {}, judged))
     return [*TABLE_FILES, *_figure_files(figures), REPORT_FILE]
+
+
+def is_report_stale(store: Store) -> bool:
+    """Return whether the folder has a page, and runs or verdicts that were stored after it was written."""
+    page, sources = store.folder / REPORT_FILE, [*journals(store.folder), store.folder / VERDICTS_FILE]
+    if not page.is_file():
+        return False
+    return any(path.stat().st_mtime_ns > page.stat().st_mtime_ns for path in sources if path.exists())
 
 
 def derived_files() -> list[str]:

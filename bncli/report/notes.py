@@ -51,9 +51,13 @@ def lag_note(evidence: Evidence) -> str:
     )
 
 
+def smaller_momentum(lag: Lag) -> float | None:
+    """Return the mildest smaller momentum with which nothing lags; None if no value of `SMALLER` is small enough."""
+    return next((value for value in SMALLER if value < lag.momentum and value**lag.n_steps <= MAX_LEFT), None)
+
+
 def _remedy(evidence: Evidence, lag: Lag) -> str:
-    momentum = next((value for value in SMALLER if value < lag.momentum and value**lag.n_steps <= MAX_LEFT), None)
-    arm = lag.arms[0]
+    momentum, arm = smaller_momentum(lag), lag.arms[0]
     if momentum is None:
         return "more epochs"
     if MOMENTUM in arm or MOMENTUM in evidence.axes:

@@ -160,13 +160,30 @@ def rate_rows(evidence: Evidence) -> Rows:
 
 
 def run_rows(evidence: Evidence) -> Rows:
-    """Return one row per run, for a study of a single condition."""
-    return [
+    """Return one row per run, for a study of a single condition, and below several runs a row of their means."""
+    rows = [
         {"arm": str(row["arm"]), "seed": str(row["seed"]), "state": str(row["state"])}
         | {metric: number(row[metric]) for metric in METRICS}
         | {"params": whole_number(row["params"]), "seconds": f"{row['seconds']:.1f}"}
         for _, row in evidence.runs_table.iterrows()
     ]
+    return rows + [_mean_row(evidence, row) for _, row in evidence.conditions_table.iterrows() if row["n"] > 1]
+
+
+def _mean_row(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
+    """The means over the seeds of a condition; that of the metric with its interval, as in the main table."""
+    metric = evidence.metric
+    means = {name: number(row[f"mean_{name}"]) for name in METRICS}
+    means[metric] = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
+    sizes = {"params": whole_number(row["params"]), "seconds": f"{row['mean_seconds']:.1f}"}
+    return {"arm": str(row["arm"]), "seed": "mean", "state": f"of {row['n']}"} | means | sizes
+
+
+def run_caption(evidence: Evidence) -> str:
+    """Return the caption of the table of runs: what the last row is, what the arm is, what its scores suffer from."""
+    has_mean = (evidence.conditions_table["n"] > 1).any()
+    lines = ("mean [95% interval] over seeds" if has_mean else "", norm_note(evidence), lag_note(evidence))
+    return "\n".join(line for line in lines if line)
 
 
 def table_caption(evidence: Evidence) -> str:

@@ -10,7 +10,8 @@ from bncli.analysis.evidence import Evidence
 from bncli.tasks.metrics import TOLERANCE
 from bncli.values import show
 
-_BARS = "▁▂▃▄▅▆▇█"
+BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-:=+%#"
+"""The bars of a sparkline from low to high, and what stands for them where they can't be shown."""
 
 LONG = 10_000.0
 """Numbers from here on are spelled with an exponent: losses of runs that nearly diverged."""
@@ -49,7 +50,7 @@ def sparkline(values: Sequence[float], low: float, high: float, width: int = 10)
     chosen = [values[min(len(values) - 1, int((place + 1) * step) - 1)] for place in range(min(len(values), width))]
     span = high - low or 1.0
     shares = [min(max((value - low) / span, 0.0), 1.0) if math.isfinite(value) else None for value in chosen]
-    return "".join(" " if share is None else _BARS[round(share * (len(_BARS) - 1))] for share in shares)
+    return "".join(" " if share is None else BARS[round(share * (len(BARS) - 1))] for share in shares)
 
 
 def number(value: Any, sign: str = "") -> str:

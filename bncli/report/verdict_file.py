@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bncli.claims.judgement import VERDICTS, Verdict
+from bncli.errors import StoreError
+from bncli.study import schema
 from bncli.study.folder import Store
 from bncli.values import finite
 
@@ -27,7 +29,7 @@ OF_CLAIM = ("check", "statement")
 
 
 def store_verdicts(folder: Path, verdicts: Iterable[Verdict]) -> None:
-    """Keep the verdicts that checks gave, beside those that the folder has already.
+    """Keep the verdicts that checks gave, beside those that the folder has already; write nothing if none is new.
 
     Args:
         folder: The study's folder; nothing is written if it holds no study.
@@ -38,8 +40,9 @@ def store_verdicts(folder: Path, verdicts: Iterable[Verdict]) -> None:
     """
     store = Store(folder)
     new = {verdict.claim.id: _record(verdict) for verdict in verdicts if _is_checked(verdict)}
-    if new and store.has_study():
-        store.write_text(VERDICTS_FILE, json.dumps(_stored(folder) | new, indent=1) + "\n")
+    before = _stored(folder)
+    if before | new != before and store.has_study():
+        store.write_text(VERDICTS_FILE, json.dumps(before | new, indent=1) + "\n")
 
 
 def with_stored(folder: Path, verdicts: Iterable[Verdict]) -> list[Verdict]:
@@ -71,10 +74,9 @@ def _record(verdict: Verdict) -> dict[str, Any]:
 
 
 def _stored(folder: Path) -> dict[str, Any]:
-    path = folder / VERDICTS_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError, RecursionError):
+        found = schema.parse(Store(folder).read(VERDICTS_FILE) or b"{}")
+    except (StoreError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

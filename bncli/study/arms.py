@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bncli.config import FIELDS, NORM_FIELDS, RunConfig, field_name, parse_value
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.networks import norms
 from bncli.registry import canonical, check_name
 from bncli.values import Value
@@ -54,12 +54,12 @@ def parse_arm(text: str) -> Arm:
         field, equals, value = extra.partition("=")
         field = field_name(field)
         if not equals:
-            raise InvalidConfig(f"{extra!r} in arm {text!r} must be FIELD=VALUE, e.g. norm_momentum=0.")
+            raise InvalidConfig(f"{shown(extra)} in arm {shown(text)} must be FIELD=VALUE, e.g. norm_momentum=0.")
         check_name("field of an arm", field, ARM_FIELDS)
         changes[field] = parse_value(field, value)
         label += f"+{field}={value.strip()}"
     if name == norms.NONE and set(changes) - {"norm", "use_bias"}:
-        raise InvalidConfig(f"Arm {text!r}: without a normalization there is nothing to place or set. Try none.")
+        raise InvalidConfig(f"Arm {shown(text)}: without a normalization there is nothing to place or set. Try none.")
     RunConfig.from_dict(changes)
     return Arm(label, tuple(changes.items()))
 
@@ -87,7 +87,7 @@ def arms_of(arms: str | Iterable[str | Arm]) -> tuple[Arm, ...]:
         return parse_arms(arms)
     found = tuple(arms) if isinstance(arms, Iterable) else (arms,)
     if not all(isinstance(arm, str | Arm) for arm in found):
-        raise InvalidConfig(f"arms must be a list of labels, e.g. ['none', 'batch']. Received: {arms!r}.")
+        raise InvalidConfig(f"arms must be a list of labels, e.g. ['none', 'batch']. Received: {shown(arms)}.")
     return tuple(parse_arm(arm) if isinstance(arm, str) else arm for arm in found)
 
 

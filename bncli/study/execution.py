@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bncli import signals
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.registry import check_name
@@ -16,6 +16,7 @@ from bncli.study.folder import Store
 from bncli.study.opening import note_session
 from bncli.study.shard import Shard
 from bncli.study.study import Condition, Plan, data_key
+from bncli.values import Value
 
 if TYPE_CHECKING:
     from bncli.engines.base import OnEpoch, OnModel
@@ -92,7 +93,8 @@ def execute(
                 if not is_noted:
                     note_session(store)
                     is_noted = True
-                store.append(*batch)
+                with signals.held():
+                    store.append(*batch)
             results |= {result.config.run_id: result for result in batch}
             if on_result:
                 for result in batch:
@@ -120,19 +122,29 @@ def train_here(
         UnknownName: There is no such engine.
     """
     check_name("engine", engine, ENGINES)
-    for runs in by_data(configs):
-        data = datasets.load(runs[0])
-        if engine == "keras":
-            from bncli.engines import keras
+    if not configs:
+        return
+    from bncli.engines import backend
 
-            yield from keras.train(runs, data, on_epoch, on_model)
-        else:
-            from bncli.engines import stacked
+    with backend.own_settings():
+        for runs in by_data(configs):
+            data = datasets.load(runs[0])
+            if engine == "keras":
+                from bncli.engines import keras
 
-            yield from stacked.train(runs, data, on_epoch, on_model, always_stack=engine == "stacked")
+                yield from keras.train(runs, data, on_epoch, on_model)
+            else:
+                from bncli.engines import stacked
+
+                yield from stacked.train(runs, data, on_epoch, on_model, always_stack=engine == "stacked")
 
 
-def by_data(configs: Iterable[RunConfig]) -> Iterator[list[RunConfig]]:
-    """Yield lists of consecutive runs that train on the same data."""
-    for _, group in itertools.groupby(configs, key=data_key):
-        yield list(group)
+def by_data(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
+    """Return the runs in groups that train on the same data, in the order in which each data first appears.
+
+    Runs of an axis inside of an axis of the data come together here, so that they can share a graph.
+    """
+    groups: dict[tuple[Value, ...], list[RunConfig]] = {}
+    for config in configs:
+        groups.setdefault(data_key(config), []).append(config)
+    return list(groups.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bncli.config import FIELDS, RunConfig
-from bncli.errors import BncliError, InvalidConfig, UnknownName
+from bncli.data.reading import is_file
+from bncli.errors import BncliError, InvalidConfig, UnknownName, shown
 from bncli.registry import check_name, nearest
 from bncli.study.arms import DEFAULT_ARMS, parse_arm
-from bncli.study.axes import axis_values
+from bncli.study.axes import axis_values, check_count
 from bncli.study.study import DEFAULT_SEEDS, Study
-from bncli.values import Value
+from bncli.values import Value, plain_text
 
 _KEYS: dict[str, tuple[str, type | tuple[type, ...]]] = {
     "name": ("text", str),
@@ -27,6 +29,22 @@ _KEYS: dict[str, tuple[str, type | tuple[type, ...]]] = {
     "claims": ("tables, each under a line [[claims]]", list),
 }
 """The allowed values of each key of a study file: in words, and as types."""
+
+MAX_BYTES = 1_000_000
+"""The largest study file: Python's TOML parser reads about a megabyte a second."""
+
+MAX_WHOLE = 2**63
+"""TOML's whole numbers lie between minus this and this; Python's parser reads larger ones, too."""
+
+MAX_NAME = 100
+"""The most characters of a study's name, which becomes the name of a folder."""
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can name a study and its folder: it is printable, short, and no path."""
+    is_safe = text.isprintable() and not {"/", "\\"} & {*text} and not text.startswith(".")
+    is_short = len(text) <= MAX_NAME and len(text.encode()) <= 2 * MAX_NAME
+    return bool(text) and is_safe and is_short and text == text.strip()
 
 
 def presets() -> dict[str, Path]:
@@ -43,7 +61,8 @@ def load_study(name: str) -> Study:
 
     Raises:
         UnknownName: There is no such preset or file.
-        InvalidConfig: The file is not TOML, or does not describe a study.
+        DataError: A folder of the path may not be searched.
+        InvalidConfig: The file is not TOML, does not describe a study, or the study is too large.
 
     >>> study = load_study("circles-placement")
     >>> [arm.label for arm in study.arms]
@@ -51,16 +70,56 @@ def load_study(name: str) -> Study:
     """
     known = presets()
     path = known.get(name) or Path(name)
-    if not path.is_file():
-        what = f"No study file {name!r}." if path.suffix == ".toml" else f"Unknown preset {name!r}."
+    is_there = is_file(path) if path.suffix == ".toml" else os.path.isfile(path)
+    if not is_there:
+        what = f"No study file {shown(name)}." if path.suffix == ".toml" else f"Unknown preset {shown(name)}."
         raise UnknownName(f"{what} Allowed: {', '.join(known)}, or the path of a .toml file.{nearest(name, known)}")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return study_from_dict({"name": path.stem} | content)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidConfig(f"{name!r} can't be read as TOML: {error}.") from error
+        content = _read_toml(path)
+    except (OSError, ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else plain_text(str(error))
+        raise InvalidConfig(f"{shown(name)} can't be read as TOML: {reason}.") from error
+    try:
+        content = {"name": path.stem} | content
+        _check_name(content["name"])
+        study = study_from_dict(content)
+        study.check_size()
     except BncliError as error:
-        raise type(error)(f"In study {name!r}: {error}") from error
+        raise type(error)(f"In study {shown(name)}: {error}") from error
+    return study
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file whose numbers have TOML's range.
+
+    Raises:
+        OSError: It can't be read.
+        ValueError: It is too large, is not TOML, or has a number out of range.
+    """
+    with path.open("rb") as file:
+        text = file.read(MAX_BYTES + 1)
+    if len(text) > MAX_BYTES:
+        raise ValueError(f"it is larger than {MAX_BYTES:,} bytes")
+    content = tomllib.loads(text.decode("utf-8"))
+    _check_range(content)
+    return content
+
+
+def _check_name(name: Any) -> None:
+    """Raise `InvalidConfig` unless a text can name a study; `study_from_dict` refuses other types."""
+    if isinstance(name, str) and not is_name(name):
+        raise InvalidConfig(
+            f"name must be 1 to {MAX_NAME} printable characters without / and \\, and may not begin with a dot or a "
+            f"space, because it names a folder. Received: {shown(name)}."
+        )
+
+
+def _check_range(value: Any) -> None:
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_range(part)
+    elif isinstance(value, int) and not -MAX_WHOLE <= value < MAX_WHOLE:
+        raise ValueError(f"{shown(value)} is out of the range of TOML's whole numbers, which have 64 bits")
 
 
 def study_from_dict(content: Mapping[str, Any]) -> Study:
@@ -81,12 +140,15 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         check_name("key", key, _KEYS)
         allowed, types = _KEYS[key]
         if not isinstance(value, types) or isinstance(value, bool):
-            raise InvalidConfig(f"{key} must be {allowed}. Received: {value!r}.")
+            raise InvalidConfig(f"{key} must be {allowed}. Received: {shown(value)}.")
+    arms = content.get("arms", list(DEFAULT_ARMS))
+    if not all(isinstance(arm, str) for arm in arms):
+        raise InvalidConfig(f"arms must be {_KEYS['arms'][0]}. Received: {shown(arms)}.")
     base = RunConfig.from_dict(content.get("run", {}))
     return Study(
         name=content.get("name", "study"),
         base=base,
-        arms=tuple(parse_arm(str(arm)) for arm in content.get("arms", DEFAULT_ARMS)),
+        arms=tuple(map(parse_arm, arms)),
         axes=tuple((name, _axis(base, name, values)) for name, values in content.get("axes", {}).items()),
         seeds=_seeds(content.get("seeds", DEFAULT_SEEDS)),
         question=content.get("question", ""),
@@ -99,20 +161,26 @@ def _axis(base: RunConfig, name: str, values: Any) -> tuple[Value, ...]:
     """The values of an axis, each checked as a field of the base run."""
     check_name("axis", name, FIELDS)
     if not isinstance(values, str | list):
-        raise InvalidConfig(f"The axis {name} must be a list or a range. Received: {values!r}.")
+        raise InvalidConfig(f"The axis {name} must be a list or a range. Received: {shown(values)}.")
     if name in ("seed", "norm", "placement"):  # `Study` refuses these axes and says why
         return axis_values(name, values)
+    if FIELDS[name].kind != "text":
+        return tuple(FIELDS[name].check(name, value) for value in axis_values(name, values))
     return tuple(getattr(base.replace(**{name: value}), name) for value in axis_values(name, values))
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
-    numbers = list(range(seeds)) if type(seeds) is int else seeds
+    is_count = type(seeds) is int
+    check_count(seeds if is_count else 1)
+    numbers = list(range(seeds)) if is_count else seeds
     if not numbers or not all(type(seed) is int for seed in numbers):
-        raise InvalidConfig(f"seeds must be {_KEYS['seeds'][0]}. Received: {seeds!r}.")
-    return tuple(RunConfig(seed=seed).seed for seed in numbers)
+        raise InvalidConfig(f"seeds must be {_KEYS['seeds'][0]}. Received: {shown(seeds)}.")
+    for seed in numbers:
+        FIELDS["seed"].check("seed", seed)
+    return tuple(numbers)
 
 
 def _claims(claims: list[Any]) -> tuple[Mapping[str, Any], ...]:
     if not all(isinstance(claim, dict) for claim in claims):
-        raise InvalidConfig(f"claims must be {_KEYS['claims'][0]}. Received: {claims!r}.")
+        raise InvalidConfig(f"claims must be {_KEYS['claims'][0]}. Received: {shown(claims)}.")
     return tuple(claims)

@@ -8,15 +8,15 @@ temporary files) are not part of the study.
 from __future__ import annotations
 
 import json
-import tempfile
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bncli.atomic import replace_file
+from bncli.atomic import check_writable, open_inside, refuse_links, replace_file
 from bncli.errors import StoreError
 from bncli.results import RunResult
-from bncli.study import formats, journal, lock
+from bncli.study import formats, journal, lock, schema
 from bncli.study.journal import RUNS_FILE
 
 STUDY_FILE = "study.json"
@@ -34,20 +34,36 @@ class Store:
         self.folder = folder
         self.journal = folder / journal
 
-    def create(self) -> None:
-        """Make the folder if there is none, and check that it is writable.
+    def check(self) -> None:
+        """Check that runs can be recorded in the folder, before any work; nothing is made or changed.
 
         Raises:
-            StoreError: The folder is not writable, or holds other files and no study.
+            StoreError: The folder or the journal is not writable, or a journal or `study.json` is not a file of bncli.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
+            check_writable(self.folder)
         except OSError as error:
-            raise StoreError(
-                f"Can't write to the output folder {str(self.folder)!r} ({error.strerror}). Try another --out DIR."
-            ) from error
+            raise self._unwritable(error) from error
+        refuse_links(self.folder / STUDY_FILE, self.folder)
+        for path in {*journal.journals(self.folder), self.journal}:
+            journal.check(path, is_written=path == self.journal)
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"Can't write to the output folder {str(self.folder)!r} ({error.strerror}). Try another --out DIR."
+        )
+
+    def create(self) -> None:
+        """Check the folder, and make it if there is none.
+
+        Raises:
+            StoreError: As `check`, and where the folder holds other files and no study.
+        """
+        self.check()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
         own = {STUDY_FILE, *(path.name for path in journal.journals(self.folder))}
         names = sorted(path.name for path in self.folder.iterdir())
         strangers = [name for name in names if name not in own and not name.startswith(".")]
@@ -60,20 +76,35 @@ class Store:
 
     def has_study(self) -> bool:
         """Return whether the folder has a `study.json`, readable or not."""
-        return (self.folder / STUDY_FILE).exists()
+        return os.path.lexists(self.folder / STUDY_FILE)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of the file `name` in the folder; None if there is no such file.
+
+        Raises:
+            StoreError: It is a link, not a regular file, or can't be read.
+        """
+        path = self.folder / name
+        try:
+            with open(open_inside(path, self.folder), "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise StoreError(f"{str(path)!r} can't be read: {error.strerror}.") from error
 
     def read_study(self) -> dict[str, Any] | None:
         """Return the content of `study.json` in the current format; None if there is no such file.
 
         Raises:
-            StoreError: The file can't be read, is incomplete, or was written by a newer version.
+            StoreError: The file can't be read, is damaged, or was written by a newer version.
         """
-        path = self.folder / STUDY_FILE
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        text, path = self.read(STUDY_FILE), self.folder / STUDY_FILE
+        if text is None:
             return None
-        except (OSError, ValueError) as error:
+        try:
+            content = schema.parse(text)
+        except ValueError as error:
             raise StoreError(f"{str(path)!r} can't be read: {error}. Restore it or start in a new folder.") from error
         return formats.upgraded(content, path)
 
@@ -93,7 +124,7 @@ class Store:
     def write_study(self, content: dict[str, Any]) -> None:
         """Replace `study.json`, and wait until the disk has it, because runs are recorded only after it."""
         text = json.dumps({**content, "format": formats.FORMAT}, indent=1) + "\n"
-        replace_file(self.folder / STUDY_FILE, lambda path: path.write_text(text, encoding="utf-8"), durable=True)
+        self.write_with(STUDY_FILE, lambda path: path.write_text(text, encoding="utf-8"), durable=True)
 
     def read_runs(self) -> dict[str, RunResult]:
         """Return all results by the `run_id` of their configs.
@@ -153,23 +184,45 @@ class Store:
     def own_files(self, derived: Iterable[str]) -> list[str]:
         """Return the names of existing journals, and those of the `derived` names that exist."""
         names = [*(path.name for path in journal.journals(self.folder)), *derived]
-        return [name for name in names if (self.folder / name).is_file()]
+        return [name for name in names if os.path.lexists(self.folder / name)]
 
     def write_text(self, name: str, text: str) -> None:
         """Replace the file `name` in the folder."""
         self.write_with(name, lambda path: path.write_text(text, encoding="utf-8"))
 
-    def write_with(self, name: str, write: Callable[[Path], object]) -> None:
-        """Replace the file `name` in the folder; `write` is given a path to write the new content to."""
-        replace_file(self.folder / name, write)
+    def write_with(self, name: str, write: Callable[[Path], object], *, durable: bool = False) -> None:
+        """Replace the file `name` in the folder.
+
+        Args:
+            name: Its path relative to the folder.
+            write: A function that writes the new content to the path that it is given.
+            durable: Whether to wait until the disk has it.
+
+        Raises:
+            StoreError: It can't be written, or is not a regular file of the folder's own.
+        """
+        replace_file(self.folder / name, write, durable=durable, inside=self.folder)
+
+    def check_removable(self, names: Iterable[str]) -> None:
+        """Check that files of the folder can be removed, before the first one is.
+
+        Raises:
+            StoreError: One is not a regular file of the folder's own, or the folder that it is in is not writable.
+        """
+        for path in (self.folder / name for name in names):
+            refuse_links(path, self.folder)
+            if not os.access(path.parent, os.W_OK | os.X_OK):
+                raise StoreError(f"Can't remove {str(path)!r}: its folder is not writable.")
 
     def remove(self, name: str) -> None:
         """Remove the file `name` from the folder if it exists.
 
         Raises:
-            StoreError: It can't be removed.
+            StoreError: It can't be removed, or is not a regular file of the folder's own.
         """
+        path = self.folder / name
         try:
-            (self.folder / name).unlink(missing_ok=True)
+            refuse_links(path, self.folder)
+            path.unlink(missing_ok=True)
         except OSError as error:
-            raise StoreError(f"Can't remove {str(self.folder / name)!r}: {error.strerror}.") from error
+            raise StoreError(f"Can't remove {str(path)!r}: {error.strerror}.") from error

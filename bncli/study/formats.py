@@ -6,14 +6,17 @@ id. Format 1 (bncli 0.1): ids depend on all fields. Records of format 1 keep the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from bncli.config import ABSENT, FIELDS
-from bncli.errors import StoreError
-from bncli.values import Value
+from bncli.errors import BncliError, StoreError
+from bncli.study import schema
+from bncli.study.schema import FLAG, NUMBER, NUMBER_OR_NULL, OBJECT, SCALAR, TEXT, WHOLE, Misfit, shown
+from bncli.tasks.metrics import HISTORY_METRICS
+from bncli.values import Value, plain_text
 
 FORMAT = 2
 
@@ -28,6 +31,42 @@ FIELDS_1 = (
 )  # fmt: skip
 """The fields of a run in format 1."""
 
+STUDY_FORM: schema.Form = {
+    "study": {
+        "name": TEXT,
+        "question?": TEXT,
+        "source?": TEXT,
+        "seeds": [WHOLE],
+        "arms": [TEXT],
+        "axes": {"*": [SCALAR]},
+        "run": {"*": SCALAR},
+        "claims?": [OBJECT],
+    },
+    "conditions": [{"arm": TEXT, "values": {"*": SCALAR}, "id": TEXT}],
+    "datasets": {"*": {"fingerprint": TEXT, "chance?": NUMBER_OR_NULL, "training_rows?": WHOLE}},
+    "fingerprints?": {"*": TEXT},
+    "fields_1?": [TEXT],
+    "sessions?": [OBJECT],
+    "versions?": {"*": (TEXT, None)},
+    "host?": OBJECT,
+    "git?": ({"commit": TEXT, "dirty": FLAG}, None),
+    "command?": TEXT,
+}
+"""What `study.json` holds in every format."""
+
+RECORD_FORM: schema.Form = {
+    "run_id": TEXT,
+    "state": TEXT,
+    "config": {"*": SCALAR},
+    "params": {"*": WHOLE},
+    "metrics": {"*": NUMBER_OR_NULL},
+    "history": {"*": [NUMBER_OR_NULL]},
+    "seconds": NUMBER,
+    "engine": TEXT,
+    "error": (TEXT, None),
+}
+"""What a line of a journal holds in every format."""
+
 
 class NewerVersion(StoreError):
     """A file that was written by a newer version of bncli.
@@ -39,8 +78,9 @@ class NewerVersion(StoreError):
         version: The version that wrote the file, if known.
     """
 
-    def __init__(self, what: str, form: str, limit: str, version: str | None) -> None:
-        writer, ours = f"bncli {version}" if version else "a newer bncli", metadata.version("bncli")
+    def __init__(self, what: str, form: str, limit: str, version: object) -> None:
+        is_known = isinstance(version, str) and version
+        writer, ours = f"bncli {plain_text(str(version))}" if is_known else "a newer bncli", metadata.version("bncli")
         written = " ".join(part for part in (what, "was written by", writer, form) if part)
         super().__init__(f"{written}. This is bncli {ours}, which {limit}. Try: pip install --upgrade bncli.")
 
@@ -61,27 +101,77 @@ def upgraded(content: Any, path: Path) -> dict[str, Any]:
     """
     number = content.get("format") if isinstance(content, dict) else None
     if type(number) is not int or number < 1:
-        received = f"format {number!r}" if isinstance(content, dict) else type(content).__name__
+        received = f"format {shown(number)}" if isinstance(content, dict) else type(content).__name__
         raise StoreError(f"{str(path)!r} is not a study of bncli. Received: {received}. Try a new folder.")
-    version = content.get("versions", {}).get("bncli")
+    version = schema.part(content, "versions", "bncli")
     if number > FORMAT:
-        raise NewerVersion(repr(str(path)), f"in format {number}", f"reads formats up to {FORMAT}", version)
+        raise NewerVersion(repr(str(path)), f"in format {shown(number)}", f"reads formats up to {FORMAT}", version)
     missing = [part for part in PARTS if part not in content]
     if missing:
         raise StoreError(f"{str(path)!r} lacks {', '.join(missing)}. Restore it or start in a new folder.")
-    run: Mapping[str, Value] = content["study"].get("run", {})
-    check_fields(run, repr(str(path)), version)
+    for names in (("study", "run"), ("study", "axes")):
+        check_fields(schema.part(content, *names), repr(str(path)), version)
+    try:
+        schema.check(content, STUDY_FORM)
+        _check_conditions(content["conditions"], content["study"])
+    except (Misfit, BncliError) as error:
+        problem = str(error).rstrip(".")
+        raise StoreError(f"{str(path)!r}: {problem}. Restore it or start in a new folder.") from error
+    run: Mapping[str, Value] = content["study"]["run"]
     if number == 1:
         content = {"fields_1": list(run)} | content
     found: dict[str, Any] = content | {"study": content["study"] | {"run": {**ABSENT, **run}}}
     return found
 
 
-def check_fields(run: Mapping[str, Any], what: str, version: str | None) -> None:
+def _check_conditions(conditions: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> None:
+    """Check that every condition is an arm of the study at values of its axes, and that none is there twice."""
+    seen: set[object] = set()
+    for number, entry in enumerate(conditions):
+        place = f"conditions[{number}]"
+        if entry["arm"] not in study["arms"]:
+            raise Misfit(f"{place}.arm must be one of study.arms. Received: {shown(entry['arm'])}.")
+        if set(entry["values"]) != set(study["axes"]):
+            raise Misfit(f"{place}.values must have the axes of the study. Received: {shown(entry['values'])}.")
+        for name, value in entry["values"].items():
+            if value is not None:
+                FIELDS[name].check(f"{place}.values.{name}", value)
+        keys = {entry["id"], (entry["arm"], *sorted(entry["values"].items()))}
+        if seen & keys:
+            raise Misfit(f"{place} is there twice.")
+        seen |= keys
+
+
+def checked_record(line: bytes, what: str) -> dict[str, Any]:
+    """Return what a line of a journal holds.
+
+    Args:
+        line: The line.
+        what: The file and the line, for the message.
+
+    Raises:
+        ValueError: The line is not a record.
+        NewerVersion: It was written by a newer version.
+    """
+    record: dict[str, Any] = schema.parse(line, depth=None)
+    check_fields(schema.part(record, "config"), what, None)
+    schema.check(record, RECORD_FORM)
+    unknown = [name for name in record["history"] if name not in HISTORY_METRICS]
+    if unknown:
+        raise NewerVersion(what, "", f"does not know the metric {shown(unknown[0])}", None)
+    lengths = {name: len(values) for name, values in record["history"].items()}
+    if len({*lengths.values()}) > 1 or ("loss" not in lengths and any(lengths.values())):
+        raise Misfit(f"history must have equally many values of each metric. Received: {shown(lengths)}.")
+    if record["state"] == "failed" and not record["error"]:
+        raise Misfit(f"error must be text, because the run failed. Received: {shown(record['error'])}.")
+    return record
+
+
+def check_fields(run: object, what: str, version: object) -> None:
     """Refuse a run with a field that this version does not know, because the field may have changed its result.
 
     Args:
-        run: The fields of the run.
+        run: The fields of the run, by name; anything else is left to the check of its form.
         what: The file and the line, for the message.
         version: The version that wrote the file, if known.
 
@@ -90,4 +180,4 @@ def check_fields(run: Mapping[str, Any], what: str, version: str | None) -> None
     """
     unknown = [name for name in run if name not in FIELDS] if isinstance(run, Mapping) else []
     if unknown:
-        raise NewerVersion(what, "", f"does not know the field {unknown[0]!r}", version)
+        raise NewerVersion(what, "", f"does not know the field {shown(unknown[0])}", version)

@@ -12,10 +12,10 @@ from bncli import process
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines.method import estimate_seconds, group
-from bncli.errors import ClusterError, InvalidConfig
+from bncli.errors import ClusterError, InvalidConfig, shown
 from bncli.study.cluster import Cluster
 from bncli.study.worker import ResultsOf, results_of
-from bncli.values import plain_text
+from bncli.values import plain_text, read_whole
 
 CONNECT_SECONDS = 10
 
@@ -53,17 +53,12 @@ def parse_jobs(text: str) -> int | None:
     """
     if text == "auto":
         return None
-    jobs = _number(text)
-    if not 1 <= jobs <= MAX_JOBS:
+    try:
+        return read_whole(text, 1, MAX_JOBS)
+    except ValueError:
         raise InvalidConfig(
-            f"--jobs takes a number from 1 to {MAX_JOBS:,}, or auto. Received: {plain_text(repr(text))}."
-        )
-    return jobs
-
-
-def _number(text: str) -> int:
-    """The number of up to five digits that a text is; 0 for any other text."""
-    return int(text) if text.isdecimal() and len(text) <= 5 else 0
+            f"--jobs takes a number from 1 to {MAX_JOBS:,}, or auto. Received: {shown(text)}."
+        ) from None
 
 
 def choose_jobs(wanted: int | None, pending: Sequence[RunConfig], engine: str) -> int:
@@ -91,9 +86,14 @@ def check_scheduler(address: str) -> None:
     """
     protocol, _, place = address.rpartition("://")
     host, _, port = place.rpartition(":")
-    if not (protocol in PROTOCOLS and host and 1 <= _number(port) <= MAX_PORT):
+    try:
+        read_whole(port, 1, MAX_PORT)
+        is_address = protocol in PROTOCOLS and bool(host)
+    except ValueError:
+        is_address = False
+    if not is_address:
         allowed = "an address of the form tcp://HOST:PORT or tls://HOST:PORT"
-        raise InvalidConfig(f"--scheduler takes {allowed}. Received: {plain_text(repr(address))}.")
+        raise InvalidConfig(f"--scheduler takes {allowed}. Received: {shown(address)}.")
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def connect(jobs: int, scheduler: str | None = None, results_of: ResultsOf = res
                 cluster = stack.enter_context(local_workers(jobs))
                 client = stack.enter_context(Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False))
         else:
-            with _refused(f"No Dask scheduler at {plain_text(repr(scheduler))}", SCHEDULER_ADVICE):
+            with _refused(f"No Dask scheduler at {shown(scheduler)}", SCHEDULER_ADVICE):
                 _check_answer(scheduler)
                 client = stack.enter_context(Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False))
         yield Cluster(client, results_of)

@@ -100,7 +100,7 @@ def note_session(store: Store) -> None:
     now = provenance.collect()
     with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
         if content := store.read_study():
-            sessions = content.get("sessions", [{name: content[name] for name in now if name in content}])
+            sessions = content.get("sessions") or [{name: content[name] for name in now if name in content}]
             if sessions[-1] != now:
                 sessions = [*sessions, now]
             store.write_study(content | now | {"sessions": sessions})

@@ -7,6 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -86,15 +87,59 @@ def _version(package: str) -> str | None:
         return None
 
 
+_GIT = (
+    "git",
+    "--no-optional-locks",  # without them the index stays as it is, and hook post-index-change is not run
+    "--no-pager",
+    "-c", "core.fsmonitor=false",
+)  # fmt: skip
+"""Git without the programs that a repository's own settings can make it run; it comes with the code of others."""
+
+_STATUS = ("status", "--porcelain", "--untracked-files=no", "--no-renames", "--ignore-submodules=dirty")
+"""Without renames and the inside of submodules, no further file is read and no further git is started."""
+
+_GIT_SECONDS = 5
+
+_REDIRECTIONS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+"""Environment variables, set inside of git's hooks, that stand for another repository than the working folder's."""
+
+
 def _git() -> dict[str, Any] | None:
     """The commit of the working folder, and whether tracked files have changed; None outside a git checkout."""
     try:
-        commit = _ask_git("rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_ask_git("status", "--porcelain", "--untracked-files=no"))}
-    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        commit = _ask_git("rev-parse", "HEAD").decode(errors="replace").strip()
+        return {"commit": commit, "dirty": bool(_ask_git(*_STATUS, without=_filters()).strip())}
+    except (OSError, ValueError, subprocess.SubprocessError):
         return None
 
 
-def _ask_git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=5)
-    return done.stdout.strip()
+def _filters() -> list[str]:
+    """The settings of the filters: programs to which git passes files that may have changed."""
+    try:
+        names = _ask_git("config", "--null", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|required)$")
+    except subprocess.CalledProcessError:  # there are none
+        return []
+    return sorted({os.fsdecode(name) for name in names.split(b"\0") if name})
+
+
+def _ask_git(*arguments: str, without: Sequence[str] = ()) -> bytes:
+    """The output of a git command, as bytes, because names of files have any encoding.
+
+    Args:
+        *arguments: The command.
+        without: The names of settings to empty.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in _REDIRECTIONS}
+    n_given = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    for number, name in enumerate(without, n_given):
+        value = "false" if name.endswith(".required") else ""
+        environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    done = subprocess.run(
+        [*_GIT, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment | {"GIT_CONFIG_COUNT": str(n_given + len(without)), "GIT_ALLOW_PROTOCOL": ""},
+        check=True,
+        timeout=_GIT_SECONDS,
+    )
+    return done.stdout

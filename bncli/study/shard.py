@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bncli.config import RunConfig
 from bncli.engines.method import group
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
+from bncli.values import read_whole
 
 MAX_SHARDS = 10_000
 
@@ -51,9 +52,11 @@ def parse_shard(text: str) -> Shard:
     >>> parse_shard("2/4")
     Shard(number=2, count=4)
     """
-    number, slash, count = text.partition("/")
-    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count) <= MAX_SHARDS):
+    share, _, shares = text.partition("/")
+    try:
+        count = read_whole(shares, 1, MAX_SHARDS)
+        return Shard(read_whole(share, 1, count), count)
+    except ValueError:
         raise InvalidConfig(
-            f"--shard takes I/N: share I, from 1, of N, at most {MAX_SHARDS:,}. Received: {text!r}. Try 1/4."
-        )
-    return Shard(int(number), int(count))
+            f"--shard takes I/N: share I, from 1, of N, at most {MAX_SHARDS:,}. Received: {shown(text)}. Try 1/4."
+        ) from None

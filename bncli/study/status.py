@@ -41,7 +41,7 @@ def status_totals(table: list[dict[str, Any]]) -> str:
     counts = {state: sum(row[state] for row in table) for state in STATES}
     n_planned = sum(row["planned"] for row in table)
     parts = [f"{number:,} {state}" for state, number in counts.items() if number or state in ("complete", "pending")]
-    return f"{n_planned:,} runs: {', '.join(parts)}"
+    return f"{n_planned:,} run{'s' if n_planned != 1 else ''}: {', '.join(parts)}"
 
 
 def writers(folder: Path) -> list[str]:

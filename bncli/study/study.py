@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig, ignored_fields, resolve
 from bncli.data import datasets
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, cut, shown
 from bncli.registry import check_name
 from bncli.study.arms import Arm, arms_of
-from bncli.study.axes import MAX_RUNS
-from bncli.values import Value, show
+from bncli.study.axes import MAX_RUNS, check_count
+from bncli.values import Value, plain_text, read_whole, show
 
 DEFAULT_SEEDS = 3
 
@@ -68,7 +69,7 @@ class Study:
         claims: Published claims as tables of a study file, which `claims.claim.parse_claims` checks.
 
     Raises:
-        InvalidConfig: Arms, axes or seeds are missing, repeated or in conflict, or there are too many runs.
+        InvalidConfig: Arms, axes or seeds are missing, repeated or in conflict.
 
     >>> from bncli.study.arms import parse_arms
     >>> base = RunConfig(dataset="circles", n_samples=40)
@@ -96,6 +97,14 @@ class Study:
     def n_runs(self) -> int:
         """Number of runs of the full grid; `plan` drops conditions that would repeat another."""
         return len(self.arms) * len(self.seeds) * math.prod(len(values) for _, values in self.axes)
+
+    def check_size(self) -> None:
+        """Check that the study is not too large to be planned; a stored one of an earlier version may be larger.
+
+        Raises:
+            InvalidConfig: It has more than `MAX_RUNS` runs.
+        """
+        check_count(len(self.arms), len(self.seeds), *(len(values) for _, values in self.axes))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study with the keys of a study file, and with every field of the base run."""
@@ -127,7 +136,8 @@ class Study:
             seeds: New seeds, in place of the old ones.
 
         Raises:
-            InvalidConfig: A field is both in `fields` and in `axes`, or a value is out of range.
+            InvalidConfig: A field is both in `fields` and in `axes`, a value is out of range, or there are too many
+                runs.
         """
         fields, new = fields or {}, dict(axes)
         both = [name for name in new if name in fields]
@@ -141,6 +151,7 @@ class Study:
             axes=tuple((kept | new).items()),
             seeds=seeds or self.seeds,
         )
+        varied.check_size()
         is_same = (varied.base, varied.arms, varied.axes) == (self.base, self.arms, self.axes)
         return varied if is_same else replace(varied, claims=())
 
@@ -183,10 +194,10 @@ class Study:
                 ignored_everywhere &= set(ignored)
                 on_data |= dict.fromkeys(datasets.load(config).notices)
                 condition = Condition(arm.label, _in_effect(at, config))
-                if replace(config, seed=self.seeds[0]) in runs:
+                if config.with_seed(self.seeds[0]) in runs:
                     n_repeats += 1
                     continue
-                runs |= {replace(config, seed=seed): condition for seed in self.seeds}
+                runs |= {config.with_seed(seed): condition for seed in self.seeds}
         return Plan(tuple(runs.items()), (*on_data, *_notices(self, ignored_everywhere, n_repeats)))
 
 
@@ -198,7 +209,9 @@ def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, V
 
 def _notices(study: Study, ignored: set[str], n_repeats: int) -> tuple[str, ...]:
     given = [name for name in FIELDS if name in ignored and getattr(study.base, name) != DEFAULTS[name]]
-    lines = [f"{name}={show(getattr(study.base, name))} has no effect here and is ignored." for name in given]
+    lines = [
+        f"{name}={plain_text(show(getattr(study.base, name)))} has no effect here and is ignored." for name in given
+    ]
     if n_repeats:
         noun = "condition" if n_repeats == 1 else "conditions"
         lines.append(f"Dropped {n_repeats} {noun} that would repeat another (a field without effect on its arm).")
@@ -211,16 +224,14 @@ def _check_study(study: Study) -> None:
         ("arm", [arm.label for arm in study.arms]),
         ("axis", [name for name, _ in study.axes]),
     ):
-        repeated = {label for label in labels if labels.count(label) > 1}
+        repeated = sorted(label for label, count in Counter(labels).items() if count > 1)
         if repeated:
-            raise InvalidConfig(f"The {what} {sorted(repeated)[0]!r} is given twice. Name each {what} once.")
+            raise InvalidConfig(f"The {what} {shown(repeated[0])} is given twice. Name each {what} once.")
     if not study.arms or not study.seeds:
         raise InvalidConfig("A study needs at least one arm and one seed.")
     if len(set(study.seeds)) < len(study.seeds):
-        raise InvalidConfig(f"A seed is given twice. Received: {list(study.seeds)}.")
+        raise InvalidConfig(f"A seed is given twice. Received: {shown(list(study.seeds))}.")
     _check_axes(study)
-    if study.n_runs > MAX_RUNS:
-        raise InvalidConfig(f"The study has {study.n_runs:,} runs. Allowed: at most {MAX_RUNS:,}.")
 
 
 def _check_axes(study: Study) -> None:
@@ -236,7 +247,8 @@ def _check_axes(study: Study) -> None:
         if name in in_arms:
             raise InvalidConfig(f"{name} is both an axis and part of an arm. Give it in one of them.")
         if not values or len(set(values)) < len(values):
-            raise InvalidConfig(f"The axis {name} needs different values. Received: {', '.join(map(show, values))}.")
+            received = cut(", ".join(map(show, values))) or "none"
+            raise InvalidConfig(f"The axis {name} needs different values. Received: {received}.")
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -248,13 +260,17 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     >>> parse_seeds("3"), parse_seeds("3,4,5")
     ((0, 1, 2), (3, 4, 5))
     """
-    parts = [part.strip() for part in text.split(",")]
-    is_count = len(parts) == 1
-    if not all(part.isdecimal() and len(part) <= 10 for part in parts) or (is_count and int(parts[0]) < 1):
-        raise InvalidConfig(f"--seeds takes a whole number from 1, or a list such as 3,4,5. Received: {text!r}.")
-    if (int(parts[0]) if is_count else len(parts)) > MAX_RUNS:
-        raise InvalidConfig(f"--seeds takes at most {MAX_RUNS:,} seeds. Received: {text!r}.")
-    return tuple(range(int(parts[0]))) if is_count else tuple(RunConfig(seed=int(part)).seed for part in parts)
+    parts = text.split(",")
+    try:
+        numbers = [read_whole(part, 0) for part in parts]
+    except ValueError:
+        numbers = []
+    is_count = len(numbers) == 1
+    if not numbers or numbers == [0]:
+        raise InvalidConfig(f"--seeds takes a whole number from 1, or a list such as 3,4,5. Received: {shown(text)}.")
+    if (numbers[0] if is_count else len(numbers)) > MAX_RUNS:
+        raise InvalidConfig(f"--seeds takes at most {MAX_RUNS:,} seeds. Received: {shown(text)}.")
+    return tuple(range(numbers[0])) if is_count else tuple(RunConfig(seed=number).seed for number in numbers)
 
 
 def data_key(config: RunConfig) -> tuple[Value, ...]:

@@ -89,13 +89,16 @@ def _load(batch: Batch) -> Dataset:
 
 def results_of(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult]:
     """Train a batch with an engine; return its results in order."""
-    if batch.engine == "keras":
-        from bncli.engines import keras
+    from bncli.engines import backend
 
-        stacks = keras.train(batch.runs, data, on_epoch)
-    else:
-        stacks = _stacked_results(batch, data, on_epoch)
-    return [result for stack in stacks for result in stack]
+    with backend.own_settings():
+        if batch.engine == "keras":
+            from bncli.engines import keras
+
+            stacks = keras.train(batch.runs, data, on_epoch)
+        else:
+            stacks = _stacked_results(batch, data, on_epoch)
+        return [result for stack in stacks for result in stack]
 
 
 def _stacked_results(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> Iterator[list[RunResult]]:

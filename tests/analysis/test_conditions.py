@@ -1,6 +1,7 @@
 """The table of conditions: every number against numpy."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -232,3 +233,12 @@ def test_an_arm_without_numbers_does_not_make_the_other_the_best():
 def test_an_arm_on_which_the_axis_has_no_effect_is_best_where_it_wins_at_every_point(baseline, low, high, expected):
     means = {("none",): baseline, ("batch", 0.9): low, ("batch", 0.95): high}
     assert best_rows(make_study(axes=(("norm_momentum", (0.9, 0.95)),)), means) == expected
+
+
+def test_a_record_without_the_number_of_parameters_counts_all_the_same():
+    def unsized(config):
+        return replace(scored(config), params={})
+
+    table = three_seeds(unsized).conditions_table
+    assert table["n"].tolist() == [3, 3]
+    assert table["params"].isna().all()

@@ -11,6 +11,7 @@ from bncli.claims.check import Measured
 from bncli.claims.claim import parse_claims
 from bncli.claims.judgement import NO_VALUE
 from bncli.claims.verdicts import verdicts, verdicts_on
+from bncli.claims.verify import part_of
 from bncli.errors import BncliError
 
 SEEDS = tuple(range(20))
@@ -131,7 +132,7 @@ def test_seconds_have_a_verdict_only_if_runs_were_timed_one_by_one(engine, verdi
     assert (found.verdict, found.n, found.value) == (verdict, 20, pytest.approx(0.5))
     if engine == "stacked":
         assert (found.low, found.high, found.text) == (None, None, "about 0.5, timed once for all 20 seeds")
-        assert found.advice == "Runs that train together share one time: try --engine keras with a new --out."
+        assert found.advice == "Stacked runs share one timing: try --engine keras with a new --out."
 
 
 def test_an_axis_without_effect_on_an_arm_matches_any_value():
@@ -186,3 +187,37 @@ def test_checks_are_skipped_if_only_runs_are_judged(monkeypatch):
 def test_a_claim_that_can_not_be_tested_says_why():
     (found,) = run_study([{"id": "c", "statement": "s", "not_testable": "no figure"}], lambda config: complete(config))
     assert (found.verdict, found.text) == ("not testable", "no figure")
+
+
+@pytest.mark.parametrize(
+    ("axis", "where"),
+    [
+        (("scaling", ("auto", "standard")), {"scaling": "auto"}),
+        (("scaling", ("auto", "standard")), {"scaling": "AUTO"}),
+        (("scaling", ("auto", "standard")), {"scaling": "none"}),
+        (("activation", ("relu", "silu")), {"activation": "swish"}),
+        (("weight_decay", (None, 0.1)), {"weight_decay": "none"}),
+        (("scaling", ("auto", "standard")), {"scaling": "best"}),
+    ],
+)
+def test_an_axis_value_may_be_given_in_any_form_that_its_field_knows(axis, where):
+    def result(config):
+        return complete(config, (0.9 if config.scaling == "none" and config.activation == "silu" else 0.8,))
+
+    if where == {"scaling": "none"}:  # the value that auto stands for is no value of the axis
+        with pytest.raises(
+            BncliError, match=r"The axis scaling has no value none\. Allowed: auto, standard, or best\."
+        ):
+            run_study([BASIC | {"where": where}], result, axes=(axis,))
+        return
+    (found,) = run_study([BASIC | {"where": where}], result, axes=(axis,))
+    assert (found.n, found.value) == (20, pytest.approx(0.9 if "activation" in where else 0.8))
+
+
+def test_the_runs_that_a_claim_needs_include_those_of_a_value_that_is_left_to_the_data():
+    study = replace(
+        make_study("none,batch:before", (("scaling", ("auto", "standard")),), SEEDS),
+        claims=(BASIC | {"where": {"scaling": "auto"}},),
+    )
+    part = part_of(study.plan(), parse_claims(study))
+    assert {(condition.arm, config.scaling) for config, condition in part.runs} == {("none", "none")}

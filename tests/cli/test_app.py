@@ -63,3 +63,29 @@ def test_usage_errors_exit_with_2(bncli, arguments):
     status, out, err = bncli(*arguments)
     assert (status, out) == (2, "")
     assert "Usage: bncli" in err
+
+
+def commands_of(help_text):
+    """The command lines in the help of `bncli`, each up to the two spaces before what it is for."""
+    return [line.strip().split("  ")[0] for line in help_text.splitlines() if line.startswith("    bncli ")]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_the_first_help_fits_80_columns_and_is_whole(bncli, monkeypatch, arguments):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, err = bncli(*arguments)
+    shown = out + err
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "..." not in shown.partition("Commands:")[2]
+    assert commands_of(shown)[:3] == ["bncli dataset moons", "bncli compare -d moons -b 8", "bncli sweep"]
+    assert {f"bncli list {kind}" for kind in ("models", "arms", "metrics", "presets", "studies")} <= {
+        *commands_of(shown)
+    }
+
+
+def test_every_command_in_the_first_help_works(bncli, folder):
+    (folder / "studies").mkdir()
+    for line in commands_of(bncli("--help")[1]):
+        words = line.split()[1:]
+        trains = words[0] in ("train", "compare", "sweep")
+        assert bncli(*words, *(["--dry-run"] if trains else []))[0] == 0, line

@@ -32,7 +32,7 @@ def studies(bncli, engine, folder):
 
 def test_metrics_are_listed_with_their_direction(bncli):
     status, out, err = bncli("list", "metrics")
-    assert (status, err) == (0, "")
+    assert (status, err) == (0, "Next: bncli compare --metric val_loss\n")
     assert [line.split() for line in out.splitlines() if line.strip()][2:] == [
         ["val_accuracy", "validation", "accuracy", "higher", "every", "epoch"],
         ["train_accuracy", "training", "accuracy", "(inference", "mode)", "higher", "at", "the", "end"],
@@ -80,8 +80,8 @@ def test_another_folder_and_hidden_folders(studies, folder):
     (folder / "studies" / "deep").rename(folder / ".hidden")
     assert [row["folder"] for row in rows(studies("list", "studies", ".", "-f", "csv")[1])] == ["mine"]
     for format, nothing in (("table", ""), ("md", ""), ("json", "[]\n"), ("jsonl", ""), ("csv", "")):
-        listed = studies("list", "studies", "--format", format)
-        assert listed == (0, nothing, "There are no studies below studies.\n")
+        status, out, err = studies("list", "studies", "--format", format)
+        assert (status, out, err.splitlines()[0]) == (0, nothing, "There are no studies below studies.")
 
 
 def test_a_study_that_cannot_be_read_is_listed_with_the_reason(studies, folder):

@@ -4,7 +4,10 @@ import json
 import time
 
 import pytest
+import typer
 from commands import TINY, error
+
+from bncli.cli.app import app
 
 DRY = ("--dry-run", "--format", "json")
 
@@ -36,7 +39,7 @@ def test_seeds_are_a_number_or_a_list(bncli, seeds, expected):
 def test_more_seeds_than_a_study_may_have_are_refused_before_they_are_counted_out(bncli):
     started = time.monotonic()
     assert error(bncli("train", *TINY, "--seeds", "1000000000", "-n")) == (
-        "--seeds takes at most 1,000,000 seeds. Received: '1000000000'."
+        "--seeds takes at most 100,000 seeds. Received: '1000000000'."
     )
     assert time.monotonic() - started < 2
 
@@ -88,3 +91,113 @@ def test_what_can_not_be_meant_gets_one_helpful_line(bncli, command, arguments, 
 def test_options_that_may_be_repeated_and_flags_are_no_mistake(bncli):
     settings = ("--set", "momentum=0.9", "--set", "optimizer=sgd", "-n", "-n", "-q", "-q")
     assert bncli("train", "-d", "circles", *settings)[0] == 0
+
+
+def every_option():
+    """Each option and argument that takes a text, by command: its words with an empty value."""
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        for parameter in command.params:
+            if not getattr(parameter, "is_flag", False):
+                names = [word for word in parameter.opts if word.startswith("-")]
+                yield from ((name, option, max(names, key=len)) for option in names)
+                if not names:
+                    yield name, None, parameter.metavar or parameter.name
+
+
+REQUIRED = {"list": ("arms",)}
+
+
+@pytest.mark.parametrize(("command", "option", "name"), list(every_option()))
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_value_is_refused_by_every_option_of_every_command(bncli, folder, command, option, name, value):
+    first = REQUIRED.get(command, ()) if option or name == "DIR" else ()
+    words = (*first, option, value) if option else (*first, value)
+    assert error(bncli(command, *words)) == (
+        f"{name} has an empty value. Leave it out, or give it one. Is a variable of the shell not set?"
+    )
+    assert list(folder.iterdir()) == []
+
+
+def test_there_are_options_to_test():
+    found = list(every_option())
+    assert {
+        "--preset",
+        "--arms",
+        "--shard",
+        "--scheduler",
+        "--metric",
+        "--label",
+        "--out",
+        "--save-model",
+        "--set",
+    } <= {name for _, _, name in found}
+    assert len(found) > 80
+
+
+@pytest.mark.parametrize("text", ["noise=", "label= ", "use_bias="])
+def test_a_setting_without_a_value_is_refused(bncli, text):
+    assert error(bncli("train", *TINY, "--set", text)).endswith("Received: ''.")
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "--set", LONG),
+        ("train", "--set", f"{LONG}=1"),
+        ("train", "--set", f"noise={LONG}"),
+        ("train", "--set", f"noise={LONG},1"),
+        ("train", "--set", f"scaling={LONG}"),
+        ("train", "--set", f"train_rows={LONG}"),
+        ("train", "--dataset", LONG),
+        ("train", "--dataset", f"{LONG}.csv"),
+        ("train", "--model", LONG),
+        ("train", "--model", f"dense8 {LONG}"),
+        ("train", "--model", f"dense{'9' * 100_000}"),
+        ("train", "--model", "flatten " * 12_000),
+        ("train", "--arm", LONG),
+        ("train", "--arm", f"batch:{LONG}"),
+        ("train", "--arm", f"batch+{LONG}"),
+        ("train", "--arm", f"batch+{LONG}=1"),
+        ("train", "--arm", f"none+center={LONG}"),
+        ("train", "--preset", LONG),
+        ("train", "--preset", f"{LONG}.toml"),
+        ("train", "--seeds", LONG),
+        ("train", "--seeds", "3," * 50_000 + "3"),
+        ("train", "--jobs", LONG),
+        ("train", "--shard", LONG, "--out", "s"),
+        ("train", "--engine", LONG),
+        ("train", "--metric", LONG),
+        ("train", "--threshold", LONG),
+        ("train", "--format", LONG),
+        ("train", "--save-model", LONG),
+        ("train", f"--{LONG}"),
+        ("train", LONG),
+        ("sweep", LONG),
+        ("sweep", f"{LONG}=1"),
+        ("sweep", f"lr={LONG}"),
+        ("sweep", f"lr=lin:{LONG}"),
+        ("sweep", "lr=" + "0.1," * 25_000 + "0.1"),
+        ("compare", "--arms", LONG),
+        ("compare", "--arms", "none," * 20_000 + "none"),
+        ("verify", LONG),
+        ("verify", "--claim", LONG),
+        ("list", LONG),
+        ("list", "arms", LONG),
+        ("dataset", LONG),
+        ("dataset", "digits", "--plot", LONG),
+        (LONG,),
+        (f"--{LONG}",),
+    ],
+    ids=lambda arguments: " ".join(word[:20] for word in arguments),
+)
+def test_a_long_value_is_cut_in_every_message(bncli, arguments):
+    started = time.process_time()
+    status, out, err = bncli(*arguments)
+    assert (status, out) == (2, "")
+    assert len(err) < 2500  # the ids of all claims
+    assert "x" * 201 not in err
+    assert time.process_time() - started < 10

@@ -2,12 +2,17 @@
 
 import csv
 import io
+import os
+from pathlib import Path
 
 import pytest
 from commands import TINY, error
 from fakes import bytes_of
 
+from bncli.cli.session import Session
+from bncli.errors import StoreError
 from bncli.results import RunResult
+from bncli.study.folder import Store
 
 
 def test_the_same_command_continues(bncli, engine):
@@ -49,6 +54,175 @@ def test_restart_with_a_wrong_scheduler_deletes_nothing(bncli, engine, folder, m
     message = error(bncli(*command, "--restart", "--scheduler", "tcp://127.0.0.1:9"))
     assert message.startswith("No Dask scheduler at 'tcp://127.0.0.1:9' (")
     assert {path.name: path.read_bytes() for path in (folder / "s").iterdir() if path.is_file()} == before
+
+
+RUNS = ("runs.jsonl", "runs-1-of-4.jsonl", "runs-2-of-4.jsonl")
+
+
+@pytest.fixture
+def finished(bncli, engine, folder):
+    """A command with its finished folder `s`, which has journals of shards and files of the user's, too."""
+    command = ("sweep", "lr=0.1", *TINY, "-q", "-o", "s")
+    for shard in ("1/4", "2/4"):
+        assert bncli(*command, "--shard", shard)[0] == 0
+    assert bncli(*command)[0] == 0
+    for name in ("runs-notes-of-mine.jsonl", "notes.txt", "figures/mine.png"):
+        (folder / "s" / name).write_text("mine")
+    return command
+
+
+def test_restart_deletes_what_is_bnclis_and_nothing_else(bncli, finished, folder):
+    status, _, err = bncli(*finished, "--restart")
+    assert status == 0
+    assert err.startswith(
+        "Note: --restart deletes in s: runs.jsonl, runs-1-of-4.jsonl, runs-2-of-4.jsonl, summary.csv, "
+    )
+    assert {name for name, content in bytes_of(folder / "s").items() if content == b"mine"} == {
+        Path(name) for name in ("runs-notes-of-mine.jsonl", "notes.txt", "figures/mine.png")
+    }
+    assert [path.name for path in (folder / "s").glob("runs-*-of-4.jsonl")] == []
+
+
+def link_figures(folder):
+    (folder / "s" / "figures").rename(folder / "elsewhere")
+    (folder / "s" / "figures").symlink_to(folder / "elsewhere")
+    return "'s/figures' is a link, and bncli reads, "
+
+
+def link_a_table(folder):
+    (folder / "s" / "summary.csv").rename(folder / "mine.csv")
+    (folder / "s" / "summary.csv").symlink_to(folder / "mine.csv")
+    return "'s/summary.csv' is a link, and bncli reads, "
+
+
+def link_the_study(folder):
+    (folder / "s" / "study.json").rename(folder / "mine.json")
+    (folder / "s" / "study.json").symlink_to(folder / "mine.json")
+    return "'s/study.json' is a link, and bncli reads, "
+
+
+def put_a_folder_in_place_of_a_shard(folder):
+    (folder / "s" / "runs-3-of-4.jsonl").mkdir()
+    return "'s/runs-3-of-4.jsonl' is not a regular file, and bncli reads, "
+
+
+def put_notes_in_place_of_a_shard(folder):
+    (folder / "s" / "runs-2-of-4.jsonl").write_text("my notes")
+    return "'s/runs-2-of-4.jsonl' begins with b'my notes', which bncli did not write. "
+
+
+SPOILED = [link_figures, link_a_table, link_the_study, put_a_folder_in_place_of_a_shard, put_notes_in_place_of_a_shard]
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+def test_restart_deletes_nothing_if_it_can_not_delete_all(bncli, finished, folder, spoil):
+    expected = spoil(folder)
+    before = bytes_of(folder)
+    assert error(bncli(*finished, "--restart")).startswith(expected)
+    assert bytes_of(folder) == before
+
+
+def test_if_a_file_can_not_be_deleted_after_all_no_run_is_lost(bncli, finished, folder, monkeypatch):
+    def remove(store, name):
+        if name == "summary.csv":
+            raise StoreError("The disk is broken.")
+        kept_remove(store, name)
+
+    kept_remove = Store.remove
+    monkeypatch.setattr(Store, "remove", remove)
+    before = {name: (folder / "s" / name).read_bytes() for name in RUNS}
+    status, _, err = bncli(*finished, "--restart")
+    assert (status, err.splitlines()[-1]) == (2, "Error: The disk is broken.")
+    assert not (folder / "s" / "report.html").exists()
+    assert {name: (folder / "s" / name).read_bytes() for name in RUNS} == before
+
+
+@pytest.mark.parametrize("command", ["report", "sweep"])
+def test_nothing_is_written_through_a_link_in_the_folder(bncli, finished, folder, command):
+    expected = link_figures(folder)
+    (folder / "elsewhere" / "curves.png").write_text("mine")
+    more = ("--seeds", "4") if command == "sweep" else ()
+    message = bncli(*(finished if command == "sweep" else ("report", "s", "-q")), *more)
+    assert message[0] == 2
+    assert expected in message[2]
+    assert (folder / "elsewhere" / "curves.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", [".runs.jsonl.lock", ".study.json.lock"])
+def test_a_lock_that_is_a_link_leaves_what_it_names_alone(bncli, finished, folder, name):
+    (folder / "victim").write_text("mine")
+    (folder / "s" / name).symlink_to(folder / "victim")
+    assert error(bncli(*finished)).startswith(f"'s/{name}' is a link, and bncli reads, ")
+    assert (folder / "victim").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["study.json", "runs.jsonl", "runs-1-of-4.jsonl", ".runs.jsonl.lock"])
+def test_a_pipe_in_the_folder_keeps_no_command_waiting(bncli, finished, folder, name):
+    (folder / "s" / name).unlink(missing_ok=True)
+    os.mkfifo(folder / "s" / name)
+    commands = [("status", "s"), finished, (*finished, "--restart")]
+    for command in commands if name.endswith(".lock") else [("report", "s"), *commands]:
+        assert error(bncli(*command)).startswith(f"'s/{name}' is not a regular file, and bncli reads, ")
+
+
+@pytest.mark.parametrize("text", ["my only copy", "my notes\n"])
+@pytest.mark.parametrize("has_study", [True, False])
+def test_a_foreign_file_in_the_place_of_the_journal_is_kept(bncli, finished, folder, text, has_study):
+    (folder / "s" / "runs.jsonl").write_text(text)
+    if not has_study:
+        (folder / "s" / "study.json").unlink()
+    expected = f"'s/runs.jsonl' begins with {text.encode()!r}, which bncli did not write. "
+    for more in ((), ("--restart",)):
+        assert error(bncli(*finished, *more)).startswith(expected)
+    assert (folder / "s" / "runs.jsonl").read_text() == text
+    assert (folder / "s" / "study.json").exists() == has_study
+
+
+@pytest.fixture
+def no_import(monkeypatch):
+    """Fail if a command imports TensorFlow or starts to train."""
+
+    def fail(self):
+        raise AssertionError
+
+    monkeypatch.setattr(Session, "warm_up", fail)
+
+
+PLACES = [
+    (("-o", "file"), "Can't write to the output folder 'file' (Not a directory). Try another --out DIR."),
+    (("-o", "file/below"), "Can't write to the output folder 'file/below' (Not a directory). Try another --out DIR."),
+    (("-o", "taken"), "'taken/runs.jsonl' is not a regular file, and bncli reads, writes and deletes only files of its "
+     "own in 'taken'. Remove it, or try another folder."),
+    (("--save-model", "model.keras"), "Can't write 'model.keras': Is a directory."),
+    (("--save-model", "link.keras"), "Can't write 'link.keras': Not a directory."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "expected"), PLACES)
+def test_places_that_can_not_be_written_are_found_before_tensorflow_is_imported(
+    bncli, folder, no_import, options, expected
+):
+    (folder / "file").touch()
+    (folder / "taken" / "runs.jsonl").mkdir(parents=True)
+    (folder / "model.keras").mkdir()
+    (folder / "link.keras").symlink_to(folder / "file" / "x.keras")
+    assert error(bncli("train", *TINY, *options)) == expected
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anyway")
+def test_a_journal_without_permission_is_found_before_tensorflow_is_imported(bncli, finished, folder, no_import):
+    (folder / "s" / "runs.jsonl").chmod(0o400)
+    assert error(bncli(*finished)) == "'s/runs.jsonl' can't be written: Permission denied. Try another --out DIR."
+
+
+@pytest.mark.parametrize("name", ["../../X", "/tmp/bncli-X", "a\\u0000b", "x" * 300])
+def test_the_name_of_a_study_leads_nowhere_else(bncli, engine, folder, name):
+    (folder / "below").mkdir()
+    (folder / "below" / "mine.toml").write_text(f'name = "{name}"\n[run]\ndataset = "circles"\nmodel = "dense4"\n')
+    before = sorted(folder.rglob("*"))
+    for command in (("sweep", "--preset", "below/mine.toml"), ("verify", "below/mine.toml")):
+        assert error(bncli(*command)).startswith("In study 'below/mine.toml': name must be 1 to 100 printable ")
+    assert (sorted(folder.rglob("*")), engine) == (before, [])
 
 
 def test_failed_runs_are_reported_and_exit_with_1(bncli, monkeypatch):
@@ -99,11 +273,33 @@ def test_a_call_that_adds_seeds_and_lacks_an_arm_makes_the_union(bncli, engine, 
     assert len(engine) == 8
 
 
+@pytest.mark.parametrize("command", [("train",), ("compare",), ("sweep", "lr=0.1,0.2")])
+def test_a_folder_remembers_what_a_command_compares_by(bncli, engine, no_figures, command):
+    asked = bncli(*command, *TINY, "-o", "s", "-q", "--metric", "val_loss", "--threshold", "1.5")[1]
+    assert "val_loss" in asked
+    assert bncli(*command, *TINY, "-o", "s", "-q") == (0, asked, "")
+    assert bncli("report", "s", "-q") == (0, asked, "")
+
+
+def test_another_choice_for_a_part_reaches_the_report_of_the_whole(bncli, engine, no_figures, folder):
+    bncli("compare", *TINY, "-o", "s", "-q")
+    bncli("compare", *TINY, "--arms", "none", "-o", "s", "-q", "--metric", "val_loss")
+    assert "Differences from none in val_loss" in (folder / "s" / "report.html").read_text()
+
+
+def test_restart_forgets_what_was_compared_by(bncli, engine, no_figures):
+    command = ("compare", *TINY, "-o", "s", "-q")
+    plain = bncli(*command)[1]
+    bncli(*command, "--metric", "val_loss")
+    assert bncli(*command, "--restart")[1] == plain
+
+
 def test_a_dry_run_prints_the_plan_and_trains_nothing(bncli, engine, folder):
     command = ("sweep", "lr=0.1,0.2", *TINY, "--arms", "none,batch", "--seeds", "2", "--dry-run", "-o", "s")
     status, out, err = bncli(*command)
     lines = [line.split() for line in out.splitlines() if line.strip()]
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert err.startswith("Next: bncli sweep lr=0.1,0.2 --arms none,batch ")
     assert lines[0] == ["sweep"]
     assert lines[1] == ["lr", "arm", "seeds"]
     assert lines[3:] == [
@@ -135,8 +331,8 @@ def test_a_dry_run_prints_the_plan_and_trains_nothing(bncli, engine, folder):
         ),
         (("--jobs", "0"), "--jobs takes a number from 1 to 1,024, or auto. Received: '0'."),
         (
-            ("--scheduler", ""),
-            "--scheduler takes an address of the form tcp://HOST:PORT or tls://HOST:PORT. Received: ''.",
+            ("--scheduler", "ucx://node:8786"),
+            "--scheduler takes an address of the form tcp://HOST:PORT or tls://HOST:PORT. Received: 'ucx://node:8786'.",
         ),
         (("--engine", "jax"), "Unknown engine 'jax'. Allowed: auto, stacked, keras."),
     ],

@@ -134,19 +134,57 @@ def test_a_signal_ends_it_in_good_order_and_says_how_to_continue(number, status,
     assert len(values(Path("s"))) == N_RUNS
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["stacked", "keras"])
+def test_a_signal_at_any_moment_of_real_training_ends_it_and_fails_no_run(engine):
+    dice = random.Random(engine)
+    command = shlex.split(f"compare -d circles -m dense4 -e 60 --set n_samples=256 --engine {engine} --seeds 20 -o s")
+    for turn in range(20):
+        number = dice.choice([signal.SIGINT, signal.SIGTERM])
+        process = start(BNCLI, *command, "--quiet")
+        time.sleep(dice.uniform(1, 12))
+        if process.poll() == 0:
+            shutil.rmtree("s")
+        process.send_signal(number)
+        sent = time.monotonic()
+        code, _, err = ended(process)
+        assert (code, turn) in ((0, turn), (128 + number, turn), (-number, turn)), err  # the last before any import
+        assert time.monotonic() - sent < 10
+        assert code <= 0 or err.startswith("Interrupted")
+        if Path("s").exists():
+            assert {line["state"] for line in lines(Path("s"))} <= {"complete"}
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_second_signal_ends_at_once_what_never_returns_to_python(number, status, monkeypatch):
+def test_a_signal_ends_at_once_what_never_returns_to_python(number, status, monkeypatch):
     monkeypatch.setenv("STUCK", "7")
     process = start(DRIVER, *SMALL, "-o", "s")
     assert process.stdout.readline() == "stuck\n"
-    time.sleep(0.5)  # the line comes just before; a signal in between would still find Python
     process.send_signal(number)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=0.5)
-    process.send_signal(number)
-    assert process.wait(timeout=5) in (status, -number)  # a shell shows both as `status`
-    process.communicate()
+    assert process.wait(timeout=5) == status
+    _, err = process.communicate()
+    assert err == f"Interrupted. 4 of {N_RUNS} runs are saved in s; the same command continues.\n"
     assert len(lines(Path("s"))) == 4
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_folder_whose_name_is_not_utf8_and_a_stream_that_is_not_either_get_all_files(encoding, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    name = os.fsdecode(b"caf\xe9")
+    code, out, err = ended(start(DRIVER, *SMALL[:-1], "-o", name, encoding=encoding, errors="strict"))
+    assert code == 0
+    assert len(values(Path(name))) == N_RUNS
+    assert (Path(name) / "report.html").exists()
+    assert "batch" in out
+    assert err.endswith("Report: caf\\udce9/report.html\n")
+
+
+@pytest.mark.parametrize("closed", [">&- 2>&-", "2>/dev/full", "2>&1 | true"])
+def test_a_sweep_that_nobody_watches_trains_and_writes_its_report(closed):
+    command = shlex.join([*DRIVER, *SMALL[:-1], "-o", "s"])
+    subprocess.run(f"{command} {closed}", shell=True, check=False, stdout=subprocess.PIPE, timeout=PATIENCE)
+    assert len(values(Path("s"))) == N_RUNS
+    assert (Path("s") / "report.html").exists()
 
 
 def test_a_second_sweep_on_a_folder_is_refused_and_names_the_first(monkeypatch):

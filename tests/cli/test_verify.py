@@ -98,6 +98,13 @@ def engine(bncli):
     return trained
 
 
+def run_bncli(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["bncli", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code or 0
+
+
 def rows(out):
     return {row["id"]: row for row in csv.DictReader(io.StringIO(out))}
 
@@ -119,6 +126,30 @@ def test_a_study_file_is_trained_and_its_claims_are_judged(bncli, own, engine, f
     assert len(engine) == 12
     assert err.splitlines() == ["12 runs: 2 conditions x 6 seeds", "Folder: studies/own"]
     assert (folder / "studies/own/runs.jsonl").is_file()
+
+
+def test_a_page_that_is_there_gets_the_new_verdicts_and_runs(bncli, own, engine, folder, no_figures, monkeypatch):
+    def holds():
+        """It holds."""
+        return Measured("as the check says", True)
+
+    monkeypatch.setitem(check.REGISTRY._entries, "fake-check", holds)
+    checked = '[[claims]]\nid = "exactly"\nstatement = "s"\nsource = "a paper"\ncheck = "fake-check"\n'
+    Path(own).write_text(OWN + checked)
+    bncli(own, "--seeds", "5", "--quiet", "--claim", "better")
+    assert run_bncli(monkeypatch, "report", "studies/own", "--quiet") == 0
+    page = folder / "studies/own/report.html"
+    assert "as the check says" not in page.read_text()
+    _, _, err = bncli(own)
+    assert err.splitlines()[-3:] == [
+        "Wrote summary.csv, history.csv, differences.csv in studies/own",
+        "Report: studies/own/report.html",
+        "Next: bncli report studies/own",
+    ]
+    assert "as the check says" in page.read_text()
+    written = page.stat().st_mtime_ns
+    assert "Report:" not in bncli(own)[2]
+    assert page.stat().st_mtime_ns == written
 
 
 def test_only_the_runs_that_a_claim_takes_are_trained(bncli, folder, engine):
@@ -267,7 +298,8 @@ def test_checks_run_without_the_data_of_their_study(bncli, engine, monkeypatch):
     [
         (["nothing.toml"], "No study file 'nothing.toml'. Allowed: "),
         (["--claim", "circles-after-fastr"], "Unknown claim 'circles-after-fastr'. Allowed: "),
-        (["bare.toml"], "Study 'bare' makes no claims. Add them as [[claims]] tables: see the README."),
+        (["bare.toml"], "Study 'bare' makes no claims. Add them as [[claims]] tables: see docs/claims.md."),
+        (["--seeds", "--list"], "--seeds takes a whole number from 1, or a list such as 3,4,5. Received: '--list'."),
         (["--format", "xml"], "Unknown format 'xml'. Allowed: table, json, jsonl, csv, md."),
     ],
 )

@@ -1,5 +1,6 @@
 """The import of TensorFlow: which start-up lines a user gets to see, devices, Keras' backend."""
 
+import json
 import os
 import subprocess
 import sys
@@ -74,3 +75,54 @@ def test_start_up_lines_about_a_gpu_are_shown_where_there_is_a_driver(driver, sh
     )
     done = in_a_new_process(code)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ERROR\n", "no CUDA library\n" if shown else "")
+
+
+TRAINS = """
+import json, sys
+from bncli import process
+from bncli.config import RunConfig, resolve
+from bncli.study.execution import train_here
+run, _ = resolve(RunConfig(model="conv4 flatten dense4", norm="batch", epochs=2, train_rows=":96", val_rows=":40"))
+for engine in ("keras", "stacked"):
+    ((result,),) = train_here([run], engine)
+    print(json.dumps([result.state, result.error, result.history]))
+from bncli.engines import backend
+print(backend.keras.config.floatx(), backend.keras.config.image_data_format())
+"""
+
+
+def test_keras_own_settings_change_no_result(tmp_path):
+    settings = {"floatx": "float16", "image_data_format": "channels_first", "epsilon": 0.1, "backend": "tensorflow"}
+    outputs = []
+    for name in ("default", "other"):
+        (tmp_path / name).mkdir()
+        if name == "other":
+            (tmp_path / name / "keras.json").write_text(json.dumps(settings))
+        done = in_a_new_process(
+            TRAINS, KERAS_HOME=str(tmp_path / name), **{"KERAS_MAX_EPOCHS": "1"} if name == "other" else {}
+        )
+        outputs.append(done.stdout.splitlines())
+    assert [json.loads(line)[0] for line in outputs[0][:2]] == ["complete", "complete"]
+    assert outputs[1][:2] == outputs[0][:2]
+    assert [lines[2] for lines in outputs] == ["float32 channels_last", "float16 channels_first"]  # a notebook's own
+
+
+def test_a_command_has_keras_own_defaults_for_all_that_it_does(tmp_path):
+    (tmp_path / "keras.json").write_text('{"floatx": "float64"}')
+    code = (
+        "from bncli import process; process.take_over()\n"
+        "from bncli.engines import backend; config = backend.keras.config\n"
+        "print(config.floatx(), config.dtype_policy().name)"
+    )
+    assert in_a_new_process(code, KERAS_HOME=str(tmp_path)).stdout == "float32 float32\n"
+
+
+def test_settings_that_keras_refuses_are_one_clear_error(tmp_path):
+    (tmp_path / "keras.json").write_text('{"floatx": "float8"}')
+    done = in_a_new_process("import bncli.engines.backend", KERAS_HOME=str(tmp_path))
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("bncli.errors.InvalidConfig: Keras can't be imported (")
+    assert last.endswith(
+        "). Its settings are probably wrong: the file keras.json in $KERAS_HOME or ~/.keras, and the environment "
+        "variables KERAS_*. Remove them."
+    )

@@ -6,10 +6,12 @@ import math
 import numpy as np
 import pytest
 
+from bncli import process
 from bncli.config import FIELDS, RunConfig, resolve
 from bncli.data import datasets
 from bncli.engines import method
-from bncli.engines.method import MAX_STACK, STACK_BYTES, VARIED, group, macs_per_row
+from bncli.engines.method import MAX_STACK, STACK_BYTES, VARIED, check_memory, group, macs_per_row
+from bncli.errors import InvalidConfig
 from bncli.networks.layout import lay_out
 
 OTHERS = {
@@ -206,3 +208,24 @@ def test_a_batch_larger_than_the_data_counts_as_one_of_all_rows():
     whole, larger = (config.replace(batch_size=size) for size in (len(dataset.y_train), 10**6))
     assert choose(whole, dataset, 10_000).xla_steps
     assert choose(larger, dataset, 10_000) == choose(whole, dataset, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("fields", "numbers"),
+    [
+        ({"model": "dense16384*1000"}, "its 268,167,069,696 weights and a batch of 32 rows take at least 2,000.0 GiB"),
+        ({"model": "conv16384 flatten dense4", "dataset": "digits", "batch_size": 1_000_000}, "a batch of 1,347 rows"),
+        ({"model": "lstm16384*9", "dataset": "digits"}, "take at least"),
+    ],
+)
+def test_a_network_that_can_not_fit_into_memory_is_refused_by_arithmetic(fields, numbers, monkeypatch):
+    monkeypatch.setattr(process, "usable_memory", lambda: 2 * 2**30)
+    config, _ = resolve(RunConfig(**({"dataset": "circles"} | fields)))
+    with pytest.raises(InvalidConfig) as caught:
+        check_memory([config])
+    assert str(caught.value).startswith(f"model {fields['model']!r} is too large: its ")
+    assert numbers in str(caught.value)
+    assert str(caught.value).endswith(
+        " GiB. Allowed: 2.0 GiB, the memory of this machine. Try fewer or smaller layers, or a smaller batch_size."
+    )
+    check_memory([config.replace(model="conv8 flatten dense4" if config.dataset == "digits" else "dense4")])

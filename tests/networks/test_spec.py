@@ -1,5 +1,7 @@
 """The grammar of specs."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,16 @@ from bncli.networks.spec import n_output_units, parse_spec, places_norms, spec_o
         (
             "lstm8 dropout1",
             "'dropout1' in model 'lstm8 dropout1': dropout must be followed by a number from 0 to 0.99.",
+        ),
+        (
+            f"dense8*{'9' * 5000}",
+            f"'dense8*{'9' * 91}...{'9' * 97}' in model 'dense8*{'9' * 91}...{'9' * 97}': repeat a word 1 to 1000 "
+            f"times. Received: {'9' * 98}...{'9' * 97}.",
+        ),
+        (
+            f"dense{'9' * 5000}",
+            f"'dense{'9' * 93}...{'9' * 97}' in model 'dense{'9' * 93}...{'9' * 97}': dense must be followed by a "
+            "whole number from 1 to 16384.",
         ),
         ("dense8*600 dense8*600", "model 'dense8*600 dense8*600' has 1200 layers. Allowed: at most 1000."),
     ],
@@ -47,6 +59,14 @@ def test_any_text_is_a_spec_or_a_clear_error(text):
         assert parse_spec(text)
     except InvalidConfig as error:
         assert repr(text) in str(error) or "model" in str(error)
+
+
+def test_a_spec_of_very_many_layers_is_refused_before_it_is_written_out():
+    tracemalloc.start()
+    with pytest.raises(InvalidConfig, match=r"^model 'dense8\*1000 .* has 20000000 layers\. Allowed: at most 1000\.$"):
+        parse_spec("dense8*1000 " * 20_000)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
 
 
 def test_a_name_is_replaced_by_its_spec():

@@ -43,7 +43,7 @@ def test_gradients_are_taken_in_training_mode_and_leave_the_model_alone():
     target = RNG.normal(size=(16, 4)).astype("float32")
     found = gradients(model, weights, others, x, target, squared)
     assert np.abs(found[0]).max() > 1e-2
-    assert np.abs(found[1]).max() < 1e-6  # the bias: batch statistics cancel it, moving ones would not
+    assert np.abs(found[1]).max() < 1e-5  # the bias: batch statistics cancel it, moving ones would not
     assert all(map(np.array_equal, before, model.get_weights()))
 
 

@@ -10,6 +10,7 @@ from bncli.report.rows import (
     hit_rows,
     rate_rows,
     result_rows,
+    run_caption,
     run_rows,
     table_caption,
 )
@@ -85,9 +86,10 @@ def test_other_metrics_have_no_mark_of_the_best_accuracy(metric):
 def test_single_runs_have_one_row_per_seed():
     states = (complete, diverged, failed)
     rows = run_rows(evidence(make_study("none", seeds=(3, 4, 5)), lambda c: states[c.seed % 3](c)))
-    assert [(row["seed"], row["state"], row["val_loss"]) for row in rows[1:]] == [
-        ("4", "diverged", "-"),
-        ("5", "failed", "-"),
+    assert [(row["seed"], row["state"], row["val_accuracy"], row["val_loss"]) for row in rows[1:]] == [
+        ("4", "diverged", "0.100", "-"),
+        ("5", "failed", "-", "-"),
+        ("mean", "of 2", "0.400 [0.000, 1.000]", "1.300"),
     ]
     assert rows[0] == {
         "arm": "none",
@@ -101,6 +103,29 @@ def test_single_runs_have_one_row_per_seed():
         "params": "12",
         "seconds": "1.0",
     }
+
+
+def test_below_several_runs_there_is_a_row_of_means_like_that_of_the_main_table():
+    shown = evidence(make_study("batch", seeds=(0, 1, 2)), learned, metric="val_loss")
+    (main,), mean = result_rows(shown), run_rows(shown)[3]
+    assert (mean["seed"], mean["state"], mean["params"], mean["seconds"]) == ("mean", "of 3", "102", "1.0")
+    assert mean["val_loss"] == main["val_loss"]
+    assert mean["val_loss"].endswith("]")
+    assert mean["val_accuracy"] == f"{shown.runs_table['val_accuracy'].mean():.3f}"
+    assert run_caption(shown) == "mean [95% interval] over seeds"
+
+
+def test_a_single_run_has_no_row_of_means():
+    shown = evidence(make_study("none", seeds=(3,)))
+    assert [row["seed"] for row in run_rows(shown)] == ["3"]
+    assert run_caption(shown) == ""
+
+
+def test_runs_have_the_notes_of_their_arm():
+    shown = evidence(make_study("batch:before", seeds=(0,), norm_output=True), training_rows=30)
+    norm, lag = run_caption(shown).split("\n")
+    assert norm == "batch:before here: norm_output true"
+    assert lag.startswith("Note: 3 training steps; the moving averages of batch:before still hold 97% of their initial")
 
 
 def test_the_table_of_differences_counts_its_pairs():

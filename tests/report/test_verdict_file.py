@@ -139,6 +139,14 @@ def test_a_pipe_in_the_place_of_the_file_keeps_nobody_waiting(recorded):
     assert [each.verdict for each in with_stored(store.folder, on_page(shown))] == [SKIPPED]
 
 
+def test_a_verdict_that_is_stored_already_is_not_written_again(recorded):
+    shown, store = recorded
+    store_verdicts(store.folder, checked(shown))
+    before = (store.folder / VERDICTS_FILE).stat().st_mtime_ns
+    store_verdicts(store.folder, checked(shown))
+    assert (store.folder / VERDICTS_FILE).stat().st_mtime_ns == before
+
+
 def test_verify_stores_what_the_next_report_shows(folder, monkeypatch, capsys):
     (folder / "mine.toml").write_text(STUDY)
     study = study_with_a_check()
@@ -149,3 +157,4 @@ def test_verify_stores_what_the_next_report_shows(folder, monkeypatch, capsys):
     assert end.value.code in (0, None)
     assert "exact" in capsys.readouterr().out
     assert json.loads((folder / "studies" / "mine" / VERDICTS_FILE).read_text())["exactly"]["verdict"] == "exact"
+    assert not (folder / "studies" / "mine" / "report.html").exists()  # it renews a page, and makes none

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.errors import BncliError
+from bncli.errors import BncliError, shown
 from bncli.study.axes import parse_axis
 
 
@@ -44,6 +44,18 @@ RANGE = (
         ("lr=log:0:1:5", f"lr=log:0:1:5: {RANGE}"),
         ("lr=log:1:5", f"lr=log:1:5: {RANGE}"),
         ("lr=lin:1:nan:5", f"lr=lin:1:nan:5: {RANGE}"),
+        ("lr=log:1:1.8e308:3", f"lr=log:1:1.8e308:3: {RANGE}"),
+        ("lr=log:1:1.7e308:3", "lr must be a number above 0 and up to 1000000. Received: 1.7e+308."),
+        ("epochs=lin:0:5:3", "epochs must be a whole number from 1 to 100000. Received: 0."),
+        ("epochs=lin:1:1e300:3", f"epochs must be a whole number from 1 to 100000. Received: {shown(int(1e300))}."),
+        (f"lr=lin:1:2:{'9' * 41}", f"lr=lin:1:2:{'9' * 41}: {RANGE}"),
+        (f"lr=lin:{'9' * 5000}:1:3", f"lr=lin:{'9' * 95}...{'9' * 94}:1:3: {RANGE}"),
+        (
+            "lr=lin:8:9:5000000",
+            "The study has 5,000,000 runs. Allowed: at most 100,000. Try fewer seeds, arms or values, or several "
+            "studies.",
+        ),
+        ("noise=0.1,", "noise must be a number from 0 to 100. Received: ''."),
         ("activation=lin:0:1:3", f"activation=lin:0:1:3: {RANGE}"),
     ],
 )

@@ -4,9 +4,11 @@ import pytest
 from fakes import failed, learned
 
 from bncli.config import RunConfig
+from bncli.engines.method import group
 from bncli.errors import UnknownName
 from bncli.study.arms import parse_arms
-from bncli.study.execution import execute, train_here, work_of
+from bncli.study.batches import batches_of
+from bncli.study.execution import by_data, execute, train_here, work_of
 from bncli.study.folder import Store
 from bncli.study.opening import open_folder
 from bncli.study.study import Study
@@ -88,6 +90,27 @@ def test_a_run_is_on_disk_before_on_result_is_called(folder, engine):
     run_in(folder / "s", tiny_study(), engine, on_result=on_result)
     assert [count for count, _ in seen] == list(range(1, 9))
     assert seen[0][1] == "none lr=0.1"
+
+
+AXES = [("n_samples", (64, 80)), ("lr", (0.1, 0.2))]
+
+
+@pytest.mark.parametrize("axes", [AXES, AXES[::-1]])
+def test_runs_on_the_same_data_train_together_whatever_the_order_of_the_axes(axes):
+    configs = [config for config, _ in tiny_study(fields={"n_samples": 72, "lr": 0.1}).vary(axes=axes).plan().runs]
+    on_one_set = by_data(configs)
+    assert [{config.n_samples for config in runs} for runs in on_one_set] == [{64}, {80}]
+    assert [[len(runs) for runs in group(configs)] for configs in on_one_set] == [[4, 4], [4, 4]]
+    assert [len(batch.runs) for batch in batches_of(configs, "auto", 1)] == [4, 4, 4, 4]
+    assert [config for runs in on_one_set for config in runs if config.n_samples == 80] == [
+        config for config in configs if config.n_samples == 80
+    ]
+
+
+def test_all_seeds_of_one_data_set_train_together():
+    configs = [config for config, _ in tiny_study(seeds=tuple(range(30))).plan().runs]
+    assert by_data(configs) == [configs]
+    assert [len(runs) for runs in group(configs)] == [60, 60]
 
 
 def test_an_unknown_engine_is_refused():

@@ -19,7 +19,8 @@ from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.formats import FORMAT
 from bncli.study.journal import RUNS_FILE, journals, states
 
-CONTENT = {"study": {}, "conditions": [], "datasets": {}}
+STUDY = {"name": "empty", "seeds": [], "arms": [], "axes": {}, "run": {}}
+CONTENT = {"study": STUDY, "conditions": [], "datasets": {}}
 
 
 def results(n):
@@ -62,8 +63,8 @@ def test_a_new_folder_is_empty(store):
 
 
 def test_the_study_comes_back_with_its_format(store):
-    store.write_study(CONTENT | {"conditions": [1]})
-    assert store.read_study() == CONTENT | {"format": FORMAT, "conditions": [1], "study": {"run": ABSENT}}
+    store.write_study(CONTENT | {"command": "bncli"})
+    assert store.read_study() == CONTENT | {"format": FORMAT, "command": "bncli", "study": STUDY | {"run": ABSENT}}
 
 
 def test_the_later_of_two_lines_on_one_run_counts(store):
@@ -140,7 +141,7 @@ def test_runs_appended_together_are_the_same_lines_and_one_wait(store, monkeypat
 
 def test_a_torn_line_longer_than_a_block_is_cut_off(store):
     given, journal = filled(store)
-    (store.folder / RUNS_FILE).write_bytes(journal + b"x" * 200_000)
+    (store.folder / RUNS_FILE).write_bytes(journal + b'{"run_id": "' + b"x" * 200_000)
     store.append(given[0])
     assert (store.folder / RUNS_FILE).read_bytes() == journal + journal.splitlines(keepends=True)[0]
 
@@ -177,11 +178,11 @@ def with_parts(**parts):
         (b"", "Expecting value: line 1 column 1 (char 0)"),
         (b'{"run_id": ', "Expecting value: line 1 column 12 (char 11)"),
         (b'"\xff"', "'utf-8' codec can't decode byte 0xff in position 1: invalid start byte"),
-        (b"[]", "list indices must be integers or slices, not str"),
-        (without("state"), "'state' is missing"),
+        (b"[]", "it must be an object. Received: []"),
+        (without("state"), "it lacks state"),
         (with_config(lr=-1), "lr must be a number above 0 and up to 1000000. Received: -1"),
         (with_parts(state="completed"), STATE),
-        (with_parts(state=None), "Unknown state None. Allowed: complete, diverged, failed"),
+        (with_parts(state=None), "state must be text. Received: None"),
         (with_parts(run_id="0123"), f"run_id must be {RunConfig().run_id} for this config. Received: '0123'"),
         (with_config(lr=0.5), f"run_id must be {RunConfig(lr=0.5).run_id} for this config. Received: {OWN_ID!r}"),
     ],
@@ -208,19 +209,24 @@ def test_a_folder_that_is_read_only_is_refused_before_any_work(tmp_path):
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "out").write_text("mine")
-    for folder, reason in ((tmp_path / "out", "File exists"), (tmp_path / "out" / "below", "Not a directory")):
-        expected = f"Can't write to the output folder '{folder}' ({reason}). Try another --out DIR."
+    for folder in (tmp_path / "out", tmp_path / "out" / "below"):
+        expected = f"Can't write to the output folder '{folder}' (Not a directory). Try another --out DIR."
         assert message(Store(folder).create) == expected
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def refusal(path, folder, what):
+    return (
+        f"'{path}' is {what}, and bncli reads, writes and deletes only files of its own in '{folder}'. "
+        "Remove it, or try another folder."
+    )
 
 
 def test_a_folder_in_place_of_the_journal_is_refused(store):
     path = store.folder / RUNS_FILE
     path.mkdir()
-    assert message(store.read_runs) == f"'{path}' can't be read: Is a directory."
-    assert message(store.append, results(1)[0]) == (
-        f"Can't write to '{path}' (Is a directory). Finished runs are safe; fix the problem and rerun the same command."
-    )
+    for call, given in ((store.check, ()), (store.create, ()), (store.read_runs, ()), (store.append, results(1))):
+        assert message(call, *given) == refusal(path, store.folder, "not a regular file")
 
 
 @pytest.mark.parametrize(
@@ -295,7 +301,7 @@ def test_a_derived_file_is_removed_if_it_is_there(store):
     store.remove("figures/old.png")
     store.remove("figures/old.png")
     assert list((store.folder / "figures").iterdir()) == []
-    assert message(store.remove, "figures") == f"Can't remove '{store.folder}/figures': Is a directory."
+    assert message(store.remove, "figures") == refusal(store.folder / "figures", store.folder, "not a regular file")
 
 
 def bytes_of(folder):
@@ -317,3 +323,66 @@ def test_states_are_read_without_the_rest_of_the_lines(store):
         journal.write(b'{"run_id": "0123", "state": "torn')
     assert journals(store.folder) == [store.journal]
     assert states(store.journal) == {RunConfig().run_id: "complete", RunConfig(seed=1).run_id: "failed"}
+
+
+@pytest.mark.parametrize("name", ["summary.csv", "figures/curves.png", STUDY_FILE])
+def test_nothing_is_written_or_removed_through_a_link(store, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    victim = elsewhere / Path(name).name
+    victim.write_text("mine")
+    link = store.folder / Path(name).parts[0]
+    link.symlink_to(elsewhere if "/" in name else victim)
+    for call, arguments in ((store.write_text, [name, "new"]), (store.remove, [name]), (store.read, [name])):
+        assert message(call, *arguments) == refusal(link, store.folder, "a link")
+    assert message(store.check_removable, [name]) == refusal(link, store.folder, "a link")
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "dangling"])
+def test_a_study_file_that_is_no_regular_file_keeps_nobody_waiting(store, tmp_path, kind):
+    path = store.folder / STUDY_FILE
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "nothing")
+    expected = refusal(path, store.folder, "a link" if kind == "dangling" else "not a regular file")
+    assert store.has_study()
+    for call, given in ((store.read_study, ()), (store.check, ()), (store.write_study, [CONTENT])):
+        assert message(call, *given) == expected
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_the_folder_itself_may_be_a_link(store, tmp_path):
+    (tmp_path / "link").symlink_to(store.folder)
+    linked = Store(tmp_path / "link")
+    linked.create()
+    linked.write_study(CONTENT)
+    linked.append(*results(2))
+    linked.write_text("figures/a.svg", "new")
+    linked.remove("figures/a.svg")
+    assert len(store.read_runs()) == 2
+    assert (store.folder / STUDY_FILE).is_file()
+
+
+@pytest.mark.parametrize("name", [RUNS_FILE, "runs-1-of-2.jsonl"])
+def test_a_foreign_journal_is_refused_before_a_study_is_written(tmp_path, name):
+    (tmp_path / name).write_text("my notes\n")
+    assert message(Store(tmp_path).create) == (
+        f"'{tmp_path}/{name}' begins with b'my notes\\n', which bncli did not write. Remove it, or try another folder."
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_check_makes_nothing(tmp_path):
+    Store(tmp_path / "not" / "there").check()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root removes anyway")
+def test_a_file_that_can_not_be_removed_is_known_before_the_first_is(store):
+    store.write_text("figures/a.svg", "old")
+    (store.folder / "figures").chmod(0o500)
+    expected = f"Can't remove '{store.folder}/figures/a.svg': its folder is not writable."
+    assert message(store.check_removable, ["figures/a.svg"]) == expected
+    (store.folder / "figures").chmod(0o700)

@@ -15,18 +15,17 @@ import pytest
 from fakes import make_study
 
 from bncli.config import RunConfig, resolve
-from bncli.errors import ClusterError, InvalidConfig
+from bncli.errors import ClusterError, InvalidConfig, shown
 from bncli.process import usable_cores
 from bncli.study import jobs
 from bncli.study.jobs import check_scheduler, choose_jobs, parse_jobs
-from bncli.values import plain_text
 
 STUDY = make_study(seeds=tuple(range(6)), n_samples=64, epochs=4)
 
 
 def test_jobs_is_a_number_or_auto():
     assert [parse_jobs(text) for text in ("1", "12", "auto")] == [1, 12, None]
-    for text in ("0", "-1", "two", "", "1.5", "2000"):
+    for text in ("0", "-1", "two", "", "1.5", "2000", "9" * 41):
         with pytest.raises(InvalidConfig) as caught:
             parse_jobs(text)
         assert str(caught.value) == f"--jobs takes a number from 1 to 1,024, or auto. Received: {text!r}."
@@ -47,7 +46,7 @@ def test_auto_keeps_small_work_in_one_process_and_spreads_large():
 def test_a_long_or_unprintable_number_of_jobs_is_cut_and_escaped(text):
     with pytest.raises(InvalidConfig) as caught:
         parse_jobs(text)
-    received = plain_text(repr(text))
+    received = shown(text)
     assert str(caught.value) == f"--jobs takes a number from 1 to 1,024, or auto. Received: {received}."
     assert len(received) <= 200
 
@@ -84,8 +83,7 @@ def test_an_address_of_another_form_is_refused(address):
     with pytest.raises(InvalidConfig) as caught:
         check_scheduler(address)
     assert str(caught.value) == (
-        "--scheduler takes an address of the form tcp://HOST:PORT or tls://HOST:PORT. "
-        f"Received: {plain_text(repr(address))}."
+        f"--scheduler takes an address of the form tcp://HOST:PORT or tls://HOST:PORT. Received: {shown(address)}."
     )
 
 

@@ -1,6 +1,8 @@
 """Where studies lie: the folder of a study without --out, and all studies under a folder."""
 
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,58 @@ def test_a_study_gets_a_folder_that_larger_versions_share():
 
 def test_the_hash_depends_on_what_differs_from_the_defaults():
     """Pinned: a new field must not move the folder of a study without --out."""
-    assert default_folder(make_study(name="tiny"), as_written=False) == Path("studies/tiny-eb6312")
+    assert default_folder(make_study(name="tiny"), as_written=False) == Path("studies/tiny-circles-dense4-eb6312")
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"model": "conv32*2 pool flatten dense64 norm dense10"}, "fake-circles-conv32-2-pool-flatten-dense64-"),
+        ({"dataset": "data/my wine (2).csv", "n_samples": None}, "fake-my-wine-2-dense4-"),
+        ({"axes": (("model", ("dense4", "dense8")),)}, "fake-circles-"),
+        ({"name": "My study: lr/bn"}, "My-study-lr-bn-circles-dense4-"),
+        ({"name": "../../X"}, "X-circles-dense4-"),
+        ({"name": "/etc/x\0y"}, "etc-x-y-circles-dense4-"),
+        ({"name": ".."}, "study-circles-dense4-"),
+        ({"name": "日" * 300}, "日" * 40 + "-circles-dense4-"),
+    ],
+)
+def test_the_folder_says_what_the_study_is_and_lies_directly_below_all_studies(fields, name):
+    folder = default_folder(make_study(**fields), as_written=False)
+    assert folder.parent == Path("studies")
+    assert re.fullmatch(re.escape(name) + "[0-9a-f]{6}", folder.name)
+    assert len(folder.name.encode()) < 255
+    as_written = default_folder(make_study(**fields), as_written=True)
+    assert as_written.parent == Path("studies")
+    assert re.fullmatch(r"\w[\w.-]*", as_written.name)
+
+
+EARLIER = [("fake-eb6312", False), ("fake-8f1df1", False), ("fake-8f1df1", True), ("fake", True)]
+
+
+@pytest.mark.parametrize(("name", "as_written"), EARLIER)
+def test_a_folder_with_a_name_of_an_earlier_version_is_continued(folder, name, as_written):
+    study = make_study(seeds=(0,))
+    new = default_folder(study, as_written=as_written)
+    open_folder(Path("studies", name), study, study.plan())
+    larger = make_study("none,batch:before,layer:before", seeds=(0, 1, 2))
+    assert default_folder(larger, as_written=as_written) == Path("studies", name)
+    if new.name != name:
+        open_folder(new, study, study.plan())
+        assert default_folder(larger, as_written=as_written) == new
+
+
+def test_a_folder_whose_name_had_spaces_is_continued(folder):
+    study = make_study(name="my study")
+    assert default_folder(study, as_written=True) == Path("studies/my-study")
+    open_folder(Path("studies/my study"), study, study.plan())
+    assert default_folder(study, as_written=True) == Path("studies/my study")
+
+
+def test_no_folder_elsewhere_is_taken_for_an_earlier_one(folder):
+    study = make_study(name="../X")
+    open_folder(Path("X"), study, study.plan())
+    assert default_folder(study, as_written=True, root=Path("studies")) == Path("studies/X")
 
 
 def test_all_studies_under_a_folder_are_listed(tmp_path):
@@ -73,3 +126,15 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(StoreError) as caught:
         list(studies(tmp_path / "nothing"))
     assert str(caught.value) == f"There is no folder '{tmp_path}/nothing'. Studies without --out go to 'studies'."
+
+
+def test_a_study_that_can_not_be_opened_is_listed_with_its_error(tmp_path):
+    for name in ("linked", "piped"):
+        open_folder(tmp_path / name, make_study(), make_study().plan())
+    os.mkfifo(tmp_path / "piped" / "runs-1-of-2.jsonl")
+    (tmp_path / "linked" / STUDY_FILE).rename(tmp_path / "elsewhere")
+    (tmp_path / "linked" / STUDY_FILE).symlink_to(tmp_path / "elsewhere")
+    for row, (name, what) in zip(
+        studies(tmp_path), ((STUDY_FILE, "a link"), ("runs-1-of-2.jsonl", "not a regular file")), strict=True
+    ):
+        assert row["what"].startswith(f"'{row['folder']}/{name}' is {what}, and bncli reads, ")

@@ -5,6 +5,7 @@ import pytest
 from bncli.config import RunConfig
 from bncli.errors import BncliError
 from bncli.study.arms import parse_arms
+from bncli.study.files import study_from_dict
 from bncli.study.study import Study
 
 
@@ -83,7 +84,7 @@ def test_setting_a_field_pins_its_axis():
             "norm can't be an axis: normalizations are compared as arms. Try --arms none,batch:after.",
         ),
         (("lr", (0.1, 0.1)), "The axis lr needs different values. Received: 0.1, 0.1."),
-        (("epochs", ()), "The axis epochs needs different values. Received: ."),
+        (("epochs", ()), "The axis epochs needs different values. Received: none."),
     ],
 )
 def test_axes_that_make_no_study_are_refused(axis, expected):
@@ -95,7 +96,17 @@ def test_contradictory_studies_are_refused():
     both = message(tiny_study, arms=parse_arms("none,batch+center=false"), axes=[("center", (True, False))])
     assert both == "center is both an axis and part of an arm. Give it in one of them."
     many = message(tiny_study, axes=[("lr", tuple(range(1, 1001))), ("epochs", tuple(range(1, 1001)))])
-    assert many == "The study has 4,000,000 runs. Allowed: at most 1,000,000."
+    assert many == (
+        "The study has 4,000,000 runs. Allowed: at most 100,000. Try fewer seeds, arms or values, or several studies."
+    )
+
+
+def test_a_stored_study_may_be_larger_than_one_that_is_asked_for():
+    study = study_from_dict(tiny_study().to_dict() | {"seeds": list(range(100_000))})
+    assert study.n_runs == 400_000
+    assert message(study.check_size) == (
+        "The study has 400,000 runs. Allowed: at most 100,000. Try fewer seeds, arms or values, or several studies."
+    )
 
 
 def test_the_whole_grid_is_checked_before_anything_runs():

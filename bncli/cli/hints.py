@@ -1,0 +1,147 @@
+"""`Next: bncli ...`: the next command worth typing, as one line on stderr.
+
+Like git's advice, it goes to stderr whether or not that is a terminal. Output for programs (another format than
+`table`) and `--quiet` have none.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from bncli.analysis.lag import MOMENTUM
+from bncli.cli import console
+from bncli.cli.options import OPTIONS, Options
+from bncli.config import FIELDS, field_name
+from bncli.networks.norms import NONE
+from bncli.report.notes import smaller_momentum
+from bncli.study.files import load_study
+from bncli.study.study import Study
+from bncli.tasks.metrics import DEFAULT
+from bncli.values import plain_text
+
+if TYPE_CHECKING:
+    from bncli.analysis.evidence import Evidence
+
+OF_THE_STUDY = (
+    "preset",
+    "dataset",
+    "label",
+    "model",
+    "activation",
+    "optimizer",
+    "lr",
+    "epochs",
+    "batch_size",
+    "settings",
+    "seeds",
+    "engine",
+    "metric",
+    "threshold",
+)
+"""The options that the next command takes over from the last one: what is trained, and what it is compared by."""
+
+
+def say_next(words: Sequence[str], format: str, *, quiet: bool = False) -> None:
+    """Write the next command to stderr, unless the output is for a program.
+
+    Args:
+        words: Its words, without `bncli`; none for no line. A word that a terminal can't show safely makes no line.
+        format: The value of `--format`.
+        quiet: The value of `--quiet`.
+    """
+    if words and format == "table" and all(plain_text(word, limit=None) == word for word in words):
+        console.say(f"Next: {shlex.join(['bncli', *words])}", quiet=quiet)
+
+
+def say_after(words: Sequence[str], options: Options) -> None:
+    """Write the next command after one that takes `options`; a share of a study, which is only a part, has none."""
+    if not options.shard:
+        say_next(words, options.format, quiet=options.quiet)
+
+
+def typed(options: Options, names: Iterable[str]) -> list[str]:
+    """Return the words of those of the named options that differ from their defaults."""
+    words: list[str] = []
+    wanted = set(names)
+    for field in OPTIONS:
+        value, name = getattr(options, field.name), _name(get_args(field.type)[1])
+        if field.name not in wanted or value == field.default:
+            continue
+        values = value if isinstance(value, list) else [value]
+        words += [name] if value is True else [word for each in values for word in (name, str(each))]
+    return words
+
+
+def _name(option: Any) -> str:
+    """The shortest name of an option; Typer keeps the first one as the default of an annotation."""
+    return min((name for name in (option.default, *option.param_decls) if isinstance(name, str)), key=len)
+
+
+def again(command: str, own: Sequence[str], options: Options) -> list[str]:
+    """Return the same command without `--dry-run`.
+
+    Args:
+        command: Its name.
+        own: The words that are no common options.
+        options: The others.
+    """
+    return [command, *own, *typed(options, (field.name for field in OPTIONS if field.name != "dry_run"))]
+
+
+def after_train(study: Study, options: Options) -> list[str]:
+    """Return a comparison of the trained arm with no normalization; a sweep if the study's preset has axes."""
+    (arm,) = study.arms
+    arms = [] if arm.label == NONE else ["--arms", f"{NONE},{arm.label}"]
+    has_axes = bool(options.preset) and bool(load_study(str(options.preset)).vary(options.fields()).axes)
+    names = [name for name in OF_THE_STUDY if name != "seeds" or len(study.seeds) > 1]
+    words = typed(_without_fields(options, "seed", "norm", "placement"), names)
+    return ["sweep" if has_axes else "compare", *arms, *words]
+
+
+def after_compare(evidence: Evidence, arms: Sequence[str], options: Options) -> list[str]:
+    """Return the same comparison with a momentum at which nothing lags, or else a sweep of the learning rate.
+
+    Args:
+        evidence: The result of the comparison.
+        arms: The words of `--arms`.
+        options: The other options.
+    """
+    lag = evidence.lag
+    momentum = smaller_momentum(lag) if lag else None
+    if momentum and not any(MOMENTUM in label for label in evidence.arms):
+        same = typed(_without_fields(options, MOMENTUM), OF_THE_STUDY)
+        return ["compare", *arms, *same, "--set", f"{MOMENTUM}={momentum:g}"]
+    rate, allowed = evidence.study.base.lr, FIELDS["lr"]
+    rates = [rate * factor for factor in (0.1, 1, 10) if rate * factor <= allowed.high]
+    axis = f"lr={','.join(f'{value:g}' for value in rates)}"
+    names = [name for name in OF_THE_STUDY if name != "lr"]
+    return ["sweep", axis, *arms, *typed(_without_fields(options, "lr"), names)]
+
+
+def of_arms(arms: Sequence[str] | None) -> list[str]:
+    """Return the words of `--arms`."""
+    return ["--arms", ",".join(arms)] if arms else []
+
+
+def _without_fields(options: Options, *fields: str) -> Options:
+    """The options without fields that `--set` gives."""
+    settings = [text for text in options.settings or [] if field_name(text.partition("=")[0]) not in fields]
+    return replace(options, settings=settings or None)
+
+
+def by_another_metric(folder: Path, metric: str) -> list[str]:
+    """Return the report of a folder by another metric than the present one."""
+    return ["report", str(folder), "--metric", "val_loss" if metric == DEFAULT else DEFAULT]
+
+
+def after_report(folder: Path, evidence: Evidence) -> list[str]:
+    """Return the state of a folder that lacks runs; else its report by another metric, or as CSV after that."""
+    if evidence.n_missing:
+        return ["status", str(folder)]
+    if evidence.metric == DEFAULT:
+        return by_another_metric(folder, DEFAULT)
+    return ["report", str(folder), "--format", "csv"]
