@@ -331,8 +331,8 @@ def test_a_dry_run_prints_the_plan_and_trains_nothing(bncli, engine, folder):
         ),
         (("--jobs", "0"), "--jobs takes a number from 1 to 1,024, or auto. Received: '0'."),
         (
-            ("--scheduler", ""),
-            "--scheduler takes an address of the form tcp://HOST:PORT or tls://HOST:PORT. Received: ''.",
+            ("--scheduler", "ucx://node:8786"),
+            "--scheduler takes an address of the form tcp://HOST:PORT or tls://HOST:PORT. Received: 'ucx://node:8786'.",
         ),
         (("--engine", "jax"), "Unknown engine 'jax'. Allowed: auto, stacked, keras."),
     ],
