@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: they end a command within a moment, and never leave half a record."""
+"""Ctrl-C, SIGTERM and SIGHUP: they end a command within a moment, and never leave half a record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-HANDLED = (signal.SIGINT, signal.SIGTERM)
+HANDLED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 _received: int | None = None
 """The number of the signal that came; None before."""
@@ -26,7 +26,7 @@ class Interrupted(KeyboardInterrupt):
     """Raised when a signal asks the process to end.
 
     Attributes:
-        status: The exit status: 130 after Ctrl-C, 143 after SIGTERM.
+        status: The exit status: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, when a terminal is closed.
     """
 
     def __init__(self, number: int) -> None:

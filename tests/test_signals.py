@@ -9,7 +9,10 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
 
-BOTH = pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+EACH = pytest.mark.parametrize(
+    ("number", "status"),
+    [(getattr(signal, name, None), status) for name, status in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129))],
+)
 
 
 def python(code, number):
@@ -22,20 +25,20 @@ def python(code, number):
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
 
 
-@BOTH
+@EACH
 def test_a_signal_ends_a_command_with_its_status(number, status):
     done = python("    send()\n    print('not reached')", number)
     assert (done.returncode, done.stdout, done.stderr) == (status, "", "Interrupted.\n")
 
 
-@BOTH
+@EACH
 def test_a_second_signal_ends_it_at_once(number, status):
     code = "    try:\n        send()\n    except KeyboardInterrupt:\n        send()\n        print('not reached')"
     done = python(code, number)
     assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
 
 
-@BOTH
+@EACH
 def test_a_held_block_ends_first(number, status):
     code = "    with signals.held():\n        send()\n        print('reached', flush=True)\n    print('not reached')"
     done = python(code, number)
@@ -53,7 +56,7 @@ LOST = """
 """
 
 
-@BOTH
+@EACH
 def test_a_signal_that_python_forgets_is_found_by_the_next_check(number, status):
     done = python(LOST, number)
     assert (done.returncode, done.stdout, done.stderr) == (status, "lost\n", "Interrupted.\n")
@@ -71,7 +74,7 @@ WAITING = """
 """
 
 
-@BOTH
+@EACH
 def test_a_signal_ends_the_waiting_for_a_thread_that_never_returns_to_python(number, status):
     done = python(WAITING, number)
     assert (done.returncode, done.stdout, done.stderr) == (status, "", "Interrupted.\n")

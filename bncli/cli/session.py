@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,7 +20,7 @@ from bncli.cli.options import Options
 from bncli.config import RunConfig
 from bncli.data import datasets, sets
 from bncli.engines.method import check_memory
-from bncli.errors import InvalidConfig, StoreError
+from bncli.errors import BncliError, InvalidConfig, StoreError
 from bncli.registry import check_name
 from bncli.report.spelling import counted
 from bncli.results import RunResult
@@ -66,6 +66,7 @@ class Session:
         self.plan = Plan(())
         self.choice = Choice()
         self.opened: Opened | None = None
+        self.unsaved: BncliError | None = None
         self.shown: Evidence | None = None
 
     @property
@@ -261,7 +262,15 @@ class Session:
 
     def trained(self, work: Work) -> list[RunResult]:
         """Train the pending runs; return the results of the share."""
-        return training.train(work, self.options, self.store, self.save_model)
+        return training.train(work, self.options, self.store, self.save if self.save_model else None)
+
+    def save(self, config: RunConfig, model: Any) -> None:
+        """Save the trained model; keep an error until the results are shown, which would be lost."""
+        try:
+            if self.save_model:
+                saved_model.save(self.save_model, config, model)
+        except BncliError as error:
+            self.unsaved = error
 
     def show_plan(self) -> None:
         """Print the planned runs: a row per condition, or a row per run in `json`, `jsonl` and `csv`."""
@@ -297,8 +306,14 @@ class Session:
                 output.show_evidence(evidence, self.options.format, single=single)
 
     def say_saved(self, results: list[RunResult]) -> None:
-        """Say what the saved model takes and gives."""
+        """Say what the saved model takes and gives.
+
+        Raises:
+            BncliError: It could not be saved.
+        """
         path = self.save_model
+        if self.unsaved:
+            raise self.unsaved
         if path and results[0].state != "failed":
             console.say(saved_model.description(path, results[0].config), quiet=self.options.quiet)
             if note := saved_model.precision_note(path, results[0].config):

@@ -6,11 +6,9 @@ import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bncli.cli import console, output, saved_model
+from bncli.cli import console, output
 from bncli.cli.options import Options
 from bncli.cli.progress import Tracker, track, waiting
 from bncli.config import RunConfig
@@ -25,14 +23,14 @@ if TYPE_CHECKING:
     from bncli.engines.base import OnEpoch, OnModel
 
 
-def train(work: Work, options: Options, store: Store | None, save_model: Path | None) -> list[RunResult]:
+def train(work: Work, options: Options, store: Store | None, on_model: OnModel | None = None) -> list[RunResult]:
     """Train the pending runs while progress is shown; return the results of the share.
 
     Args:
         work: The runs, and the results that exist already.
         options: The options of the command.
         store: The folder that records the results; None without a folder.
-        save_model: The file to which the trained model is saved; None saves no model.
+        on_model: Called with the run and its trained model, in this process.
     """
     streams, pending = options.format == "jsonl", work.pending
     if streams:
@@ -48,9 +46,8 @@ def train(work: Work, options: Options, store: Store | None, save_model: Path | 
     def on_epoch(configs: Sequence[RunConfig], epoch: int) -> None:
         tracker.epoch(str(work.conditions[configs[0]]), len(configs))
 
-    on_model = partial(saved_model.save, save_model) if save_model else None
     n_epochs = sum(config.epochs for config in pending)
-    alone = not pending or save_model is not None
+    alone = not pending or on_model is not None
     with trainer(options, pending, alone=alone) as train, track(len(pending), n_epochs, quiet=options.quiet) as tracker:
         batches = train(pending, options.engine, on_epoch, on_model)
         return execute(work, batches, store, on_result=on_result, fail_fast=options.fail_fast)

@@ -91,6 +91,7 @@ def execute(
         for batch in batches:
             if store:
                 if not is_noted:
+                    store.check_in_place()  # before a new folder is made in the place of one that was moved
                     note_session(store)
                     is_noted = True
                 with signals.held():

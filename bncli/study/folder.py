@@ -164,21 +164,25 @@ class Store:
         Raises:
             StoreError: The journal is not writable, or the folder was moved since this process locked the journal.
         """
-        self._check_in_place()
+        self.check_in_place()
         try:
             journal.append(self.journal, results)
         except OSError as error:
-            kept = "Finished runs are safe" if self.folder.is_dir() else "The folder is gone with its runs"
             raise StoreError(
                 f"Can't write to {str(self.journal)!r} ({error.strerror}). "
-                f"{kept}; fix the problem and rerun the same command."
+                "Finished runs are safe; fix the problem and rerun the same command."
             ) from error
 
-    def _check_in_place(self) -> None:
-        if self.folder.is_dir() and lock.is_lost(self.journal):
+    def check_in_place(self) -> None:
+        """Check that the folder is the one whose journal this process has locked.
+
+        Raises:
+            StoreError: It was moved or removed.
+        """
+        if lock.is_lost(self.journal):
             raise StoreError(
-                f"The folder {str(self.folder)!r} is not the one of the start, which was moved or removed. "
-                "Finished runs are in that one; move it back and rerun the same command."
+                f"The folder {str(self.folder)!r} was moved or removed, and finished runs with it. "
+                "If it was moved, move it back and rerun the same command."
             )
 
     def own_files(self, derived: Iterable[str]) -> list[str]:

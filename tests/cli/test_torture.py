@@ -248,11 +248,9 @@ def test_a_folder_that_is_moved_while_another_sweep_takes_its_place_keeps_its_ru
     code, _, err = ended(first)
     assert code == 2
     wait_for(lambda: size(Path("s") / RUNS_FILE))
-    assert err in (
-        "Error: The folder 's' is not the one of the start, which was moved or removed. "
-        "Finished runs are in that one; move it back and rerun the same command.\n",
-        "Error: Can't write to 's/runs.jsonl' (No such file or directory). "
-        "The folder is gone with its runs; fix the problem and rerun the same command.\n",
+    assert err == (
+        "Error: The folder 's' was moved or removed, and finished runs with it. "
+        "If it was moved, move it back and rerun the same command.\n"
     )
     assert run(DRIVER, *SMALL, "-o", "s")[0] == 2  # the second sweep still holds it
     second.terminate()
@@ -268,9 +266,10 @@ def test_a_folder_that_is_moved_away_ends_the_sweep(monkeypatch):
     code, _, err = ended(process)
     assert code == 2
     assert err == (
-        "Error: Can't write to 's/runs.jsonl' (No such file or directory). "
-        "The folder is gone with its runs; fix the problem and rerun the same command.\n"
+        "Error: The folder 's' was moved or removed, and finished runs with it. "
+        "If it was moved, move it back and rerun the same command.\n"
     )
+    assert not Path("s").exists()
     shutil.move("elsewhere", "s")
     monkeypatch.setenv("PAUSE", "0")
     assert run(DRIVER, *SMALL, "-o", "s")[0] == 0

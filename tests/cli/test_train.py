@@ -4,7 +4,8 @@ import csv
 import io
 
 import pytest
-from commands import TINY, error
+from commands import TINY
+from fakes import learned
 
 
 def test_train_prints_a_row_per_run(bncli, engine):
@@ -66,19 +67,19 @@ def test_the_model_of_a_finished_run_cannot_be_saved(bncli, engine, folder):
     assert len(engine) == 1
 
 
-def test_a_model_that_cannot_be_written_is_an_error_and_not_a_failed_run(bncli, monkeypatch, folder):
+def test_a_model_that_cannot_be_written_is_an_error_after_the_results(bncli, monkeypatch, folder):
     class Model:
         def save(self, path):
             raise OSError(28, "No space left on device")
 
     def train(configs, engine, on_epoch, on_model):
         on_model(configs[0], Model())
-        yield []
+        yield [learned(configs[0])]
 
     bncli.trainer = train
-    assert error(bncli("train", *TINY, "--save-model", "m.keras", "-q")) == (
-        "Can't write 'm.keras': No space left on device."
-    )
+    status, out, err = bncli("train", *TINY, "--save-model", "m.keras", "-q", "--format", "csv")
+    assert (status, err) == (2, "Error: Can't write 'm.keras': No space left on device.\n")
+    assert out.count("complete") == 1
     assert not any("m.keras" in path.name for path in folder.iterdir())
 
 

@@ -199,9 +199,7 @@ pairs = st.sampled_from([(name, value) for name, values in TENSORFLOW.items() fo
 @fuzz("environment, TensorFlow", pairs, pairs)
 def test_environment_of_training(world, one, other):
     with world.visit(**dict([one, other])):
-        call = Call(
-            tuple(["train", "-d", "circles", "-m", "dense4", "-e", "1", "-q", "--set", "n_samples=64"]), writes=CACHES
-        )
+        call = Call(("train", "-d", "circles", "-m", "dense4", "-e", "1", "-q", "--set", "n_samples=64"), writes=CACHES)
         world.start("environment, TensorFlow", call)
 
 
