@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn, TypeVar
 
 from bncli import signals, streams
-from bncli.errors import BncliError
+from bncli.errors import BncliError, InvalidConfig, shown
 
 
 def usable_cores() -> int:
@@ -41,6 +41,17 @@ def usable_memory() -> int:
     return min(sizes)
 
 
+def check_backend() -> None:
+    """Check that Keras' backend is TensorFlow, whose programs bncli compiles.
+
+    Raises:
+        InvalidConfig: The environment names another one.
+    """
+    name = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if name != "tensorflow":
+        raise InvalidConfig(f"KERAS_BACKEND must be tensorflow. Received: {shown(name)}. Try unset KERAS_BACKEND.")
+
+
 OPTIONAL = ("matplotlib", "pandas", "sklearn")
 """Libraries that Keras imports if they are installed, for functions that bncli does not call. Importing them, too,
 takes 1.31 times as long."""
@@ -59,6 +70,9 @@ PR_SET_PDEATHSIG = 1
 
 UNWRITABLE, UNWRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EPIPE), 120
 """Errors of a standard stream that is full or closed, and the exit status that Python gives for them."""
+
+NOT_READ = 1
+"""The exit status where the reader of a pipe has ended."""
 
 is_ours = False
 """Whether this process belongs to a command; false in a notebook, a script or a test."""
@@ -176,6 +190,8 @@ def run(command: Callable[[], None]) -> NoReturn:
             atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
+    except BrokenPipeError:  # whoever read the output has seen enough
+        status = NOT_READ
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise

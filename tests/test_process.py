@@ -1,10 +1,12 @@
 """How commands start, react to signals and end. These are shortcuts: they must not change what a command does."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 
+import psutil
 import pytest
 
 from bncli import process
@@ -116,6 +118,70 @@ def test_it_does_not_outlive_the_block(ours, tmp_path):
             pass
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+HOLDS = """
+import os, time
+def hold():
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+with process.beside(hold):
+    time.sleep(60)
+"""
+
+
+@LINUX
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_it_does_not_outlive_a_parent_that_is_killed(number):
+    script = f"from bncli import process\nprocess.take_over()\n{HOLDS}"
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.send_signal(number)
+    assert parent.wait() == -number
+    assert psutil.wait_procs([child], timeout=5)[1] == []
+    parent.stdout.close()
+
+
+LATE = """
+import multiprocessing, os, pathlib, time
+parent = os.getpid()
+def wait():
+    print(os.getpid(), flush=True)
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    process.die_with_parent()
+    pathlib.Path("lives").touch()
+multiprocessing.get_context("fork").Process(target=wait).start()
+os._exit(0)
+"""
+
+
+@LINUX
+def test_a_process_whose_parent_has_ended_already_ends_too(folder):
+    done = python(LATE)
+    child = int(done.stdout)
+    assert not psutil.pid_exists(child) or psutil.wait_procs([psutil.Process(child)], timeout=5)[1] == []
+    assert list(folder.iterdir()) == []
+
+
+SPAWNS = """
+import ctypes, multiprocessing
+from bncli.__main__ import main
+def signal_at_the_end_of_the_parent(_):
+    number = ctypes.c_int()
+    ctypes.CDLL(None).prctl(2, ctypes.byref(number))
+    return number.value
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(signal_at_the_end_of_the_parent, [None]))
+"""
+
+
+@LINUX
+def test_a_worker_process_dies_with_its_parent_from_its_first_import_on(folder):
+    (folder / "bncli-script.py").write_text(SPAWNS)
+    done = subprocess.run([sys.executable, "bncli-script.py"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"[{signal.SIGKILL.value}]\n", "")
 
 
 def test_beside_returns_none_if_the_process_cannot_be_forked():

@@ -60,6 +60,23 @@ def test_a_reader_that_is_gone_stops_no_messages(folder):
     assert (folder / "done").exists()
 
 
+WRITES = "import sys\nfrom bncli import process\nprocess.run(lambda: print('x' * 1_000_000))"
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word():
+    script = f'"$0" -c "{WRITES}" | head -c 1; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", script, sys.executable], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"x", b"")
+
+
+@pytest.mark.parametrize("words", ["dataset moons --export -", "list models", "--help"])
+def test_no_command_complains_about_a_reader_that_is_gone(folder, words):
+    script = f'"$0" -m bncli {words} | true; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", script, sys.executable], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1)
+    assert all(line.startswith("Next: ") for line in done.stderr.splitlines())
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_characters_that_a_stream_cannot_encode_are_escaped(folder, encoding):
     done = run("", PYTHONIOENCODING=encoding)

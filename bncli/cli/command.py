@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from bncli import process
 from bncli.cli import console
 from bncli.errors import MAX_SHOWN, InvalidConfig
 from bncli.values import plain_text
@@ -53,8 +54,9 @@ class Command(TyperCommand):
 
     def _parsed(self, ctx: typer.Context, args: list[str]) -> list[str]:
         values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        names = {name for parameter in self.params for name in parameter.opts if name.startswith("-")}
         for parameter in order:
-            _check_not_empty(parameter, values[parameter.name])
+            _check_value(parameter, values[parameter.name], names)
         for parameter, count in Counter(order).items():
             may_repeat = any(getattr(parameter, name, False) for name in ("multiple", "is_flag"))
             if count > 1 and not may_repeat and parameter.nargs == 1 and parameter.opts[0].startswith("-"):
@@ -72,6 +74,8 @@ class Group(TyperGroup):
         except KeyboardInterrupt as interrupt:
             console.say("Interrupted.")
             raise typer.Exit(getattr(interrupt, "status", EXIT_INTERRUPTED)) from None
+        except BrokenPipeError:  # before Typer sees it, whose substitutes for the streams can't be closed
+            raise typer.Exit(process.NOT_READ) from None
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override,unused-ignore]
         """Parse the words of a command line up to the name of a command; without words, show the help."""
@@ -96,13 +100,25 @@ def short_messages() -> Iterator[None]:
         raise
 
 
-def _check_not_empty(parameter: Any, value: Any) -> None:
-    """Raise `InvalidConfig` for an empty value: what a shell makes of a variable that is not set."""
-    words = value if isinstance(value, list | tuple) else [value]
-    if any(isinstance(word, str) and not word.strip() for word in words):
-        raise InvalidConfig(
-            f"{_name(parameter)} has an empty value. Leave it out, or give it one. Is a variable of the shell not set?"
-        )
+def _check_value(parameter: Any, value: Any, names: Collection[str]) -> None:
+    """Check the words that an option or an argument has.
+
+    Args:
+        parameter: The option or argument.
+        value: Its word or words.
+        names: The names of all options of the command.
+
+    Raises:
+        InvalidConfig: A word is empty, as a shell makes it of a variable that is not set, or is the name of an option.
+    """
+    for word in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(word, str) and not word.strip():
+            raise InvalidConfig(
+                f"{_name(parameter)} has an empty value. Leave it out, or give it one. "
+                "Is a variable of the shell not set?"
+            )
+        if word in names:
+            raise InvalidConfig(f"{_name(parameter)} has no value: {word} follows, which is an option. Give it one.")
 
 
 def _name(parameter: Any) -> str:

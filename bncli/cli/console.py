@@ -22,6 +22,9 @@ FORMATS = ("table", "json", "jsonl", "csv", "md")
 
 _UNLIMITED = 10_000
 
+LEAST_WIDTH = 40
+"""A terminal says that it is narrower only by mistake (`COLUMNS=1`); words are not taken apart for it."""
+
 INTERVAL = " [interval]"
 """What `spare` has behind the name of a column whose intervals may be left out."""
 
@@ -41,7 +44,10 @@ def open_console(*, stderr: bool) -> Console:
     """
     stream = sys.stderr if stderr else sys.stdout
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    return _Console(file=stream, width=None if stream.isatty() else _UNLIMITED, highlight=False, color_system=colours)
+    width = None if stream.isatty() else _UNLIMITED
+    console = _Console(file=stream, width=width, highlight=False, color_system=colours)
+    console.width = max(console.width, LEAST_WIDTH)
+    return console
 
 
 def say(text: str, *, quiet: bool = False) -> None:

@@ -49,11 +49,12 @@ def say_next(words: Sequence[str], format: str, *, quiet: bool = False) -> None:
     """Write the next command to stderr, unless the output is for a program.
 
     Args:
-        words: Its words, without `bncli`; none for no line. A word that a terminal can't show safely makes no line.
+        words: Its words, without `bncli`; none for no line. There is no line either for a word that is very long,
+            or that a terminal can't show safely.
         format: The value of `--format`.
         quiet: The value of `--quiet`.
     """
-    if words and format == "table" and all(plain_text(word, limit=None) == word for word in words):
+    if words and format == "table" and all(plain_text(word) == word for word in words):
         console.say(f"Next: {shlex.join(['bncli', *words])}", quiet=quiet)
 
 

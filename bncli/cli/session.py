@@ -118,8 +118,8 @@ class Session:
         if self.options.shard:
             self.shard = self.checked_shard(self.options.shard)
         parse_claims(self.study)
-        if not self.options.dry_run:
-            self.check_places()
+        process.check_backend()
+        self.check_places()
 
     def check_places(self) -> None:
         """Check that runs and model can be written where they are to go, while nothing is lost yet."""

@@ -112,9 +112,8 @@ def _import_tensorflow() -> None:
     check_threads()
     has_driver = NVIDIA_DRIVER.exists()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "2")  # a missing CUDA library is a warning
-    name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if name != "tensorflow":
-        raise InvalidConfig(f"KERAS_BACKEND must be tensorflow. Received: {shown(name)}. Try unset KERAS_BACKEND.")
+    process.check_backend()
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
         with captured_stderr() as lines:
             with process.lean_import():

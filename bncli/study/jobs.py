@@ -31,9 +31,7 @@ WAIT_FOR_WORKER = "1h"
 """How long Dask waits for a lost worker to return. By its default, a second replacement within 15 s is the last one."""
 
 SETTINGS = "Dask's settings: DASK_ variables and ~/.config/dask."
-SCHEDULER_ADVICE = (
-    "Try the address that `dask scheduler` prints; for tls://, Dask's settings have to name certificates."
-)
+SCHEDULER_ADVICE = "Try the address that `dask scheduler` prints; for tls://, Dask's settings name the certificates."
 
 MAX_JOBS, MAX_PORT = 1024, 65535
 

@@ -91,6 +91,10 @@ def is_lost(journal: Path) -> bool:
     return path in _held and not _is_at(path, _held[path])
 
 
+UNKNOWN = {"pid": "?", "host": "?", "since": "now", "command": "?"}
+"""What is known about a process that has written no note."""
+
+
 def holder(journal: Path) -> dict[str, str] | None:
     """Return `pid`, `host`, `since` and `command` of the process that has locked `journal`; None if no process has.
 
@@ -102,11 +106,11 @@ def holder(journal: Path) -> dict[str, str] | None:
             if _is_free(note):
                 return None
             note.seek(0)
-            return {str(key): str(value) for key, value in json.load(note).items()}
+            return {key: plain_text(str(value)) for key, value in (UNKNOWN | json.load(note)).items()}
     except OSError:
         return None
-    except (ValueError, AttributeError, RecursionError):  # just locked: the note is not written yet
-        return {"pid": "?", "host": "?", "since": "now", "command": "?"}
+    except (ValueError, TypeError, RecursionError):  # just locked: the note is not written yet
+        return UNKNOWN
 
 
 def journals(folder: Path) -> list[Path]:

@@ -182,3 +182,10 @@ def test_quiet_silences_messages_but_not_notes(capsys):
 def test_a_result_ends_in_one_line_end(capsys, text):
     console.write(text)
     assert capsys.readouterr() == ("a,b\n", "")
+
+
+def test_words_are_not_taken_apart_for_a_terminal_of_one_column(monkeypatch):
+    stream = open_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "1")
+    console.error("There is no such thing.")
+    assert "There is no such thing." in stream.getvalue()

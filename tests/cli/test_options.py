@@ -119,6 +119,13 @@ def test_an_empty_value_is_refused_by_every_option_of_every_command(bncli, folde
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(("command", "option", "name"), [case for case in every_option() if case[1]])
+def test_an_option_in_the_place_of_a_value_is_refused(bncli, folder, command, option, name):
+    words = (*REQUIRED.get(command, ()), option, "--format")
+    assert error(bncli(command, *words)) == f"{name} has no value: --format follows, which is an option. Give it one."
+    assert list(folder.iterdir()) == []
+
+
 def test_there_are_options_to_test():
     found = list(every_option())
     assert {

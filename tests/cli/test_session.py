@@ -47,7 +47,7 @@ def test_restart_in_a_folder_without_a_study_deletes_nothing(bncli, engine, fold
 
 
 def test_restart_with_a_wrong_scheduler_deletes_nothing(bncli, engine, folder, monkeypatch):
-    monkeypatch.setattr("bncli.study.jobs.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("bncli.study.jobs.ANSWER_SECONDS", 1)
     command = ("sweep", "lr=0.1", *TINY, "-q", "-o", "s")
     assert bncli(*command)[0] == 0
     before = {path.name: path.read_bytes() for path in (folder / "s").iterdir() if path.is_file()}
@@ -330,6 +330,10 @@ def test_a_dry_run_prints_the_plan_and_trains_nothing(bncli, engine, folder):
             "--shard takes I/N: share I, from 1, of N, at most 10,000. Received: '0/2'. Try 1/4.",
         ),
         (("--jobs", "0"), "--jobs takes a number from 1 to 1,024, or auto. Received: '0'."),
+        (
+            ("--scheduler", "ucx://node:8786"),
+            "--scheduler takes an address of the form tcp://HOST:PORT or tls://HOST:PORT. Received: 'ucx://node:8786'.",
+        ),
         (("--engine", "jax"), "Unknown engine 'jax'. Allowed: auto, stacked, keras."),
     ],
 )
@@ -341,3 +345,13 @@ def test_options_of_the_training_are_checked_before_any_work(bncli, engine, fold
 def test_a_share_of_train_needs_a_folder(bncli, engine):
     message = "--shard records its share in the study's folder. Try --out DIR."
     assert error(bncli("train", *TINY, "--shard", "1/2")) == message
+
+
+def test_a_dry_run_refuses_what_the_command_would_refuse(bncli, folder, monkeypatch):
+    (folder / "file").write_text("")
+    assert error(bncli("train", *TINY, "--dry-run", "-o", "file")).startswith("Can't write to the output folder 'file'")
+    assert bncli("train", *TINY, "--dry-run", "-o", "new")[0] == 0
+    assert [path.name for path in folder.iterdir()] == ["file"]
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    expected = "KERAS_BACKEND must be tensorflow. Received: 'jax'. Try unset KERAS_BACKEND."
+    assert error(bncli("train", *TINY, "--dry-run")) == expected

@@ -1,13 +1,24 @@
 """How many worker processes `--jobs` asks for, and what happens if a scheduler can't be reached."""
 
+import asyncio
+import queue
+import shlex
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, suppress
+
+import dask
 import pytest
 from fakes import make_study
 
 from bncli.config import RunConfig, resolve
-from bncli.errors import ClusterError, InvalidConfig
+from bncli.errors import ClusterError, InvalidConfig, shown
 from bncli.process import usable_cores
 from bncli.study import jobs
-from bncli.study.jobs import choose_jobs, parse_jobs
+from bncli.study.jobs import check_scheduler, choose_jobs, parse_jobs
 
 STUDY = make_study(seeds=tuple(range(6)), n_samples=64, epochs=4)
 
@@ -31,9 +42,155 @@ def test_auto_keeps_small_work_in_one_process_and_spreads_large():
     assert choose_jobs(40, small, "auto") == 12
 
 
-def test_an_address_without_a_scheduler_is_refused(monkeypatch):
-    monkeypatch.setattr(jobs, "ANSWER_SECONDS", 1)
-    nobody = jobs.connect(1, "tcp://127.0.0.1:9")
-    with pytest.raises(ClusterError, match=r"^No Dask scheduler at 'tcp://127.0.0.1:9' \(") as caught, nobody:
+@pytest.mark.parametrize("text", ["9" * 5000, "\x1b[2J"])
+def test_a_long_or_unprintable_number_of_jobs_is_cut_and_escaped(text):
+    with pytest.raises(InvalidConfig) as caught:
+        parse_jobs(text)
+    received = shown(text)
+    assert str(caught.value) == f"--jobs takes a number from 1 to 1,024, or auto. Received: {received}."
+    assert len(received) <= 200
+
+
+# --- a scheduler that runs --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://10.0.0.1:8786", "tls://node-7:1", "[::1]:8786", "tcp://[::1]:8786", "ws://a:80"]
+)
+def test_addresses_of_schedulers(address):
+    check_scheduler(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        " ",
+        "8786",
+        "tcp://",
+        "tcp://node-7",
+        "tcp://:8786",
+        "ucx://node-7:8786",
+        "inproc://10.0.0.1/7/1",
+        "http://node-7:8786",
+        "tcp://node-7:0",
+        "tcp://node-7:65536",
+        "tcp://node-7:" + 5000 * "1",
+        "tcp://node-7:\x1b",
+    ],
+)
+def test_an_address_of_another_form_is_refused(address):
+    with pytest.raises(InvalidConfig) as caught:
+        check_scheduler(address)
+    assert str(caught.value) == (
+        f"--scheduler takes an address of the form tcp://HOST:PORT or tls://HOST:PORT. Received: {shown(address)}."
+    )
+
+
+SILENT, SSH = b"", b"SSH-2.0-OpenSSH_9.2p1\r\n"
+ADVICE = "Try the address that `dask scheduler` prints; for tls://, Dask's settings name the certificates."
+
+
+@pytest.fixture
+def serve():
+    """Start a server that says something to whoever connects, and nothing more; returns its port."""
+    with ExitStack() as stack:
+
+        def start(greeting):
+            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def greet():
+                with suppress(OSError):
+                    while True:
+                        connection = stack.enter_context(server.accept()[0])
+                        connection.sendall(greeting)
+
+            threading.Thread(target=greet, daemon=True).start()
+            stack.callback(server.shutdown, socket.SHUT_RDWR)
+            return server.getsockname()[1]
+
+        yield start
+
+
+def refusal(address):
+    with pytest.raises(ClusterError) as caught, jobs.connect(1, address):
         pass
-    assert str(caught.value).endswith(f"). {jobs.SCHEDULER_ADVICE}")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "greeting", "reason"),
+    [
+        ("tcp", SILENT, "no answer in 1 s"),
+        ("tcp", SSH, "what answers is something else"),
+        (
+            "tls",
+            SILENT,
+            "TLS expects a `ssl_context` argument of type ssl.SSLContext (perhaps check your TLS "
+            "configuration?) Instead got None",
+        ),
+    ],
+)
+def test_a_server_that_is_no_scheduler_is_refused_in_time(serve, monkeypatch, protocol, greeting, reason):
+    monkeypatch.setattr(jobs, "ANSWER_SECONDS", 1)
+    address, started = f"{protocol}://127.0.0.1:{serve(greeting)}", time.monotonic()
+    assert refusal(address) == f"No Dask scheduler at '{address}' ({reason}). {ADVICE}"
+    assert time.monotonic() - started < 5
+
+
+def test_a_port_that_nobody_listens_on_is_refused(monkeypatch):
+    monkeypatch.setattr(jobs, "ANSWER_SECONDS", 1)
+    assert refusal("tcp://127.0.0.1:9") == f"No Dask scheduler at 'tcp://127.0.0.1:9' (no answer in 1 s). {ADVICE}"
+
+
+def test_a_part_of_dask_that_is_no_scheduler_is_refused():
+    from distributed.core import Server
+
+    ready, loop = queue.SimpleQueue(), asyncio.new_event_loop()
+
+    async def serve():
+        async with Server({}) as server:
+            await server.listen("tcp://127.0.0.1:0")
+            ended = asyncio.Event()
+            ready.put((server.address, ended))
+            await ended.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
+    thread.start()
+    address, ended = ready.get()
+    try:
+        assert refusal(address) == f"No Dask scheduler at '{address}' (what answers is a Server). {ADVICE}"
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        loop.close()
+
+
+# --- Dask's settings --------------------------------------------------------------------------------------------------
+
+
+def test_settings_with_which_dask_cannot_start_workers_are_refused():
+    with (
+        dask.config.set({"distributed.worker.preload": ["no_such_module"]}),
+        pytest.raises(ClusterError) as caught,
+        jobs.connect(2),
+    ):
+        pass
+    assert str(caught.value) == (
+        "Can't start 2 worker processes (No module named 'no_such_module'). "
+        "Try fewer: --jobs 2; or look at Dask's settings: DASK_ variables and ~/.config/dask."
+    )
+
+
+def test_settings_that_dask_cannot_read_are_refused(folder, monkeypatch):
+    (folder / "bad.yaml").write_text("[]")
+    monkeypatch.setenv("DASK_CONFIG", str(folder / "bad.yaml"))
+    command = [sys.executable, "-m", "bncli", *shlex.split("train -d circles -m dense4 -e 1 --seeds 2 --jobs 2 -q")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        f"Error: Dask can't be used (A dask config file at '{folder}/bad.yaml' is malformed - config files must have a "
+        "dict as the top level object, got a list instead). "
+        "Look at Dask's settings: DASK_ variables and ~/.config/dask.\n",
+    )

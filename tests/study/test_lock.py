@@ -29,6 +29,22 @@ def system(request, monkeypatch):
         monkeypatch.setattr(lock, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK="LK_NBLCK"))
 
 
+@pytest.mark.parametrize(
+    ("note", "shown"),
+    [
+        ("", "process ? on ?, since now: ?"),
+        ("[]", "process ? on ?, since now: ?"),
+        ('{"pid": 7}', "process 7 on ?, since now: ?"),
+        ('{"host": "a\\nb\\u001b[2J"}', r"process ? on a\x0ab\x1b[2J, since now: ?"),
+    ],
+)
+def test_a_note_that_says_something_else_is_shown_as_far_as_it_goes(tmp_path, note, shown):
+    journal = tmp_path / "runs.jsonl"
+    with lock.hold(journal):
+        (tmp_path / ".runs.jsonl.lock").write_text(note)
+        assert lock.describe(journal) == shown
+
+
 def test_holder_describes_the_process_until_the_lock_is_released(tmp_path):
     journal = tmp_path / "new" / "runs.jsonl"
     assert lock.holder(journal) is None
