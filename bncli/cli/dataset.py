@@ -76,6 +76,7 @@ def dataset(
         _save_plot(data, plot)
     if export:
         export_dataset(data, export, export_as, sys.stdout.buffer)
+        console.say(f"Wrote {export}", quiet=export == "-")
     if export != "-":
         _show_dataset(config, format)
         of_data = [

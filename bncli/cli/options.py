@@ -15,8 +15,9 @@ import typer
 from bncli.cli import console
 from bncli.config import FIELDS, OPTIMIZERS, field_name, parse_value
 from bncli.data import sets
-from bncli.errors import InvalidConfig, shown
-from bncli.networks import models
+from bncli.data.tables import column_names
+from bncli.errors import BncliError, InvalidConfig, shown
+from bncli.networks import models, norms
 from bncli.networks.layout import ACTIVATIONS
 from bncli.registry import check_name
 from bncli.study.execution import ENGINES, Train
@@ -29,6 +30,20 @@ from bncli.values import Value
 def completion(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
     """Return a completion for Typer: a function that returns the names that begin with the typed text."""
     return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
+
+
+def complete_arms(incomplete: str) -> list[str]:
+    """Return completions of the last arm of a list: names of normalizations."""
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in norms.names() if name.startswith(last)]
+
+
+def complete_label(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the columns of the table that `--dataset` names, if it stands before."""
+    try:
+        return [name for name in column_names(context.params.get("dataset") or "") if name.startswith(incomplete)]
+    except BncliError:
+        return []
 
 
 def option(
@@ -47,13 +62,24 @@ def option(
     return typer.Option(*names, help=help, metavar=metavar, autocompletion=complete_with, show_default=False, **more)
 
 
-LabelOption = Annotated[str | None, option("--label", metavar="COLUMN", help="Column of the class in a table.")]
+LabelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        metavar="COLUMN",
+        help="Column of the class in a table.",
+        show_default=False,
+        autocompletion=complete_label,
+    ),
+]
 ArmsOption = Annotated[
     list[str] | None,
-    option(
+    typer.Option(
         "--arms",
         metavar="ARM,ARM,...",
         help="Arms, the baseline first: none, batch:before, batch:after+center=false, ...; may be repeated.",
+        show_default=False,
+        autocompletion=complete_arms,
     ),
 ]
 MetricOption = Annotated[

@@ -8,8 +8,9 @@ import typer
 
 from bncli.cli import hints
 from bncli.cli.building import build_study
-from bncli.cli.options import ArmsOption, Options, takes_options
+from bncli.cli.options import ArmsOption, Options, completion, takes_options
 from bncli.cli.session import Session
+from bncli.config import FIELDS
 
 FLAGSHIP = "lr-activation"
 
@@ -22,6 +23,7 @@ def sweep(
         typer.Argument(
             metavar="FIELD=VALUES",
             show_default=False,
+            autocompletion=completion(lambda: [f"{name}=" for name in FIELDS]),
             help="Axes: lr=0.001,0.01, lr=log:1e-4:1:9, norm_momentum=lin:0:0.99:5, ...",
         ),
     ] = None,

@@ -14,6 +14,7 @@ from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines.method import check_memory
 from bncli.errors import InvalidConfig, cut, shown
+from bncli.networks import norms
 from bncli.study.arms import Arm, arm_of, parse_arm
 from bncli.study.files import load_study
 from bncli.study.study import Study
@@ -27,7 +28,9 @@ def train(
     options: Options,
     arm: Annotated[
         str | None,
-        option("--arm", metavar="ARM", help="The normalization: none, batch:before, layer:after, ..."),
+        option(
+            "--arm", metavar="ARM", help="The normalization: none, batch:before, layer:after, ...", complete=norms.names
+        ),
     ] = None,
     save_model: Annotated[
         Path | None,

@@ -146,11 +146,13 @@ def _show_claims(chosen: Sequence[Subject], format: str) -> None:
 
     pairs = [(subject.study.name, claim) for subject in chosen for claim in subject.claims]
     records = [verifying.columns(*pair) for pair in pairs]
-    output.write_rows(records, [verifying.listed(*pair) for pair in pairs], format)
+    output.write_rows(
+        records, [verifying.listed(*pair) for pair in pairs], format, spare=("source", "study", "#", "tested by")
+    )
 
 
 def _show_verdicts(found: Sequence[tuple[str, Verdict]], format: str) -> None:
     from bncli.claims import verify as verifying
 
     records = [verifying.record(*pair) for pair in found]
-    output.write_rows(records, [verifying.row(*pair) for pair in found], format)
+    output.write_rows(records, [verifying.row(*pair) for pair in found], format, spare=("study", "#"))

@@ -65,6 +65,8 @@ def _reason(error: Exception) -> str:
         return "it takes more memory than there is"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not in UTF-8. Save it in that encoding"
     return plain_text(first_line(error))
 
 

@@ -36,6 +36,10 @@ COLUMN_BYTES = 4096
 """About what pandas needs for a column beside its cells."""
 
 
+MAX_HEADER = 1_000_000
+"""Bytes of the header that are read for the names of the columns."""
+
+
 def is_table_path(name: str) -> bool:
     """Return whether `name` has the ending of a table, which needs the name of its label column."""
     return Path(name).suffix.lower() in TABLE_SUFFIXES
@@ -61,6 +65,22 @@ def read_table(path: str, label: str | None) -> LabelledRows:
         found = f"columns separated by {separator!r}"
         rows = _labelled_rows(f"{source} ({found})", _read_text(source, file, separator), label)
         return replace(rows, notices=(f"{source} is read as a table with {found}.", *rows.notices))
+
+
+def column_names(path: str) -> list[str]:
+    """Return the names of the columns of a text file; an empty list for any other data set.
+
+    Raises:
+        DataError: The file can't be read.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SEPARATORS:
+        return []
+    with reading(path, "a table") as file:
+        separator = _separator(file, SEPARATORS[suffix])
+        file.seek(0)
+        header = file.readline(MAX_HEADER).decode("utf-8-sig")
+        return next(csv.reader([header], delimiter=separator), [])
 
 
 def _separator(file: BinaryIO, usual: str) -> str:

@@ -16,11 +16,14 @@ from typing import Any
 
 from bncli import process
 from bncli.errors import InvalidConfig, first_line, shown
+from bncli.values import read_whole
 
 GPU_WORDS = re.compile("cuda|cudnn|cublas|gpu|nvidia|driver|dlopen|dynamic librar|tensorrt", re.IGNORECASE)
 
 FATAL = re.compile(r"F\d{4} ")
 """How a line begins after which TensorFlow ends the process."""
+
+MAX_THREADS = 1024
 
 MAX_CAUGHT = 1 << 20
 """Bytes of start-up lines that are searched for the fatal one."""
@@ -95,16 +98,19 @@ def _shown_if_it_dies(caught: int, original: int) -> Iterator[None]:
 
 
 def check_threads() -> None:
-    """Check TensorFlow's variables for the number of threads, with which it would abort.
+    """Check TensorFlow's variables for the number of threads: it aborts at some numbers, and hangs at others.
 
     Raises:
-        InvalidConfig: A variable is a negative number.
+        InvalidConfig: A variable is not a whole number, is negative, or is too large.
     """
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        if re.fullmatch(r"\s*-\s*\d+.*", os.environ.get(name, "")):
+        try:
+            read_whole(os.environ.get(name) or "0", 0, MAX_THREADS)
+        except ValueError as error:
             raise InvalidConfig(
-                f"{name} must be a whole number from 1. Received: {shown(os.environ[name])}. Try unset {name}."
-            )
+                f"{name} must be a whole number from 0 to {MAX_THREADS}. Received: {shown(os.environ[name])}. "
+                f"Try unset {name}."
+            ) from error
 
 
 def _import_tensorflow() -> None:

@@ -53,6 +53,10 @@ def parse_axis(text: str) -> tuple[str, tuple[Value, ...]]:
     if not equals or not values.strip():
         raise InvalidConfig(f"An axis is FIELD=VALUE,VALUE,... or FIELD=log:LOW:HIGH:COUNT. Received: {shown(text)}.")
     name = field_name(name)
+    if name in ("arm", "arms"):
+        raise InvalidConfig(
+            f"Arms are no axis, because they are compared with each other. Try --arms {plain_text(values)}."
+        )
     check_name("axis", name, FIELDS)
     return name, axis_values(name, values)
 

@@ -237,13 +237,13 @@ def _check_study(study: Study) -> None:
 def _check_axes(study: Study) -> None:
     in_arms = {name for arm in study.arms for name, _ in arm.changes}
     for name, values in study.axes:
-        check_name("axis", name, FIELDS)
-        if name == "seed":
-            raise InvalidConfig("seed can't be an axis. Try --seeds N for the seeds 0 to N-1.")
         if name in ("norm", "placement"):
             raise InvalidConfig(
                 f"{name} can't be an axis: normalizations are compared as arms. Try --arms none,batch:after."
             )
+        check_name("axis", name, FIELDS)
+        if name == "seed":
+            raise InvalidConfig("seed can't be an axis. Try --seeds N for the seeds 0 to N-1.")
         if name in in_arms:
             raise InvalidConfig(f"{name} is both an axis and part of an arm. Give it in one of them.")
         if not values or len(set(values)) < len(values):

@@ -10,7 +10,7 @@ import typer
 from bncli.cli.app import app
 from bncli.config import FIELDS
 from bncli.data import sets
-from bncli.networks import models
+from bncli.networks import models, norms
 from bncli.study.files import presets
 
 COMMANDS = typer.main.get_command(app).commands
@@ -55,11 +55,19 @@ def complete(line, shell="bash", word=None):
         ("bncli sweep --format j", {"json", "jsonl"}),
         ("bncli sweep --engine ", {"auto", "stacked", "keras"}),
         ("bncli dataset cir", {"circles"}),
+        ("bncli compare --arms ", set(norms.names())),
+        ("bncli compare --arms none,la", {"none,layer"}),
+        ("bncli train --arm ba", {name for name in norms.names() if name.startswith("ba")}),
+        ("bncli sweep norm_m", {"norm_momentum="}),
+        ("bncli train -d wine.csv --label ", {"acid", "kind"}),
+        ("bncli compare -d wine.csv --label k", {"kind"}),
+        ("bncli train -d nothing.csv --label ", set()),
         ("bncli verify circles-p", {"circles-placement"}),
         ("bncli list ", {"presets", "models", "arms", "metrics", "studies"}),
     ],
 )
-def test_the_words_that_may_follow(line, words):
+def test_the_words_that_may_follow(folder, line, words):
+    (folder / "wine.csv").write_text("acid;kind\n1;2\n3;4\n")
     assert set(complete(line).split()) == words
 
 

@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from commands import TINY
 
 from bncli.engines import backend
+from bncli.errors import InvalidConfig
 
 STARTUP = """\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
@@ -126,3 +128,28 @@ def test_settings_that_keras_refuses_are_one_clear_error(tmp_path):
         "). Its settings are probably wrong: the file keras.json in $KERAS_HOME or ~/.keras, and the environment "
         "variables KERAS_*. Remove them."
     )
+
+
+@pytest.mark.parametrize("name", ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"])
+def test_numbers_of_threads_with_which_tensorflow_aborts_or_hangs_are_refused(monkeypatch, name):
+    for value in ("-1", "99999", "two", "1.5"):
+        monkeypatch.setenv(name, value)
+        with pytest.raises(InvalidConfig) as caught:
+            backend.check_threads()
+        expected = f"{name} must be a whole number from 0 to 1024. Received: {value!r}. Try unset {name}."
+        assert str(caught.value) == expected
+    for value in ("", "0", "2"):
+        monkeypatch.setenv(name, value)
+        backend.check_threads()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process is forked")
+def test_why_tensorflow_ended_the_process_is_shown(folder):
+    command = [sys.executable, "-m", "bncli", "train", *TINY, "--seeds", "1", "--quiet"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"TF_XLA_FLAGS": "--bogus"}
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("F0000 ")
+    assert done.stderr.endswith("Unknown flag in TF_XLA_FLAGS: --bogus\n")
+    assert done.stderr.count("\n") == 1

@@ -83,7 +83,7 @@ class Call:
         colours: Whether the caller asked for the control characters that are colours.
         terminal: Whether the standard streams are a terminal.
         drops: Whether it may drop lines of journals, as `--restart` does.
-        is_heard: Whether somebody can read stderr.
+        is_heard: Whether stderr can be read line by line: it is not closed, nor broken to a terminal's width.
     """
 
     words: tuple[str, ...]
@@ -299,7 +299,7 @@ def wrong_output(call, ended):
             line = next(line for line in text.split("\n") if bad in line)
             yield f"a control character on {name}: {shape(line)}", f"{bad!a} in {line[:500]!a}"
     lines = [line for line in err.removesuffix("\n").split("\n") if not ASIDE.match(line)] if err else []
-    if len(lines) > MAX_LINES:
+    if len(lines) > MAX_LINES and call.is_heard:
         yield f"more than {MAX_LINES} lines on stderr: {shape(lines[-1])}", f"{len(lines)} lines"
     longest = max(err.split("\n"), key=len)
     if len(longest) > MAX_LENGTH:

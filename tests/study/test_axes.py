@@ -40,6 +40,7 @@ RANGE = (
     [
         ("lr", "An axis is FIELD=VALUE,VALUE,... or FIELD=log:LOW:HIGH:COUNT. Received: 'lr'."),
         ("lr=", "An axis is FIELD=VALUE,VALUE,... or FIELD=log:LOW:HIGH:COUNT. Received: 'lr='."),
+        ("arm=none,batch", "Arms are no axis, because they are compared with each other. Try --arms none,batch."),
         ("lr=a,b", "lr must be a number above 0 and up to 1000000. Received: 'a'."),
         ("lr=log:0:1:5", f"lr=log:0:1:5: {RANGE}"),
         ("lr=log:1:5", f"lr=log:1:5: {RANGE}"),
