@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -113,4 +114,5 @@ def _kill(nannies: list[Nanny]) -> None:
 
 def _block_interrupts() -> None:
     """Keep Ctrl-C, which a terminal sends to all processes, from those that this thread and its threads start."""
+    resource_tracker.ensure_running()  # otherwise the first queue starts it, which unblocks the signal again
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

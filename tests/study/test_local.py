@@ -125,6 +125,12 @@ def check_nothing_stays(driver, number, temporary, *, seconds):
         assert list(temporary.iterdir()) == []
 
 
+def test_control_c_does_not_reach_workers(temporary):
+    with connect(1) as workers:
+        (blocked,) = workers.client.run(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [])).values()
+    assert signal.SIGINT in blocked
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_workers_that_are_just_starting_end_with_the_driver(temporary, folder, number):
     driver = start_sweep(until="Folder: s\n")
