@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from fuzz.oracle import Call
+from fuzz.oracle import Call, Finding
 from fuzz.world import FOLDER
 
 
@@ -16,29 +16,50 @@ def edited(path, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
+def with_record(here, **changes):
+    """Change the first record of the finished study."""
+    path = here / FOLDER / "runs.jsonl"
+    first, rest = path.read_text().split("\n", 1)
+    path.write_text(json.dumps(json.loads(first) | changes) + "\n" + rest)
+
+
+@pytest.mark.xfail(raises=Finding, reason="analysis/choice.py compares a stored whole number of any size with floats")
 def test_a_threshold_that_is_no_float(world, no_figures):
     with world.visit() as here:
         edited(here / FOLDER / "study.json", '"threshold": null', f'"threshold": {10**400}')
         world.run("study.json", Call(("report", FOLDER), writes=(FOLDER,)))
 
 
-def test_a_record_without_the_number_of_parameters(world, no_figures):
+NEGATIVE = pytest.mark.xfail(
+    raises=Finding, reason="a stored time below 0 is read, and the ratio of times warns on stderr"
+)
+
+RECORDS = {
+    "no number of parameters": {"params": {"trainable": 100}},
+    "less than no time": {"seconds": -1.0},
+    "a loss whose square is infinite": {
+        "metrics": {"loss": 1e299, "val_loss": 1e299, "val_accuracy": 0.5, "accuracy": 0.5}
+    },
+    "a history of unequal lengths": {"history": {"loss": [0.5], "val_accuracy": [0.5, 0.6], "accuracy": [0.5]}},
+    "an error of many lines": {"state": "failed", "error": "x\n" * 50},
+    "no error of a failed run": {"state": "failed", "error": None},
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [pytest.param(RECORDS[name], id=name, marks=[NEGATIVE] * (name == "less than no time")) for name in RECORDS],
+)
+def test_a_record(world, no_figures, changes):
     with world.visit() as here:
-        edited(here / FOLDER / "runs.jsonl", '"total": 100, ', "")
-        world.run("journals", Call(("report", FOLDER), writes=(FOLDER,)))
-
-
-def test_a_run_that_took_less_than_no_time(world, no_figures):
-    with world.visit() as here:
-        edited(here / FOLDER / "runs.jsonl", '"seconds": 1.0', '"seconds": -1.0')
-        world.run("journals", Call(("report", FOLDER), writes=(FOLDER,)))
-
-
-def test_a_loss_whose_square_is_infinite(world, no_figures):
-    with world.visit() as here:
-        edited(here / FOLDER / "runs.jsonl", '"metrics": {"loss": 0.', '"metrics": {"loss": 1e299, "x": 0.')
-        edited(here / FOLDER / "runs.jsonl", '"x": 0.', '"x": 1.')
-        world.run("journals", Call(("verify", "mine.toml", "--claim", "better"), writes=(FOLDER,)))
+        with_record(here, **changes)
+        for command in (
+            f"report {FOLDER}",
+            f"report {FOLDER} --metric loss",
+            "verify mine.toml --claim better",
+            "sweep -p mine.toml",
+        ):
+            world.run("journals", Call(tuple(command.split()), writes=(FOLDER,)))
 
 
 @pytest.mark.parametrize("note", [{}, {"pid": "1\nTraceback (most recent call last):"}, {"host": "\x1b[2J"}, [], None])
@@ -52,6 +73,7 @@ def test_a_note_of_a_lock(world, no_figures, note):
             world.run("locks", Call(("sweep", "-p", "mine.toml"), writes=(FOLDER,)))
 
 
+@pytest.mark.xfail(raises=Finding, reason="the question of a study file is printed in one line of any length")
 def test_a_long_question(world, no_figures):
     with world.visit() as here:
         edited(here / "mine.toml", "Does BN help?", "x" * 5000)
