@@ -120,7 +120,7 @@ def connect(jobs: int, scheduler: str | None = None, results_of: ResultsOf = res
     }
     with dask.config.set(settings), _silent(), ExitStack() as stack:
         if scheduler is None:
-            with _refused(f"Can't start {jobs} worker processes", f"Look at {SETTINGS}; or try --jobs 1"):
+            with _refused(f"Can't start {jobs} worker processes", f"Try --jobs 1; or look at {SETTINGS}"):
                 cluster = stack.enter_context(local_workers(jobs))
                 client = stack.enter_context(Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False))
         else:

@@ -178,7 +178,7 @@ def test_settings_with_which_dask_cannot_start_workers_are_refused():
         pass
     assert str(caught.value) == (
         "Can't start 2 worker processes (No module named 'no_such_module'). "
-        "Look at Dask's settings: DASK_ variables and ~/.config/dask; or try --jobs 1."
+        "Try --jobs 1; or look at Dask's settings: DASK_ variables and ~/.config/dask."
     )
 
 
