@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ def check_choice(metric: str, threshold: float | None) -> None:
 
 
 def _can_be(threshold: float, is_loss: bool) -> bool:
-    return math.isfinite(threshold) and 0 <= threshold <= (math.inf if is_loss else 1)
+    return 0 <= threshold <= (sys.float_info.max if is_loss else 1)
 
 
 def choose(store: Store, metric: str | None = None, threshold: float | None = None) -> Choice:

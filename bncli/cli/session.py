@@ -32,12 +32,15 @@ from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, open_folder
 from bncli.study.shard import Shard, parse_shard
 from bncli.study.study import Condition, Plan, Study
-from bncli.values import show
+from bncli.values import plain_text, show
 
 if TYPE_CHECKING:
     from bncli.analysis.evidence import Evidence
 
 EXIT_FAILED_RUNS = 1
+
+MAX_QUESTION = 500
+"""The most characters of a study's question that are printed; the page has all."""
 
 
 class Session:
@@ -250,7 +253,7 @@ class Session:
         share = f"; share {self.shard.number} of {self.shard.count} has {len(work.share)}" if self.shard else ""
         done = f"; {n_done} are done already" if n_done else ""
         if self.study.question:
-            console.say(self.study.question, quiet=quiet)
+            console.say(plain_text(self.study.question, MAX_QUESTION), quiet=quiet)
         console.say(f"{self.size(part)}{share}{done}", quiet=quiet)
         if self.store:
             console.say(f"Folder: {self.store.folder}", quiet=quiet)

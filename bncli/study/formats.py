@@ -14,7 +14,7 @@ from typing import Any
 from bncli.config import ABSENT, FIELDS
 from bncli.errors import BncliError, StoreError
 from bncli.study import schema
-from bncli.study.schema import FLAG, NUMBER, NUMBER_OR_NULL, OBJECT, SCALAR, TEXT, WHOLE, Misfit, shown
+from bncli.study.schema import FLAG, NUMBER_OR_NULL, OBJECT, POSITIVE, SCALAR, TEXT, WHOLE, Misfit, shown
 from bncli.tasks.metrics import HISTORY_METRICS
 from bncli.values import Value, plain_text
 
@@ -61,7 +61,7 @@ RECORD_FORM: schema.Form = {
     "params": {"*": WHOLE},
     "metrics": {"*": NUMBER_OR_NULL},
     "history": {"*": [NUMBER_OR_NULL]},
-    "seconds": NUMBER,
+    "seconds": POSITIVE,
     "engine": TEXT,
     "error": (TEXT, None),
 }

@@ -65,6 +65,7 @@ TEXT = Leaf("text", lambda value: isinstance(value, str))
 FLAG = Leaf("true or false", lambda value: isinstance(value, bool))
 WHOLE = Leaf("a whole number", is_whole)
 NUMBER = Leaf("a finite number", is_number)
+POSITIVE = Leaf("a finite number from 0", lambda value: is_number(value) and value >= 0)
 NUMBER_OR_NULL = Leaf("a finite number or null", lambda value: value is None or is_number(value))
 SCALAR = Leaf(
     "text, a finite number, true, false or null",

@@ -191,7 +191,7 @@ def test_a_condition_that_is_there_twice_is_refused(folder, content):
             ("history", {"accuracy": [1.0]}),
             "history must have equally many values of each metric. Received: {'accuracy': 1}",
         ),
-        (("seconds", None), "seconds must be a finite number. Received: None"),
+        (("seconds", None), "seconds must be a finite number from 0. Received: None"),
         (("engine", {}), "engine must be text. Received: {}"),
         (("state", "failed"), "error must be text, because the run failed. Received: None"),
     ],
