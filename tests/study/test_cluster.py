@@ -199,8 +199,9 @@ def workers_of(pid):
 
 
 @pytest.fixture
-def sweep(folder):
+def sweep(folder, monkeypatch):
     """A sweep on two worker processes in a session of its own, as a terminal starts it."""
+    monkeypatch.setenv("TMPDIR", str(folder))  # what is left of it when it is killed
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen([sys.executable, "-m", "bncli", *LONG], start_new_session=True, **streams)
     while (line := process.stderr.readline()) != "Training on 2 worker processes\n":
