@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +14,11 @@ from bncli.cli import console, hints
 from bncli.cli.options import LabelOption, completion, option, parse_settings
 from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets, sets
-from bncli.errors import InvalidConfig
+from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
 from bncli.report.exports import records, to_csv, to_json
+from bncli.study.folder import STUDY_FILE
+from bncli.study.journal import is_journal
 from bncli.values import Value, plain_text
 
 FORMATS = ("table", "json", "csv", "md")
@@ -75,6 +78,7 @@ def dataset(
     if plot:
         _save_plot(data, plot)
     if export:
+        check_holds_no_runs(Path(export))
         export_dataset(data, export, export_as, sys.stdout.buffer)
         console.say(f"Wrote {export}", quiet=export == "-")
     if export != "-":
@@ -84,6 +88,16 @@ def dataset(
             *(word for text in settings or [] for word in ("--set", text)),
         ]
         hints.say_next(["compare", "--dataset", name, *of_data], format)
+
+
+def check_holds_no_runs(path: Path) -> None:
+    """Check that an export replaces no file of a study.
+
+    Raises:
+        InvalidConfig: It would replace a journal or a `study.json`.
+    """
+    if (is_journal(path.name) or path.name == STUDY_FILE) and os.path.lexists(path):
+        raise InvalidConfig(f"--export would replace {shown(str(path))}, which belongs to a study. Try another name.")
 
 
 def data_config(name: str, label: str | None, fields: dict[str, Value]) -> RunConfig:

@@ -13,7 +13,7 @@ from typing import Any
 
 from bncli.config import ABSENT
 from bncli.data.files import is_data_path
-from bncli.errors import StoreError
+from bncli.errors import StoreError, shown
 from bncli.study import journal
 from bncli.study.files import is_name
 from bncli.study.folder import STUDY_FILE, Store
@@ -96,8 +96,8 @@ def studies(root: Path) -> Iterator[dict[str, Any]]:
     Raises:
         StoreError: There is no such folder.
     """
-    if not root.is_dir():
-        raise StoreError(f"There is no folder {str(root)!r}. Studies without --out go to {str(ROOT)!r}.")
+    if not os.path.isdir(root):
+        raise StoreError(f"There is no folder {shown(str(root))}. Studies without --out go to {str(ROOT)!r}.")
     for path in sorted(root.rglob(STUDY_FILE)):
         if not any(part.startswith(".") for part in path.relative_to(root).parts):
             yield _row(path.parent)

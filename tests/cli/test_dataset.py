@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from commands import error
 
 WINE = "alcohol;malic;class\n" + "".join(f"{12 + i % 7};{i % 5};{'ab'[i % 2]}\n" for i in range(40))
 SEPARATED = "'wine.csv' is read as a table with columns separated by ';'."
@@ -62,3 +63,11 @@ def test_a_very_long_class_name_is_cut(bncli, folder):
     assert status == 0
     assert "aaa...aaa" in out
     assert len(out) < 5_000
+
+
+@pytest.mark.parametrize("name", ["runs.jsonl", "runs-1-of-2.jsonl", "study.json"])
+def test_an_export_replaces_no_file_of_a_study(bncli, folder, name):
+    (folder / name).write_text("runs")
+    expected = f"--export would replace '{name}', which belongs to a study. Try another name."
+    assert error(bncli("dataset", "circles", "--export", name, "--export-as", "csv")) == expected
+    assert (folder / name).read_text() == "runs"

@@ -138,3 +138,8 @@ def test_a_study_that_can_not_be_opened_is_listed_with_its_error(tmp_path):
         studies(tmp_path), ((STUDY_FILE, "a link"), ("runs-1-of-2.jsonl", "not a regular file")), strict=True
     ):
         assert row["what"].startswith(f"'{row['folder']}/{name}' is {what}, and bncli reads, ")
+
+
+def test_a_folder_whose_name_is_too_long_for_the_system_is_refused():
+    with pytest.raises(StoreError, match=r"^There is no folder 'xxx"):
+        list(studies(Path("x" * 300)))
