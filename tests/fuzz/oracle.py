@@ -30,6 +30,8 @@ from unittest import mock
 import typer
 
 import bncli
+from bncli.claims import check as claim_checks
+from bncli.claims.check import Measured
 from bncli.cli.app import TRACEBACK, main
 from bncli.config import FIELDS
 
@@ -181,10 +183,11 @@ def no_process(command, **options):
 
 @contextmanager
 def harmless():
-    """No program is started in the block, unexpected errors are not printed but raised, and warnings are collected."""
+    """No program is started in the block, nor TensorFlow; unexpected errors are raised, and warnings collected."""
     tempfile.tempdir = None  # $TMPDIR may have changed
     with (
         mock.patch.object(subprocess, "run", no_process),
+        mock.patch.object(claim_checks, "run_check", return_value=Measured("as it should be", holds=True)),
         mock.patch.object(typer.main, "get_command", made_once),
         mock.patch.dict(os.environ, {TRACEBACK: "1"}),
         warnings.catch_warnings(record=True) as warned,

@@ -59,7 +59,7 @@ ODD_TEXTS += [
     "a\tb",
     "a\rb",
     "a\x0bb",
-    "Error: x\nTraceback (most recent call last):",
+    "x\nError: y\nTraceback (most recent call last):",
     "\n" * 9,
     "\u00e9",
     "e\u0301",

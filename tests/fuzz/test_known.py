@@ -87,3 +87,17 @@ def test_a_name_that_is_no_text(world, command):
     with world.visit() as here:
         (here / "C\udcdf.csv").write_bytes((here / "table.csv").read_bytes())
         world.run("paths", Call(tuple(command.replace("PATH", "C\udcdf.csv").split())))
+
+
+@pytest.mark.parametrize("command", ["list studies PATH", "status PATH", "report PATH", "train -n -d circles -o PATH"])
+@pytest.mark.parametrize("name", ["x" * 256, "d/" * 3000, "new\nline"])
+def test_a_folder_that_can_not_be(world, command, name):
+    with world.visit():
+        world.run("paths", Call(tuple(word.replace("PATH", name) for word in command.split())))
+
+
+@pytest.mark.parametrize("question", ["x\nError: y\nTraceback (most recent call last):", "\n" * 9])
+def test_a_question_of_many_lines(world, no_figures, question):
+    with world.visit() as here:
+        edited(here / "mine.toml", '"Does BN help?"', json.dumps(question))
+        world.run("study files", Call(("sweep", "-p", "mine.toml", "-s", "1", "-o", "out"), writes=("out",)))

@@ -1,6 +1,7 @@
 """Streams that are closed, full or of another encoding, and odd variables of the environment: real processes."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import strategies as st
@@ -168,11 +169,17 @@ def test_completion(world, command, words, shell):
         world.run("completion", Call(()))
 
 
+def named(values):
+    """What variables name, which may be folders of caches."""
+    return [value for value in values.values() if value and not value.startswith("/")]
+
+
 @fuzz("environment, processes", st.sampled_from(SHORT), variables(STARTING))
 def test_environment_of_processes(world, command, values):
     is_coloured = bool({"FORCE_COLOR", "TTY_COMPATIBLE"} & set(values))
     with world.visit(**values):
-        world.start("environment, processes", call_of(command, colours=is_coloured))
+        call = call_of(command, colours=is_coloured)
+        world.start("environment, processes", replace(call, writes=(*call.writes, *named(values))))
 
 
 TENSORFLOW = {
@@ -199,10 +206,9 @@ pairs = st.sampled_from([(name, value) for name, values in TENSORFLOW.items() fo
 @fuzz("environment, TensorFlow", pairs, pairs)
 def test_environment_of_training(world, one, other):
     values = dict([one, other])
-    homes = [value for name, value in values.items() if name in ("HOME", "KERAS_HOME")]
     with world.visit(**values):
         words = ("train", "-d", "circles", "-m", "dense4", "-e", "1", "-q", "--set", "n_samples=64")
-        world.start("environment, TensorFlow", Call(words, writes=(*CACHES, *homes)))
+        world.start("environment, TensorFlow", Call(words, writes=(*CACHES, *named(values))))
 
 
 @fuzz("streams", st.sampled_from(SHORT), st.sampled_from(["", "", *STREAMS]), st.sampled_from([None, *ENCODINGS]))
@@ -210,7 +216,7 @@ def test_streams(world, command, streams, encoding):
     values = {} if encoding is None else {"PYTHONIOENCODING": encoding}
     with world.visit(**values):
         name = (encoding or "utf-8").partition(":")[0]
-        call = call_of(command, is_heard="2>" not in streams and "|" not in streams)
+        call = call_of(command, is_heard=not any(part in streams for part in ("2>", "2<", "|")))
         world.start("streams", call, shell=f"{streams}; exit ${{PIPESTATUS[0]}}", encoding=name)
 
 
