@@ -12,7 +12,7 @@ from bncli.networks import norms
 from bncli.study.files import presets
 
 ATTACK = settings(
-    max_examples=80,
+    max_examples=40,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -78,6 +78,7 @@ def test_a_sweep_as_csv_json_and_stream(shell):
     assert [json.loads(line)["state"] for line in lines] == ["complete"] * 8
 
 
+@pytest.mark.slow
 def test_a_make_rule_builds_a_report_once(shell, folder):
     (folder / "Makefile").write_text(
         f".DELETE_ON_ERROR:\nreport.csv: study/.done\n\tbncli report study --format csv --quiet > $@\n"

@@ -307,6 +307,7 @@ def test_a_folder_of_a_newer_format_is_refused_and_left_alone():
     }
 
 
+@pytest.mark.slow
 def test_four_shards_in_four_processes_are_the_whole_study():
     shards = [start(DRIVER, *SMALL, "-o", "s", "--shard", f"{number}/4") for number in range(1, 5)]
     assert [ended(shard)[:2] for shard in shards] == [(0, "")] * 4
@@ -320,6 +321,7 @@ def test_four_shards_in_four_processes_are_the_whole_study():
     assert (code, len(out.splitlines()), (Path("s") / RUNS_FILE).exists()) == (0, N_RUNS, False)
 
 
+@pytest.mark.slow
 def test_shards_that_overlap_are_harmless():
     shards = [start(DRIVER, *SMALL, "-o", "s", "--shard", shard) for shard in ("1/2", "1/3", "2/3", "3/3")]
     assert [ended(shard)[0] for shard in shards] == [0] * 4
