@@ -141,13 +141,13 @@ def test_engines_agree():
          "bncli.compare."),
         (lambda: bncli.compare(seed=3), "seed differs between the runs of a study. Try seeds=[3] for the seed 3."),
         (lambda: bncli.compare(norm="batch"), 'norm differs between the runs of a study. Try arms=["none", "batch"].'),
-        (lambda: bncli.compare(seeds=0), "seeds must be a whole number from 1 to 100000, or a list of seeds. "
+        (lambda: bncli.compare(seeds=0), "seeds must be a whole number from 1 to 1000000, or a list of seeds. "
          "Received: 0."),
-        (lambda: bncli.compare(seeds=10**12), "seeds must be a whole number from 1 to 100000, or a list of seeds. "
+        (lambda: bncli.compare(seeds=10**12), "seeds must be a whole number from 1 to 1000000, or a list of seeds. "
          "Received: 1000000000000."),
-        (lambda: bncli.compare(seeds="3"), "seeds must be a whole number from 1 to 100000, or a list of seeds. "
+        (lambda: bncli.compare(seeds="3"), "seeds must be a whole number from 1 to 1000000, or a list of seeds. "
          "Received: '3'."),
-        (lambda: bncli.compare(seeds=[1.5]), "seeds must be a whole number from 1 to 100000, or a list of seeds. "
+        (lambda: bncli.compare(seeds=[1.5]), "seeds must be a whole number from 1 to 1000000, or a list of seeds. "
          "Received: [1.5]."),
         (lambda: bncli.compare(arms=[3]), "arms must be a list of labels, e.g. ['none', 'batch']. Received: [3]."),
         (lambda: bncli.compare(engine="fast"), "Unknown engine 'fast'. Allowed: auto, stacked, keras."),

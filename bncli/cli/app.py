@@ -121,6 +121,6 @@ def unexpected(failure: Exception) -> str:
     place = f"{Path(where.filename).name}, line {where.lineno}"
     text = plain_text(f"{type(failure).__name__}: {first_line(failure)}")
     return (
-        f"bncli did not expect this: {text} ({place}). Finished runs are saved. Please report it, with the traceback "
-        f"that {TRACEBACK}=1 shows."
+        f"bncli did not expect this: {text} ({place}). Runs that a folder has are safe. Please report it, with the "
+        f"traceback that {TRACEBACK}=1 shows."
     )

@@ -65,7 +65,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """The command line: it ends with 130 after Ctrl-C and with 143 after SIGTERM, and says so."""
+    """The command line: after a signal it says that it was interrupted, and ends with the status of that signal."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override,unused-ignore]
         """Run a command."""

@@ -10,8 +10,8 @@ from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
 from bncli.values import Value, plain_text, read_number, read_whole
 
-MAX_RUNS = 100_000
-"""Most runs of a study that can be asked for. Planning so many conditions takes up to half a minute."""
+MAX_RUNS = 1_000_000
+"""Most runs of a study that can be asked for, as in every version: a folder of so many has to go on."""
 
 
 def check_count(*counts: int) -> None:

@@ -1,7 +1,7 @@
 """Mistakes on the command line: one message, exit status 2, and nothing is trained."""
 
 import pytest
-from commands import error
+from commands import TINY, error
 
 from bncli.config import FIELDS
 
@@ -89,3 +89,27 @@ def test_every_command_in_the_first_help_works(bncli, folder):
         words = line.split()[1:]
         trains = words[0] in ("train", "compare", "sweep")
         assert bncli(*words, *(["--dry-run"] if trains else []))[0] == 0, line
+
+
+@pytest.fixture
+def broken(bncli):
+    """An engine with a defect."""
+
+    def train(configs, engine, on_epoch, on_model):
+        raise LookupError("no\x1b[2J\nsecond line")
+        yield
+
+    bncli.trainer = train
+
+
+def test_an_error_that_nobody_expected_is_one_line(bncli, broken, monkeypatch):
+    monkeypatch.delenv("BNCLI_TRACEBACK")
+    status, out, err = bncli("train", *TINY, "--quiet")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(r"Error: bncli did not expect this: LookupError: no\x1b[2J (test_app.py, line ")
+    assert err.endswith("Please report it, with the traceback that BNCLI_TRACEBACK=1 shows.\n")
+
+
+def test_a_variable_shows_its_traceback(bncli, broken):
+    with pytest.raises(LookupError):
+        bncli("train", *TINY)

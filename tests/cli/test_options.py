@@ -39,7 +39,7 @@ def test_seeds_are_a_number_or_a_list(bncli, seeds, expected):
 def test_more_seeds_than_a_study_may_have_are_refused_before_they_are_counted_out(bncli):
     started = time.monotonic()
     assert error(bncli("train", *TINY, "--seeds", "1000000000", "-n")) == (
-        "--seeds takes at most 100,000 seeds. Received: '1000000000'."
+        "--seeds takes at most 1,000,000 seeds. Received: '1000000000'."
     )
     assert time.monotonic() - started < 2
 

@@ -53,7 +53,7 @@ RANGE = (
         (f"lr=lin:{'9' * 5000}:1:3", f"lr=lin:{'9' * 95}...{'9' * 94}:1:3: {RANGE}"),
         (
             "lr=lin:8:9:5000000",
-            "The study has 5,000,000 runs. Allowed: at most 100,000. Try fewer seeds, arms or values, or several "
+            "The study has 5,000,000 runs. Allowed: at most 1,000,000. Try fewer seeds, arms or values, or several "
             "studies.",
         ),
         ("noise=0.1,", "noise must be a number from 0 to 100. Received: ''."),

@@ -18,7 +18,7 @@ def message(call, *arguments, **more):
     return str(caught.value)
 
 
-TOO_MANY = "The study has {} runs. Allowed: at most 100,000. Try fewer seeds, arms or values, or several studies."
+TOO_MANY = "The study has {} runs. Allowed: at most 1,000,000. Try fewer seeds, arms or values, or several studies."
 
 
 @pytest.mark.parametrize("name", presets())
@@ -88,7 +88,7 @@ def test_a_study_file_of_ones_own(folder):
         ("seeds = 2000000", TOO_MANY.format("2,000,000")),
         ("seeds = 9223372036854775807", TOO_MANY.format("over 10^15")),
         ("seeds = [99999999999]", "seed must be a whole number from 0 to 2147483647. Received: 99999999999."),
-        ("seeds = 1000\n[axes]\nlr = 'lin:1:2:40'", TOO_MANY.format("120,000")),
+        ("seeds = 10000\n[axes]\nlr = 'lin:1:2:40'", TOO_MANY.format("1,200,000")),
         ("[axes]\nlr = 'lin:1:2:40'\nepochs = 'lin:1:1000:1000'\nmomentum='lin:0:0.5:9'", TOO_MANY.format("3,240,000")),
         ("arms = [3]", 'arms must be a list, e.g. ["none", "batch"]. Received: [3].'),
         ("arms = [['none']]", 'arms must be a list, e.g. ["none", "batch"]. Received: [[\'none\']].'),

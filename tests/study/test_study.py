@@ -97,15 +97,15 @@ def test_contradictory_studies_are_refused():
     assert both == "center is both an axis and part of an arm. Give it in one of them."
     many = message(tiny_study, axes=[("lr", tuple(range(1, 1001))), ("epochs", tuple(range(1, 1001)))])
     assert many == (
-        "The study has 4,000,000 runs. Allowed: at most 100,000. Try fewer seeds, arms or values, or several studies."
+        "The study has 4,000,000 runs. Allowed: at most 1,000,000. Try fewer seeds, arms or values, or several studies."
     )
 
 
 def test_a_stored_study_may_be_larger_than_one_that_is_asked_for():
-    study = study_from_dict(tiny_study().to_dict() | {"seeds": list(range(100_000))})
-    assert study.n_runs == 400_000
+    study = study_from_dict(tiny_study().to_dict() | {"seeds": list(range(1_000_000))})
+    assert study.n_runs == 4_000_000
     assert message(study.check_size) == (
-        "The study has 400,000 runs. Allowed: at most 100,000. Try fewer seeds, arms or values, or several studies."
+        "The study has 4,000,000 runs. Allowed: at most 1,000,000. Try fewer seeds, arms or values, or several studies."
     )
 
 
