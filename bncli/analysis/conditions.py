@@ -10,9 +10,9 @@ from bncli.analysis.grid import grid_points
 from bncli.analysis.pairs import final_values, mean_interval, paired_differences
 from bncli.analysis.runs import best_of, condition_columns, has_learned, seconds_per_epoch
 from bncli.analysis.statistics import known_values, mean, median
-from bncli.analysis.tables import Conditions, Results, Runs, results_by_condition, typed
+from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, typed
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT, METRICS
+from bncli.tasks.metrics import DEFAULT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +26,10 @@ def conditions_table(results: Results, conditions: Conditions, trivial: float | 
         - `arm`, `param_<axis>`
         - `n` (runs with a result), `n_diverged`, `n_failed`, `n_chance` (runs that did not learn, diverged ones
           included, see `has_learned`; missing if `trivial` is None), `params` (number of parameters)
-        - for every metric, over seeds: `mean_<metric>`, `std_<metric>` (sample standard deviation), `median_<metric>`,
-          `low_<metric>` and `high_<metric>` (95 % interval of the mean, see `bootstrap_interval`; ends that would be
-          impossible, such as an accuracy above 1, are clipped). The losses of diverged runs are missing from these.
+        - for every metric that a run has, over seeds: `mean_<metric>`, `std_<metric>` (sample standard deviation),
+          `median_<metric>`, `low_<metric>` and `high_<metric>` (95 % interval of the mean, see `bootstrap_interval`;
+          ends that would be impossible, such as an accuracy above 1, are clipped). The losses of diverged runs are
+          missing from these.
         - `mean_best_val_accuracy` (the best over epochs), `median_best_epoch`
         - `mean_seconds`, `mean_seconds_per_epoch`
         - `best`: whether this arm is the clear winner in validation accuracy, see `clear_winner`, at its point of the
@@ -42,17 +43,19 @@ def conditions_table(results: Results, conditions: Conditions, trivial: float | 
     import pandas as pd
 
     groups = results_by_condition(results, conditions)
-    table = typed(pd.DataFrame([_condition_row(condition, runs, trivial) for condition, runs in groups.items()]))
+    metrics = measured_metrics(results)
+    rows = [_condition_row(condition, runs, trivial, metrics) for condition, runs in groups.items()]
+    table = typed(pd.DataFrame(rows))
     won = _points_won(groups, trivial)
     table["best"] = [bool(won[place]) and all(won[place]) for place in range(len(groups))]
     return table
 
 
-def _condition_row(condition: Condition, runs: Results, trivial: float | None) -> dict[str, Any]:
+def _condition_row(condition: Condition, runs: Results, trivial: float | None, metrics: list[str]) -> dict[str, Any]:
     counted = [result for result in runs if result.state != "failed"]
     best = [best_of(result, DEFAULT) for result in counted]
     spreads: dict[str, float] = {}
-    for metric in METRICS:
+    for metric in metrics:
         spreads |= _spread(metric, known_values(result.metrics.get(metric) for result in counted))
     return {
         **condition_columns(condition),

@@ -7,10 +7,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.tables import Conditions, Results, typed
+from bncli.analysis.tables import Conditions, Results, measured_metrics, typed
 from bncli.results import RunResult
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, METRICS, best_epoch, least_learned
+from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, best_epoch, least_learned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,14 +21,15 @@ def runs_table(results: Results, conditions: Conditions) -> pd.DataFrame:
 
     Columns:
         - `run_id`, `condition` (its row in `conditions_table`), `arm`, `param_<axis>`, `seed`, `state`
-        - the final value of every metric
+        - the final value of every metric that a run has, see `tables.measured_metrics`
         - `best_val_accuracy` and its `best_epoch` (from 1)
         - `params` (number of parameters), `seconds`
     """
     import pandas as pd
 
     places = _condition_places(conditions)
-    return typed(pd.DataFrame([_run_row(result, conditions[result.config], places) for result in results]))
+    metrics = measured_metrics(results)
+    return typed(pd.DataFrame([_run_row(result, conditions[result.config], places, metrics) for result in results]))
 
 
 def _condition_places(conditions: Conditions) -> dict[Condition, int]:
@@ -36,12 +37,14 @@ def _condition_places(conditions: Conditions) -> dict[Condition, int]:
     return {condition: place for place, condition in enumerate(dict.fromkeys(conditions.values()))}
 
 
-def _run_row(result: RunResult, condition: Condition, places: Mapping[Condition, int]) -> dict[str, Any]:
+def _run_row(
+    result: RunResult, condition: Condition, places: Mapping[Condition, int], metrics: list[str]
+) -> dict[str, Any]:
     best = best_of(result, DEFAULT)
     return {
         **_run_columns(result, condition, places),
         "state": result.state,
-        **{metric: result.metrics.get(metric) for metric in METRICS},
+        **{metric: result.metrics.get(metric) for metric in metrics},
         "best_val_accuracy": best.get("value"),
         "best_epoch": best.get("epoch"),
         "params": result.params.get("total"),

@@ -38,6 +38,16 @@ def results_by_condition(results: Results, conditions: Conditions) -> dict[Condi
     return groups
 
 
+BASIC = ("val_accuracy", "train_accuracy", "accuracy", "val_loss", "loss")
+"""The metrics that every table has; runs of every version have them."""
+
+
+def measured_metrics(results: Results) -> list[str]:
+    """Return the metrics of a study's tables: `BASIC`, and those that at least one run has a value of."""
+    known = {name for result in results for name, value in result.metrics.items() if value is not None}
+    return [name for name in METRICS if name in known or name in BASIC]
+
+
 def table_of(rows: Sequence[Mapping[str, Any]], conditions: Conditions, columns: Sequence[str]) -> pd.DataFrame:
     """Make a table of rows with these columns, even if there are no rows.
 

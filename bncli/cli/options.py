@@ -87,7 +87,7 @@ MetricOption = Annotated[
     option(
         "--metric",
         metavar="NAME",
-        help=f"Compare arms by this metric: {', '.join(METRICS)}; a folder remembers it.",
+        help="Compare arms by this metric, see bncli list metrics; a folder remembers it.",
         complete=lambda: METRICS,
     ),
 ]

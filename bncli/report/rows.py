@@ -163,17 +163,22 @@ def run_rows(evidence: Evidence) -> Rows:
     """Return one row per run, for a study of a single condition, and below several runs a row of their means."""
     rows = [
         {"arm": str(row["arm"]), "seed": str(row["seed"]), "state": str(row["state"])}
-        | {metric: number(row[metric]) for metric in METRICS}
+        | {metric: number(row[metric]) for metric in _shown(evidence)}
         | {"params": whole_number(row["params"]), "seconds": f"{row['seconds']:.1f}"}
         for _, row in evidence.runs_table.iterrows()
     ]
     return rows + [_mean_row(evidence, row) for _, row in evidence.conditions_table.iterrows() if row["n"] > 1]
 
 
+def _shown(evidence: Evidence) -> list[str]:
+    """The main metrics that a run has."""
+    return [name for name, metric in METRICS.items() if metric.is_main and name in evidence.runs_table]
+
+
 def _mean_row(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
     """The means over the seeds of a condition; that of the metric with its interval, as in the main table."""
     metric = evidence.metric
-    means = {name: number(row[f"mean_{name}"]) for name in METRICS}
+    means = {name: number(row[f"mean_{name}"]) for name in _shown(evidence)}
     means[metric] = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
     sizes = {"params": whole_number(row["params"]), "seconds": f"{row['mean_seconds']:.1f}"}
     return {"arm": str(row["arm"]), "seed": "mean", "state": f"of {row['n']}"} | means | sizes

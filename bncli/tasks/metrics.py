@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bncli.registry import check_name
@@ -19,23 +19,57 @@ class Metric:
         label: The metric's name in figures and sentences.
         lower_is_better: Whether smaller values are better.
         is_proportion: Whether its values lie between 0 and 1.
+        is_main: Whether tables of single runs have a column for it.
     """
 
     label: str
     lower_is_better: bool = False
     is_proportion: bool = False
+    is_main: bool = False
 
 
-METRICS = {
-    "val_accuracy": Metric("validation accuracy", is_proportion=True),
-    "train_accuracy": Metric("training accuracy (inference mode)", is_proportion=True),
-    "accuracy": Metric("training accuracy (as fit reports it)", is_proportion=True),
-    "val_loss": Metric("validation loss", lower_is_better=True),
-    "loss": Metric("training loss (as fit reports it)", lower_is_better=True),
+POPULATION = "population_"
+"""Begins the names of metrics that are measured with population statistics in place of moving ones."""
+
+FIT_METRICS = ("accuracy", "loss")
+"""The averages over an epoch in training mode that `fit` reports."""
+
+_MOVING = {
+    "val_accuracy": Metric("validation accuracy", is_proportion=True, is_main=True),
+    "test_accuracy": Metric("test accuracy", is_proportion=True, is_main=True),
+    "train_accuracy": Metric("training accuracy (inference mode)", is_proportion=True, is_main=True),
+    "accuracy": Metric("training accuracy (as fit reports it)", is_proportion=True, is_main=True),
+    "val_loss": Metric("validation loss", lower_is_better=True, is_main=True),
+    "test_loss": Metric("test loss", lower_is_better=True, is_main=True),
+    "train_loss": Metric("training loss (inference mode)", lower_is_better=True),
+    "loss": Metric("training loss (as fit reports it)", lower_is_better=True, is_main=True),
+    "val_brier": Metric("validation Brier score", lower_is_better=True),
+    "test_brier": Metric("test Brier score", lower_is_better=True),
+    "val_calibration_error": Metric("validation calibration error", lower_is_better=True, is_proportion=True),
+    "test_calibration_error": Metric("test calibration error", lower_is_better=True, is_proportion=True),
 }
-"""All metrics under Keras' names, in the order of tables. `accuracy` and `loss` are averages over an epoch in training
-mode, as `fit` reports them; `train_accuracy` is measured in inference mode on the training rows, after the last epoch
-only."""
+
+_POPULATION = {
+    f"{POPULATION}{name}": replace(metric, label=f"{metric.label} with population statistics", is_main=False)
+    for name, metric in _MOVING.items()
+    if name not in FIT_METRICS
+}
+
+METRICS = _MOVING | _POPULATION
+"""All metrics under Keras' names, in the order of tables. All but `FIT_METRICS` are measured in inference mode: after
+the last epoch, and those of `HISTORY_METRICS` after every epoch. The losses are cross-entropies, which are negative
+log-likelihoods per row. A run without a test part has no test metrics."""
+
+
+def population_of(metric: str) -> str | None:
+    """Return the metric that measures the same with population statistics; None if there is none.
+
+    >>> population_of("val_accuracy"), population_of("loss")
+    ('population_val_accuracy', None)
+    """
+    name = f"{POPULATION}{metric}"
+    return name if name in METRICS else None
+
 
 DEFAULT = "val_accuracy"
 """The metric that ranks arms unless the user names another."""

@@ -14,6 +14,7 @@ from bncli.analysis.evidence import read_evidence
 from bncli.errors import InvalidConfig, StoreError, UnknownName
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import open_folder
+from bncli.tasks.metrics import METRICS
 
 
 @pytest.fixture
@@ -41,8 +42,7 @@ def test_an_unknown_metric_is_refused_with_the_nearest_one():
     with pytest.raises(UnknownName) as caught:
         check_choice("val_acuracy", None)
     assert str(caught.value) == (
-        "Unknown metric 'val_acuracy'. Allowed: val_accuracy, train_accuracy, accuracy, val_loss, loss. "
-        "Did you mean 'val_accuracy'?"
+        f"Unknown metric 'val_acuracy'. Allowed: {', '.join(METRICS)}. Did you mean 'val_accuracy'?"
     )
 
 

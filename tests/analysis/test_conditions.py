@@ -9,7 +9,7 @@ from fakes import SCORES, TWO_AXES, column, complete, diverged, evidence, failed
 
 from bncli.analysis.conditions import conditions_table
 from bncli.analysis.statistics import bootstrap_interval
-from bncli.tasks.metrics import METRICS
+from bncli.analysis.tables import BASIC
 
 
 def one_failed(config):
@@ -35,7 +35,7 @@ def test_means_and_sample_standard_deviations_are_those_of_numpy():
 
 def test_columns_are_named_as_in_scikit_learn():
     kinds = ("mean", "std", "median", "low", "high")
-    statistics = [f"{kind}_{metric}" for metric in METRICS for kind in kinds]
+    statistics = [f"{kind}_{metric}" for metric in BASIC for kind in kinds]
     table = evidence(make_study(axes=TWO_AXES)).conditions_table
     assert column(table, "arm") == ["none", "batch:before"] * 4
     assert list(table.columns) == [
@@ -54,7 +54,7 @@ def test_conditions_are_in_the_order_of_the_study():
 def test_one_seed_has_a_mean_and_no_spread():
     table = evidence(make_study(seeds=(0,)), scored).conditions_table
     assert column(table, "mean_val_accuracy") == [0.5, 0.5]
-    for metric in METRICS:
+    for metric in BASIC:
         assert all(map(math.isnan, column(table, f"std_{metric}")))
 
 

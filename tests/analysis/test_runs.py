@@ -3,7 +3,8 @@
 from fakes import SCORES, TWO_AXES, column, complete, diverged, evidence, failed, make_study, scored
 
 from bncli.analysis.runs import has_learned
-from bncli.tasks.metrics import HISTORY_METRICS, METRICS
+from bncli.analysis.tables import BASIC
+from bncli.tasks.metrics import HISTORY_METRICS
 
 
 def three_seeds(make=scored):
@@ -35,7 +36,7 @@ def test_the_table_of_runs_has_one_row_per_run_in_order():
 def test_the_columns_of_the_table_of_runs():
     assert list(evidence(make_study(axes=TWO_AXES)).runs_table.columns) == [
         *("run_id", "condition", "arm", "param_activation", "param_lr", "seed", "state"),
-        *METRICS,
+        *BASIC,
         *("best_val_accuracy", "best_epoch", "params", "seconds"),
     ]
 
@@ -43,7 +44,7 @@ def test_the_columns_of_the_table_of_runs():
 def test_a_failed_run_has_a_row_without_numbers():
     row = evidence(make_study(), failed).runs_table.iloc[0]
     assert row["state"] == "failed"
-    assert row[[*METRICS, "best_val_accuracy", "best_epoch", "params"]].isna().all()
+    assert row[[*BASIC, "best_val_accuracy", "best_epoch", "params"]].isna().all()
 
 
 def test_the_history_has_one_row_per_run_and_epoch():
@@ -71,5 +72,5 @@ def test_metrics_are_floats_whatever_is_missing():
     for make in (complete, diverged, failed):
         shown = three_seeds(make)
         runs, history = shown.runs_table, shown.history_table
-        assert {str(runs[name].dtype) for name in METRICS} == {"float64"}
+        assert {str(runs[name].dtype) for name in BASIC} == {"float64"}
         assert {str(history[name].dtype) for name in HISTORY_METRICS} == {"float64"}

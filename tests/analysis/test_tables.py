@@ -14,6 +14,7 @@ from bncli.analysis.hits import hits_table, reached_table
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
 from bncli.errors import UnknownName
+from bncli.tasks.metrics import METRICS
 
 
 @pytest.mark.parametrize("function", [differences_table, lr_table])
@@ -21,8 +22,7 @@ def test_an_unknown_metric_is_refused(function):
     with pytest.raises(UnknownName) as caught:
         make_table(function, make_study(), complete, metric="val_acuracy")
     assert str(caught.value) == (
-        "Unknown metric 'val_acuracy'. Allowed: val_accuracy, train_accuracy, accuracy, val_loss, loss. "
-        "Did you mean 'val_accuracy'?"
+        f"Unknown metric 'val_acuracy'. Allowed: {', '.join(METRICS)}. Did you mean 'val_accuracy'?"
     )
 
 

@@ -9,6 +9,7 @@ import time
 import pytest
 from commands import TINY, error
 
+from bncli.analysis.tables import BASIC
 from bncli.networks import models, norms
 from bncli.study.files import presets
 from bncli.tasks.metrics import METRICS
@@ -33,7 +34,9 @@ def studies(bncli, engine, folder):
 def test_metrics_are_listed_with_their_direction(bncli):
     status, out, err = bncli("list", "metrics")
     assert (status, err) == (0, "Next: bncli compare --metric val_loss\n")
-    assert [line.split() for line in out.splitlines() if line.strip()][2:] == [
+    rows = [line.split() for line in out.splitlines() if line.strip()][2:]
+    assert [row[0] for row in rows] == list(METRICS)
+    assert [row for row in rows if row[0] in BASIC] == [
         ["val_accuracy", "validation", "accuracy", "higher", "every", "epoch"],
         ["train_accuracy", "training", "accuracy", "(inference", "mode)", "higher", "at", "the", "end"],
         ["accuracy", "training", "accuracy", "(as", "fit", "reports", "it)", "higher", "every", "epoch"],

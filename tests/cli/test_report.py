@@ -6,14 +6,15 @@ import io
 import pytest
 from commands import TINY
 
+from bncli.tasks.metrics import METRICS
+
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         (
             ("--metric", "accuracies"),
-            "Unknown metric 'accuracies'. Allowed: val_accuracy, train_accuracy, accuracy, val_loss, loss. "
-            "Did you mean 'accuracy'?",
+            f"Unknown metric 'accuracies'. Allowed: {', '.join(METRICS)}. Did you mean 'accuracy'?",
         ),
         (
             ("--threshold", "90"),

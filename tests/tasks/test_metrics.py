@@ -20,8 +20,8 @@ from bncli.tasks.metrics import (
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_losses_are_better_when_low_and_accuracies_when_high(metric):
-    assert lower_is_better(metric) == ("loss" in metric)
-    assert METRICS[metric].is_proportion == ("accuracy" in metric)
+    assert lower_is_better(metric) == (not metric.endswith("accuracy"))
+    assert METRICS[metric].is_proportion == metric.endswith(("accuracy", "calibration_error"))
     assert METRICS[metric].label
 
 
@@ -33,8 +33,7 @@ def test_an_unknown_metric_gets_a_suggestion():
     with pytest.raises(UnknownName) as caught:
         lower_is_better("val_acuracy")
     assert str(caught.value) == (
-        "Unknown metric 'val_acuracy'. Allowed: val_accuracy, train_accuracy, accuracy, val_loss, loss. "
-        "Did you mean 'val_accuracy'?"
+        f"Unknown metric 'val_acuracy'. Allowed: {', '.join(METRICS)}. Did you mean 'val_accuracy'?"
     )
 
 
