@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.choice import Choice, remembered
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
+from bncli.analysis.gap import Gap, find_gap
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
 from bncli.analysis.lag import Lag, find_lag
@@ -94,6 +95,11 @@ class Evidence:
     def lag(self) -> Lag | None:
         """Where moving averages lag behind; see `analysis.lag.find_lag`."""
         return find_lag(self.conditions, self.training_rows)
+
+    @cached_property
+    def gap(self) -> Gap | None:
+        """What scores lose to moving averages; see `analysis.gap.find_gap`."""
+        return find_gap(self.results, self.conditions, self.metric)
 
     @cached_property
     def points(self) -> dict[Point, list[int]]:

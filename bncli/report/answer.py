@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import is_clear
 from bncli.analysis.statistics import MIN_PAIRS
-from bncli.report.notes import lag_note
+from bncli.report.notes import statistics_note
 from bncli.report.spelling import are_equal, counted, epochs, interval, number, point_label, short_number
 from bncli.tasks.metrics import METRICS, lower_is_better
 
@@ -166,9 +166,9 @@ def _best_rates(evidence: Evidence) -> list[str]:
 
 def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     """What limits the answer."""
-    lag = lag_note(evidence)
-    if lag:
-        yield lag
+    note = statistics_note(evidence)
+    if note:
+        yield note
     too_few = _too_few_seeds(int(compared["n"].min()), len(compared)) if len(compared) else ""
     if too_few:
         yield too_few
