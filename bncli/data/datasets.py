@@ -64,6 +64,8 @@ class Dataset:
         scaling: The scaling that was applied: `unit`, `standard` or `none`.
         notices: Sentences on what was unusual about the data and how it was read, for its user.
         scaler: The numbers of the scaling; None for `none`.
+        x_test: Test features, float32, scaled as the others; None if there is no test part.
+        y_test: Test class numbers, int32, shape (rows,).
     """
 
     name: str
@@ -76,6 +78,14 @@ class Dataset:
     scaling: str
     notices: tuple[str, ...] = ()
     scaler: Scaler | None = None
+    x_test: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """The arrays of the training, validation and test parts; without a test part, those of the first two."""
+        parts = (self.x_train, self.y_train, self.x_val, self.y_val, self.x_test, self.y_test)
+        return tuple(array for array in parts if array is not None)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -95,7 +105,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """Return the SHA-256 hash of the arrays, their shapes and types, as hexadecimal digits."""
         digest = hashlib.sha256()
-        for array in (self.x_train, self.y_train, self.x_val, self.y_val):
+        for array in self.arrays:
             digest.update(repr((array.shape, array.dtype.str)).encode())
             digest.update(array.tobytes())
         return digest.hexdigest()
@@ -197,19 +207,25 @@ def _read(name: str, options: _Options, train_rows: str, val_rows: str, scaling:
     raw = _load_raw(name, options)
     if scaling == "auto":  # the same object as with the scaling that it stands for
         return _load(name, options, train_rows, val_rows, raw.scaling)
-    x_train, y_train = select_rows("train_rows", train_rows, raw.x_train, raw.y_train)
-    x_val, y_val = select_rows("val_rows", val_rows, raw.x_val, raw.y_val)
-    if len(set(y_train.tolist())) < 2:
+    parts = {
+        "train": select_rows("train_rows", train_rows, raw.x_train, raw.y_train),
+        "val": select_rows("val_rows", val_rows, raw.x_val, raw.y_val),
+    }
+    if raw.x_test is not None and raw.y_test is not None:
+        parts["test"] = raw.x_test, raw.y_test
+    if len(set(parts["train"][1].tolist())) < 2:
         raise InvalidConfig(
             f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two classes. Select more rows."
         )
-    x_train, x_val, scaler = scale(scaling, raw, x_train, x_val)
-    arrays = (x_train.astype("float32"), y_train.astype("int32"), x_val.astype("float32"), y_val.astype("int32"))
-    return _read_only(Dataset(name, *arrays, raw.class_names, raw.feature_names, scaling, raw.notices, scaler))
+    features, scaler = scale(scaling, raw, *(x for x, _ in parts.values()))
+    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "feature_names", "notices")}
+    for part, x in zip(parts, features, strict=True):
+        found |= {f"x_{part}": x.astype("float32"), f"y_{part}": parts[part][1].astype("int32")}
+    return _read_only(Dataset(name, scaling=scaling, scaler=scaler, **found))
 
 
 def _read_only(data: Dataset) -> Dataset:
-    for array in (data.x_train, data.y_train, data.x_val, data.y_val):
+    for array in data.arrays:
         array.setflags(write=False)
     return data
 

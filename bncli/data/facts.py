@@ -26,8 +26,11 @@ def catalogue() -> list[dict[str, str]]:
 
 
 def dataset_facts(data: Dataset) -> dict[str, Any]:
-    """Return a data set's name, sizes and scaling, and its trivial score over the validation rows as `chance`."""
-    return {
+    """Return a data set's name, sizes and scaling, and its trivial score over the validation rows as `chance`.
+
+    With a test part there are also `test_rows` and `test_chance`, the trivial score over them.
+    """
+    facts = {
         "dataset": data.name,
         "training_rows": len(data.y_train),
         "validation_rows": len(data.y_val),
@@ -36,6 +39,9 @@ def dataset_facts(data: Dataset) -> dict[str, Any]:
         "scaling": data.scaling,
         "chance": round(trivial_score(data.y_val), 4),
     }
+    if data.y_test is not None:
+        facts |= {"test_rows": len(data.y_test), "test_chance": round(trivial_score(data.y_test), 4)}
+    return facts
 
 
 def balance(data: Dataset) -> list[dict[str, Any]]:

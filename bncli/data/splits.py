@@ -50,6 +50,8 @@ class RawDataset:
         pixel_max: The value of a white pixel, for images of whole-number pixels; None for other data.
         feature_names: One name per feature; empty for images.
         notices: Sentences on what was unusual about the data and how it was read.
+        x_test: Test rows; None if the data has no test part.
+        y_test: Their class numbers.
     """
 
     x_train: np.ndarray
@@ -61,6 +63,8 @@ class RawDataset:
     pixel_max: float | None = None
     feature_names: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    x_test: np.ndarray | None = None
+    y_test: np.ndarray | None = None
 
 
 def split_in_half(x: np.ndarray, y: np.ndarray) -> RawDataset:
