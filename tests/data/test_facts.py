@@ -131,5 +131,5 @@ def test_facts_of_a_test_part():
     data = load("breast_cancer", test_size=0.2)
     facts = dataset_facts(data)
     assert list(facts)[-2:] == ["test_rows", "test_chance"]
-    assert (facts["test_rows"], facts["training_rows"], facts["validation_rows"]) == (114, 342, 113)
+    assert (facts["test_rows"], facts["training_rows"], facts["validation_rows"]) == (114, 341, 114)
     assert facts["test_chance"] == round(float(np.mean(data.y_test == 1)), 4)
