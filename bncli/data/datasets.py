@@ -88,10 +88,17 @@ class Dataset:
     y_test: np.ndarray | None = None
 
     @property
+    def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Features and class numbers by the part's name in metrics: `train`, `val`, and `test` if there is one."""
+        found = {"train": (self.x_train, self.y_train), "val": (self.x_val, self.y_val)}
+        if self.x_test is not None and self.y_test is not None:
+            found["test"] = (self.x_test, self.y_test)
+        return found
+
+    @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """The arrays of the training, validation and test parts; without a test part, those of the first two."""
-        parts = (self.x_train, self.y_train, self.x_val, self.y_val, self.x_test, self.y_test)
-        return tuple(array for array in parts if array is not None)
+        """Features and class numbers of the training part, of the validation part, and of the test part if any."""
+        return tuple(array for part in self.parts.values() for array in part)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
