@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bncli.errors import InvalidConfig, StoreError
 from bncli.study import lock
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import STUDY_SECONDS
-from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
+from bncli.tasks.metrics import DEFAULT, METRICS, TEST_DEFAULT, lower_is_better
 from bncli.values import plain_text
 
 KEY = "report"
@@ -21,11 +21,11 @@ class Choice(NamedTuple):
     """What arms are compared by.
 
     Attributes:
-        metric: A metric's name.
+        metric: A metric's name; None for the one that fits the data, see `default_metric`.
         threshold: The value of it that runs should reach; None for the best of the baseline's mean curve.
     """
 
-    metric: str = DEFAULT
+    metric: str | None = None
     threshold: float | None = None
 
 
@@ -40,9 +40,18 @@ def choice_of(metric: str | None, threshold: float | None) -> Choice:
         UnknownName: No such metric.
         InvalidConfig: The metric can't have this value.
     """
-    choice = Choice(DEFAULT if metric is None else metric, threshold)
-    check_choice(*choice)
-    return choice
+    check_choice(DEFAULT if metric is None else metric, threshold)
+    return Choice(metric, threshold)
+
+
+def default_metric(data: Iterable[Mapping[str, Any]]) -> str:
+    """Return what arms are compared by unless the user says otherwise: test accuracy where all data has a test part.
+
+    Args:
+        data: The facts on each data set of a study, see `data.facts.dataset_facts`.
+    """
+    n_rows = [facts.get("test_rows") for facts in data]
+    return TEST_DEFAULT if n_rows and all(n_rows) else DEFAULT
 
 
 def check_choice(metric: str, threshold: float | None) -> None:
@@ -81,10 +90,12 @@ def choose(store: Store, metric: str | None = None, threshold: float | None = No
         InvalidConfig: The metric can't have this value.
         StoreError: The folder holds no study, or can't be read or written.
     """
-    choice = choice_of(metric, threshold)
-    before = remembered(store.need_study(), store)
+    choice_of(metric, threshold)
+    content = store.need_study()
+    before = remembered(content, store)
     if metric is None and threshold is None:
         return before
+    choice = Choice(metric or default_metric(content["datasets"].values()), threshold)
     if choice != before:
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
             store.write_study(store.need_study() | {KEY: choice._asdict()})
@@ -92,7 +103,7 @@ def choose(store: Store, metric: str | None = None, threshold: float | None = No
 
 
 def remembered(content: Mapping[str, Any], store: Store) -> Choice:
-    """Return the choice that a `study.json` holds; the default one if it holds none.
+    """Return the choice that a `study.json` holds; if it holds none, the metric that fits its data.
 
     Args:
         content: What `study.json` holds.
@@ -103,7 +114,7 @@ def remembered(content: Mapping[str, Any], store: Store) -> Choice:
     """
     found = content.get(KEY, {})
     try:
-        choice = Choice(**found)
+        choice = Choice(**({"metric": default_metric(content.get("datasets", {}).values())} | found))
         is_sound = choice.metric in METRICS and _is_threshold(choice)
     except TypeError:
         is_sound = False
@@ -117,4 +128,4 @@ def remembered(content: Mapping[str, Any], store: Store) -> Choice:
 
 def _is_threshold(choice: Choice) -> bool:
     value = choice.threshold
-    return value is None or (type(value) in (int, float) and _can_be(value, lower_is_better(choice.metric)))
+    return value is None or (type(value) in (int, float) and _can_be(value, lower_is_better(choice.metric or DEFAULT)))

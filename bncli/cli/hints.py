@@ -31,6 +31,8 @@ OF_THE_STUDY = (
     "preset",
     "dataset",
     "label",
+    "test_size",
+    "vary_data",
     "model",
     "activation",
     "optimizer",

@@ -19,6 +19,7 @@ from bncli.report.spelling import (
     threshold_text,
     whole_number,
 )
+from bncli.report.splits import split_note
 from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def run_caption(evidence: Evidence) -> str:
 
 def table_caption(evidence: Evidence) -> str:
     """Return the caption of the main table, in lines: what columns and marks mean, what arms are, what they lack."""
-    lines = (columns_caption(evidence), norm_note(evidence), statistics_note(evidence))
+    lines = (columns_caption(evidence), norm_note(evidence), statistics_note(evidence), split_note(evidence))
     return "\n".join(line for line in lines if line)
 
 
