@@ -105,7 +105,7 @@ class Result:
 
         Args:
             metric: A metric, e.g. `val_loss`.
-            threshold: The value of it that runs should reach; None for the best of the baseline's mean curve.
+            threshold: The value of it that runs should reach; None for 95 % of the baseline's gain.
 
         Raises:
             UnknownName: There is no such metric.

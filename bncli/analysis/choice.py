@@ -22,7 +22,7 @@ class Choice(NamedTuple):
 
     Attributes:
         metric: A metric's name.
-        threshold: The value of it that runs should reach; None for the best of the baseline's mean curve.
+        threshold: The value of it that runs should reach; None for 95 % of the baseline's gain.
     """
 
     metric: str = DEFAULT

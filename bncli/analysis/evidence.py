@@ -44,7 +44,7 @@ class Evidence:
         n_planned: How many runs the study has in all.
         trivial: The accuracy of the best constant answer; None if the study's data sets differ in it.
         metric: What arms are compared by.
-        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
     """
 
@@ -182,7 +182,7 @@ def read_evidence(folder: Path, metric: str | None = None, threshold: float | No
     Args:
         folder: The study's folder.
         metric: What arms are compared by; None for what the folder remembers, threshold included (see `choose`).
-        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
 
     Raises:
         StoreError: There is no study or no result yet, or the files are damaged.
@@ -244,7 +244,7 @@ def make_evidence(
         plan: Its runs.
         results: Their results so far, in the order of the plan.
         metric: What arms are compared by.
-        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
     """
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     data = [dataset_facts(datasets.load(config)) for config in one_per_data]

@@ -96,7 +96,7 @@ ThresholdOption = Annotated[
     option(
         "--threshold",
         metavar="NUMBER",
-        help="Value of the metric to reach; by default the best of the baseline's mean curve; a folder remembers it.",
+        help="Value of the metric to reach; by default 95 % of the baseline's gain; a folder remembers it.",
     ),
 ]
 EngineOption = Annotated[

@@ -120,7 +120,7 @@ def _hit_epochs(evidence: Evidence, row: pd.Series[Any]) -> list[str]:
     medians = [epochs(*(side[f"{part}_hit_epoch"] for part in ("median", "low", "high"))) for side in sides]
     never = [f"{side['n_never']} of {side['n']}" for side in sides]
     return [
-        f"Median epoch at which {evidence.curve_metric} reaches {number(sides[0]['threshold'])}: {medians[0]} for "
+        f"Median epoch at which the smoothed {evidence.curve_metric} reaches {number(sides[0]['threshold'])}: {medians[0]} for "
         f"{row['arm']}, {medians[1]} for {row['baseline']} ({never[0]} and {never[1]} seeds never reach it)."
     ]
 

@@ -203,7 +203,7 @@ def columns_caption(evidence: Evidence) -> str:
     parts = ["mean [95% interval] over seeds"]
     if several:
         parts.append(f"difference from {evidence.baseline}, paired by seed")
-    parts.append(f"hit epoch: first epoch (median) at which {threshold_text(evidence)}")
+    parts.append(f"hit epoch: median epoch at which {threshold_text(evidence)}")
     if evidence.metric == DEFAULT and evidence.conditions_table["best"].any():
         parts.append("* best validation accuracy: the 95% interval of its difference from every other arm excludes 0")
     trivial = evidence.trivial_score(evidence.metric)

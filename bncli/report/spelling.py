@@ -187,6 +187,6 @@ def point_label(axes: Iterable[str], values: Iterable[Any]) -> str:
 
 
 def threshold_text(evidence: Evidence) -> str:
-    """Say what makes an epoch the hit epoch: `val_accuracy reaches 0.9`."""
-    level = "the baseline's best average" if evidence.threshold is None else f"{evidence.threshold:g}"
-    return f"{evidence.curve_metric} reaches {level}"
+    """Say what makes an epoch the hit epoch: `the smoothed val_accuracy reaches 0.9`."""
+    level = "95% of the baseline's gain" if evidence.threshold is None else f"{evidence.threshold:g}"
+    return f"the smoothed {evidence.curve_metric} reaches {level}"

@@ -15,8 +15,8 @@ def test_a_clear_difference_has_its_interval_its_pairs_and_its_hit_epochs():
     assert answer.sentences == (
         "batch:before is better than none in validation accuracy: +0.113 (95% interval +0.102 to +0.125, 6 pairs of "
         "seeds).",
-        "Median epoch at which val_accuracy reaches 0.550: 2 [2, 2] for batch:before, never for none (0 of 6 and 6 "
-        "of 6 seeds never reach it).",
+        "Median epoch at which the smoothed val_accuracy reaches 0.550: 2 [2, 2] for batch:before, never for none (0 of "
+        "6 and 6 of 6 seeds never reach it).",
     )
     assert answer.notes == ("Significant at 0.05: 1 of 1 comparison (sign-flip test of pairs, Holm's correction).",)
 
@@ -113,8 +113,8 @@ def test_the_only_finished_comparison_names_its_point():
         "batch:before is better than none in validation accuracy at activation relu: +0.113"
     )
     assert answer.sentences[1] == (
-        "Median epoch at which val_accuracy reaches 0.550: 2 [2, 2] for batch:before, never for none (0 of 6 and 6 "
-        "of 6 seeds never reach it)."
+        "Median epoch at which the smoothed val_accuracy reaches 0.550: 2 [2, 2] for batch:before, never for none (0 of "
+        "6 and 6 of 6 seeds never reach it)."
     )
 
 

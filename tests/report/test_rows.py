@@ -185,15 +185,15 @@ def test_a_diverged_run_keeps_its_last_value_in_the_mean_curve():
 )
 def test_the_caption_explains_columns_and_marks_and_says_what_is_missing(make, chance, star, more):
     expected = (
-        "mean [95% interval] over seeds; difference from none, paired by seed; hit epoch: first epoch (median) at "
-        "which val_accuracy reaches the baseline's best average"
+        "mean [95% interval] over seeds; difference from none, paired by seed; hit epoch: median epoch at "
+        "which the smoothed val_accuracy reaches 95% of the baseline's gain"
     )
     assert table_caption(evidence(make_study(), make, chance)) == expected + star + more
 
 
 def test_a_study_of_one_arm_has_a_caption_without_comparisons():
     shown = evidence(make_study("none"), chance=None, threshold=0.9)
-    expected = "mean [95% interval] over seeds; hit epoch: first epoch (median) at which val_accuracy reaches 0.9"
+    expected = "mean [95% interval] over seeds; hit epoch: median epoch at which the smoothed val_accuracy reaches 0.9"
     assert table_caption(shown) == expected
 
 
