@@ -45,6 +45,7 @@ class Evidence:
         trivial: The accuracy of the best constant answer; None if the study's data sets differ in it.
         metric: What arms are compared by.
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
         training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
     """
 
@@ -55,6 +56,7 @@ class Evidence:
     trivial: float | None = None
     metric: str = metrics.DEFAULT
     threshold: float | None = None
+    margin: float | None = None
     training_rows: int | None = None
 
     def __post_init__(self) -> None:
@@ -103,7 +105,7 @@ class Evidence:
     @cached_property
     def conditions_table(self) -> pd.DataFrame:
         """One row per condition; see `analysis.conditions.conditions_table`."""
-        return conditions_table(self.results, self.conditions, self.trivial)
+        return conditions_table(self.results, self.conditions, self.trivial, self.metric)
 
     @cached_property
     def runs_table(self) -> pd.DataFrame:
@@ -118,7 +120,7 @@ class Evidence:
     @cached_property
     def differences_table(self) -> pd.DataFrame:
         """One row per arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
-        return differences_table(self.results, self.conditions, self.metric, self.baseline)
+        return differences_table(self.results, self.conditions, self.metric, self.baseline, self.trivial, self.margin)
 
     @cached_property
     def hits_table(self) -> pd.DataFrame:
@@ -156,7 +158,10 @@ _DIFFERENCE_COLUMNS = {
     "mean_difference": "mean_difference",
     "low": "low_difference",
     "high": "high_difference",
-    **{name: name for name in ("p_value", "p_holm", "wins", "ties", "losses", "effect_size")},
+    **{name: name for name in ("std_difference", "p_value", "p_holm", "wins", "ties", "losses")},
+    **{name: name for name in ("effect_size", "low_effect_size", "high_effect_size")},
+    **{name: name for name in ("n_both_learned", "both_learned_difference", "low_both_learned", "high_both_learned")},
+    "verdict": "verdict",
 }
 
 _HIT_COLUMNS = {
@@ -176,20 +181,24 @@ def _one_per_condition(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.Da
     return rows.drop_duplicates("condition", keep=False).set_index("condition").rename(columns=columns)
 
 
-def read_evidence(folder: Path, metric: str | None = None, threshold: float | None = None) -> Evidence:
+def read_evidence(
+    folder: Path, metric: str | None = None, threshold: float | None = None, margin: float | None = None
+) -> Evidence:
     """Read a study and its results from its folder; this needs neither the data nor TensorFlow.
 
     Args:
         folder: The study's folder.
-        metric: What arms are compared by; None for what the folder remembers, threshold included (see `choose`).
+        metric: What arms are compared by; None for what the folder remembers, threshold and margin included (see
+            `choose`).
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
 
     Raises:
         StoreError: There is no study or no result yet, or the files are damaged.
     """
     store = Store(folder)
     content = store.need_study()
-    choice = remembered(content, store) if metric is None else Choice(metric, threshold)
+    choice = remembered(content, store) if metric is None else Choice(metric, threshold, margin)
     study, conditions = stored_study(folder, content), [_condition(entry) for entry in content["conditions"]]
     found = [(_condition(entry), result) for entry, result in store.listed_runs(content)]
     if not found:
@@ -236,6 +245,7 @@ def make_evidence(
     results: Sequence[RunResult],
     metric: str = metrics.DEFAULT,
     threshold: float | None = None,
+    margin: float | None = None,
 ) -> Evidence:
     """Return the evidence on a study whose runs have just been trained, or found; its data is at hand.
 
@@ -245,8 +255,9 @@ def make_evidence(
         results: Their results so far, in the order of the plan.
         metric: What arms are compared by.
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
     """
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     data = [dataset_facts(datasets.load(config)) for config in one_per_data]
     trivial, rows = (common_fact(data, name) for name in ("chance", "training_rows"))
-    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, metric, threshold, rows)
+    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, metric, threshold, margin, rows)

@@ -144,9 +144,13 @@ def gain_level(runs: Runs, metric: str, trivial: float | None = None) -> float:
         return math.nan
     averages = means.rolling(_stretch(len(means))).mean()
     plateau = float(averages.min() if lower_is_better(metric) else averages.max())
-    is_known = trivial is not None and METRICS[metric].is_proportion
-    start, least = (trivial, least_learned(trivial)) if is_known else (float(means.iloc[0]), -math.inf)
-    return max(start + GAIN * (plateau - start), least)
+    if trivial is None or not METRICS[metric].is_proportion:
+        return _share_of_way(float(means.iloc[0]), plateau)
+    return max(_share_of_way(trivial, plateau), least_learned(trivial))
+
+
+def _share_of_way(start: float, plateau: float) -> float:
+    return start + GAIN * (plateau - start)
 
 
 def hit_epochs(runs: Runs, metric: str, level: float) -> dict[int, float]:

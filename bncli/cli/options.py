@@ -99,6 +99,14 @@ ThresholdOption = Annotated[
         help="Value of the metric to reach; by default 95 % of the baseline's gain; a folder remembers it.",
     ),
 ]
+MarginOption = Annotated[
+    float | None,
+    option(
+        "--margin",
+        metavar="NUMBER",
+        help="Differences in the metric that are surely smaller are called equivalent; a folder remembers it.",
+    ),
+]
 EngineOption = Annotated[
     str,
     typer.Option(
@@ -213,6 +221,7 @@ class Options:
     engine: EngineOption = "auto"
     metric: MetricOption = None
     threshold: ThresholdOption = None
+    margin: MarginOption = None
     format: FormatOption = "table"
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Check everything, print the planned runs, train nothing.")

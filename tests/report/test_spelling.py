@@ -74,7 +74,7 @@ def test_an_infinite_epoch_is_never(parts, text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(109.371, "> 100"), (-109.371, "< -100"), (99.9, "+99.900"), (-0.0001, "0.000"), (math.nan, "-")],
+    [(109.371, "> 100"), (-109.371, "< -100"), (99.9, "+99.90"), (-0.0001, "0.00"), (math.nan, "-")],
 )
 def test_an_effect_size_that_is_no_measurement_is_a_bound(value, text):
     assert effect(value) == text
