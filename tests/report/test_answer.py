@@ -99,8 +99,8 @@ def test_an_arm_that_dies_in_some_seeds_is_not_called_worse_for_its_mean(axes):
         return
     assert answer.sentences[0] == (
         "batch:before learns in 9 of 10 seeds (95% interval 0.60 to 0.98), none in 10 of 10 seeds (95% interval 0.72 "
-        "to 1.00); where both learned, the difference in validation accuracy is 0.000 (95% interval -0.002 to +0.001, 9 "
-        "pairs of seeds): undecided."
+        "to 1.00); where both learned, the difference in validation accuracy is 0.000 (95% interval -0.002 to +0.001, "
+        "9 pairs of seeds): undecided."
     )
 
 
