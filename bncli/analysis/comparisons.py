@@ -105,7 +105,7 @@ def _spread_columns(found: Differences) -> dict[str, float]:
     """Mean, interval, standard deviation and effect size of differences."""
     import numpy as np
 
-    differences, (low, high) = found.values, _known_interval(found)
+    differences, (low, high) = found.values, known_interval(found)
     effect = hedges_g(differences)
     return {
         "n": len(differences),
@@ -123,7 +123,7 @@ def _learned_columns(pairs: LearnedPairs | None) -> dict[str, Any]:
     """In how many pairs which side learned, and the mean difference among pairs in which both did."""
     if pairs is None:
         return {}
-    low, high = _known_interval(pairs.differences)
+    low, high = known_interval(pairs.differences)
     return {
         "n_learned": pairs.arm,
         "n_baseline_learned": pairs.baseline,
@@ -134,11 +134,14 @@ def _learned_columns(pairs: LearnedPairs | None) -> dict[str, Any]:
     }
 
 
-def _known_interval(found: Differences) -> Interval:
-    """The interval of a mean difference; none if all are equal.
+def known_interval(found: Differences) -> Interval:
+    """Return the interval of a mean difference; none if all are equal.
 
     Differences of a few seeds, scored on a few rows, may well be equal. They don't tell how far others spread, so an
     interval of no width would be false.
+
+    Args:
+        found: The differences.
     """
     values = found.values
     is_equal = len(values) == 0 or values.max() - values.min() <= TOLERANCE * abs(values).max()
