@@ -45,7 +45,8 @@ class Evidence:
         n_planned: How many runs the study has in all.
         trivial: The accuracy of the best constant answer; None if the study's data sets differ in it.
         metric: What arms are compared by.
-        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
         training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
         test_trivial: As `trivial`, of the test rows.
     """
@@ -57,6 +58,7 @@ class Evidence:
     trivial: float | None = None
     metric: str = metrics.DEFAULT
     threshold: float | None = None
+    margin: float | None = None
     training_rows: int | None = None
     test_trivial: float | None = None
 
@@ -113,7 +115,7 @@ class Evidence:
     @cached_property
     def conditions_table(self) -> pd.DataFrame:
         """One row per condition; see `analysis.conditions.conditions_table`."""
-        return conditions_table(self.results, self.conditions, self.trivial)
+        return conditions_table(self.results, self.conditions, self.trivial, self.metric)
 
     @cached_property
     def runs_table(self) -> pd.DataFrame:
@@ -128,7 +130,7 @@ class Evidence:
     @cached_property
     def differences_table(self) -> pd.DataFrame:
         """One row per arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
-        return differences_table(self.results, self.conditions, self.metric, self.baseline)
+        return differences_table(self.results, self.conditions, self.metric, self.baseline, self.trivial, self.margin)
 
     @cached_property
     def hits_table(self) -> pd.DataFrame:
@@ -166,7 +168,10 @@ _DIFFERENCE_COLUMNS = {
     "mean_difference": "mean_difference",
     "low": "low_difference",
     "high": "high_difference",
-    **{name: name for name in ("p_value", "p_holm", "wins", "ties", "losses", "effect_size")},
+    **{name: name for name in ("std_difference", "p_value", "p_holm", "wins", "ties", "losses")},
+    **{name: name for name in ("effect_size", "low_effect_size", "high_effect_size")},
+    **{name: name for name in ("n_both_learned", "both_learned_difference", "low_both_learned", "high_both_learned")},
+    "verdict": "verdict",
 }
 
 _HIT_COLUMNS = {
@@ -186,20 +191,24 @@ def _one_per_condition(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.Da
     return rows.drop_duplicates("condition", keep=False).set_index("condition").rename(columns=columns)
 
 
-def read_evidence(folder: Path, metric: str | None = None, threshold: float | None = None) -> Evidence:
+def read_evidence(
+    folder: Path, metric: str | None = None, threshold: float | None = None, margin: float | None = None
+) -> Evidence:
     """Read a study and its results from its folder; this needs neither the data nor TensorFlow.
 
     Args:
         folder: The study's folder.
-        metric: What arms are compared by; None for what the folder remembers, threshold included (see `choose`).
-        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        metric: What arms are compared by; None for what the folder remembers, threshold and margin included (see
+            `choose`).
+        threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
 
     Raises:
         StoreError: There is no study or no result yet, or the files are damaged.
     """
     store = Store(folder)
     content = store.need_study()
-    choice = remembered(content, store) if metric is None else Choice(metric, threshold)
+    choice = remembered(content, store) if metric is None else Choice(metric, threshold, margin)
     study, conditions = stored_study(folder, content), [_condition(entry) for entry in content["conditions"]]
     found = [(_condition(entry), result) for entry, result in store.listed_runs(content)]
     if not found:
@@ -216,6 +225,7 @@ def read_evidence(folder: Path, metric: str | None = None, threshold: float | No
         common_chance(study, data, "chance"),
         choice.metric or default_metric(data),
         choice.threshold,
+        choice.margin,
         common_fact(data, "training_rows"),
         common_chance(study, data, "test_chance"),
     )
@@ -266,6 +276,7 @@ def make_evidence(
     results: Sequence[RunResult],
     metric: str | None = None,
     threshold: float | None = None,
+    margin: float | None = None,
 ) -> Evidence:
     """Return the evidence on a study whose runs have just been trained, or found; its data is at hand.
 
@@ -274,10 +285,12 @@ def make_evidence(
         plan: Its runs.
         results: Their results so far, in the order of the plan.
         metric: What arms are compared by; None for the metric that fits the data, see `choice.default_metric`.
-        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
     """
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     data = [dataset_facts(datasets.load(config)) for config in one_per_data]
     trivial, test_trivial = (common_chance(study, data, name) for name in ("chance", "test_chance"))
-    metric, rows = metric or default_metric(data), common_fact(data, "training_rows")
-    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, metric, threshold, rows, test_trivial)
+    choice = (metric or default_metric(data), threshold, margin)
+    rows = common_fact(data, "training_rows")
+    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial)

@@ -44,6 +44,7 @@ OF_THE_STUDY = (
     "engine",
     "metric",
     "threshold",
+    "margin",
 )
 """The options that the next command takes over from the last one: what is trained, and what it is compared by."""
 

@@ -100,7 +100,15 @@ ThresholdOption = Annotated[
     option(
         "--threshold",
         metavar="NUMBER",
-        help="Value of the metric to reach; by default the best of the baseline's mean curve; a folder remembers it.",
+        help="Value of the metric to reach; by default 95 % of the baseline's gain; a folder remembers it.",
+    ),
+]
+MarginOption = Annotated[
+    float | None,
+    option(
+        "--margin",
+        metavar="NUMBER",
+        help="Differences in the metric that are surely smaller are called equivalent; a folder remembers it.",
     ),
 ]
 EngineOption = Annotated[
@@ -221,6 +229,7 @@ class Options:
     engine: EngineOption = "auto"
     metric: MetricOption = None
     threshold: ThresholdOption = None
+    margin: MarginOption = None
     format: FormatOption = "table"
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Check everything, print the planned runs, train nothing.")

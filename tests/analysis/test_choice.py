@@ -38,6 +38,21 @@ def test_a_threshold_outside_the_range_of_the_metric_is_refused(metric, threshol
     assert str(caught.value) == f"--threshold must be {expected}"
 
 
+@pytest.mark.parametrize(
+    ("metric", "margin", "expected"),
+    [
+        ("val_accuracy", 0.0, "a number above 0 and at most 1 for the metric val_accuracy. Received: 0."),
+        ("val_accuracy", 1.5, "a number above 0 and at most 1 for the metric val_accuracy. Received: 1.5."),
+        ("val_loss", -1.0, "a number above 0 for the metric val_loss. Received: -1."),
+        ("loss", math.nan, "a number above 0 for the metric loss. Received: nan."),
+    ],
+)
+def test_a_margin_outside_the_range_of_differences_is_refused(metric, margin, expected):
+    with pytest.raises(InvalidConfig) as caught:
+        check_choice(metric, None, margin)
+    assert str(caught.value) == f"--margin must be {expected}"
+
+
 def test_an_unknown_metric_is_refused_with_the_nearest_one():
     with pytest.raises(UnknownName) as caught:
         check_choice("val_acuracy", None)
@@ -53,6 +68,20 @@ def test_a_choice_is_remembered_until_another_one_is_made(store):
     assert choose(store, "val_loss", 1.5) == choose(store) == Choice("val_loss", 1.5)
     assert choose(store, "val_loss") == choose(store) == Choice("val_loss", None)
     assert choose(store, threshold=0.5) == choose(store) == Choice("val_accuracy", 0.5)
+
+
+def test_a_margin_is_remembered_until_there_is_another_one_or_another_metric(store):
+    assert choose(store, margin=0.01) == choose(store) == Choice("val_accuracy", None, 0.01)
+    assert choose(store, threshold=0.9) == choose(store) == Choice("val_accuracy", 0.9, 0.01)
+    assert choose(store, margin=0.02) == choose(store) == Choice("val_accuracy", 0.9, 0.02)
+    assert choose(store, "val_loss") == choose(store) == Choice("val_loss", None, None)
+    assert choose(store, "val_loss", 0.3, 2.0) == choose(store) == Choice("val_loss", 0.3, 2.0)
+    assert read_evidence(store.folder).margin == 2.0
+
+
+def test_what_a_folder_remembers_without_a_margin_is_read(store):
+    store.write_study(store.need_study() | {KEY: {"metric": "val_loss", "threshold": 0.5}})
+    assert choose(store) == Choice("val_loss", 0.5, None)
 
 
 def test_evidence_is_read_by_the_remembered_choice_or_by_a_given_one(store):
@@ -90,8 +119,14 @@ def test_without_a_study_there_is_nothing_to_choose_for(tmp_path):
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["val_loss", "x", "metric", "threshold"]),
-    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.sampled_from(["metric", "threshold", "x"]), parts),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["val_loss", "x", "metric", "threshold", "margin"]),
+    lambda parts: (
+        st.lists(parts, max_size=3) | st.dictionaries(st.sampled_from(["metric", "threshold", "margin", "x"]), parts)
+    ),
     max_leaves=4,
 )
 
@@ -102,7 +137,7 @@ def test_what_a_damaged_file_remembers_is_sound_or_refused_in_one_line(value):
     try:
         check_choice(*remembered({KEY: value}, Store(Path("out"))))
     except StoreError as error:
-        assert str(error).startswith("'out/study.json': 'report' must hold a metric and a threshold. Received: ")
+        assert str(error).startswith("'out/study.json': 'report' must hold a metric, and may hold a threshold ")
         assert "\n" not in str(error)
 
 

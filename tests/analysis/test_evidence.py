@@ -127,9 +127,9 @@ def test_the_joined_table_has_differences_and_hits_beside_the_condition():
     joined, differences, hits = shown.joined_table, shown.differences_table, shown.hits_table
     assert joined["mean_difference"].isna().tolist() == [True, False, True, False]
     assert joined.loc[[1, 3], "mean_difference"].tolist() == differences["mean_difference"].tolist()
-    assert joined.loc[[1, 3], ["low_difference", "high_difference"]].to_numpy().tolist() == (
-        differences[["low", "high"]].to_numpy().tolist()
-    )
+    ends = joined.loc[[1, 3], ["low_difference", "high_difference", "std_difference"]].to_numpy()
+    assert ends == pytest.approx(differences[["low", "high", "std_difference"]].to_numpy(), nan_ok=True)
+    assert joined.loc[[1, 3], "verdict"].tolist() == differences["verdict"].tolist()
     assert joined["median_hit_epoch"].tolist() == hits["median_hit_epoch"].tolist()
 
 
