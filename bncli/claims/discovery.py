@@ -11,8 +11,8 @@ RATE = 0.05
 """The expected share of false ones among the verdicts that rest on a test."""
 
 METHOD = (
-    "False-discovery control over this page: of the verdicts that rest on a test of seeds, at most 5 % are expected to be "
-    "due to chance (Benjamini-Hochberg, {n} tests)."
+    "False-discovery control over this page: of the verdicts that rest on a test of seeds, at most 5 % are expected to "
+    "be due to chance (Benjamini-Hochberg, {n} tests)."
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,14 @@ class Subject:
     def trains(self) -> bool:
         """Whether any of the claims is measured on runs."""
         return any(claim.measure for claim in self.claims)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the study, and as many more as its claims take for a verdict."""
+        own = self.study.seeds
+        needed = max((claim.min_seeds for claim in self.claims if claim.measure), default=0)
+        further = (seed for seed in itertools.count() if seed not in own)
+        return (*own, *itertools.islice(further, max(0, needed - len(own))))
 
     @property
     def absent(self) -> str | None:

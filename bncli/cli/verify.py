@@ -128,7 +128,7 @@ def _runs_of(
     if subject.absent:
         results, conditions, trivial = stored(folder)
         return list(results), dict(conditions), trivial
-    study = subject.study.vary(seeds=options.seed_list())
+    study = subject.study.vary(seeds=options.seed_list() or subject.seeds)
     trained = Session(study, options, folder, select=lambda plan: part_of(plan, subject.claims)).results()
     return *trained, trivial_score_of(folder)
 

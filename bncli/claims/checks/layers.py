@@ -113,7 +113,7 @@ def momentum_weights() -> Measured:
 
 @register("moving-average-lag")
 def moving_average_lag() -> Measured:
-    """At default momentum more than a tenth of the initial averages is left after 187 steps, a published run's epoch."""
+    """At default momentum more than a tenth of the initial averages is left after 187 steps (a published epoch)."""
     import numpy as np
 
     left = {momentum: _left(momentum, n_steps) for momentum, n_steps in ((0.9, 50), (0.99, 500))}

@@ -177,7 +177,7 @@ def over_training(values: np.ndarray) -> np.ndarray:
 
 
 def _factors(ratio: np.ndarray) -> str:
-    """The geometric mean of ratios, given as log10 of shape (epochs, seeds, layers): over the training, then by epoch."""
+    """The geometric mean of ratios (log10, shape (epochs, seeds, layers)): over the training, then epoch by epoch."""
     by_epoch = ", ".join(f"{10**value:.3g}" for value in ratio.mean(axis=(1, 2)))
     return f"{10 ** over_training(ratio).mean():.3g} (after {', '.join(map(str, EPOCHS))} epochs: {by_epoch})"
 
