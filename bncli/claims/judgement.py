@@ -79,9 +79,9 @@ def judge(claim: Claim, values: Sequence[float]) -> Verdict:
     - A direction (`expect` is `above` or `below`) is `reproduced` if the 95 % interval lies on the claimed side of the
       reference, and the published value, if there is one, where one more run is expected (see `prediction_interval`).
       It is `direction only` if the published value lies elsewhere, if fewer than `ENOUGH` seeds can't tell, or if the
-      interval ends below the smallest effect that counts, the claim's margin. An interval on the other side is
-      `contradicted`. Otherwise the claim is `not reproduced` if the whole interval lies below the smallest effect, and
-      `inconclusive` if the interval includes both: no effect and one that counts.
+      interval ends below the smallest effect that counts, the claim's margin. It is `contradicted` if the whole
+      interval lies where an opposite effect counts, else `not reproduced` if it lies below the smallest effect that
+      counts, and `inconclusive` if the interval includes both: no effect and one that counts.
     - A level (`expect` is `published`) is `reproduced` if the published value, or part of the published range, lies
       where one more run is expected, else `not reproduced`. It is `inconclusive` if it lies there with fewer than
       `ENOUGH` seeds, or in a range that reaches further from its middle than the claim's margin.
@@ -157,10 +157,8 @@ def _decide_side(claim: Claim, values: Sequence[float], interval: Interval) -> _
     low, high = sorted(side * (end - claim.reference) for end in interval)
     if low > 0:
         return _decide_size(claim, values, is_small=high < smallest)
-    if low > -smallest and high < smallest:
-        return _Decision("not reproduced", claim.reference + side * smallest)
-    if high < 0:
-        return _Decision("contradicted", claim.reference)
+    if high < -smallest:
+        return _Decision("contradicted", claim.reference - side * smallest)
     if high < smallest:
         return _Decision("not reproduced", claim.reference + side * smallest)
     return _Decision("inconclusive", claim.reference, advice_on_effect(claim, values))
@@ -169,7 +167,8 @@ def _decide_side(claim: Claim, values: Sequence[float], interval: Interval) -> _
 def _decide_size(claim: Claim, values: Sequence[float], *, is_small: bool) -> _Decision:
     """The verdict on an effect that has the claimed direction."""
     if is_small:
-        return _Decision("direction only", claim.reference, f"It is smaller than {claim.smallest_effect:.3g}.")
+        counts = claim.reference + claim.smallest_effect * (1 if claim.expect == "above" else -1)
+        return _Decision("direction only", claim.reference, f"It would count from {counts:.3g} on.")
     if claim.published_value is None:
         return _Decision("reproduced", claim.reference)
     if not overlaps(values, *claim.published_range):

@@ -116,12 +116,12 @@ def _judge_runs(claim: Claim, grid: _Grid) -> Verdict:
     Few runs that don't learn decide a mean and are easily missed, so they alone are no verdict on how an arm scores.
     Where most seeds have one, that is the effect itself, and all seeds are judged.
     """
-    values, dead = _seed_values(claim, grid), _unlearned(claim, grid)
-    found, learners = judge(claim, tuple(values.values())), [values[seed] for seed in values if seed not in dead]
-    if len(learners) == len(values):
+    seeds = _seed_values(claim, grid)
+    found, learners = judge(claim, [seed.value for seed in seeds]), [seed.value for seed in seeds if seed.learned]
+    if len(learners) == len(seeds):
         return found
-    text = f"{found.text}; in {len(values) - len(learners)} of {len(values)} seeds a run did not learn"
-    if len(learners) < max(claim.min_seeds, len(values) / 2):
+    text = f"{found.text}; in {len(seeds) - len(learners)} of {len(seeds)} seeds a run did not learn"
+    if len(learners) < max(claim.min_seeds, len(seeds) / 2):
         return dataclasses.replace(found, text=text)
     others = judge(claim, learners)
     if others.verdict == found.verdict:
@@ -129,14 +129,6 @@ def _judge_runs(claim: Claim, grid: _Grid) -> Verdict:
     text = f"{text}, in the others {others.text} ({others.verdict})"
     advice = "Runs that don't learn decide: compare how many learn."
     return dataclasses.replace(found, verdict="inconclusive", text=text, advice=advice)
-
-
-def _unlearned(claim: Claim, grid: _Grid) -> set[int]:
-    """The seeds with a run, among those that a claim on accuracy uses, that did not learn."""
-    if grid.trivial is None or claim.measure not in measures.SCORES or claim.metric not in ACCURACIES:
-        return set()
-    used = (run for at, runs in grid.runs.items() for run in runs.values() if needs(claim, at, run.config))
-    return {run.config.seed for run in used if not has_learned(run, grid.trivial)}
 
 
 def _shares_time(claim: Claim, grid: _Grid) -> bool:
@@ -168,43 +160,59 @@ class _Grid:
         return {}
 
 
-def _seed_values(claim: Claim, grid: _Grid) -> dict[int, float]:
+@dataclass(frozen=True)
+class _Score:
+    """The claim's value for a seed, and whether the runs behind it learned."""
+
+    value: float
+    learned: bool = True
+
+
+def _seed_values(claim: Claim, grid: _Grid) -> list[_Score]:
     """The claim's value for every seed for which all runs are finished."""
     own, *others = (_side_values(claim, arm, where, grid) for arm, where in claim.sides)
     if not others:
-        return own
+        return list(own.values())
     (other,) = others
     compare = _difference if claim.compare == "difference" else _ratio
-    return {seed: compare(own[seed], other[seed]) for seed in own if seed in other}
+    pairs = [(own[seed], other[seed]) for seed in own if seed in other]
+    return [_Score(compare(a.value, b.value), a.learned and b.learned) for a, b in pairs]
 
 
-def _side_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, float]:
+def _side_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, _Score]:
     """One value per seed for the arm or the baseline, at its best values and reduced along the axis of `across`."""
     if not claim.across:
         return _best_values(claim, arm, where, grid)
     along = list(grid.axes[claim.across])
     columns = [_best_values(claim, arm, {**where, claim.across: value}, grid) for value in along]
     reduce = measures.REDUCTIONS[claim.reduce]
-    seeds = [seed for seed in columns[0] if all(seed in column for column in columns)]
-    return {seed: reduce([column[seed] for column in columns], along) for seed in seeds}
+    rows = {seed: [column[seed] for column in columns] for seed in columns[0] if all(seed in c for c in columns)}
+    return {
+        seed: _Score(reduce([score.value for score in row], along), all(score.learned for score in row))
+        for seed, row in rows.items()
+    }
 
 
-def _best_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, float]:
+def _best_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, _Score]:
     """One value per seed; on axes whose value is `best`, where the arm's mean or median over seeds is best."""
     free = [name for name, value in where.items() if value == BEST]
     found = []
     for values in itertools.product(*(grid.axes[name] for name in free)):
         at = {**where, **dict(zip(free, values, strict=True))}
-        if runs := _run_values(claim, grid.at(arm, at)):
+        if runs := _run_values(claim, grid.at(arm, at), grid.trivial):
             found.append(runs)
     pick = min if measures.lower_is_better(claim.measure, claim.metric) else max
-    return pick(found, key=lambda runs: typical(claim, list(runs.values())), default={})
+    return pick(found, key=lambda runs: typical(claim, [score.value for score in runs.values()]), default={})
 
 
-def _run_values(claim: Claim, runs: Mapping[int, RunResult]) -> dict[int, float]:
+def _run_values(claim: Claim, runs: Mapping[int, RunResult], trivial: float | None) -> dict[int, _Score]:
     measure = measures.REGISTRY[claim.measure]
     settings = {key: getattr(claim, key) for key in measures.parameters(claim.measure)}
-    return {seed: measure(result, **settings) for seed, result in runs.items()}
+    tells = trivial is not None and claim.measure in measures.SCORES and claim.metric in ACCURACIES
+    return {
+        seed: _Score(measure(run, **settings), not tells or trivial is None or has_learned(run, trivial))
+        for seed, run in runs.items()
+    }
 
 
 def _difference(own: float, other: float) -> float:

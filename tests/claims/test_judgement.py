@@ -48,7 +48,7 @@ def test_an_effect_of_another_size_is_direction_only():
     found = judge(direction(published_value=0.09), around(0.05))
     assert (found.verdict, found.advice) == ("direction only", "")
     found = judge(direction(published_value=0.5), around(0.05))
-    assert (found.verdict, found.advice) == ("direction only", "It is smaller than 0.25.")
+    assert (found.verdict, found.advice) == ("direction only", "It would count from 0.25 on.")
 
 
 def test_few_seeds_show_a_direction_but_confirm_no_size():
@@ -85,6 +85,7 @@ def test_effects_smaller_than_the_margin_do_not_count():
     tiny = [0.004 + 0.1 * step for step in (-0.02, -0.01, 0, 0.01, 0.02)] * 4
     assert judge(narrow, tiny).verdict == "direction only"
     assert judge(narrow, [-value for value in tiny]).verdict == "not reproduced"
+    assert judge(narrow, around(-0.012)).verdict == "not reproduced"
     assert judge(narrow, around(-0.05)).verdict == "contradicted"
     assert judge(narrow, around(0.05)).verdict == "reproduced"
 

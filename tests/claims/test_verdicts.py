@@ -104,6 +104,16 @@ def test_where_most_seeds_do_not_learn_that_is_the_effect():
     assert found.text.endswith("; in 18 of 20 seeds a run did not learn")
 
 
+def test_only_runs_behind_the_value_count_as_not_learned():
+    """At the other rate, which is not the best, no run learns."""
+    table = BASIC | {"where": {"lr": "best"}, "at_least": 0.8}
+    study = replace(make_study("none", (("lr", (0.01, 1.0)),), SEEDS), claims=(table,))
+    plan = study.plan()
+    results = [complete(config, (0.9 if config.lr == 0.01 else 0.5,)) for config, _ in plan.runs]
+    (found,) = verdicts(study, results, dict(plan.runs), 0.5)
+    assert (found.verdict, "learn" in found.text) == ("reproduced", False)
+
+
 def test_dead_runs_seldom_make_a_contradiction_of_an_arm_that_is_better_on_average():
     """A tenth of the baseline's runs die, the arm's never; among those that learn the arm is worse by 0.01."""
     rng, found = np.random.default_rng(0), []
