@@ -21,6 +21,10 @@ from bncli.values import Value, is_finite, show
 
 EXPECTATIONS = ("above", "below", "published")
 
+MIN_SEEDS = 6
+"""The fewest seeds of a verdict, unless a claim asks for others: the fewest with which a sign-flip test or a sign test can
+have a p-value below 0.05 (2 / 2**6 = 0.03)."""
+
 COMPARISONS = ("difference", "ratio")
 
 BEST = "best"
@@ -96,7 +100,7 @@ class Claim:
     transfers_from: str = ""
     check: str = ""
     not_testable: str = ""
-    min_seeds: int = 6
+    min_seeds: int = MIN_SEEDS
     note: str = ""
 
     @property

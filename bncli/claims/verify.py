@@ -11,7 +11,7 @@ from typing import Any
 
 from bncli.analysis.evidence import common_fact, read_evidence
 from bncli.claims import check
-from bncli.claims.claim import Claim, parse_claims
+from bncli.claims.claim import MIN_SEEDS, Claim, parse_claims
 from bncli.claims.judgement import Verdict
 from bncli.claims.verdicts import needs, verdicts_on
 from bncli.config import RunConfig
@@ -47,9 +47,9 @@ class Subject:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds of the study, and as many more as its claims take for a verdict."""
+        """The seeds of the study, and as many more as a claim asks for with a `min_seeds` above the usual one."""
         own = self.study.seeds
-        needed = max((claim.min_seeds for claim in self.claims if claim.measure), default=0)
+        needed = max((claim.min_seeds for claim in self.claims if claim.min_seeds > MIN_SEEDS), default=0)
         further = (seed for seed in itertools.count() if seed not in own)
         return (*own, *itertools.islice(further, max(0, needed - len(own))))
 

@@ -197,7 +197,7 @@ def test_fewer_seeds_are_inconclusive(bncli, own, engine):
     assert rows(out)["better"]["advice"] == "4 more seeds are needed: a verdict takes 6."
 
 
-def test_as_many_seeds_are_trained_as_the_claims_take(bncli, own, engine, folder):
+def test_as_many_seeds_are_trained_as_a_claim_asks_for(bncli, own, engine, folder):
     Path(own).write_text(
         OWN.replace("seeds = 6", "seeds = [5, 7]").replace('expect = "below"', 'expect = "below"\nmin_seeds = 8')
     )
