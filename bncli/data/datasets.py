@@ -64,6 +64,8 @@ class Dataset:
         scaling: The scaling that was applied: `unit`, `standard` or `none`.
         notices: Sentences on what was unusual about the data and how it was read, for its user.
         scaler: The numbers of the scaling; None for `none`.
+        x_test: Test features, float32, scaled as the others; None if there is no test part.
+        y_test: Test class numbers, int32, shape (rows,).
     """
 
     name: str
@@ -76,6 +78,16 @@ class Dataset:
     scaling: str
     notices: tuple[str, ...] = ()
     scaler: Scaler | None = None
+    x_test: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+
+    @property
+    def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Features and class numbers by the part's name in metrics: `train`, `val`, and `test` if there is one."""
+        found = {"train": (self.x_train, self.y_train), "val": (self.x_val, self.y_val)}
+        if self.x_test is not None and self.y_test is not None:
+            found["test"] = (self.x_test, self.y_test)
+        return found
 
     @property
     def input_shape(self) -> tuple[int, ...]:

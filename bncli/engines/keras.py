@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -21,12 +21,18 @@ from bncli.engines.base import (
     failed_result,
     finished_result,
     marked,
+    row_losses,
 )
 from bncli.engines.method import EVALUATION_ROWS
+from bncli.engines.rows import population_batches
+from bncli.engines.scoring import Scores, of_run, scores_of_parts
+from bncli.engines.updates import Tensors
 from bncli.networks.building import build_model
 from bncli.networks.seeds import batch_order
+from bncli.probes.population import moving_averages, population_statistics
 from bncli.results import RunResult
-from bncli.tasks.metrics import HISTORY_METRICS
+from bncli.tasks.metrics import HISTORY_METRICS, POPULATION
+from bncli.tasks.scores import Tally
 from bncli.values import finite
 
 NAME = "keras"
@@ -82,9 +88,76 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
         verbose=0,
     )
     history = {name: [finite(value) for value in fitted.history[name]] for name in HISTORY_METRICS}
-    _, accuracy = model.evaluate(dataset.x_train, dataset.y_train, batch_size=EVALUATION_ROWS, verbose=0)
+    scores = of_run(final_scores(model, config, dataset), 0)
     seconds = time.perf_counter() - started
-    return model, finished_result(config, model, history, float(accuracy), seconds, NAME)
+    return model, finished_result(config, dataset, model, history, scores, seconds, NAME)
+
+
+def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Scores:
+    """Return the metrics of a trained model in inference mode, with moving and with population statistics.
+
+    The model is not changed. The functions are compiled here because `evaluate` and `predict` would take longer to
+    start than to run, and Keras has no scores of probabilities.
+
+    Args:
+        model: The trained model.
+        config: Its run.
+        dataset: Its data.
+
+    Returns:
+        Metric to its value, shape (1,).
+    """
+    weights, others = ([variable.value for variable in variables] for variables in _variables(model))
+
+    @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator,unused-ignore]
+    def infer(others: Tensors, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        predicted, _ = model.stateless_call(weights, others, x, training=False)
+        return row_losses(y, predicted), predicted
+
+    def score(others: Tensors) -> Scores:
+        return scores_of_parts(
+            dataset.parts, lambda part, tally: _score(lambda *rows: infer(others, *rows), dataset.parts[part], tally)
+        )
+
+    moving, averages = score(others), moving_averages(model)
+    population = score(_population(model, config, dataset, averages)) if averages else moving
+    return moving | {f"{POPULATION}{name}": values for name, values in population.items()}
+
+
+def _population(model: keras.Model, config: RunConfig, dataset: Dataset, averages: Mapping[int, float]) -> Tensors:
+    """The model's other variables with population statistics in place of the moving averages."""
+    weights, others = ([variable.value for variable in variables] for variables in _variables(model))
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
+    def update(others: Tensors, x: tf.Tensor) -> Tensors:
+        found: Tensors = model.stateless_call(weights, others, x, training=True)[1]
+        return found
+
+    batches = (dataset.x_train[rows[0]] for rows in population_batches([config], len(dataset.y_train)))
+    return population_statistics(averages, others, batches, update)
+
+
+def _variables(model: keras.Model) -> tuple[list[keras.Variable], list[keras.Variable]]:
+    return model.trainable_variables, model.non_trainable_variables
+
+
+def _score(
+    infer: Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor]],
+    rows: tuple[np.ndarray, np.ndarray],
+    tally: Tally | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean loss and accuracy over rows, shape (1,) each; the tally gets the predicted probabilities."""
+    x, y = rows
+    losses, correct = [], 0
+    for start in range(0, len(y), EVALUATION_ROWS):
+        chunk = slice(start, start + EVALUATION_ROWS)
+        more, predicted = (values.numpy() for values in infer(x[chunk], y[chunk]))
+        losses.append(more)
+        answers = predicted[:, 0] > 0.5 if predicted.shape[-1] == 1 else predicted.argmax(axis=-1)
+        correct += int((answers == y[chunk]).sum())
+        if tally:
+            tally.add(y[chunk], predicted[None])
+    return np.array([np.concatenate(losses).mean(dtype="float64")]), np.array([correct / len(y)])
 
 
 def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -19,10 +19,15 @@ from bncli.engines.base import OnEpoch, OnModel, compile_model, finished_result
 from bncli.engines.graph import Graph, Numbers, State
 from bncli.engines.history import StackHistory
 from bncli.engines.method import LANES, MAX_STACK, RATES, Method
-from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks
+from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
+from bncli.engines.scoring import Scores, of_run, scores_of_parts
+from bncli.engines.updates import Tensors
 from bncli.networks.building import build_model
 from bncli.networks.initial import seeded_values
+from bncli.probes.population import moving_averages, population_statistics
 from bncli.results import RunResult
+from bncli.tasks.metrics import POPULATION
+from bncli.tasks.scores import Tally
 
 NAME = "stacked"
 
@@ -87,14 +92,14 @@ class Program:
         """
         started = time.perf_counter()
         state, history = self._train(configs, on_epoch)
-        _, train_accuracy = self.score(state, evaluation_chunks(self.dataset.x_train, self.dataset.y_train))
+        scores = self.final_scores(configs, state)
         seconds = (time.perf_counter() - started) / len(configs)
         if on_model:
             for index, config in enumerate(configs):
                 on_model(config, self.trained_model(config, state, index))
         return [
-            finished_result(config, self.graph.model, own, float(accuracy), seconds, NAME)
-            for config, own, accuracy in zip(configs, history.of_runs(len(configs)), train_accuracy, strict=False)
+            finished_result(config, self.dataset, self.graph.model, own, of_run(scores, index), seconds, NAME)
+            for index, (config, own) in enumerate(zip(configs, history.of_runs(len(configs)), strict=True))
         ]
 
     def _train(self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None) -> tuple[State, StackHistory]:
@@ -164,14 +169,51 @@ class Program:
             loss, correct = loss + more_loss.numpy(), correct + more_correct.numpy()
         return state, (loss / n_rows, correct / n_rows)
 
-    def score(self, state: State, chunks: Sequence[Chunk]) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean loss and accuracy of each run over all chunks in inference mode, shape (runs,) each."""
+    def score(self, state: State, chunks: Sequence[Chunk], tally: Tally | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean loss and accuracy of each run over all chunks in inference mode, shape (runs,) each.
+
+        Args:
+            state: The state of the runs.
+            chunks: The rows.
+            tally: Gets the predicted probabilities.
+        """
         loss = correct = np.zeros(self.method.n_runs)
-        for chunk in chunks:
-            more = self.graph.evaluate(state[0], state[1], *chunk)
-            loss, correct = loss + more[0].numpy(), correct + more[1].numpy()
-        n_rows = sum(float(counts.sum()) for _, _, counts in chunks)
+        for x, y, counts in chunks:
+            more_loss, more_correct, predicted = self.graph.evaluate(state[0], state[1], x, y, counts)
+            loss, correct = loss + more_loss.numpy(), correct + more_correct.numpy()
+            if tally:
+                n_rows = int(counts.sum())
+                tally.add(y.numpy()[:n_rows], predicted.numpy()[:, :n_rows])
+        n_rows = sum(int(counts.sum()) for _, _, counts in chunks)
         return loss / n_rows, correct / n_rows
+
+    def final_scores(self, configs: Sequence[RunConfig], state: State) -> Scores:
+        """Return the metrics of the trained runs in inference mode, with moving and with population statistics.
+
+        Args:
+            configs: The runs.
+            state: Their state after training.
+
+        Returns:
+            Metric to one value per run, shape (runs,).
+        """
+        chunks = {part: evaluation_chunks(*rows) for part, rows in self.dataset.parts.items()}
+
+        def score(others: Tensors) -> Scores:
+            return scores_of_parts(chunks, lambda part, tally: self.score((state[0], others, []), chunks[part], tally))
+
+        moving = score(state[1])
+        averages = moving_averages(self.graph.model)
+        population = score(self.population(configs, state, averages)) if averages else moving
+        return moving | {f"{POPULATION}{name}": values for name, values in population.items()}
+
+    def population(self, configs: Sequence[RunConfig], state: State, averages: Mapping[int, float]) -> Tensors:
+        """Return the runs' other variables with population statistics in place of the moving averages."""
+        weights, others, _ = state
+        batches = population_batches(self.fill(configs), len(self.dataset.y_train))
+        return population_statistics(
+            averages, others, batches, lambda now, rows: self.graph.update_others(weights, now, rows)
+        )
 
     def trained_model(self, config: RunConfig, state: State, index: int) -> keras.Model:
         """Return an ordinary Keras model with the trained values of run number `index` of the stack."""
