@@ -22,8 +22,8 @@ from bncli.values import Value, is_finite, show
 EXPECTATIONS = ("above", "below", "published")
 
 MIN_SEEDS = 6
-"""The fewest seeds of a verdict, unless a claim asks for others. With fewer, neither a sign-flip test nor a sign test can
-have a p-value below 0.05: 2 / 2**6 = 0.03."""
+"""The fewest seeds of a verdict, unless a claim asks for others. With fewer, neither a sign-flip test nor a sign test
+can have a p-value below 0.05: 2 / 2**6 = 0.03."""
 
 COMPARISONS = ("difference", "ratio")
 

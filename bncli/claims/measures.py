@@ -121,7 +121,7 @@ def epoch_seconds(result: RunResult) -> float:
 def _number(metric: str, value: float | None) -> float:
     """The value; for None, such as the loss of a diverged run, the worst possible one.
 
-    The final accuracies of a diverged run are no None but the trivial score, see `verdicts`.
+    The accuracies of a diverged run are trivial scores.
     """
     return value if value is not None else (math.inf if metrics.lower_is_better(metric) else -math.inf)
 

@@ -103,11 +103,13 @@ def _verdict_on(claim: Claim, grid: _Grid) -> Verdict:
 
 
 def _as_scored(result: RunResult, trivial: float | None) -> RunResult:
-    """The run, with the trivial score as the accuracy of a diverged one: its weights give no answer."""
+    """The run, with the trivial score as the validation accuracy of a diverged one: its weights give no answer.
+
+    Versions before 0.2.0 recorded the share of the first class there.
+    """
     if result.state != "diverged" or trivial is None:
         return result
-    scores = {name: trivial for name in result.metrics if name in ACCURACIES}
-    return dataclasses.replace(result, metrics={**result.metrics, **scores})
+    return dataclasses.replace(result, metrics={**result.metrics, "val_accuracy": trivial})
 
 
 def _judge_runs(claim: Claim, grid: _Grid) -> Verdict:
