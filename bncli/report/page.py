@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.statistics import MIN_PAIRS
+from bncli.claims.discovery import method
 from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import REGISTRY
@@ -118,6 +119,7 @@ def render(
             tables=[part for part in _tables(evidence) if part.rows],
             figures=figures,
             claims=verdicts,
+            method=method(verdicts),
             command=content.get("command", ""),
             provenance=_provenance(content),
             data=_data(content),
