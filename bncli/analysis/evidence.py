@@ -13,6 +13,7 @@ from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
+from bncli.analysis.interactions import interactions_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
@@ -119,6 +120,11 @@ class Evidence:
     def differences_table(self) -> pd.DataFrame:
         """One row per arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
         return differences_table(self.results, self.conditions, self.metric, self.baseline)
+
+    @cached_property
+    def interactions_table(self) -> pd.DataFrame:
+        """One row per contrast along an axis; see `analysis.interactions.interactions_table`."""
+        return interactions_table(self.results, self.conditions, self.metric, self.baseline)
 
     @cached_property
     def hits_table(self) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The answer of a study in two sentences, and the notes that limit it."""
+"""The answer of a study in two or three sentences, and the notes that limit it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import is_clear
 from bncli.analysis.statistics import MIN_PAIRS
+from bncli.report.interactions import interaction_sentence
 from bncli.report.notes import lag_note
 from bncli.report.spelling import are_equal, counted, epochs, interval, number, point_label, short_number
 from bncli.tasks.metrics import METRICS, lower_is_better
@@ -28,7 +29,7 @@ class Answer:
     """What a study found.
 
     Attributes:
-        sentences: The finding with its numbers, at most two sentences.
+        sentences: The finding with its numbers, at most three sentences.
         notes: What limits it: too few seeds, or runs that failed or are missing.
     """
 
@@ -37,7 +38,7 @@ class Answer:
 
 
 def answer_of(evidence: Evidence) -> Answer:
-    """Return what the study found, in at most two sentences, with notes on what limits it."""
+    """Return what the study found, in at most three sentences, with notes on what limits it."""
     table = evidence.differences_table
     compared = table[table["mean_difference"].notna()]
     if compared.empty:
@@ -46,7 +47,8 @@ def answer_of(evidence: Evidence) -> Answer:
         sentences = [_verdict(evidence, compared.iloc[0]), *_hit_epochs(evidence, compared.iloc[0])]
     else:
         sentences = [_tally(evidence, compared), *(_best_rates(evidence) or [_extremes(evidence, compared)])]
-    return Answer(tuple(sentences), tuple(_notes(evidence, compared)))
+    changes = interaction_sentence(evidence)
+    return Answer((*sentences, *([changes] if changes else [])), tuple(_notes(evidence, compared)))
 
 
 def _scores(evidence: Evidence) -> list[str]:

@@ -15,6 +15,7 @@ from bncli.analysis.statistics import MIN_PAIRS
 from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import REGISTRY
+from bncli.report.interactions import NOTE, interaction_rows
 from bncli.report.notes import norm_note
 from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
 from bncli.report.spelling import NEVER, threshold_text
@@ -156,6 +157,7 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         f"below {MIN_PAIRS} pairs. p (Holm): corrected over all rows. Effect size: mean of the differences divided by "
         "their standard deviation.",
     )
+    yield _part("Interactions", interaction_rows(evidence), NOTE)
     yield _part(
         "When the threshold is reached",
         hit_rows(evidence),
