@@ -161,7 +161,7 @@ def _best_rates(evidence: Evidence) -> list[str]:
     ]
     return [
         f"With each arm at its own best learning rate, {arm['arm']} differs from {baseline['arm']} by "
-        f"{difference}{clear}; at least 90% of seeds learn over {spans[0]} of learning rates with {arm['arm']}, over "
+        f"{difference}{clear}; most seeds learn over {spans[0]} of learning rates with {arm['arm']}, over "
         f"{spans[1]} with {baseline['arm']}."
     ]
 

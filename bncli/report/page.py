@@ -169,9 +169,11 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
     yield _part(
         "Learning rates",
         rate_rows(evidence),
-        "From lr, to lr: the widest range of neighbouring rates at each of which at least 90% of seeds learn. Best lr: "
-        "the rate with the best mean over seeds. It is chosen on the same runs, so the difference at each arm's own "
-        "best rate is optimistic, more so for an arm whose curve is flat.",
+        "From lr, to lr: the widest range of neighbouring rates at each of which most seeds learn; decades: its width "
+        "[95% interval over resampled seeds, at the rates that were tried]. Best lr: the rate with the best mean over "
+        "seeds. Means and differences at a best rate are free of the optimism of that choice: a test metric is taken "
+        "at the rate that is best in validation, any other metric for each half of the seeds at the rate that is best "
+        "on the other half.",
     )
     yield _part(
         "More about every condition",

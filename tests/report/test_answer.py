@@ -77,7 +77,7 @@ def test_with_the_axis_lr_the_arms_are_compared_at_their_best_rates():
         "With each arm at its own best learning rate, batch:before differs from none by +0.11"
     )
     assert answer.sentences[1].endswith(
-        "; at least 90% of seeds learn over 2 decades of learning rates with batch:before, over no range with none."
+        "; most seeds learn over 2 decades of learning rates with batch:before, over no range with none."
     )
 
 
