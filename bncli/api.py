@@ -100,6 +100,11 @@ class Result:
         """One row per comparison with the baseline, see `analysis.comparisons.differences_table`."""
         return self.evidence.differences_table
 
+    @property
+    def interactions(self) -> pd.DataFrame:
+        """One row per change of a difference along an axis, see `analysis.interactions.interactions_table`."""
+        return self.evidence.interactions_table
+
     def by(self, metric: str = "val_accuracy", threshold: float | None = None, margin: float | None = None) -> Result:
         """Return the same runs compared by another metric.
 

@@ -14,6 +14,7 @@ from bncli.analysis.conditions import conditions_table
 from bncli.analysis.gap import Gap, find_gap
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
+from bncli.analysis.interactions import interactions_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
@@ -131,6 +132,11 @@ class Evidence:
     def differences_table(self) -> pd.DataFrame:
         """One row per arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
         return differences_table(self.results, self.conditions, self.metric, self.baseline, self.trivial, self.margin)
+
+    @cached_property
+    def interactions_table(self) -> pd.DataFrame:
+        """One row per contrast along an axis; see `analysis.interactions.interactions_table`."""
+        return interactions_table(self.results, self.conditions, self.metric, self.baseline)
 
     @cached_property
     def hits_table(self) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The answer of a study in two sentences, and the notes that limit it."""
+"""The answer of a study in two or three sentences, and the notes that limit it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bncli.analysis.comparisons import is_clear, is_mixed
 from bncli.analysis.effects import wilson_interval
 from bncli.analysis.statistics import MIN_PAIRS
 from bncli.analysis.verdicts import EQUIVALENT, SIGNIFICANT, UNDECIDED, VERDICTS
+from bncli.report.interactions import interaction_sentence
 from bncli.report.notes import statistics_note
 from bncli.report.spelling import (
     are_equal,
@@ -36,7 +37,7 @@ class Answer:
     """What a study found.
 
     Attributes:
-        sentences: The finding with its numbers, at most two sentences.
+        sentences: The finding with its numbers, at most three sentences.
         notes: What limits it: too few seeds, or runs that failed or are missing.
     """
 
@@ -45,7 +46,7 @@ class Answer:
 
 
 def answer_of(evidence: Evidence) -> Answer:
-    """Return what the study found, in at most two sentences, with notes on what limits it."""
+    """Return what the study found, in at most three sentences, with notes on what limits it."""
     table = evidence.differences_table
     compared = table[table["mean_difference"].notna()]
     if compared.empty:
@@ -54,7 +55,8 @@ def answer_of(evidence: Evidence) -> Answer:
         sentences = [_verdict(evidence, compared.iloc[0]), *_hit_epochs(evidence, compared.iloc[0])]
     else:
         sentences = [_tally(evidence, compared), *(_best_rates(evidence) or [_extremes(evidence, compared)])]
-    return Answer(tuple(sentences), tuple(_notes(evidence, compared)))
+    changes = interaction_sentence(evidence)
+    return Answer((*sentences, *([changes] if changes else [])), tuple(_notes(evidence, compared)))
 
 
 def _scores(evidence: Evidence) -> list[str]:
@@ -195,7 +197,7 @@ def _best_rates(evidence: Evidence) -> list[str]:
     ]
     return [
         f"With each arm at its own best learning rate, {arm['arm']} differs from {baseline['arm']} by "
-        f"{difference}{clear}; at least 90% of seeds learn over {spans[0]} of learning rates with {arm['arm']}, over "
+        f"{difference}{clear}; most seeds learn over {spans[0]} of learning rates with {arm['arm']}, over "
         f"{spans[1]} with {baseline['arm']}."
     ]
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
+from bncli.analysis.interactions import with_interactions
 from bncli.claims.discovery import controlled
 from bncli.claims.verdicts import verdicts
 from bncli.report import figure as drawing
@@ -42,7 +43,9 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
         The names of the files written, relative to the folder.
     """
     store.write_text(SUMMARY_FILE, to_csv(evidence.joined_table))
-    store.write_text(DIFFERENCES_FILE, to_csv(evidence.differences_table))
+    store.write_text(
+        DIFFERENCES_FILE, to_csv(with_interactions(evidence.differences_table, evidence.interactions_table))
+    )
     store.write_with(HISTORY_FILE, partial(write_csv, evidence.history_table))
     with own_style(tell):
         figures = drawing.draw_all(evidence)

@@ -16,6 +16,7 @@ from bncli.claims.discovery import method
 from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import REGISTRY
+from bncli.report.interactions import NOTE, interaction_rows
 from bncli.report.notes import norm_note
 from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
 from bncli.report.spelling import NEVER, threshold_text, verdict_text
@@ -160,6 +161,7 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         "interval]. Where only some runs of an arm learned, p and verdict come from whether runs learn (sign test) and "
         "from the difference among pairs in which both did, and p is twice the smaller one.",
     )
+    yield _part("Interactions", interaction_rows(evidence), NOTE)
     yield _part(
         "When the threshold is reached",
         hit_rows(evidence),
@@ -174,9 +176,11 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
     yield _part(
         "Learning rates",
         rate_rows(evidence),
-        "From lr, to lr: the widest range of neighbouring rates at each of which at least 90% of seeds learn. Best lr: "
-        "the rate with the best mean over seeds. It is chosen on the same runs, so the difference at each arm's own "
-        "best rate is optimistic, more so for an arm whose curve is flat.",
+        "From lr, to lr: the widest range of neighbouring rates at each of which most seeds learn; decades: its width "
+        "[95% interval over resampled seeds, at the rates that were tried]. Best lr: the rate with the best mean over "
+        "seeds. Means and differences at a best rate are free of the optimism of that choice: a test metric is taken "
+        "at the rate that is best in validation, any other metric for each half of the seeds at the rate that is best "
+        "on the other half.",
     )
     yield _part(
         "More about every condition",

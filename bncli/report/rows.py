@@ -184,7 +184,7 @@ def rate_rows(evidence: Evidence) -> Rows:
             "arm": str(row["arm"]),
             "from lr": field_value(row["lr_low"]),
             "to lr": field_value(row["lr_high"]),
-            "decades": short_number(row["decades"]),
+            "decades": _decades(row),
             "best lr": field_value(row["best_lr"]),
             f"{evidence.metric} there": number(row["mean_best"]),
             "difference at own best lr": interval(row["difference"], row["low"], row["high"], sign="+"),
@@ -194,6 +194,13 @@ def rate_rows(evidence: Evidence) -> Rows:
         }
         for _, row in table.iterrows()
     ]
+
+
+def _decades(row: pd.Series[Any]) -> str:
+    text = short_number(row["decades"])
+    if math.isnan(row["decades"]) or math.isnan(row["low_decades"]):
+        return text
+    return f"{text} [{row['low_decades']:.3g}, {row['high_decades']:.3g}]"
 
 
 def run_rows(evidence: Evidence) -> Rows:

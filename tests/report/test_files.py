@@ -8,6 +8,7 @@ import pytest
 from fakes import IGNORED_AXIS, TRIVIAL, TWO_AXES, bytes_of, diverged, evidence, failed, learned, make_study, record
 
 from bncli.analysis.evidence import read_evidence
+from bncli.analysis.interactions import with_interactions
 from bncli.report.files import derived_files, write_files
 from bncli.study.folder import RUNS_FILE, STUDY_FILE
 
@@ -38,7 +39,11 @@ def test_the_files_of_a_study_are_tables_and_figures(folder):
 def test_the_tables_in_files_read_back_as_they_are_in_memory(folder, table):
     shown = evidence(make_study(axes=IGNORED_AXIS, seeds=(0, 1, 2)), mixed)
     write_files(shown, record(folder, shown))
-    expected = getattr(shown, {"summary": "joined_table"}.get(table, f"{table}_table"))
+    expected = {
+        "summary": shown.joined_table,
+        "history": shown.history_table,
+        "differences": with_interactions(shown.differences_table, shown.interactions_table),
+    }[table]
     pd.testing.assert_frame_equal(pd.read_csv(folder / f"{table}.csv"), expected, check_dtype=False)
 
 

@@ -198,7 +198,10 @@ def test_the_table_of_hits_counts_runs_that_never_reach_the_threshold():
 def test_only_a_study_with_the_axis_lr_has_a_table_of_rates():
     assert rate_rows(evidence(make_study())) == []
     rows = rate_rows(evidence(make_study(axes=LR, seeds=range(6)), gaining(GAINS)))
-    assert [(row["from lr"], row["to lr"], row["decades"]) for row in rows] == [("-", "-", "-"), ("0.001", "0.1", "2")]
+    assert [(row["from lr"], row["to lr"], row["decades"]) for row in rows] == [
+        ("-", "-", "-"),
+        ("0.001", "0.1", "2 [2, 2]"),
+    ]
 
 
 def test_a_diverged_run_keeps_its_last_value_in_the_mean_curve():

@@ -40,7 +40,7 @@ def lr(evidence: Evidence) -> Figure | None:
     several = evidence.conditions_table["n"].max() > 1
     caption = [n_text(evidence.conditions_table["n"]), *(["bars: 95% intervals"] if several else [])]
     if rates["decades"].notna().any():
-        caption.append("thick lines: at least 90% of seeds learn")
+        caption.append("thick lines: most seeds learn")
     return finish(figure, evidence, [*caption, *trivial_caption(evidence, evidence.metric)])
 
 

@@ -1,0 +1,93 @@
+"""How many seeds it takes, and an interval that stays valid when seeds are added after looking."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bncli.analysis.statistics import LEVEL, NO_INTERVAL, Interval
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+PRIOR = 1.0
+"""Variance of the effect sizes that the always-valid interval is tuned to: it is narrowest for differences of about one
+standard deviation. It is valid for any."""
+
+POWER = 0.8
+"""Probability with which the advised number of seeds would show the effect."""
+
+MAX_SEEDS = 10_000
+"""More seeds than this are not advised."""
+
+
+def always_valid_interval(differences: Sequence[float] | np.ndarray) -> Interval:
+    """Return a 95 % interval of the mean that may be read after every new seed.
+
+    The usual interval misses the mean in 5 % at a number of seeds that was fixed beforehand. Who adds seeds until it
+    excludes 0 is wrong far more often. This one misses the mean *at any time* in at most 5 %, for differences that are
+    normal with any variance: a confidence sequence (Lai, 1976; Wang and Ramdas, 2024), made of the means that the
+    Bayes factor of the t-test with a normal prior on the effect size (an e-value) does not reject by 1 / 0.05. It is
+    three times as wide as Student's interval at 5 seeds, and 1.7 times from 10 on.
+
+    Args:
+        differences: One difference per pair, in any order.
+
+    Returns:
+        The interval; infinite ends where no number of standard errors is enough, nan for fewer than two differences or
+        one that is not finite.
+
+    Example:
+        >>> low, high = always_valid_interval([0.1, 0.2, 0.3, 0.2, 0.1, 0.2, 0.3, 0.2, 0.1, 0.3])
+        >>> print(f"{low:.3f} to {high:.3f}")
+        0.100 to 0.300
+    """
+    import numpy as np
+
+    sample = np.asarray(differences, dtype="float64")
+    if len(sample) < 2 or not np.isfinite(sample).all():
+        return NO_INTERVAL
+    origin = sample[0]  # equal values then have an interval of no width
+    rest = sample - origin
+    spread = float(np.std(rest, ddof=1)) / math.sqrt(len(rest))
+    reach = always_valid_t(len(sample)) * spread if spread else 0.0
+    middle = float(origin + np.mean(rest))
+    return Interval(middle - reach, middle + reach)
+
+
+def always_valid_t(n: int) -> float:
+    """Return how many standard errors the always-valid interval reaches from the mean of `n` values.
+
+    The Bayes factor is `r**-0.5 * ((1 + t**2 / v) / (1 + t**2 / (v * r)))**(n / 2)` with `v = n - 1` and
+    `r = 1 + n * PRIOR`; it is solved for the t at which it is 1 / 0.05.
+
+    Example:
+        >>> [round(always_valid_t(n), 2) for n in (2, 5, 10, 30)]
+        [inf, 8.43, 3.87, 3.35]
+    """
+    ratio = 1 + n * PRIOR
+    base = (math.sqrt(ratio) / (1 - LEVEL)) ** (2 / n)
+    return math.sqrt((n - 1) * (base - 1) / (1 - base / ratio)) if base < ratio else math.inf
+
+
+def needed_seeds(effect: float, differences: Sequence[float] | np.ndarray) -> int | None:
+    """Return the number of seeds, in all, whose always-valid interval would exclude 0 with a probability of 80 %.
+
+    Args:
+        effect: The mean difference that is to be found.
+        differences: Paired differences that tell the spread.
+
+    Returns:
+        The number; None if it is above `MAX_SEEDS`, or if there are fewer than two differences.
+    """
+    import numpy as np
+    from scipy.special import ndtri
+
+    sample = np.asarray(differences, dtype="float64")
+    if len(sample) < 2 or not np.isfinite(sample).all():
+        return None
+    size = abs(effect) / max(float(np.std(sample, ddof=1)), np.finfo("float64").tiny)
+    enough = (n for n in range(2, MAX_SEEDS + 1) if size * math.sqrt(n) >= always_valid_t(n) + ndtri(POWER))
+    return next(enough, None)

@@ -1,0 +1,86 @@
+"""Interactions as rows and as a sentence."""
+
+import pytest
+from fakes import complete, evidence, make_study
+
+from bncli.report.interactions import interaction_rows, interaction_sentence
+
+LR = ("lr", (0.005, 0.05))
+ACTIVATION = ("activation", ("sigmoid", "relu"))
+
+
+def leading(leads, spread=0.01):
+    """Runs in which the arm leads by these amounts, looked up by learning rate or by (activation, learning rate)."""
+
+    def make(config):
+        lead = leads.get(config.lr, leads.get((config.activation, config.lr), 0.0))
+        return complete(config, (0.1, 0.5 + (lead + spread * (config.seed % 3)) * (config.norm != "none")))
+
+    return make
+
+
+def sentence(leads, axes=(LR,), n=8, metric="val_accuracy", spread=0.01):
+    def make(config):
+        scale = 1 if config.lr == 0.05 else 0.5
+        return leading(leads, spread * scale)(config)
+
+    return interaction_sentence(evidence(make_study(axes=axes, seeds=range(n)), make, metric=metric))
+
+
+def test_the_largest_and_the_smallest_change_between_the_ends_are_told():
+    leads = {("sigmoid", 0.005): 0.0, ("sigmoid", 0.05): 0.4, ("relu", 0.005): 0.0, ("relu", 0.05): 0.08}
+    assert sentence(leads, (ACTIVATION, LR)).startswith(
+        "From lr 0.005 to 0.05, batch:before's advantage over none in validation accuracy grows by 0.404 [0.40"
+    )
+    assert "with activation sigmoid; the advantage grows by 0.084 [0.08" in sentence(leads, (ACTIVATION, LR))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (0.1, 0.3, "advantage over none in validation accuracy grows by 0.204"),
+        (0.3, 0.1, "advantage over none in validation accuracy shrinks by 0.196"),
+        (-0.3, -0.1, "disadvantage against none in validation accuracy shrinks by 0.204"),
+        (-0.1, -0.3, "disadvantage against none in validation accuracy grows by 0.196"),
+        (-0.1, 0.1, "advantage over none in validation accuracy grows by 0.204"),
+    ],
+)
+def test_an_advantage_grows_or_shrinks_and_so_does_a_disadvantage(before, after, text):
+    assert text in sentence({0.005: before, 0.05: after})
+
+
+def test_a_lower_loss_is_an_advantage():
+    assert "advantage over none in validation loss grows by 0.204" in sentence(
+        {0.005: 0.1, 0.05: 0.3}, metric="val_loss"
+    )
+
+
+def test_where_no_change_is_clear_the_sentence_says_so():
+    assert sentence({0.005: 0.1, 0.05: 0.1}, spread=0.0) == (
+        "Differences from none show no clear change along lr; the clearest is that of batch:before from lr 0.005 to "
+        "0.05, by 0.000 (all equal)."
+    )
+    assert "no clear change" in sentence({0.005: 0.1, 0.05: 0.3}, n=3)  # three pairs have no p-value
+
+
+def test_there_is_no_sentence_without_an_axis():
+    assert interaction_sentence(evidence(make_study())) == ""
+    assert interaction_rows(evidence(make_study())) == []
+
+
+def test_the_rows_of_the_page():
+    study = make_study(axes=(ACTIVATION, LR), seeds=range(3))
+    rows = interaction_rows(evidence(study, leading({0.005: 0.1, 0.05: 0.3})))
+    assert len(rows) == 4
+    assert rows[1] == {
+        "arm": "batch:before",
+        "along": "lr",
+        "from": "0.005",
+        "to": "0.05",
+        "at": "activation sigmoid",
+        "difference there": "+0.110 to +0.310",
+        "change": "+0.200 (all equal)",
+        "p": "-",
+        "p (Holm)": "-",
+        "seeds": "3",
+    }
