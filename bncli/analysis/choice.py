@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bncli.errors import InvalidConfig, StoreError
 from bncli.study import lock
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import STUDY_SECONDS
-from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
+from bncli.tasks.metrics import DEFAULT, METRICS, TEST_DEFAULT, lower_is_better
 from bncli.values import plain_text
 
 KEY = "report"
@@ -21,12 +21,12 @@ class Choice(NamedTuple):
     """What arms are compared by.
 
     Attributes:
-        metric: A metric's name.
+        metric: A metric's name; None for the one that fits the data, see `default_metric`.
         threshold: The value of it that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in it that matters; None if nothing is to be called equivalent.
     """
 
-    metric: str = DEFAULT
+    metric: str | None = None
     threshold: float | None = None
     margin: float | None = None
 
@@ -43,9 +43,18 @@ def choice_of(metric: str | None, threshold: float | None, margin: float | None 
         UnknownName: No such metric.
         InvalidConfig: The metric can't have this value.
     """
-    choice = Choice(DEFAULT if metric is None else metric, threshold, margin)
-    check_choice(*choice)
-    return choice
+    check_choice(DEFAULT if metric is None else metric, threshold, margin)
+    return Choice(metric, threshold, margin)
+
+
+def default_metric(data: Iterable[Mapping[str, Any]]) -> str:
+    """Return what arms are compared by unless the user says otherwise: test accuracy where all data has a test part.
+
+    Args:
+        data: The facts on each data set of a study, see `data.facts.dataset_facts`.
+    """
+    n_rows = [facts.get("test_rows") for facts in data]
+    return TEST_DEFAULT if n_rows and all(n_rows) else DEFAULT
 
 
 def check_choice(metric: str, threshold: float | None, margin: float | None = None) -> None:
@@ -93,26 +102,27 @@ def choose(
         StoreError: The folder holds no study, or can't be read or written.
     """
     choice_of(metric, threshold)
-    before = remembered(store.need_study(), store)
-    choice = _updated(before, metric, threshold, margin)
-    check_choice(*choice)
+    content = store.need_study()
+    before = remembered(content, store)
+    choice = _updated(before, Choice(metric, threshold, margin), default_metric(content["datasets"].values()))
+    check_choice(choice.metric or DEFAULT, choice.threshold, choice.margin)
     if choice != before:
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
             store.write_study(store.need_study() | {KEY: choice._asdict()})
     return choice
 
 
-def _updated(before: Choice, metric: str | None, threshold: float | None, margin: float | None) -> Choice:
-    """The choice that the user's makes of the one before."""
-    if metric is None and threshold is None:
-        return before if margin is None else before._replace(margin=margin)
-    choice = choice_of(metric, threshold, margin)
-    is_kept = margin is None and choice.metric == before.metric
+def _updated(before: Choice, given: Choice, default: str) -> Choice:
+    """The choice that the given one makes of the one before; `default` is the metric if none is named."""
+    if given.metric is None and given.threshold is None:
+        return before if given.margin is None else before._replace(margin=given.margin)
+    choice = given._replace(metric=given.metric or default)
+    is_kept = choice.margin is None and choice.metric == before.metric
     return choice._replace(margin=before.margin) if is_kept else choice
 
 
 def remembered(content: Mapping[str, Any], store: Store) -> Choice:
-    """Return the choice that a `study.json` holds; the default one if it holds none.
+    """Return the choice that a `study.json` holds; if it holds none, the metric that fits its data.
 
     Args:
         content: What `study.json` holds.
@@ -123,7 +133,7 @@ def remembered(content: Mapping[str, Any], store: Store) -> Choice:
     """
     found = content.get(KEY, {})
     try:
-        choice = Choice(**found)
+        choice = Choice(**({"metric": default_metric(content.get("datasets", {}).values())} | found))
         is_sound = choice.metric in METRICS and _has_numbers(choice)
     except TypeError:
         is_sound = False
@@ -136,6 +146,6 @@ def remembered(content: Mapping[str, Any], store: Store) -> Choice:
 
 
 def _has_numbers(choice: Choice) -> bool:
-    is_loss = lower_is_better(choice.metric)
+    is_loss = lower_is_better(choice.metric or DEFAULT)
     given = [value for value in (choice.threshold, choice.margin) if value is not None]
     return choice.margin != 0 and all(type(value) in (int, float) and _can_be(value, is_loss) for value in given)

@@ -8,15 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.choice import Choice, remembered
+from bncli.analysis.choice import Choice, default_metric, remembered
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
+from bncli.analysis.gap import Gap, find_gap
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
-from bncli.config import RunConfig
+from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.data.facts import dataset_facts
 from bncli.errors import StoreError
@@ -47,6 +48,7 @@ class Evidence:
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
         training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
+        test_trivial: As `trivial`, of the test rows.
     """
 
     study: Study
@@ -58,6 +60,7 @@ class Evidence:
     threshold: float | None = None
     margin: float | None = None
     training_rows: int | None = None
+    test_trivial: float | None = None
 
     def __post_init__(self) -> None:
         plain = {condition: _plain(condition) for condition in self.conditions.values()}
@@ -85,17 +88,24 @@ class Evidence:
 
     @property
     def curve_metric(self) -> str:
-        """The metric of curves and hit epochs: `train_accuracy` is measured at the end only and has no history."""
+        """The metric of curves and hit epochs: others are measured after the last epoch only and have no history."""
         return self.metric if self.metric in HISTORY_METRICS else metrics.DEFAULT
 
     def trivial_score(self, metric: str) -> float | None:
         """Return what the best constant answer scores; None for a loss, or if it isn't known."""
-        return None if lower_is_better(metric) else self.trivial
+        if lower_is_better(metric):
+            return None
+        return self.test_trivial if metric.removeprefix(metrics.POPULATION).startswith("test_") else self.trivial
 
     @cached_property
     def lag(self) -> Lag | None:
         """Where moving averages lag behind; see `analysis.lag.find_lag`."""
         return find_lag(self.conditions, self.training_rows)
+
+    @cached_property
+    def gap(self) -> Gap | None:
+        """What scores lose to moving averages; see `analysis.gap.find_gap`."""
+        return find_gap(self.results, self.conditions, self.metric)
 
     @cached_property
     def points(self) -> dict[Point, list[int]]:
@@ -204,7 +214,7 @@ def read_evidence(
     if not found:
         raise StoreError(f"{str(folder)!r} holds no finished run of its study (nothing in {RUNS_FILE}).")
     places = {condition: place for place, condition in enumerate(conditions)}
-    data = content["datasets"].values()
+    data = list(content["datasets"].values())
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
     return Evidence(
@@ -212,9 +222,12 @@ def read_evidence(
         [result for _, result in found],
         {result.config: condition for condition, result in found},
         len(conditions) * len(study.seeds),
-        common_fact(data, "chance"),
-        *choice,
+        common_chance(study, data, "chance"),
+        choice.metric or default_metric(data),
+        choice.threshold,
+        choice.margin,
         common_fact(data, "training_rows"),
+        common_chance(study, data, "test_chance"),
     )
 
 
@@ -239,11 +252,29 @@ def common_fact(data: Iterable[Mapping[str, Any]], name: str) -> Any:
     return values.pop() if len(values) == 1 else None
 
 
+def common_chance(study: Study, data: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """Return the mean trivial score of a study's data sets; None if they are more than draws of one data set.
+
+    Draws of one data set differ by a row or two in the share of the commonest class.
+
+    Args:
+        study: The study.
+        data: The facts on each data set.
+        name: `chance`, or `test_chance`.
+    """
+    scores: list[float] = [facts[name] for facts in data if facts.get(name) is not None]
+    is_redrawn = {*dict(study.axes)} & {*DATA_FIELDS} <= {"data_seed", "vary_data"}
+    if is_redrawn and len({*scores}) > 1 and len(scores) == len(data):
+        return sum(scores) / len(scores)
+    found: float | None = common_fact(data, name)
+    return found
+
+
 def make_evidence(
     study: Study,
     plan: Plan,
     results: Sequence[RunResult],
-    metric: str = metrics.DEFAULT,
+    metric: str | None = None,
     threshold: float | None = None,
     margin: float | None = None,
 ) -> Evidence:
@@ -253,11 +284,13 @@ def make_evidence(
         study: The study.
         plan: Its runs.
         results: Their results so far, in the order of the plan.
-        metric: What arms are compared by.
+        metric: What arms are compared by; None for the metric that fits the data, see `choice.default_metric`.
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
     """
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     data = [dataset_facts(datasets.load(config)) for config in one_per_data]
-    trivial, rows = (common_fact(data, name) for name in ("chance", "training_rows"))
-    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, metric, threshold, margin, rows)
+    trivial, test_trivial = (common_chance(study, data, name) for name in ("chance", "test_chance"))
+    choice = (metric or default_metric(data), threshold, margin)
+    rows = common_fact(data, "training_rows")
+    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial)

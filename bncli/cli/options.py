@@ -72,6 +72,10 @@ LabelOption = Annotated[
         autocompletion=complete_label,
     ),
 ]
+TestSizeOption = Annotated[
+    str | None,
+    option("--test-size", metavar="SHARE", help="Share of the rows for testing: reported, nothing is chosen on it."),
+]
 ArmsOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -165,6 +169,10 @@ class Options:
         ),
     ] = None
     label: LabelOption = None
+    test_size: TestSizeOption = None
+    vary_data: Annotated[
+        bool, typer.Option("--vary-data", help="Every seed draws its own split, or generates its own data.")
+    ] = False
     model: Annotated[
         str | None,
         option(
@@ -236,8 +244,9 @@ class Options:
             InvalidConfig: A field is given twice, or its value can't be converted.
             UnknownName: There is no such field.
         """
-        names = ("dataset", "label", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
+        names = ("dataset", "label", "test_size", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
         given = {name: parse_value(name, getattr(self, name)) for name in names if getattr(self, name) is not None}
+        given |= {"vary_data": True} if self.vary_data else {}
         return given | parse_settings(self.settings, given)
 
     def seed_list(self) -> tuple[int, ...] | None:

@@ -96,7 +96,7 @@ def finished_result(
         config,
         "diverged" if diverged else "complete",
         params=count_params(model),
-        metrics={name: values[-1] for name, values in history.items()} | dict(scores),
+        metrics=dict(scores) | {name: values[-1] for name, values in history.items()},
         history=history,
         seconds=seconds,
         engine=engine,

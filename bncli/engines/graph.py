@@ -18,6 +18,7 @@ from bncli.engines.base import row_losses
 from bncli.engines.layers import build_stackable
 from bncli.engines.method import Method
 from bncli.engines.updates import Tensors
+from bncli.probes.population import moving_averages, population_statistics
 
 State = tuple[Tensors, Tensors, Tensors]
 """Weights, other variables (moving statistics, dropout seeds) and optimizer slots, of shape (runs, ...) each."""
@@ -36,13 +37,15 @@ class Graph:
 
     Attributes:
         model: The network in layers that stack; its own values take no part.
+        averages: Its moving averages, see `probes.population.moving_averages`.
         rule: The optimizer's update.
         batch_size: Rows per batch.
         train_batches: `(state, numbers, orders, n_done, n_steps)` to `(state, loss, correct)`; see `_train_batches`.
         train_batch: `(state, numbers, rows, iteration)` to the same, for a single batch of any size.
         evaluate: `(weights, others, x, y, counts)` to `(loss, correct, predicted)`: sums over the rows that count, and
             probabilities of shape (runs, rows, outputs), in inference.
-        update_others: `(weights, others, rows)` to the other variables after a pass in training mode.
+        population: `(weights, others, batches, n_steps)` to the other variables with population statistics; see
+            `probes.population`.
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset, method: Method) -> None:
@@ -56,7 +59,8 @@ class Graph:
         self.train_batches = tf.function(self._train_batches, jit_compile=method.xla_steps, autograph=False)
         self.train_batch = tf.function(self._train_batch, jit_compile=method.xla_tail, autograph=False)
         self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
-        self.update_others = tf.function(self._update_others, autograph=False)  # too few calls to pay for XLA
+        self.averages = moving_averages(self.model)
+        self.population = tf.function(self._population, jit_compile=method.xla_steps, autograph=False)
 
     def zeros(self) -> State:
         """Return a state of the right shapes and types, all zeros."""
@@ -131,14 +135,19 @@ class Graph:
 
         return self._over_runs(one, (weights, others))
 
-    def _update_others(self, weights: Tensors, others: Tensors, rows: tf.Tensor) -> Tensors:
+    def _population(self, weights: Tensors, others: Tensors, batches: tf.Tensor, n_steps: tf.Tensor) -> Tensors:
+        """Estimate population statistics: `batches` are row numbers, shape (batches, runs, rows)."""
+
         def one(arguments: Any) -> Tensors:
             weights, others, rows = arguments
             _, new_others = self.model.stateless_call(weights, others, tf.gather(self._x, rows), training=True)
             return _as_before(new_others, others)
 
-        found: Tensors = self._over_runs(one, (weights, others, rows))
-        return found
+        def call(others: Tensors, rows: tf.Tensor) -> Tensors:
+            found: Tensors = self._over_runs(one, (weights, others, rows))
+            return found
+
+        return population_statistics(self.averages, others, batches, n_steps, call)
 
     def _over_runs(self, function: Callable[[Any], Any], arguments: Any) -> Any:
         """Apply `function` to every run: vectorized, or as copies that TensorFlow's threads run side by side."""

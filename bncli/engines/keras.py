@@ -25,14 +25,13 @@ from bncli.engines.base import (
 )
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.rows import population_batches
-from bncli.engines.scoring import Scores, of_run, scores_of_parts
+from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
 from bncli.engines.updates import Tensors
 from bncli.networks.building import build_model
 from bncli.networks.seeds import batch_order
 from bncli.probes.population import moving_averages, population_statistics
 from bncli.results import RunResult
-from bncli.tasks.metrics import HISTORY_METRICS, POPULATION
-from bncli.tasks.scores import Tally
+from bncli.tasks.metrics import HISTORY_METRICS
 from bncli.values import finite
 
 NAME = "keras"
@@ -109,32 +108,40 @@ def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Sco
     """
     weights, others = ([variable.value for variable in variables] for variables in _variables(model))
 
-    @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator,unused-ignore]
+    specs = [tf.TensorSpec(value.shape, value.dtype) for value in others]
+    rows = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in dataset.parts["train"]]
+
+    @tf.function(autograph=False, input_signature=(specs, *rows))  # type: ignore[untyped-decorator,unused-ignore]
     def infer(others: Tensors, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         predicted, _ = model.stateless_call(weights, others, x, training=False)
         return row_losses(y, predicted), predicted
 
-    def score(others: Tensors) -> Scores:
-        return scores_of_parts(
-            dataset.parts, lambda part, tally: _score(lambda *rows: infer(others, *rows), dataset.parts[part], tally)
-        )
+    def score(others: Tensors, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Scored]:
+        return {part: _score(lambda *rows: infer(others, *rows), *rows) for part, rows in parts.items()}
 
-    moving, averages = score(others), moving_averages(model)
-    population = score(_population(model, config, dataset, averages)) if averages else moving
-    return moving | {f"{POPULATION}{name}": values for name, values in population.items()}
+    moving, averages = score(others, dataset.parts), moving_averages(model)
+    if not averages:
+        return final_metrics(moving, moving)
+    estimated = _population(model, config, dataset, averages)
+    return final_metrics(moving, score(estimated, population_parts(dataset)))
 
 
 def _population(model: keras.Model, config: RunConfig, dataset: Dataset, averages: Mapping[int, float]) -> Tensors:
     """The model's other variables with population statistics in place of the moving averages."""
     weights, others = ([variable.value for variable in variables] for variables in _variables(model))
 
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
-    def update(others: Tensors, x: tf.Tensor) -> Tensors:
-        found: Tensors = model.stateless_call(weights, others, x, training=True)[1]
+    x = tf.constant(dataset.x_train)
+
+    def call(others: Tensors, rows: tf.Tensor) -> Tensors:
+        found: Tensors = model.stateless_call(weights, others, tf.gather(x, rows[0]), training=True)[1]
         return found
 
-    batches = (dataset.x_train[rows[0]] for rows in population_batches([config], len(dataset.y_train)))
-    return population_statistics(averages, others, batches, update)
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
+    def estimate(batches: tf.Tensor) -> Tensors:
+        return population_statistics(averages, others, batches, tf.constant(batches.shape[0]), call)
+
+    found: Tensors = estimate(population_batches([config], len(dataset.y_train)))
+    return found
 
 
 def _variables(model: keras.Model) -> tuple[list[keras.Variable], list[keras.Variable]]:
@@ -142,22 +149,18 @@ def _variables(model: keras.Model) -> tuple[list[keras.Variable], list[keras.Var
 
 
 def _score(
-    infer: Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor]],
-    rows: tuple[np.ndarray, np.ndarray],
-    tally: Tally | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean loss and accuracy over rows, shape (1,) each; the tally gets the predicted probabilities."""
-    x, y = rows
-    losses, correct = [], 0
+    infer: Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor]], x: np.ndarray, y: np.ndarray
+) -> Scored:
+    """How a model answers rows, given a function from rows to losses and predicted probabilities."""
+    losses, answers, n_correct = [], [], 0
     for start in range(0, len(y), EVALUATION_ROWS):
-        chunk = slice(start, start + EVALUATION_ROWS)
-        more, predicted = (values.numpy() for values in infer(x[chunk], y[chunk]))
+        rows = slice(start, start + EVALUATION_ROWS)
+        more, predicted = (values.numpy() for values in infer(x[rows], y[rows]))
+        classes = predicted[:, 0] > 0.5 if predicted.shape[-1] == 1 else predicted.argmax(axis=-1)
         losses.append(more)
-        answers = predicted[:, 0] > 0.5 if predicted.shape[-1] == 1 else predicted.argmax(axis=-1)
-        correct += int((answers == y[chunk]).sum())
-        if tally:
-            tally.add(y[chunk], predicted[None])
-    return np.array([np.concatenate(losses).mean(dtype="float64")]), np.array([correct / len(y)])
+        answers.append((y[rows], predicted[None]))
+        n_correct += int((classes == y[rows]).sum())
+    return Scored(np.array([np.concatenate(losses).mean(dtype="float64")]), np.array([n_correct / len(y)]), answers)
 
 
 def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:

@@ -20,14 +20,10 @@ from bncli.engines.graph import Graph, Numbers, State
 from bncli.engines.history import StackHistory
 from bncli.engines.method import LANES, MAX_STACK, RATES, Method
 from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
-from bncli.engines.scoring import Scores, of_run, scores_of_parts
-from bncli.engines.updates import Tensors
+from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
 from bncli.networks.building import build_model
 from bncli.networks.initial import seeded_values
-from bncli.probes.population import moving_averages, population_statistics
 from bncli.results import RunResult
-from bncli.tasks.metrics import POPULATION
-from bncli.tasks.scores import Tally
 
 NAME = "stacked"
 
@@ -73,6 +69,9 @@ class Program:
                 rows = orders[:, :n_left]
                 calls.append(pool.submit(_first_call, graph.train_batch, state, numbers, rows, tf.constant(1.0)))
             calls.append(pool.submit(_first_call, graph.evaluate, *state[:2], *chunk))
+            if graph.averages:
+                batches = tf.zeros_like(population_batches(self.fill(first_runs[:1]), len(self.dataset.y_train)))
+                calls.append(pool.submit(_first_call, graph.population, *state[:2], batches, tf.constant(0)))
             calls += [pool.submit(self._drawn, config.seed, config.init_scale) for config in first_runs]
             for call in calls:
                 call.result()
@@ -91,8 +90,8 @@ class Program:
             One result for each run, in order; each has an equal share of the stack's time.
         """
         started = time.perf_counter()
-        state, history = self._train(configs, on_epoch)
-        scores = self.final_scores(configs, state)
+        state, history, validation = self._train(configs, on_epoch)
+        scores = self.final_scores(configs, state, validation)
         seconds = (time.perf_counter() - started) / len(configs)
         if on_model:
             for index, config in enumerate(configs):
@@ -102,8 +101,8 @@ class Program:
             for index, (config, own) in enumerate(zip(configs, history.of_runs(len(configs)), strict=True))
         ]
 
-    def _train(self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None) -> tuple[State, StackHistory]:
-        """Train a stack until its last epoch, or until all its runs have diverged."""
+    def _train(self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None) -> tuple[State, StackHistory, Scored]:
+        """Train a stack until its last epoch, or until all its runs have diverged; return its last validation too."""
         filled = self.fill(configs)
         state, history, alive = self.initial_state(filled), StackHistory(), np.ones(len(filled), bool)
         numbers = self.numbers(filled)
@@ -113,13 +112,14 @@ class Program:
             state, means = self.epoch(state, numbers, orders, epoch)
             if not alive.all():
                 state = _freeze(alive, state, before)
-            history.add(alive, means, self.score(state, chunks))
+            validation = self.score(state, chunks)
+            history.add(alive, means, validation[:2])
             alive = alive & history.is_finite
             if on_epoch:
                 on_epoch(configs, epoch + 1)
             if not alive[: len(configs)].any():
                 break
-        return state, history
+        return state, history, validation
 
     def fill(self, configs: Sequence[RunConfig]) -> list[RunConfig]:
         """Return `configs`, filled up with copies of the last run to `method.n_runs`: the size is compiled in."""
@@ -169,51 +169,37 @@ class Program:
             loss, correct = loss + more_loss.numpy(), correct + more_correct.numpy()
         return state, (loss / n_rows, correct / n_rows)
 
-    def score(self, state: State, chunks: Sequence[Chunk], tally: Tally | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean loss and accuracy of each run over all chunks in inference mode, shape (runs,) each.
-
-        Args:
-            state: The state of the runs.
-            chunks: The rows.
-            tally: Gets the predicted probabilities.
-        """
+    def score(self, state: State, chunks: Sequence[Chunk]) -> Scored:
+        """Return how each run answers the rows of all chunks in inference mode."""
         loss = correct = np.zeros(self.method.n_runs)
+        answers = []
         for x, y, counts in chunks:
             more_loss, more_correct, predicted = self.graph.evaluate(state[0], state[1], x, y, counts)
             loss, correct = loss + more_loss.numpy(), correct + more_correct.numpy()
-            if tally:
-                n_rows = int(counts.sum())
-                tally.add(y.numpy()[:n_rows], predicted.numpy()[:, :n_rows])
-        n_rows = sum(int(counts.sum()) for _, _, counts in chunks)
-        return loss / n_rows, correct / n_rows
+            answers.append((y.numpy()[: int(counts.sum())], predicted))
+        n_rows = sum(len(y) for y, _ in answers)
+        return Scored(loss / n_rows, correct / n_rows, answers)
 
-    def final_scores(self, configs: Sequence[RunConfig], state: State) -> Scores:
+    def final_scores(self, configs: Sequence[RunConfig], state: State, validation: Scored) -> Scores:
         """Return the metrics of the trained runs in inference mode, with moving and with population statistics.
 
         Args:
             configs: The runs.
             state: Their state after training.
-
-        Returns:
-            Metric to one value per run, shape (runs,).
+            validation: Their answers to the validation rows in the last epoch.
         """
-        chunks = {part: evaluation_chunks(*rows) for part, rows in self.dataset.parts.items()}
-
-        def score(others: Tensors) -> Scores:
-            return scores_of_parts(chunks, lambda part, tally: self.score((state[0], others, []), chunks[part], tally))
-
-        moving = score(state[1])
-        averages = moving_averages(self.graph.model)
-        population = score(self.population(configs, state, averages)) if averages else moving
-        return moving | {f"{POPULATION}{name}": values for name, values in population.items()}
-
-    def population(self, configs: Sequence[RunConfig], state: State, averages: Mapping[int, float]) -> Tensors:
-        """Return the runs' other variables with population statistics in place of the moving averages."""
-        weights, others, _ = state
+        parts = {part: rows for part, rows in self.dataset.parts.items() if part != "val"}
+        moving = self._score_parts(state, parts) | {"val": validation}
+        if not self.graph.averages:
+            return final_metrics(moving, moving)
+        weights, others, slots = state
         batches = population_batches(self.fill(configs), len(self.dataset.y_train))
-        return population_statistics(
-            averages, others, batches, lambda now, rows: self.graph.update_others(weights, now, rows)
-        )
+        estimated = self.graph.population(weights, others, batches, tf.constant(len(batches)))
+        population = self._score_parts((weights, estimated, slots), population_parts(self.dataset))
+        return final_metrics(moving, population)
+
+    def _score_parts(self, state: State, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Scored]:
+        return {part: self.score(state, evaluation_chunks(*rows)) for part, rows in parts.items()}
 
     def trained_model(self, config: RunConfig, state: State, index: int) -> keras.Model:
         """Return an ordinary Keras model with the trained values of run number `index` of the stack."""

@@ -32,8 +32,8 @@ def evaluation_chunks(x: np.ndarray, y: np.ndarray) -> list[Chunk]:
     return chunks
 
 
-def population_batches(configs: Sequence[RunConfig], n_rows: int) -> Iterator[tf.Tensor]:
-    """Yield the batches over which population statistics are estimated: row numbers, shape (runs, batch).
+def population_batches(configs: Sequence[RunConfig], n_rows: int) -> tf.Tensor:
+    """Return the batches over which population statistics are estimated: row numbers, shape (batches, runs, rows).
 
     They are shuffled by the runs' seeds, even where training is not: a batch of sorted rows would be no sample.
 
@@ -43,9 +43,9 @@ def population_batches(configs: Sequence[RunConfig], n_rows: int) -> Iterator[tf
     """
     batch_size, epochs = min(configs[0].batch_size, n_rows), configs[0].epochs
     orders = {config.seed: batch_order(config.seed, epochs, n_rows) for config in configs}
-    order = np.stack([orders[config.seed] for config in configs])
-    for number in range(n_batches(n_rows, batch_size, epochs)):
-        yield tf.constant(order[:, number * batch_size : (number + 1) * batch_size])
+    count = n_batches(n_rows, batch_size, epochs)
+    taken = np.stack([orders[config.seed][: count * batch_size] for config in configs])
+    return tf.constant(taken.reshape(len(configs), count, batch_size).swapaxes(0, 1))
 
 
 def batch_orders(configs: Sequence[RunConfig], n_rows: int) -> Iterator[tf.Tensor]:

@@ -6,22 +6,22 @@ in BatchNorm", arXiv 2105.07576, section 3, re-estimate the statistics after tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from bncli.probes.gradients import Tensors
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
-MIN_BATCHES = 50
-"""The fewest batches over which statistics are estimated, if the data has so many; Wu and Johnson find that 1,000 to
-10,000 rows suffice."""
+MIN_ROWS = 1_000
+"""The fewest rows over which statistics are estimated, if the data has so many: Wu and Johnson find that 1,000 to
+10,000 suffice."""
 
 SHARE = 10
-"""With more batches than that, one for so many training steps: a forward pass is a third of a step."""
-
-_Batch = TypeVar("_Batch")
+"""If that gives more batches, there is one for so many training steps: a forward pass is a third of a step."""
 
 
 def moving_averages(model: keras.Model) -> dict[int, float]:
@@ -59,34 +59,40 @@ def n_batches(n_rows: int, batch_size: int, epochs: int) -> int:
         epochs: Epochs of the training.
     """
     whole = n_rows // batch_size
-    return min(whole, max(MIN_BATCHES, whole * epochs // SHARE))
+    return min(whole, max(math.ceil(MIN_ROWS / batch_size), whole * epochs // SHARE))
 
 
 def population_statistics(
     averages: Mapping[int, float],
     others: Tensors,
-    batches: Iterable[_Batch],
-    call: Callable[[Tensors, _Batch], Tensors],
+    batches: tf.Tensor,
+    n_steps: tf.Tensor,
+    call: Callable[[Tensors, tf.Tensor], Tensors],
 ) -> Tensors:
     """Return a network's other variables with population statistics in place of its moving averages.
 
     A call in training mode sets an average from `a` to `momentum * a + (1 - momentum) * b`, where b is the mean or the
     variance of the batch. From a = 0, b is what it sets, divided by 1 - momentum. The result is the mean of b over the
-    batches.
+    batches. This is written for a `tf.function`.
 
     Args:
         averages: The averages, as `moving_averages` returns them.
         others: The values of the network's non-trainable variables.
-        batches: The batches, at least one.
-        call: A function of other variables and a batch: it applies the network in training mode and returns the other
-            variables afterwards.
+        batches: The rows' numbers, shape (batches, ...).
+        n_steps: How many of the batches to use; a tensor, so that a call with 0 compiles the loop without running it.
+        call: A function of other variables and a batch's row numbers: it applies the network in training mode and
+            returns the other variables afterwards.
     """
     import tensorflow as tf
 
-    totals = {place: tf.zeros_like(others[place]) for place in averages}
-    zeros, now, n_seen = dict(totals), list(others), 0
-    for batch in batches:
-        now = call([zeros.get(place, value) for place, value in enumerate(now)], batch)
-        totals = {place: total + now[place] / (1 - averages[place]) for place, total in totals.items()}
-        n_seen += 1
-    return [totals[place] / n_seen if place in totals else value for place, value in enumerate(others)]
+    zeros = {place: tf.zeros_like(others[place]) for place in averages}
+
+    def body(step: tf.Tensor, now: Tensors, totals: Tensors) -> tuple[Any, ...]:
+        now = call([zeros.get(place, value) for place, value in enumerate(now)], tf.gather(batches, step))
+        more = [now[place] / (1 - momentum) for place, momentum in averages.items()]
+        return step + 1, now, [total + value for total, value in zip(totals, more, strict=True)]
+
+    start = (tf.constant(0), list(others), list(zeros.values()))
+    _, _, totals = tf.while_loop(lambda step, *_: step < n_steps, body, start, parallel_iterations=1)
+    means = dict(zip(averages, [total / tf.cast(n_steps, total.dtype) for total in totals], strict=True))
+    return [means.get(place, value) for place, value in enumerate(others)]

@@ -11,7 +11,7 @@ from bncli.analysis.comparisons import is_clear, is_mixed
 from bncli.analysis.effects import wilson_interval
 from bncli.analysis.statistics import MIN_PAIRS
 from bncli.analysis.verdicts import EQUIVALENT, SIGNIFICANT, UNDECIDED, VERDICTS
-from bncli.report.notes import lag_note
+from bncli.report.notes import statistics_note
 from bncli.report.spelling import (
     are_equal,
     counted,
@@ -202,9 +202,9 @@ def _best_rates(evidence: Evidence) -> list[str]:
 
 def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     """What limits the answer."""
-    lag = lag_note(evidence)
-    if lag:
-        yield lag
+    note = statistics_note(evidence)
+    if note:
+        yield note
     too_few = _too_few_seeds(int(compared["n"].min()), len(compared)) if len(compared) else ""
     if too_few:
         yield too_few

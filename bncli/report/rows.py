@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.runs import seed_curves
-from bncli.report.notes import lag_note, norm_note
+from bncli.report.notes import norm_note, statistics_note
 from bncli.report.spelling import (
     effect,
     epochs,
@@ -21,6 +21,7 @@ from bncli.report.spelling import (
     verdict_text,
     whole_number,
 )
+from bncli.report.splits import split_note
 from bncli.tasks.metrics import DEFAULT, METRICS, TOLERANCE, lower_is_better
 
 if TYPE_CHECKING:
@@ -223,13 +224,13 @@ def _mean_row(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
 def run_caption(evidence: Evidence) -> str:
     """Return the caption of the table of runs: what the last row is, what the arm is, what its scores suffer from."""
     has_mean = (evidence.conditions_table["n"] > 1).any()
-    lines = ("mean [95% interval] over seeds" if has_mean else "", norm_note(evidence), lag_note(evidence))
+    lines = ("mean [95% interval] over seeds" if has_mean else "", norm_note(evidence), statistics_note(evidence))
     return "\n".join(line for line in lines if line)
 
 
 def table_caption(evidence: Evidence) -> str:
     """Return the caption of the main table, in lines: what columns and marks mean, what arms are, what they lack."""
-    lines = (columns_caption(evidence), norm_note(evidence), lag_note(evidence))
+    lines = (columns_caption(evidence), norm_note(evidence), statistics_note(evidence), split_note(evidence))
     return "\n".join(line for line in lines if line)
 
 

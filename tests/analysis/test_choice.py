@@ -9,12 +9,12 @@ from fakes import evidence, make_study, record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.analysis.choice import KEY, Choice, check_choice, choose, remembered
+from bncli.analysis.choice import KEY, Choice, check_choice, choose, default_metric, remembered
 from bncli.analysis.evidence import read_evidence
 from bncli.errors import InvalidConfig, StoreError, UnknownName
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import open_folder
-from bncli.tasks.metrics import METRICS
+from bncli.tasks.metrics import DEFAULT, METRICS, TEST_DEFAULT
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_the_same_choice_again_writes_nothing(store):
 def test_a_choice_that_is_refused_is_not_remembered(store):
     with pytest.raises(InvalidConfig):
         choose(store, threshold=1.5)
-    assert choose(store) == Choice()
+    assert choose(store) == Choice(DEFAULT)
 
 
 def test_without_a_study_there_is_nothing_to_choose_for(tmp_path):
@@ -139,3 +139,20 @@ def test_what_a_damaged_file_remembers_is_sound_or_refused_in_one_line(value):
     except StoreError as error:
         assert str(error).startswith("'out/study.json': 'report' must hold a metric, and may hold a threshold ")
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "expected"),
+    [([], DEFAULT), ([None], DEFAULT), ([20], TEST_DEFAULT), ([20, 30], TEST_DEFAULT), ([20, None], DEFAULT)],
+)
+def test_arms_are_compared_on_test_rows_where_all_data_has_them(n_rows, expected):
+    assert default_metric({"test_rows": n} if n else {} for n in n_rows) == expected
+
+
+def test_a_folder_whose_data_has_a_test_part_is_compared_on_it_unless_told_otherwise(tmp_path):
+    store = record(tmp_path / "out", evidence(make_study(test_size=0.2)))
+    assert choose(store) == Choice(TEST_DEFAULT)
+    assert read_evidence(store.folder).metric == TEST_DEFAULT
+    assert choose(store, threshold=0.8) == Choice(TEST_DEFAULT, 0.8)
+    assert choose(store, DEFAULT) == Choice(DEFAULT)
+    assert read_evidence(store.folder).metric == DEFAULT

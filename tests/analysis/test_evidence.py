@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from fakes import IGNORED_AXIS, TRIVIAL, TWO_AXES, complete, diverged, evidence, failed, learned, make_study, record
 
-from bncli.analysis.evidence import read_evidence
+from bncli.analysis.evidence import common_chance, read_evidence
 from bncli.data import datasets
 from bncli.errors import StoreError
 from bncli.study.folder import STUDY_FILE
@@ -151,3 +151,22 @@ def test_another_metric_is_what_arms_are_compared_by(folder):
     assert set(shown.hits_table["threshold"]) == {1.4}
     read = read_evidence(record(folder, shown).folder, "val_loss", 1.4)
     pd.testing.assert_frame_equal(read.joined_table, shown.joined_table)
+
+
+def test_the_trivial_score_of_test_metrics_is_that_of_the_test_rows():
+    shown = evidence(make_study(), metric="test_accuracy", test_trivial=0.6)
+    assert [shown.trivial_score(name) for name in ("test_accuracy", "population_test_accuracy")] == [0.6, 0.6]
+    assert [shown.trivial_score(name) for name in ("val_accuracy", "train_accuracy")] == [0.5, 0.5]
+    assert shown.trivial_score("test_loss") is None
+    assert shown.curve_metric == "val_accuracy"
+
+
+def test_draws_of_one_data_set_have_their_mean_trivial_score_in_common():
+    data = [{"chance": 0.5, "test_chance": 0.5}, {"chance": 0.6, "test_chance": 0.5}]
+    for study in (make_study(vary_data=True), make_study(axes=(("data_seed", (0, 1)),))):
+        assert common_chance(study, data, "chance") == pytest.approx(0.55)
+        assert common_chance(study, data, "test_chance") == 0.5
+        assert common_chance(study, [{}, {"chance": 0.5}], "chance") is None
+    other = make_study(axes=(("n_samples", (40, 60)),), vary_data=True)
+    assert common_chance(other, data, "chance") is None
+    assert common_chance(other, data, "test_chance") == 0.5
