@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.grid import Cell, distinct_cells
 from bncli.analysis.pairs import final_values, paired_differences, paired_values
+from bncli.analysis.seeds import always_valid_interval
 from bncli.analysis.statistics import effect_size, holm, mean, sign_flip_test
 from bncli.analysis.tables import AXES, Conditions, Results, table_of
 from bncli.tasks.metrics import DEFAULT, TOLERANCE, lower_is_better
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("condition", "arm", "baseline", AXES, "metric", "n", "mean_difference", "low", "high", "p_value", "p_holm"),
-    *("wins", "ties", "losses", "effect_size"),
+    *("wins", "ties", "losses", "effect_size", "low_always", "high_always"),
 )
 
 
@@ -35,6 +36,7 @@ def differences_table(
         - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected over all rows)
         - `wins`, `ties`, `losses` (pairs in which the arm is better, equal, worse)
         - `effect_size` (see `effect_size`)
+        - `low_always`, `high_always` (an interval that may be read after every new seed, see `always_valid_interval`)
 
     A diverged run has no loss, so its pair is missing from `n`, the mean and the test. The other side still wins it, or
     it is a tie if both diverged. So `wins`, `ties` and `losses` may sum to more than `n`.
@@ -71,6 +73,7 @@ def _difference_row(cell: Cell, metric: str) -> dict[str, Any]:
         "p_value": sign_flip_test(differences),
         **_wins(values, others, metric),
         "effect_size": effect_size(differences),
+        **dict(zip(("low_always", "high_always"), always_valid_interval(differences), strict=True)),
     }
 
 

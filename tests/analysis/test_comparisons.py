@@ -58,7 +58,7 @@ def test_columns_of_the_table_of_differences():
     table = make_table(differences_table, make_study(axes=TWO_AXES), complete)
     assert list(table.columns) == [
         *("condition", "arm", "baseline", "param_activation", "param_lr", "metric", "n", "mean_difference"),
-        *("low", "high", "p_value", "p_holm", "wins", "ties", "losses", "effect_size"),
+        *("low", "high", "p_value", "p_holm", "wins", "ties", "losses", "effect_size", "low_always", "high_always"),
     ]
     assert column(table, "condition") == [1, 3, 5, 7]
     assert column(table, "param_lr") == [0.01, 0.1, 0.01, 0.1]
