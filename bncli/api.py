@@ -105,19 +105,21 @@ class Result:
         """One row per change of a difference along an axis, see `analysis.interactions.interactions_table`."""
         return self.evidence.interactions_table
 
-    def by(self, metric: str = "val_accuracy", threshold: float | None = None) -> Result:
+    def by(self, metric: str = "val_accuracy", threshold: float | None = None, margin: float | None = None) -> Result:
         """Return the same runs compared by another metric.
 
         Args:
             metric: A metric, e.g. `val_loss`.
-            threshold: The value of it that runs should reach; None for the best of the baseline's mean curve.
+            threshold: The value of it that runs should reach; None for 95 % of the baseline's gain.
+            margin: The smallest difference in it that matters; None if nothing is to be called equivalent.
 
         Raises:
             UnknownName: There is no such metric.
             InvalidConfig: The metric can't have this value.
         """
-        check_choice(metric, threshold)
-        return Result(dataclasses.replace(self.evidence, metric=metric, threshold=threshold), self.folder)
+        check_choice(metric, threshold, margin)
+        chosen = dataclasses.replace(self.evidence, metric=metric, threshold=threshold, margin=margin)
+        return Result(chosen, self.folder)
 
     def plot(self, name: str = "curves") -> Figure:
         """Draw a figure.

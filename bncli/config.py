@@ -83,6 +83,10 @@ class RunConfig:
         "unit: pixels scaled to [0, 1]; standard: mean 0, sd 1 over the training rows; auto: as the data set says",
         choices=SCALINGS,
     )
+    test_size: float = _number(
+        0.0, "data", "share of the rows to keep for testing: reported, nothing is chosen on it", low=0, high=0.9
+    )
+    vary_data: bool = _flag(False, "data", "every seed draws its own split, or generates its own data")
     model: str = _text("mlp", "network", "name of a model, or a spec such as 'conv32 pool flatten dense64'")
     activation: str = _text(
         "relu", "network", "activation function of the hidden layers", choices=ACTIVATIONS, aliases=ACTIVATION_ALIASES
@@ -334,7 +338,7 @@ def _ignored_by_optimizer(config: RunConfig) -> set[str]:
 
 def _implied(config: RunConfig) -> dict[str, Value]:
     """Explicit values for the fields that are left to the data set or the optimizer."""
-    defaults = datasets.loader_defaults(config.dataset)
+    defaults = datasets.used_fields(config)
     implied = {name: value for name, value in defaults.items() if getattr(config, name) is None}
     if config.weight_decay is None:
         implied["weight_decay"] = ADAMW_WEIGHT_DECAY if config.optimizer == "adamw" else 0.0

@@ -1,16 +1,16 @@
-"""What a study's arms are compared by: a metric and a threshold, which the folder remembers."""
+"""What a study's arms are compared by: a metric, a threshold and a margin, which the folder remembers."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bncli.errors import InvalidConfig, StoreError
 from bncli.study import lock
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import STUDY_SECONDS
-from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
+from bncli.tasks.metrics import DEFAULT, METRICS, TEST_DEFAULT, lower_is_better
 from bncli.values import plain_text
 
 KEY = "report"
@@ -21,36 +21,49 @@ class Choice(NamedTuple):
     """What arms are compared by.
 
     Attributes:
-        metric: A metric's name.
-        threshold: The value of it that runs should reach; None for the best of the baseline's mean curve.
+        metric: A metric's name; None for the one that fits the data, see `default_metric`.
+        threshold: The value of it that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in it that matters; None if nothing is to be called equivalent.
     """
 
-    metric: str = DEFAULT
+    metric: str | None = None
     threshold: float | None = None
+    margin: float | None = None
 
 
-def choice_of(metric: str | None, threshold: float | None) -> Choice:
+def choice_of(metric: str | None, threshold: float | None, margin: float | None = None) -> Choice:
     """Return what the user wants to compare by, and check it.
 
     Args:
         metric: A metric's name; None for the default one.
         threshold: The value of it to reach, if one is given.
+        margin: The smallest difference in it that matters, if one is given.
 
     Raises:
         UnknownName: No such metric.
         InvalidConfig: The metric can't have this value.
     """
-    choice = Choice(DEFAULT if metric is None else metric, threshold)
-    check_choice(*choice)
-    return choice
+    check_choice(DEFAULT if metric is None else metric, threshold, margin)
+    return Choice(metric, threshold, margin)
 
 
-def check_choice(metric: str, threshold: float | None) -> None:
+def default_metric(data: Iterable[Mapping[str, Any]]) -> str:
+    """Return what arms are compared by unless the user says otherwise: test accuracy where all data has a test part.
+
+    Args:
+        data: The facts on each data set of a study, see `data.facts.dataset_facts`.
+    """
+    n_rows = [facts.get("test_rows") for facts in data]
+    return TEST_DEFAULT if n_rows and all(n_rows) else DEFAULT
+
+
+def check_choice(metric: str, threshold: float | None, margin: float | None = None) -> None:
     """Check a metric and a value of it.
 
     Args:
         metric: A metric's name.
         threshold: The value of it to reach, if one is given.
+        margin: The smallest difference in it that matters, if one is given.
 
     Raises:
         UnknownName: No such metric.
@@ -60,39 +73,56 @@ def check_choice(metric: str, threshold: float | None) -> None:
     if threshold is not None and not _can_be(threshold, is_loss):
         allowed = "a number from 0" if is_loss else "a number from 0 to 1"
         raise InvalidConfig(f"--threshold must be {allowed} for the metric {metric}. Received: {threshold:g}.")
+    if margin is not None and not (margin > 0 and _can_be(margin, is_loss)):
+        allowed = "a number above 0" if is_loss else "a number above 0 and at most 1"
+        raise InvalidConfig(f"--margin must be {allowed} for the metric {metric}. Received: {margin:g}.")
 
 
-def _can_be(threshold: float, is_loss: bool) -> bool:
-    return 0 <= threshold <= (sys.float_info.max if is_loss else 1)
+def _can_be(value: float, is_loss: bool) -> bool:
+    return 0 <= value <= (sys.float_info.max if is_loss else 1)
 
 
-def choose(store: Store, metric: str | None = None, threshold: float | None = None) -> Choice:
+def choose(
+    store: Store, metric: str | None = None, threshold: float | None = None, margin: float | None = None
+) -> Choice:
     """Return what a folder's report compares by: what the user gives now, which is remembered, or gave last.
 
-    Whoever gives one of both replaces both.
+    Whoever gives one of metric and threshold replaces both. A margin is kept until there is another one or another
+    metric.
 
     Args:
         store: The study's folder.
         metric: The metric; None if the user names none, which is the default one if there is a threshold.
         threshold: The threshold; None if the user names none.
+        margin: The margin; None if the user names none.
 
     Raises:
         UnknownName: No such metric.
         InvalidConfig: The metric can't have this value.
         StoreError: The folder holds no study, or can't be read or written.
     """
-    choice = choice_of(metric, threshold)
-    before = remembered(store.need_study(), store)
-    if metric is None and threshold is None:
-        return before
+    choice_of(metric, threshold)
+    content = store.need_study()
+    before = remembered(content, store)
+    choice = _updated(before, default_metric(content["datasets"].values()), Choice(metric, threshold, margin))
+    check_choice(choice.metric or DEFAULT, choice.threshold, choice.margin)
     if choice != before:
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
             store.write_study(store.need_study() | {KEY: choice._asdict()})
     return choice
 
 
+def _updated(before: Choice, default: str, wanted: Choice) -> Choice:
+    """The choice that the user's makes of the one before, given the default metric."""
+    if wanted.metric is None and wanted.threshold is None:
+        return before if wanted.margin is None else before._replace(margin=wanted.margin)
+    choice = wanted._replace(metric=wanted.metric or default)
+    is_kept = choice.margin is None and choice.metric == before.metric
+    return choice._replace(margin=before.margin) if is_kept else choice
+
+
 def remembered(content: Mapping[str, Any], store: Store) -> Choice:
-    """Return the choice that a `study.json` holds; the default one if it holds none.
+    """Return the choice that a `study.json` holds; if it holds none, the metric that fits its data.
 
     Args:
         content: What `study.json` holds.
@@ -103,18 +133,19 @@ def remembered(content: Mapping[str, Any], store: Store) -> Choice:
     """
     found = content.get(KEY, {})
     try:
-        choice = Choice(**found)
-        is_sound = choice.metric in METRICS and _is_threshold(choice)
+        choice = Choice(**({"metric": default_metric(content.get("datasets", {}).values())} | found))
+        is_sound = choice.metric in METRICS and _has_numbers(choice)
     except TypeError:
         is_sound = False
     if not is_sound:
         raise StoreError(
-            f"{str(store.folder / STUDY_FILE)!r}: {KEY!r} must hold a metric and a threshold. "
+            f"{str(store.folder / STUDY_FILE)!r}: {KEY!r} must hold a metric, and may hold a threshold and a margin. "
             f"Received: {plain_text(repr(found))}. Remove it; bncli report --metric NAME writes it again."
         )
     return choice
 
 
-def _is_threshold(choice: Choice) -> bool:
-    value = choice.threshold
-    return value is None or (type(value) in (int, float) and _can_be(value, lower_is_better(choice.metric)))
+def _has_numbers(choice: Choice) -> bool:
+    is_loss = lower_is_better(choice.metric or DEFAULT)
+    given = [value for value in (choice.threshold, choice.margin) if value is not None]
+    return choice.margin != 0 and all(type(value) in (int, float) and _can_be(value, is_loss) for value in given)

@@ -1,14 +1,18 @@
-"""The table of differences: every arm against the baseline, paired by seed."""
+"""The table of differences: every arm against the baseline, paired by seed, with a verdict on each."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.effects import hedges_g
 from bncli.analysis.grid import Cell, distinct_cells
-from bncli.analysis.pairs import final_values, paired_differences, paired_values
+from bncli.analysis.learning import LearnedPairs, learned_pairs
+from bncli.analysis.pairs import Differences, final_values, paired_differences, paired_values
 from bncli.analysis.seeds import always_valid_interval
-from bncli.analysis.statistics import effect_size, holm, mean, sign_flip_test
+from bncli.analysis.statistics import NO_INTERVAL, Interval, holm, mean
 from bncli.analysis.tables import AXES, Conditions, Results, table_of
+from bncli.analysis.verdicts import Finding, finding_of, finding_where_some_learned, is_equivalent, verdict_of
 from bncli.tasks.metrics import DEFAULT, TOLERANCE, lower_is_better
 
 if TYPE_CHECKING:
@@ -17,13 +21,21 @@ if TYPE_CHECKING:
 
 
 COLUMNS = (
-    *("condition", "arm", "baseline", AXES, "metric", "n", "mean_difference", "low", "high", "p_value", "p_holm"),
-    *("wins", "ties", "losses", "effect_size", "low_always", "high_always"),
+    *("condition", "arm", "baseline", AXES, "metric", "n", "mean_difference", "low", "high", "std_difference"),
+    *("p_value", "p_holm", "wins", "ties", "losses", "effect_size", "low_effect_size", "high_effect_size"),
+    *("n_learned", "n_baseline_learned", "n_both_learned"),
+    *("both_learned_difference", "low_both_learned", "high_both_learned", "verdict"),
+    *("low_always", "high_always"),
 )
 
 
 def differences_table(
-    results: Results, conditions: Conditions, metric: str = DEFAULT, baseline: str | None = None
+    results: Results,
+    conditions: Conditions,
+    metric: str = DEFAULT,
+    baseline: str | None = None,
+    trivial: float | None = None,
+    margin: float | None = None,
 ) -> pd.DataFrame:
     """Return one row per arm and point of the axes, for arms other than the baseline at points that both have.
 
@@ -32,20 +44,33 @@ def differences_table(
     Columns:
         - `condition` (the arm's row in `conditions_table`), `arm`, `baseline`, `param_<axis>`, `metric`
         - `n` (pairs), `mean_difference` (final value of the arm minus the baseline's), `low` and `high` (its 95 %
-          interval, with ends that would be impossible clipped, see `paired_differences`)
+          interval, see `paired_differences`; missing if all differences are equal), `std_difference` (their sample
+          standard deviation)
         - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected over all rows)
         - `wins`, `ties`, `losses` (pairs in which the arm is better, equal, worse)
-        - `effect_size` (see `effect_size`)
+        - `effect_size` with its 95 % interval `low_effect_size`, `high_effect_size` (Hedges' g_z, see `hedges_g`)
+        - `n_learned`, `n_baseline_learned`, `n_both_learned` (pairs in which the arm, the baseline, or both learned,
+          see `has_learned`), `both_learned_difference` with `low_both_learned`, `high_both_learned` (the mean
+          difference among pairs in which both learned); missing if `trivial` is None
+        - `verdict`: `better` or `worse` if the 95 % interval excludes 0 and `p_holm` is below 0.05; `equivalent` if
+          there is a margin and the 90 % interval lies within it, whether or not the difference is significant; else
+          `undecided`, always so below `MIN_PAIRS` pairs. See `analysis.verdicts`.
         - `low_always`, `high_always` (an interval that may be read after every new seed, see `always_valid_interval`)
 
     A diverged run has no loss, so its pair is missing from `n`, the mean and the test. The other side still wins it, or
     it is a tie if both diverged. So `wins`, `ties` and `losses` may sum to more than `n`.
+
+    Where an arm or the baseline learned in some seeds and not in others, a mean over all says little (if a tenth of the
+    seeds die, its interval covers it in 40 % at 5 seeds). `p_value` and `verdict` then come from whether runs learn and
+    how well those do that learn, see `finding_where_some_learned`.
 
     Args:
         results: The runs.
         conditions: The condition of each.
         metric: What is compared.
         baseline: The label of the baseline; the first arm if None.
+        trivial: The accuracy of the best constant answer; None if it isn't known, and all runs count alike.
+        margin: The smallest difference that matters; None if nothing is to be called equivalent.
 
     Raises:
         UnknownName: No such metric.
@@ -53,28 +78,78 @@ def differences_table(
     lower_is_better(metric)
     compared = [cell for cell in distinct_cells(results, conditions, baseline) if not cell.is_baseline]
     rows = [
-        cell.columns | {"metric": metric} | _difference_row(cell, metric)
+        cell.columns | {"metric": metric} | _difference_row(cell, metric, trivial, margin)
         for cell in compared
         if cell.runs and cell.baseline_runs
     ]
-    table = table_of(rows, conditions, COLUMNS)
-    table["p_holm"] = holm(table["p_value"].tolist())
-    return table
+    for row, p_holm in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+        row["p_holm"] = p_holm
+        row["verdict"] = verdict_of(Finding(row["p_value"], row["side"]), p_holm, equivalent=row["equivalent"])
+    return table_of(rows, conditions, COLUMNS)
 
 
-def _difference_row(cell: Cell, metric: str) -> dict[str, Any]:
-    differences, (low, high) = paired_differences(cell.runs, cell.baseline_runs, metric)
+def _difference_row(cell: Cell, metric: str, trivial: float | None, margin: float | None) -> dict[str, Any]:
+    """The columns of a comparison, with its `side` (see `Finding`) and whether it is `equivalent`."""
+    found = paired_differences(cell.runs, cell.baseline_runs, metric)
     values, others = paired_values(final_values(cell.runs, metric), final_values(cell.baseline_runs, metric))
+    pairs = None if trivial is None else learned_pairs(cell.runs, cell.baseline_runs, metric, trivial)
+    is_mixed = pairs is not None and pairs.is_mixed
+    finding = finding_where_some_learned(pairs, metric) if pairs and is_mixed else finding_of(found, metric)
+    return {
+        **_spread_columns(found),
+        **finding._asdict(),
+        **_wins(values, others, metric),
+        **_learned_columns(pairs),
+        "equivalent": not is_mixed and is_equivalent(found.values, margin),
+    }
+
+
+def _spread_columns(found: Differences) -> dict[str, float]:
+    """Mean, interval, standard deviation and effect size of differences."""
+    import numpy as np
+
+    differences, (low, high) = found.values, known_interval(found)
+    effect = hedges_g(differences)
     return {
         "n": len(differences),
         "mean_difference": mean(differences),
         "low": low,
         "high": high,
-        "p_value": sign_flip_test(differences),
-        **_wins(values, others, metric),
-        "effect_size": effect_size(differences),
+        "std_difference": float(np.std(differences, ddof=1)) if len(differences) > 1 else math.nan,
+        "effect_size": effect.size,
+        "low_effect_size": effect.interval.low,
+        "high_effect_size": effect.interval.high,
         **dict(zip(("low_always", "high_always"), always_valid_interval(differences), strict=True)),
     }
+
+
+def _learned_columns(pairs: LearnedPairs | None) -> dict[str, Any]:
+    """In how many pairs which side learned, and the mean difference among pairs in which both did."""
+    if pairs is None:
+        return {}
+    low, high = known_interval(pairs.differences)
+    return {
+        "n_learned": pairs.arm,
+        "n_baseline_learned": pairs.baseline,
+        "n_both_learned": pairs.both,
+        "both_learned_difference": mean(pairs.differences.values),
+        "low_both_learned": low,
+        "high_both_learned": high,
+    }
+
+
+def known_interval(found: Differences) -> Interval:
+    """Return the interval of a mean difference; none if all are equal.
+
+    Differences of a few seeds, scored on a few rows, may well be equal. They don't tell how far others spread, so an
+    interval of no width would be false.
+
+    Args:
+        found: The differences.
+    """
+    values = found.values
+    is_equal = len(values) == 0 or values.max() - values.min() <= TOLERANCE * abs(values).max()
+    return NO_INTERVAL if is_equal else found.interval
 
 
 def _wins(values: np.ndarray, others: np.ndarray, metric: str) -> dict[str, int]:
@@ -95,3 +170,16 @@ def is_clear(row: pd.Series[Any]) -> bool:
         row: A row with the columns `low` and `high`; nan if there is no interval.
     """
     return bool(row["low"] > 0 or row["high"] < 0)
+
+
+def is_mixed(row: pd.Series[Any]) -> bool:
+    """Return whether one side of a comparison learned in some seeds and not in others.
+
+    Args:
+        row: A row of `differences_table`.
+    """
+    import pandas as pd
+
+    n_pairs = row["wins"] + row["ties"] + row["losses"]
+    sides = (row["n_learned"], row["n_baseline_learned"])
+    return any(not pd.isna(n_learned) and 0 < n_learned < n_pairs for n_learned in sides)

@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.effects import wilson_interval
 from bncli.analysis.grid import grid_points
 from bncli.analysis.pairs import final_values, mean_interval, paired_differences
 from bncli.analysis.runs import best_of, condition_columns, has_learned, seconds_per_epoch
-from bncli.analysis.statistics import known_values, mean, median
+from bncli.analysis.statistics import holm, known_values, mean, median
 from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, typed
+from bncli.analysis.verdicts import BETTER, SIGNIFICANT, finding_of
 from bncli.study.study import Condition
 from bncli.tasks.metrics import DEFAULT
 
@@ -19,13 +21,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def conditions_table(results: Results, conditions: Conditions, trivial: float | None = None) -> pd.DataFrame:
+LEARNED_COLUMNS = (
+    *("n_learned", "p_learn", "low_p_learn", "high_p_learn"),
+    *("median_if_learned", "q25_if_learned", "q75_if_learned"),
+)
+
+
+def conditions_table(
+    results: Results, conditions: Conditions, trivial: float | None = None, metric: str = DEFAULT
+) -> pd.DataFrame:
     """Return one row per condition, in the study's order.
 
     Columns:
         - `arm`, `param_<axis>`
         - `n` (runs with a result), `n_diverged`, `n_failed`, `n_chance` (runs that did not learn, diverged ones
           included, see `has_learned`; missing if `trivial` is None), `params` (number of parameters)
+        - `n_learned`, `p_learn` with `low_p_learn` and `high_p_learn` (the share of runs that learned, and Wilson's
+          95 % interval of the probability), `median_if_learned`, `q25_if_learned`, `q75_if_learned` (median and
+          quartiles of the metric over the runs that learned); missing if `trivial` is None
         - for every metric that a run has, over seeds: `mean_<metric>`, `std_<metric>` (sample standard deviation),
           `median_<metric>`, `low_<metric>` and `high_<metric>` (95 % interval of the mean, see `bootstrap_interval`;
           ends that would be impossible, such as an accuracy above 1, are clipped). The losses of diverged runs are
@@ -39,16 +52,20 @@ def conditions_table(results: Results, conditions: Conditions, trivial: float | 
         results: The runs.
         conditions: The condition of each.
         trivial: The accuracy of the best constant answer, if it is known.
+        metric: The metric of `median_if_learned` and of the quartiles.
     """
     import pandas as pd
 
     groups = results_by_condition(results, conditions)
     metrics = measured_metrics(results)
-    rows = [_condition_row(condition, runs, trivial, metrics) for condition, runs in groups.items()]
-    table = typed(pd.DataFrame(rows))
     won = _points_won(groups, trivial)
-    table["best"] = [bool(won[place]) and all(won[place]) for place in range(len(groups))]
-    return table
+    rows = [
+        _condition_row(condition, runs, trivial, metrics)
+        | _learned_columns(runs, trivial, metric)
+        | {"best": bool(won[place]) and all(won[place])}
+        for place, (condition, runs) in enumerate(groups.items())
+    ]
+    return typed(pd.DataFrame(rows).copy())
 
 
 def _condition_row(condition: Condition, runs: Results, trivial: float | None, metrics: list[str]) -> dict[str, Any]:
@@ -70,6 +87,21 @@ def _condition_row(condition: Condition, runs: Results, trivial: float | None, m
         "mean_seconds": mean(known_values(result.seconds for result in counted)),
         "mean_seconds_per_epoch": mean(known_values(map(seconds_per_epoch, counted))),
     }
+
+
+def _learned_columns(runs: Results, trivial: float | None, metric: str) -> dict[str, Any]:
+    """How many runs learned, and the middle of what they score."""
+    import numpy as np
+
+    if trivial is None:
+        return dict.fromkeys(LEARNED_COLUMNS)
+    counted = [result for result in runs if result.state != "failed"]
+    learned = [result for result in counted if has_learned(result, trivial)]
+    scores = known_values(result.metrics.get(metric) for result in learned)
+    quartiles = np.quantile(scores, (0.5, 0.25, 0.75)).tolist() if len(scores) else [math.nan] * 3
+    share = len(learned) / len(counted) if counted else math.nan
+    values = (len(learned), share, *wilson_interval(len(learned), len(counted)), *quartiles)
+    return dict(zip(LEARNED_COLUMNS, values, strict=True))
 
 
 def _spread(metric: str, values: np.ndarray) -> dict[str, float]:
@@ -105,8 +137,8 @@ def _by_seed(results: Results) -> Runs:
 def clear_winner(arms: Mapping[int, Runs], trivial: float | None = None) -> int | None:
     """Return the arm that is clearly better in validation accuracy than all others; None if no arm is.
 
-    Its mean is the best, its paired difference from every other arm has a 95 % interval that excludes 0, and more than
-    half of its seeds learned (see `has_learned`).
+    Its mean is the best, more than half of its seeds learned (see `has_learned`), and its paired difference from every
+    other arm has a 95 % interval that excludes 0 and a p-value below 0.05 after Holm's correction over the other arms.
 
     Args:
         arms: The runs of every arm at a point of the axes. Arms without runs don't compete.
@@ -119,5 +151,7 @@ def clear_winner(arms: Mapping[int, Runs], trivial: float | None = None) -> int 
     runs = competing.pop(best)
     if trivial is not None and 2 * sum(has_learned(result, trivial) for result in runs.values()) <= len(runs):
         return None
-    intervals = [paired_differences(runs, others, DEFAULT).interval for others in competing.values()]
-    return best if all(interval.low > 0 for interval in intervals) else None
+    found = [finding_of(paired_differences(runs, others, DEFAULT), DEFAULT) for others in competing.values()]
+    corrected = holm([finding.p_value for finding in found])
+    is_clear = all(finding.side == BETTER for finding in found) and all(p < SIGNIFICANT for p in corrected)
+    return best if is_clear else None

@@ -8,16 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.choice import Choice, remembered
+from bncli.analysis.choice import Choice, default_metric, remembered
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
+from bncli.analysis.gap import Gap, find_gap
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
 from bncli.analysis.interactions import interactions_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
-from bncli.config import RunConfig
+from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.data.facts import dataset_facts
 from bncli.errors import StoreError
@@ -45,8 +46,10 @@ class Evidence:
         n_planned: How many runs the study has in all.
         trivial: The accuracy of the best constant answer; None if the study's data sets differ in it.
         metric: What arms are compared by.
-        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
         training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
+        test_trivial: As `trivial`, of the test rows.
     """
 
     study: Study
@@ -56,7 +59,9 @@ class Evidence:
     trivial: float | None = None
     metric: str = metrics.DEFAULT
     threshold: float | None = None
+    margin: float | None = None
     training_rows: int | None = None
+    test_trivial: float | None = None
 
     def __post_init__(self) -> None:
         plain = {condition: _plain(condition) for condition in self.conditions.values()}
@@ -84,17 +89,24 @@ class Evidence:
 
     @property
     def curve_metric(self) -> str:
-        """The metric of curves and hit epochs: `train_accuracy` is measured at the end only and has no history."""
+        """The metric of curves and hit epochs: others are measured after the last epoch only and have no history."""
         return self.metric if self.metric in HISTORY_METRICS else metrics.DEFAULT
 
     def trivial_score(self, metric: str) -> float | None:
         """Return what the best constant answer scores; None for a loss, or if it isn't known."""
-        return None if lower_is_better(metric) else self.trivial
+        if lower_is_better(metric):
+            return None
+        return self.test_trivial if metric.removeprefix(metrics.POPULATION).startswith("test_") else self.trivial
 
     @cached_property
     def lag(self) -> Lag | None:
         """Where moving averages lag behind; see `analysis.lag.find_lag`."""
         return find_lag(self.conditions, self.training_rows)
+
+    @cached_property
+    def gap(self) -> Gap | None:
+        """What scores lose to moving averages; see `analysis.gap.find_gap`."""
+        return find_gap(self.results, self.conditions, self.metric)
 
     @cached_property
     def points(self) -> dict[Point, list[int]]:
@@ -104,7 +116,7 @@ class Evidence:
     @cached_property
     def conditions_table(self) -> pd.DataFrame:
         """One row per condition; see `analysis.conditions.conditions_table`."""
-        return conditions_table(self.results, self.conditions, self.trivial)
+        return conditions_table(self.results, self.conditions, self.trivial, self.metric)
 
     @cached_property
     def runs_table(self) -> pd.DataFrame:
@@ -119,7 +131,7 @@ class Evidence:
     @cached_property
     def differences_table(self) -> pd.DataFrame:
         """One row per arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
-        return differences_table(self.results, self.conditions, self.metric, self.baseline)
+        return differences_table(self.results, self.conditions, self.metric, self.baseline, self.trivial, self.margin)
 
     @cached_property
     def interactions_table(self) -> pd.DataFrame:
@@ -162,7 +174,10 @@ _DIFFERENCE_COLUMNS = {
     "mean_difference": "mean_difference",
     "low": "low_difference",
     "high": "high_difference",
-    **{name: name for name in ("p_value", "p_holm", "wins", "ties", "losses", "effect_size")},
+    **{name: name for name in ("std_difference", "p_value", "p_holm", "wins", "ties", "losses")},
+    **{name: name for name in ("effect_size", "low_effect_size", "high_effect_size")},
+    **{name: name for name in ("n_both_learned", "both_learned_difference", "low_both_learned", "high_both_learned")},
+    "verdict": "verdict",
 }
 
 _HIT_COLUMNS = {
@@ -182,26 +197,30 @@ def _one_per_condition(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.Da
     return rows.drop_duplicates("condition", keep=False).set_index("condition").rename(columns=columns)
 
 
-def read_evidence(folder: Path, metric: str | None = None, threshold: float | None = None) -> Evidence:
+def read_evidence(
+    folder: Path, metric: str | None = None, threshold: float | None = None, margin: float | None = None
+) -> Evidence:
     """Read a study and its results from its folder; this needs neither the data nor TensorFlow.
 
     Args:
         folder: The study's folder.
-        metric: What arms are compared by; None for what the folder remembers, threshold included (see `choose`).
-        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        metric: What arms are compared by; None for what the folder remembers, threshold and margin included (see
+            `choose`).
+        threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
 
     Raises:
         StoreError: There is no study or no result yet, or the files are damaged.
     """
     store = Store(folder)
     content = store.need_study()
-    choice = remembered(content, store) if metric is None else Choice(metric, threshold)
+    choice = remembered(content, store) if metric is None else Choice(metric, threshold, margin)
     study, conditions = stored_study(folder, content), [_condition(entry) for entry in content["conditions"]]
     found = [(_condition(entry), result) for entry, result in store.listed_runs(content)]
     if not found:
         raise StoreError(f"{str(folder)!r} holds no finished run of its study (nothing in {RUNS_FILE}).")
     places = {condition: place for place, condition in enumerate(conditions)}
-    data = content["datasets"].values()
+    data = list(content["datasets"].values())
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
     return Evidence(
@@ -209,9 +228,12 @@ def read_evidence(folder: Path, metric: str | None = None, threshold: float | No
         [result for _, result in found],
         {result.config: condition for condition, result in found},
         len(conditions) * len(study.seeds),
-        common_fact(data, "chance"),
-        *choice,
+        common_chance(study, data, "chance"),
+        choice.metric or default_metric(data),
+        choice.threshold,
+        choice.margin,
         common_fact(data, "training_rows"),
+        common_chance(study, data, "test_chance"),
     )
 
 
@@ -236,12 +258,31 @@ def common_fact(data: Iterable[Mapping[str, Any]], name: str) -> Any:
     return values.pop() if len(values) == 1 else None
 
 
+def common_chance(study: Study, data: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """Return the mean trivial score of a study's data sets; None if they are more than draws of one data set.
+
+    Draws of one data set differ by a row or two in the share of the commonest class.
+
+    Args:
+        study: The study.
+        data: The facts on each data set.
+        name: `chance`, or `test_chance`.
+    """
+    scores: list[float] = [facts[name] for facts in data if facts.get(name) is not None]
+    is_redrawn = {*dict(study.axes)} & {*DATA_FIELDS} <= {"data_seed", "vary_data"}
+    if is_redrawn and len({*scores}) > 1 and len(scores) == len(data):
+        return sum(scores) / len(scores)
+    found: float | None = common_fact(data, name)
+    return found
+
+
 def make_evidence(
     study: Study,
     plan: Plan,
     results: Sequence[RunResult],
-    metric: str = metrics.DEFAULT,
+    metric: str | None = None,
     threshold: float | None = None,
+    margin: float | None = None,
 ) -> Evidence:
     """Return the evidence on a study whose runs have just been trained, or found; its data is at hand.
 
@@ -249,10 +290,13 @@ def make_evidence(
         study: The study.
         plan: Its runs.
         results: Their results so far, in the order of the plan.
-        metric: What arms are compared by.
-        threshold: The value of the metric that runs should reach; None for the best of the baseline's mean curve.
+        metric: What arms are compared by; None for the metric that fits the data, see `choice.default_metric`.
+        threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
+        margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
     """
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     data = [dataset_facts(datasets.load(config)) for config in one_per_data]
-    trivial, rows = (common_fact(data, name) for name in ("chance", "training_rows"))
-    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, metric, threshold, rows)
+    trivial, test_trivial = (common_chance(study, data, name) for name in ("chance", "test_chance"))
+    choice = (metric or default_metric(data), threshold, margin)
+    rows = common_fact(data, "training_rows")
+    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial)

@@ -1,4 +1,10 @@
-"""The tables of hit epochs: when runs reach a threshold."""
+"""The tables of hit epochs: when runs reach a threshold for good.
+
+Noise must not look like speed. The first epoch past a level comes sooner for a noisier curve, all the sooner the closer
+the level is to the plateau. So the level that the baseline sets lies below its plateau, and a run hits it where its
+curve crosses it on average (see `hit_epochs`). Claims on published figures use the first epoch past a fixed level
+instead, as their sources do: see `results.hit_epoch`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +18,7 @@ from bncli.analysis.runs import seconds_per_epoch
 from bncli.analysis.statistics import bootstrap_interval, known_values, median
 from bncli.analysis.tables import AXES, Conditions, Results, Runs, table_of
 from bncli.registry import check_name
-from bncli.results import hit_epoch
-from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, METRICS, least_learned, lower_is_better
+from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, METRICS, TOLERANCE, least_learned, lower_is_better
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +31,12 @@ COLUMNS = (
     *("epochs_ratio", "low_epochs_ratio", "high_epochs_ratio"),
     *("seconds_ratio", "low_seconds_ratio", "high_seconds_ratio"),
 )
+
+GAIN = 0.95
+"""Share of the baseline's gain that a run must reach, if the user gives no threshold."""
+
+STRETCH = 4
+"""A stretch of epochs that counts as lasting is the epochs of the training divided by this."""
 
 REACHED_COLUMNS = ("condition", "arm", AXES, "epoch", "share")
 
@@ -58,17 +69,17 @@ def hits_table(
 
     A run that never reaches the threshold counts as an infinite epoch. So a median is inf if half of the runs never do,
     and a ratio is 0 or inf if one side of the pair never does. A pair in which neither does has no ratio and is missing
-    from `n_pairs`. The seconds are the hit epoch times the run's seconds per epoch.
+    from `n_pairs`. The seconds are the hit epoch times the run's seconds per epoch. See `hit_epochs` and `gain_level`.
 
     Args:
         results: The runs.
         conditions: The condition of each.
         metric: One of `HISTORY_METRICS`.
-        threshold: The value to reach. If None, the best value of the baseline's mean curve over seeds at each point;
-            points without the baseline then have no row.
+        threshold: The value to reach. If None, 95 % of the baseline's gain at each point (see `gain_level`); points
+            without the baseline then have no row.
         baseline: The label of the baseline; the first arm if None.
-        trivial: The accuracy of the best constant answer. If given, a threshold from the baseline is at least what
-            counts as learned (see `has_learned`).
+        trivial: The accuracy of the best constant answer, from which the gain in a proportion is counted. If given, a
+            threshold from the baseline is at least what counts as learned (see `has_learned`).
 
     Raises:
         UnknownName: No such metric in the history.
@@ -105,24 +116,99 @@ def reached_table(
 def _hits_of(cells: Iterable[Cell], metric: str, threshold: float | None, trivial: float | None) -> Iterator[_Hits]:
     """The hit epochs of every cell that has runs and a threshold."""
     check_name("metric of a history", metric, HISTORY_METRICS)
-    least = -math.inf if trivial is None or not METRICS[metric].is_proportion else least_learned(trivial)
     for cell in cells:
-        level = max(_best_of_mean_curve(cell.baseline_runs, metric), least) if threshold is None else threshold
+        level = gain_level(cell.baseline_runs, metric, trivial) if threshold is None else threshold
         if cell.runs and not math.isnan(level):
-            sides = (
-                {seed: hit_epoch(run, metric, level) for seed, run in runs.items()}
-                for runs in (cell.runs, cell.baseline_runs)
-            )
-            yield _Hits(cell, level, *sides)
+            yield _Hits(cell, level, *(hit_epochs(runs, metric, level) for runs in (cell.runs, cell.baseline_runs)))
 
 
-def _best_of_mean_curve(runs: Runs, metric: str) -> float:
-    """The best value of the mean curve over seeds, nan without runs. A run that stopped early keeps its last value."""
+def gain_level(runs: Runs, metric: str, trivial: float | None = None) -> float:
+    """Return the value at 95 % of the gain of some runs: from where their mean curve starts to its plateau.
+
+    The plateau is the best mean of a quarter of the epochs in a row. A proportion starts at the trivial score, and the
+    value is then at least what counts as learned; a loss starts at its first epoch, as does a proportion without a
+    known trivial score. A run that stopped early keeps its last value.
+
+    Args:
+        runs: The runs, those of the baseline.
+        metric: One of `HISTORY_METRICS`.
+        trivial: The accuracy of the best constant answer.
+
+    Returns:
+        The value; nan without runs.
+    """
     import pandas as pd
 
-    curves = pd.DataFrame({seed: pd.Series(run.history.get(metric), dtype=float) for seed, run in runs.items()})
-    means = curves.ffill().mean(axis=1)
-    return float(means.min() if lower_is_better(metric) else means.max())
+    means = pd.DataFrame(_curves(runs, metric)).ffill().mean(axis=1)
+    if means.empty:
+        return math.nan
+    averages = means.rolling(_stretch(len(means))).mean()
+    plateau = float(averages.min() if lower_is_better(metric) else averages.max())
+    if trivial is None or not METRICS[metric].is_proportion:
+        return _share_of_way(float(means.iloc[0]), plateau)
+    return max(_share_of_way(trivial, plateau), least_learned(trivial))
+
+
+def _share_of_way(start: float, plateau: float) -> float:
+    return start + GAIN * (plateau - start)
+
+
+def hit_epochs(runs: Runs, metric: str, level: float) -> dict[int, float]:
+    """Return the epoch from which on each run is at or past a level on average, by seed.
+
+    Every stretch of at most a quarter of the training that starts with the hit epoch has a mean at or past the level,
+    and every such stretch that ends before it has not: there the run's best-fitting rising curve (isotonic regression)
+    crosses the level. A noisier curve crosses it no sooner. The first such epoch counts, so that a curve which falls
+    back later, as a validation loss does, has hit. Near the end of the training stretches are shorter.
+
+    Args:
+        runs: The runs.
+        metric: One of `HISTORY_METRICS`.
+        level: The value to reach.
+
+    Returns:
+        The epoch, counted from 1; infinity if the run has none.
+    """
+    import numpy as np
+
+    curves = _curves(runs, metric)
+    sign = -1 if lower_is_better(metric) else 1
+    leads = sign * (curves - level) + TOLERANCE * abs(level)
+    sums = np.concatenate([np.zeros((1, len(runs))), leads.cumsum(axis=0)])
+    width = _stretch(len(curves)) + 1
+    before, after = _lowest_of_last(sums, width), _lowest_of_last(sums[::-1], width)[::-1]
+    is_hit = ((sums <= before) & (sums <= after))[:-1] & ~np.isnan(curves)
+    never = np.full((1, len(runs)), True)
+    first = np.concatenate([is_hit, never]).argmax(axis=0)
+    epochs = np.where(first < len(curves), first + 1.0, math.inf)
+    return dict(zip(runs, epochs.tolist(), strict=True))
+
+
+def _lowest_of_last(sums: np.ndarray, width: int) -> np.ndarray:
+    """The lowest of the last `width` values in each column, up to each row."""
+    import numpy as np
+
+    lowest, covered = sums, 1
+    while covered < width:
+        step = min(covered, width - covered)
+        lowest = np.concatenate([lowest[:step], np.fmin(lowest[step:], lowest[:-step])])
+        covered += step
+    return lowest
+
+
+def _curves(runs: Runs, metric: str) -> np.ndarray:
+    """A metric by epoch (rows) and run (columns); nan after a run stopped."""
+    import numpy as np
+
+    found = [run.history.get(metric, []) for run in runs.values()]
+    curves = np.full((max(map(len, found), default=0), len(found)), math.nan)
+    for place, values in enumerate(found):
+        curves[: len(values), place] = values
+    return curves
+
+
+def _stretch(n_epochs: int) -> int:
+    return max(1, n_epochs // STRETCH)
 
 
 def _hits_row(hits: _Hits) -> dict[str, Any]:

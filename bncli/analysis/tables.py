@@ -63,9 +63,13 @@ def table_of(rows: Sequence[Mapping[str, Any]], conditions: Conditions, columns:
     return typed(pd.DataFrame(rows, columns=names))
 
 
+SHARES = ("p_learn", "low_p_learn", "high_p_learn", "median_if_learned", "q25_if_learned", "q75_if_learned")
+
+
 def typed(table: pd.DataFrame) -> pd.DataFrame:
     """Keep whole numbers whole and metrics floats in columns where some, or all, values are missing."""
     whole = [f"param_{name}" for name, info in FIELDS.items() if info.kind == "whole"]
-    kinds = dict.fromkeys([*whole, "best_epoch", "params", "n_chance"], "Int64")
-    kinds |= dict.fromkeys([*METRICS, "best_val_accuracy"], "float64")
+    counts = ("n_chance", "n_learned", "n_baseline_learned", "n_both_learned")
+    kinds = dict.fromkeys([*whole, "best_epoch", "params", *counts], "Int64")
+    kinds |= dict.fromkeys([*METRICS, "best_val_accuracy", *SHARES], "float64")
     return table.astype({name: kind for name, kind in kinds.items() if name in table.columns})

@@ -21,6 +21,10 @@ from bncli.values import Value, is_finite, show
 
 EXPECTATIONS = ("above", "below", "published")
 
+MIN_SEEDS = 6
+"""The fewest seeds of a verdict, unless a claim asks for others. With fewer, neither a sign-flip test nor a sign test
+can have a p-value below 0.05: 2 / 2**6 = 0.03."""
+
 COMPARISONS = ("difference", "ratio")
 
 BEST = "best"
@@ -55,10 +59,14 @@ class Claim:
         compare: `difference` (arm minus baseline) or `ratio` (arm divided by baseline).
         across: An axis over whose values the measured numbers are reduced to one number per seed.
         reduce: The reduction over that axis.
-        expect: `above` or `below` the reference, or `published`: in the range of the seeds.
+        expect: `above` or `below` the reference, or `published`: where one more run is expected.
         reference: The number that the measured value is compared with.
-        at_least: Lower end of the band in which the value is expected.
+        at_least: Lower end of the band in which the value is expected; with `expect = "published"`, of a published
+            range.
         at_most: Upper end of that band.
+        margin: The smallest effect that counts, as a distance from the reference; for a level, how far the range of
+            one more run may reach from its middle. See `smallest_effect` for the default.
+        transfers_from: The setting that the claim was made for, if it is another one.
         check: The name of the check that tests the claim.
         not_testable: Why the claim can't be tested.
         min_seeds: With fewer seeds the verdict is `inconclusive`.
@@ -88,15 +96,39 @@ class Claim:
     reference: float = 0.0
     at_least: float = -math.inf
     at_most: float = math.inf
+    margin: float = 0.0
+    transfers_from: str = ""
     check: str = ""
     not_testable: str = ""
-    min_seeds: int = 5
+    min_seeds: int = MIN_SEEDS
     note: str = ""
 
     @property
     def is_band(self) -> bool:
         """Whether the value is expected in a band."""
         return self.at_least > -math.inf or self.at_most < math.inf
+
+    @property
+    def has_published_range(self) -> bool:
+        """Whether a published figure is compared with the seeds."""
+        return self.expect == "published" or (bool(self.expect) and self.published_value is not None)
+
+    @property
+    def published_range(self) -> tuple[float, float]:
+        """Both ends of the published figure: equal for a number, apart for what was read off a plot."""
+        if self.published_value is None:
+            return self.at_least, self.at_most
+        return self.published_value, self.published_value
+
+    @property
+    def smallest_effect(self) -> float:
+        """The distance from the reference from which an effect counts: the margin, else half the published effect.
+
+        0 without either: every effect counts.
+        """
+        if self.margin or self.published_value is None:
+            return self.margin
+        return abs(self.published_value - self.reference) / 2
 
     @property
     def compares(self) -> bool:
@@ -122,7 +154,8 @@ class Claim:
             return f"not testable: {self.not_testable}"
         if self.check:
             return f"check {self.check}: {check.REGISTRY.description(self.check)}"
-        return f"{self._measured()}, expected {self._expected()}"
+        other = f"; claimed for {self.transfers_from}" if self.transfers_from else ""
+        return f"{self._measured()}, expected {self._expected()}{other}"
 
     def _measured(self) -> str:
         unit = self.metric if "metric" in measures.parameters(self.measure) else ""
@@ -135,11 +168,13 @@ class Claim:
 
     def _expected(self) -> str:
         if self.expect == "published":
-            return f"{self.published_value:g} in the range of the seeds"
+            low, high = self.published_range
+            return f"{low:g} where one more run is" if low == high else f"{low:g} to {high:g} where one more run is"
         if self.is_band:
             ends = [f"at least {self.at_least:g}"] * (self.at_least > -math.inf)
             return " and ".join(ends + [f"at most {self.at_most:g}"] * (self.at_most < math.inf))
-        return f"{self.expect} {self.reference:g}"
+        by = f" by {self.margin:g} or more" if self.margin else ""
+        return f"{self.expect} {self.reference:g}{by}"
 
 
 def _side(arm: str, where: Mapping[str, Value]) -> str:
@@ -148,7 +183,7 @@ def _side(arm: str, where: Mapping[str, Value]) -> str:
 
 _FIELDS = {item.name: item for item in dataclasses.fields(Claim)}
 
-_NUMBERS = ("published_value", "threshold", "reference", "at_least", "at_most")
+_NUMBERS = ("published_value", "threshold", "reference", "at_least", "at_most", "margin")
 
 _WHOLE = {"number": 1, "last": 1, "min_seeds": 2}
 
@@ -238,16 +273,28 @@ def _check_test(claim: Claim, given: set[str]) -> None:
         )
     if claim.check:
         check_name("check", claim.check, check.REGISTRY)
-    expected = bool(claim.expect) + claim.is_band
+    _check_expectation(claim, given)
+    _check_keys(claim, given)
+
+
+def _check_expectation(claim: Claim, given: set[str]) -> None:
+    """Raise an error unless the claim expects one thing, and has the figures for it."""
+    expected = bool(claim.expect) + (claim.is_band and claim.expect != "published")
     if expected > 1 or (claim.measure and not expected):
         raise InvalidConfig("Needs one expectation: expect = above, below or published; or at_least, at_most or both.")
     if claim.expect:
         check_name("expect", claim.expect, EXPECTATIONS)
-    if claim.expect == "published" and claim.published_value is None:
-        raise InvalidConfig("expect = 'published' needs published_value, the figure as a number.")
+    if claim.expect == "published" and (claim.published_value is None) != claim.is_band:
+        raise InvalidConfig(
+            "expect = 'published' needs published_value, the figure as a number, or the ends of a range in which it "
+            "lies, at_least, at_most or both."
+        )
     if claim.at_least > claim.at_most:
         raise InvalidConfig(f"at_least {claim.at_least:g} is more than at_most {claim.at_most:g}.")
-    _check_keys(claim, given)
+    if claim.margin < 0 or ("margin" in given and not claim.expect):
+        raise InvalidConfig("margin must be 0 or more, and takes expect = above, below or published.")
+    if claim.transfers_from and claim.published_value is not None:
+        raise InvalidConfig("A figure from another setting is no figure of this one. Leave out published_value.")
 
 
 _MEASURED = ("metric", "minus", "threshold", "last")
@@ -302,8 +349,6 @@ def _check_across(claim: Claim, along: Sequence[Value]) -> None:
     """Raise an error unless the axis can be reduced and no other key chooses a value of it."""
     if claim.across in claim.baseline_where:
         raise InvalidConfig(f"{claim.across} is the axis of across and can't be in baseline_where too.")
-    if BEST in (*claim.where.values(), *claim.baseline_where.values()):
-        raise InvalidConfig(f"{BEST!r} and across can't be combined: the best value might differ along {claim.across}.")
     if claim.reduce in measures.POSITIVE and not all(isinstance(value, int | float) and value > 0 for value in along):
         shown = ", ".join(map(show, along))
         raise InvalidConfig(f"reduce = '{claim.reduce}' needs an axis of numbers above 0. {claim.across} has {shown}.")

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bncli.analysis.statistics import MIN_MEDIAN, Interval, bootstrap_interval
+from bncli.analysis.statistics import MIN_MEDIAN, Interval, bootstrap_interval, sign_flip_test
 from bncli.claims.claim import Claim
+from bncli.claims.power import advice_on_band, advice_on_effect, missing_seeds
+from bncli.claims.prediction import overlaps, prediction_interval
 from bncli.errors import InvalidConfig, shown
 
 VERDICTS = (
@@ -17,6 +19,7 @@ VERDICTS = (
     "direction only",
     "not reproduced",
     "contradicted",
+    "does not transfer",
     "exact",
     "inconclusive",
     "not testable",
@@ -24,27 +27,18 @@ VERDICTS = (
 )
 
 UNMET = ("contradicted", "not reproduced")
-"""The verdicts with which `verify --strict` fails."""
+"""The verdicts with which `verify --strict` fails; in a claim from another setting they read `does not transfer`."""
 
-TAIL = 0.01
-"""A published value is in the range of the seeds between this quantile and the opposite one."""
-
-ROUNDING = 1e-9
-"""Rounding error that the difference of two decimal numbers may have."""
-
-POWER = 0.8
-"""Probability with which the advised number of seeds would show the effect."""
-
-ENOUGH = 20
-"""From this number of seeds on, the range of the seeds is taken from their own quantiles."""
+ENOUGH = 10
+"""The fewest seeds that can confirm a published run: a value 4.5 standard deviations away then lies in the range of
+98 % with a probability of 2 %, with 5 seeds of 31 % and with 3 of 73 % (simulated, normal values)."""
 
 NO_VALUE = "The difference of two infinite values (such as losses of a diverged run) is undefined: try another metric."
 
+WIDE = "One more run may lie anywhere in so wide a range, so that a single published run says little."
+
 SMALL = 0.005
 """If no seed has a larger absolute value than this, six decimals are printed instead of three."""
-
-MAX_ADVICE = 10_000
-"""More seeds than this are not advised."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,7 @@ class Verdict:
         value: Mean or median over the seeds; None if nothing was measured.
         low: Lower end of its 95 % interval.
         high: Upper end.
+        p_value: Two-sided p-value of the test that the verdict rests on; None for one that rests on no test.
         text: What was measured, in one line.
         advice: How many more seeds would decide it, or how to get what is missing; may be empty.
     """
@@ -68,6 +63,7 @@ class Verdict:
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    p_value: float | None = None
     text: str = ""
     advice: str = ""
 
@@ -81,17 +77,24 @@ def judge(claim: Claim, values: Sequence[float]) -> Verdict:
     """Return the verdict on a claim.
 
     - A direction (`expect` is `above` or `below`) is `reproduced` if the 95 % interval lies on the claimed side of the
-      reference, and the published value, if there is one, lies in the range of the seeds (see `plausible_range`). It
-      is `direction only` if the published value lies outside that range, `not reproduced` if the interval includes
-      the reference, and `contradicted` if the interval lies on the other side.
-    - A level (`expect` is `published`) is `reproduced` if the published value lies in the range of the seeds, else
-      `not reproduced`.
+      reference, and the published value, if there is one, where one more run is expected (see `prediction_interval`).
+      It is `direction only` if the published value lies elsewhere, if fewer than `ENOUGH` seeds can't tell, or if the
+      interval ends below the smallest effect that counts, the claim's margin. It is `contradicted` if the whole
+      interval lies where an opposite effect counts, else `not reproduced` if it lies below the smallest effect that
+      counts, and `inconclusive` if the interval includes both: no effect and one that counts.
+    - A level (`expect` is `published`) is `reproduced` if the published value, or part of the published range, lies
+      where one more run is expected, else `not reproduced`. It is `inconclusive` if it lies there with fewer than
+      `ENOUGH` seeds, or in a range that reaches further from its middle than the claim's margin.
     - A band is `reproduced` if the interval lies inside it, `contradicted` if the interval lies outside, and
       `inconclusive` if the interval includes an end of the band.
     - With too few seeds, or seeds without a value, every claim is `inconclusive`.
+    - A claim from another setting does not transfer, where another would be `contradicted` or `not reproduced`.
+
+    Directions and bands have a p-value, for `discovery.controlled`: that of the sign-flip test, or, where the median is
+    judged, of the sign test, against the number that the interval excludes (or includes).
 
     >>> claim = Claim("better", "BN is better.", measure="final", arm="batch", baseline="none", expect="above")
-    >>> judge(claim, [0.04, 0.05, 0.05, 0.06, 0.05]).verdict
+    >>> judge(claim, [0.04, 0.05, 0.05, 0.06, 0.05, 0.04]).verdict
     'reproduced'
 
     Args:
@@ -105,122 +108,110 @@ def judge(claim: Claim, values: Sequence[float]) -> Verdict:
         raise InvalidConfig(f"Claim {shown(claim.id)} measures numbers and needs expect, at_least or at_most.")
     n, n_undefined = len(values), sum(map(math.isnan, values))
     if not n:
-        return Verdict(claim, "inconclusive", text="no finished runs", advice=_missing_seeds(claim, 0, claim.min_seeds))
+        return Verdict(claim, "inconclusive", text="no finished runs", advice=missing_seeds(0, claim.min_seeds))
     if n_undefined:
         return Verdict(claim, "inconclusive", n, text=f"{n_undefined} of {n} seeds have no value", advice=NO_VALUE)
     statistic = _statistic(claim, values)
     value, interval = typical(claim, values), bootstrap_interval(values, statistic)
     needed = claim.min_seeds if statistic == "mean" else max(claim.min_seeds, MIN_MEDIAN)
     if n < needed:
-        verdict, advice = "inconclusive", _missing_seeds(claim, n, needed)
+        found = _Decision("inconclusive", advice=missing_seeds(n, needed))
     elif math.isnan(interval.low):
-        verdict, advice = "inconclusive", NO_VALUE
+        found = _Decision("inconclusive", advice=NO_VALUE)
     else:
-        verdict, advice = _decide(claim, values, value, interval)
-    return Verdict(claim, verdict, n, value, *interval, _text(claim, values, value, interval, statistic), advice)
+        found = _decide(claim, values, value, interval)
+    verdict = "does not transfer" if claim.transfers_from and found.verdict in UNMET else found.verdict
+    p_value = None if found.tested is None else p_value_against(values, found.tested, statistic)
+    text = _text(claim, values, value, interval, statistic)
+    return Verdict(claim, verdict, n, value, *interval, p_value, text, found.advice)
 
 
-def _decide(claim: Claim, values: Sequence[float], value: float, interval: Interval) -> tuple[str, str]:
+@dataclass(frozen=True)
+class _Decision:
+    """A verdict, the number that the values are tested against (None for no test), and advice."""
+
+    verdict: str
+    tested: float | None = None
+    advice: str = ""
+
+
+def _decide(claim: Claim, values: Sequence[float], value: float, interval: Interval) -> _Decision:
     if claim.expect == "published":
-        return ("reproduced" if _is_in_range(claim.published_value, values) else "not reproduced"), ""
-    if claim.is_band:
-        return _decide_band(claim, values, value, interval)
-    side = 1 if claim.expect == "above" else -1
+        return _decide_level(claim, values)
+    return _decide_band(claim, values, value, interval) if claim.is_band else _decide_side(claim, values, interval)
+
+
+def _decide_level(claim: Claim, values: Sequence[float]) -> _Decision:
+    low, high = prediction_interval(values)
+    if not overlaps(values, *claim.published_range):
+        return _Decision("not reproduced")
+    if len(values) < ENOUGH:
+        return _Decision("inconclusive", advice=missing_seeds(len(values), ENOUGH, "to confirm a published run takes"))
+    if claim.margin and (high - low) / 2 > claim.margin:
+        return _Decision("inconclusive", advice=WIDE)
+    return _Decision("reproduced")
+
+
+def _decide_side(claim: Claim, values: Sequence[float], interval: Interval) -> _Decision:
+    side, smallest = (1 if claim.expect == "above" else -1), claim.smallest_effect
     low, high = sorted(side * (end - claim.reference) for end in interval)
-    if high < 0:
-        return "contradicted", ""
-    if low <= 0:
-        return "not reproduced", _power_advice(claim, values)
-    is_as_published = claim.published_value is None or _is_in_range(claim.published_value, values)
-    return ("reproduced" if is_as_published else "direction only"), ""
+    if low > 0:
+        return _decide_size(claim, values, is_small=high < smallest)
+    if high < -smallest:
+        return _Decision("contradicted", claim.reference - side * smallest)
+    if high < smallest:
+        return _Decision("not reproduced", claim.reference + side * smallest)
+    return _Decision("inconclusive", claim.reference, advice_on_effect(claim, values))
 
 
-def _decide_band(claim: Claim, values: Sequence[float], value: float, interval: Interval) -> tuple[str, str]:
+def _decide_size(claim: Claim, values: Sequence[float], *, is_small: bool) -> _Decision:
+    """The verdict on an effect that has the claimed direction."""
+    if is_small:
+        counts = claim.reference + claim.smallest_effect * (1 if claim.expect == "above" else -1)
+        return _Decision("direction only", claim.reference, f"It would count from {counts:.3g} on.")
+    if claim.published_value is None:
+        return _Decision("reproduced", claim.reference)
+    if not overlaps(values, *claim.published_range):
+        return _Decision("direction only", claim.reference)
+    if len(values) < ENOUGH:
+        advice = missing_seeds(len(values), ENOUGH, "to confirm the published size takes")
+        return _Decision("direction only", claim.reference, advice)
+    return _Decision("reproduced", claim.reference)
+
+
+def _decide_band(claim: Claim, values: Sequence[float], value: float, interval: Interval) -> _Decision:
+    ends = [end for end in (claim.at_least, claim.at_most) if math.isfinite(end)]
+    nearest = min(ends, key=lambda end: abs(value - end))
     if claim.at_least <= interval.low and interval.high <= claim.at_most:
-        return "reproduced", ""
+        return _Decision("reproduced", nearest)
     if interval.high < claim.at_least or interval.low > claim.at_most:
-        return "contradicted", ""
-    needed = _needed(min(abs(value - end) for end in (claim.at_least, claim.at_most)), values)
-    if not all(map(math.isfinite, values)):
-        return "inconclusive", "Some seeds never reach the threshold, so no number of seeds can be advised."
-    if needed > MAX_ADVICE:
-        return "inconclusive", "The value lies at the edge of the band: more seeds would hardly decide it."
-    return "inconclusive", f"About {_more_seeds(max(1, needed - len(values)))} would decide it."
+        return _Decision("contradicted", nearest)
+    return _Decision("inconclusive", nearest, advice_on_band(claim, values, value))
 
 
-def _power_advice(claim: Claim, values: Sequence[float]) -> str:
-    """Advice on how many seeds would show the published effect, if there is one."""
-    effect = 0.0 if claim.published_value is None else abs(claim.published_value - claim.reference)
-    if not effect or not all(map(math.isfinite, values)):
-        return ""
-    needed = max(_needed(effect, values), claim.min_seeds)
-    if needed <= len(values):
-        return f"{needed} seeds would have shown an effect as large as published."
-    if needed > MAX_ADVICE:
-        return "The published effect is too small to be found, given the spread of the seeds."
-    return f"About {_more_seeds(needed - len(values))} would show an effect as large as published."
+def p_value_against(values: Sequence[float], number: float, statistic: str) -> float:
+    """Return the two-sided p-value of the mean (sign-flip test) or the median (sign test) against a number.
 
-
-def _needed(effect: float, values: Sequence[float]) -> int:
-    """How many seeds show an effect at the 5 % level (two-sided) with a power of 80 %, by Student's t.
-
-    The number is above `MAX_ADVICE` if none of those numbers is enough. statsmodels would do this in one call, but
-    takes 0.9 s to import (scipy.special: 0.2 s) and would be one more dependency.
-    """
-    import numpy as np
-    from scipy.special import stdtrit
-
-    if not all(map(math.isfinite, values)) or len(values) < 2:
-        return 2 * MAX_ADVICE
-    n = np.arange(2, MAX_ADVICE + 1)
-    reach = (stdtrit(n - 1, 0.975) + stdtrit(n - 1, POWER)) * np.std(values, ddof=1) / np.sqrt(n)
-    return int(n[reach <= effect][0]) if (reach <= effect).any() else 2 * MAX_ADVICE
-
-
-def _missing_seeds(claim: Claim, n: int, needed: int) -> str:
-    lacking = max(needed - n, 1)
-    return f"{_more_seeds(lacking)} {'is' if lacking == 1 else 'are'} needed: a verdict takes {needed}."
-
-
-def _more_seeds(number: int) -> str:
-    return f"{number} more {'seed' if number == 1 else 'seeds'}"
-
-
-def _is_in_range(published: float | None, values: Sequence[float]) -> bool:
-    low, high = plausible_range(values)
-    return published is not None and low - ROUNDING <= published <= high + ROUNDING
-
-
-def plausible_range(values: Sequence[float]) -> tuple[float, float]:
-    """Return the range in which one more run is expected: its 1 % and 99 % quantiles.
-
-    With `ENOUGH` seeds these are the quantiles of the seeds. The range of fewer seeds excludes many runs of the same
-    kind (half of them at n = 3), so the prediction interval of a normal sample is taken: mean ± t s sqrt(1 + 1/n),
-    with the standard deviation s and Student's t for n - 1 degrees of freedom.
-
-    >>> low, high = plausible_range([0.83, 0.84, 0.85])
-    >>> round(low, 2), round(high, 2)
-    (0.76, 0.92)
+    >>> p_value_against([1.0, 2.0, 3.0, 2.0, 1.0, 2.0], 0.0, "mean")
+    0.03125
+    >>> p_value_against([5.0, 6.0, 7.0, 8.0, 9.0, math.inf], 4.0, "median")
+    0.03125
 
     Args:
-        values: One value per seed.
+        values: One value per seed; for the median they may be infinite.
+        number: The number.
+        statistic: `mean` or `median`.
+
+    Returns:
+        The p-value; 1 for the mean of fewer than five values, which no test can decide.
     """
-    import numpy as np
-    from scipy.special import stdtrit
+    from scipy.special import bdtr
 
-    n = len(values)
-    if n >= ENOUGH or n < 2 or not all(map(math.isfinite, values)):
-        return _range(values)
-    reach = float(stdtrit(n - 1, 1 - TAIL)) * float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / n)
-    return float(np.mean(values)) - reach, float(np.mean(values)) + reach
-
-
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    """The 1 % and 99 % quantiles, each one of the values, which may be infinite."""
-    import numpy as np
-
-    low, high = np.quantile(values, (TAIL, 1 - TAIL), method="inverted_cdf").tolist()
-    return low, high
+    if statistic == "mean":
+        p_value = sign_flip_test([value - number for value in values])
+        return 1.0 if math.isnan(p_value) else p_value
+    n_above, n_below = (sum(side * value > side * number for value in values) for side in (1, -1))
+    return min(1.0, 2 * float(bdtr(min(n_above, n_below), n_above + n_below, 0.5))) if n_above + n_below else 1.0
 
 
 def _statistic(claim: Claim, values: Sequence[float]) -> Literal["mean", "median"]:
@@ -252,7 +243,9 @@ def _text(claim: Claim, values: Sequence[float], value: float, interval: Interva
 
     what = f"{statistic} {claim.compare}" if claim.compares else statistic
     ends = "" if math.isnan(interval.low) else " [{}, {}]".format(*map(spell, interval))
-    seeds = f", seeds {' to '.join(map(spell, _range(values)))}" if len(values) > 1 else ""
+    seeds = f", seeds {' to '.join(map(spell, (min(values), max(values))))}" if len(values) > 1 else ""
+    if claim.has_published_range and len(values) > 1:
+        seeds += f", one more run {' to '.join(map(spell, prediction_interval(values)))}"
     n_inside = sum(claim.at_least <= number <= claim.at_most for number in values)
-    inside = f", {n_inside} of them in the band" if claim.is_band else ""
+    inside = f", {n_inside} of them in the band" if claim.is_band and not claim.has_published_range else ""
     return f"{what} {spell(value)}{ends}, n = {len(values)}{seeds}{inside}"

@@ -29,6 +29,9 @@ TIMED = ("hit_seconds", "epoch_seconds")
 POSITIVE = ("tolerance", "highest")
 """Reductions that take the logarithm of the axis' values."""
 
+SCORES = ("final", "best", "late_mean")
+"""Measures of how well a run ends, which tell runs that learned from others."""
+
 LOWER = ("hit_epoch", "hit_seconds", "epoch_seconds")
 """Measures for which lower is better, whatever the metric."""
 
@@ -116,7 +119,10 @@ def epoch_seconds(result: RunResult) -> float:
 
 
 def _number(metric: str, value: float | None) -> float:
-    """The value; for None, which a diverged run has, the worst possible one."""
+    """The value; for None, such as the loss of a diverged run, the worst possible one.
+
+    The accuracies of a diverged run are trivial scores.
+    """
     return value if value is not None else (math.inf if metrics.lower_is_better(metric) else -math.inf)
 
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bncli.analysis.runs import has_learned
 from bncli.claims import check, measures
 from bncli.claims.claim import BEST, Claim, parse_claims
 from bncli.claims.judgement import Verdict, judge, typical
@@ -15,6 +16,9 @@ from bncli.config import RunConfig, has_value
 from bncli.results import RunResult
 from bncli.study.study import Condition, Study
 from bncli.values import Value
+
+ACCURACIES = ("val_accuracy", "test_accuracy", "train_accuracy", "population_val_accuracy", "population_test_accuracy")
+"""The metrics of the whole network after the last epoch whose trivial score is the share of the commonest class."""
 
 CHECKED_ELSEWHERE = "tested by a check, not by these runs: see bncli verify"
 
@@ -40,22 +44,32 @@ def _is_at(condition: Condition, config: RunConfig, where: Mapping[str, Value]) 
     return all(has_value(config, name, where[name]) for name in in_effect)
 
 
-def verdicts(study: Study, results: Iterable[RunResult], conditions: Mapping[RunConfig, Condition]) -> list[Verdict]:
+def verdicts(
+    study: Study,
+    results: Iterable[RunResult],
+    conditions: Mapping[RunConfig, Condition],
+    trivial: float | None = None,
+) -> list[Verdict]:
     """Return the verdicts on all claims of a study, in order; claims that need a check are `skipped`.
 
     Args:
         study: The study with its claims.
         results: Its results so far.
         conditions: The condition of every run.
+        trivial: The accuracy of the best constant answer, if it is known.
     """
     known = parse_claims(study)
-    judged = verdicts_on([claim for claim in known if not claim.check], study, results, conditions)
+    judged = verdicts_on([claim for claim in known if not claim.check], study, results, conditions, trivial)
     found = {verdict.claim.id: verdict for verdict in judged}
     return [found.get(claim.id) or Verdict(claim, "skipped", text=CHECKED_ELSEWHERE) for claim in known]
 
 
 def verdicts_on(
-    chosen: Sequence[Claim], study: Study, results: Iterable[RunResult], conditions: Mapping[RunConfig, Condition]
+    chosen: Sequence[Claim],
+    study: Study,
+    results: Iterable[RunResult],
+    conditions: Mapping[RunConfig, Condition],
+    trivial: float | None = None,
 ) -> list[Verdict]:
     """Return the verdicts on some claims of a study, and run the checks that they need.
 
@@ -64,12 +78,14 @@ def verdicts_on(
         study: Their study.
         results: Its results so far; failed runs are left out.
         conditions: The condition of every run.
+        trivial: The accuracy of the best constant answer. If it is known, that is what a diverged run scores, and
+            claims on accuracy say how many runs learned.
     """
     runs: dict[Condition, dict[int, RunResult]] = {}
     for result in results:
         if result.state != "failed":
-            runs.setdefault(conditions[result.config], {})[result.config.seed] = result
-    grid = _Grid(runs, dict(study.axes))
+            runs.setdefault(conditions[result.config], {})[result.config.seed] = _as_scored(result, trivial)
+    grid = _Grid(runs, dict(study.axes), trivial)
     return [_verdict_on(claim, grid) for claim in chosen]
 
 
@@ -77,13 +93,44 @@ def _verdict_on(claim: Claim, grid: _Grid) -> Verdict:
     if claim.not_testable:
         return Verdict(claim, "not testable", text=claim.not_testable)
     if not claim.check:
-        found = judge(claim, _seed_values(claim, grid))
+        found = _judge_runs(claim, grid)
         return _untimed(found) if _shares_time(claim, grid) else found
     measured = check.run_check(claim.check)
     if measured.holds is not None:
         return Verdict(claim, "exact" if measured.holds else "contradicted", text=measured.text)
     found = judge(claim, measured.values)
     return dataclasses.replace(found, text=f"{measured.text}; {found.text}")
+
+
+def _as_scored(result: RunResult, trivial: float | None) -> RunResult:
+    """The run, with the trivial score as the validation accuracy of a diverged one: its weights give no answer.
+
+    Versions before 0.2.0 recorded the share of the first class there.
+    """
+    if result.state != "diverged" or trivial is None:
+        return result
+    return dataclasses.replace(result, metrics={**result.metrics, "val_accuracy": trivial})
+
+
+def _judge_runs(claim: Claim, grid: _Grid) -> Verdict:
+    """The verdict on all seeds; where some runs did not learn, the seeds whose runs all did must agree with it.
+
+    Few runs that don't learn decide a mean and are easily missed, so they alone are no verdict on how an arm scores.
+    Where most seeds have one, that is the effect itself, and all seeds are judged.
+    """
+    seeds = _seed_values(claim, grid)
+    found, learners = judge(claim, [seed.value for seed in seeds]), [seed.value for seed in seeds if seed.learned]
+    if len(learners) == len(seeds):
+        return found
+    text = f"{found.text}; in {len(seeds) - len(learners)} of {len(seeds)} seeds a run did not learn"
+    if len(learners) < max(claim.min_seeds, len(seeds) / 2):
+        return dataclasses.replace(found, text=text)
+    others = judge(claim, learners)
+    if others.verdict == found.verdict:
+        return dataclasses.replace(found, text=text)
+    text = f"{text}, in the others {others.text} ({others.verdict})"
+    advice = "Runs that don't learn decide: compare how many learn."
+    return dataclasses.replace(found, verdict="inconclusive", text=text, advice=advice)
 
 
 def _shares_time(claim: Claim, grid: _Grid) -> bool:
@@ -101,10 +148,11 @@ def _untimed(found: Verdict) -> Verdict:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Finished runs by condition and seed, and the axes of their study."""
+    """Finished runs by condition and seed, the axes of their study, and the accuracy of the best constant answer."""
 
     runs: Mapping[Condition, Mapping[int, RunResult]]
     axes: Mapping[str, Sequence[Value]]
+    trivial: float | None = None
 
     def at(self, arm: str, where: Mapping[str, Value]) -> Mapping[int, RunResult]:
         """The runs of an arm by seed."""
@@ -114,45 +162,59 @@ class _Grid:
         return {}
 
 
-def _seed_values(claim: Claim, grid: _Grid) -> tuple[float, ...]:
+@dataclass(frozen=True)
+class _Score:
+    """The claim's value for a seed, and whether the runs behind it learned."""
+
+    value: float
+    learned: bool = True
+
+
+def _seed_values(claim: Claim, grid: _Grid) -> list[_Score]:
     """The claim's value for every seed for which all runs are finished."""
     own, *others = (_side_values(claim, arm, where, grid) for arm, where in claim.sides)
     if not others:
-        return tuple(own.values())
+        return list(own.values())
     (other,) = others
     compare = _difference if claim.compare == "difference" else _ratio
-    return tuple(compare(own[seed], other[seed]) for seed in own if seed in other)
+    pairs = [(own[seed], other[seed]) for seed in own if seed in other]
+    return [_Score(compare(a.value, b.value), a.learned and b.learned) for a, b in pairs]
 
 
-def _side_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, float]:
+def _side_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, _Score]:
     """One value per seed for the arm or the baseline, at its best values and reduced along the axis of `across`."""
-    if BEST in where.values():
-        return _best_values(claim, arm, where, grid)
     if not claim.across:
-        return _run_values(claim, grid.at(arm, where))
+        return _best_values(claim, arm, where, grid)
     along = list(grid.axes[claim.across])
-    columns = [_run_values(claim, grid.at(arm, {**where, claim.across: value})) for value in along]
+    columns = [_best_values(claim, arm, {**where, claim.across: value}, grid) for value in along]
     reduce = measures.REDUCTIONS[claim.reduce]
-    seeds = [seed for seed in columns[0] if all(seed in column for column in columns)]
-    return {seed: reduce([column[seed] for column in columns], along) for seed in seeds}
+    rows = {seed: [column[seed] for column in columns] for seed in columns[0] if all(seed in c for c in columns)}
+    return {
+        seed: _Score(reduce([score.value for score in row], along), all(score.learned for score in row))
+        for seed, row in rows.items()
+    }
 
 
-def _best_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, float]:
-    """One value per seed at those values of the axes where the arm's mean or median over seeds is best."""
+def _best_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, _Score]:
+    """One value per seed; on axes whose value is `best`, where the arm's mean or median over seeds is best."""
     free = [name for name, value in where.items() if value == BEST]
     found = []
     for values in itertools.product(*(grid.axes[name] for name in free)):
         at = {**where, **dict(zip(free, values, strict=True))}
-        if runs := _run_values(claim, grid.at(arm, at)):
+        if runs := _run_values(claim, grid.at(arm, at), grid.trivial):
             found.append(runs)
     pick = min if measures.lower_is_better(claim.measure, claim.metric) else max
-    return pick(found, key=lambda runs: typical(claim, list(runs.values())), default={})
+    return pick(found, key=lambda runs: typical(claim, [score.value for score in runs.values()]), default={})
 
 
-def _run_values(claim: Claim, runs: Mapping[int, RunResult]) -> dict[int, float]:
+def _run_values(claim: Claim, runs: Mapping[int, RunResult], trivial: float | None) -> dict[int, _Score]:
     measure = measures.REGISTRY[claim.measure]
     settings = {key: getattr(claim, key) for key in measures.parameters(claim.measure)}
-    return {seed: measure(result, **settings) for seed, result in runs.items()}
+    tells = trivial is not None and claim.measure in measures.SCORES and claim.metric in ACCURACIES
+    return {
+        seed: _Score(measure(run, **settings), not tells or trivial is None or has_learned(run, trivial))
+        for seed, run in runs.items()
+    }
 
 
 def _difference(own: float, other: float) -> float:

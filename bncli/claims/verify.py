@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bncli.analysis.evidence import read_evidence
+from bncli.analysis.evidence import common_fact, read_evidence
 from bncli.claims import check
-from bncli.claims.claim import Claim, parse_claims
+from bncli.claims.claim import MIN_SEEDS, Claim, parse_claims
 from bncli.claims.judgement import Verdict
 from bncli.claims.verdicts import needs, verdicts_on
 from bncli.config import RunConfig
@@ -43,6 +44,14 @@ class Subject:
     def trains(self) -> bool:
         """Whether any of the claims is measured on runs."""
         return any(claim.measure for claim in self.claims)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the study, and as many more as a claim asks for with a `min_seeds` above the usual one."""
+        own = self.study.seeds
+        needed = max((claim.min_seeds for claim in self.claims if claim.min_seeds > MIN_SEEDS), default=0)
+        further = (seed for seed in itertools.count() if seed not in own)
+        return (*own, *itertools.islice(further, max(0, needed - len(own))))
 
     @property
     def absent(self) -> str | None:
@@ -118,7 +127,12 @@ def left_out(chosen: Sequence[Subject]) -> dict[str, int]:
     return {name: count for name, count in missing.items() if count}
 
 
-def judge(subject: Subject, results: Sequence[RunResult], conditions: Mapping[RunConfig, Condition]) -> list[Verdict]:
+def judge(
+    subject: Subject,
+    results: Sequence[RunResult],
+    conditions: Mapping[RunConfig, Condition],
+    trivial: float | None = None,
+) -> list[Verdict]:
     """Return the verdicts on the selected claims, in order.
 
     A claim is `skipped` if its data set is not on this machine and there are no results.
@@ -127,11 +141,13 @@ def judge(subject: Subject, results: Sequence[RunResult], conditions: Mapping[Ru
         subject: The study with the claims.
         results: Results of its runs.
         conditions: The condition of every run.
+        trivial: The accuracy of the best constant answer, if it is known.
     """
     absent = None if results else subject.absent
     missing = {claim.id: _missing_data(claim, absent) for claim in subject.claims}
     testable = [claim for claim in subject.claims if not missing[claim.id]]
-    found = {verdict.claim.id: verdict for verdict in verdicts_on(testable, subject.study, results, conditions)}
+    judged = verdicts_on(testable, subject.study, results, conditions, trivial)
+    found = {verdict.claim.id: verdict for verdict in judged}
     return [found.get(claim.id) or _skipped(claim, missing[claim.id]) for claim in subject.claims]
 
 
@@ -151,12 +167,22 @@ def read_verdicts(subject: Subject, folder: Path) -> list[Verdict]:
     return judge(subject, *stored(folder))
 
 
-def stored(folder: Path) -> tuple[Sequence[RunResult], Mapping[RunConfig, Condition]]:
-    """Return the results in a study's folder and their conditions; both are empty if there is no study or no run."""
+def stored(folder: Path) -> tuple[Sequence[RunResult], Mapping[RunConfig, Condition], float | None]:
+    """Return the results in a study's folder, their conditions, and the accuracy of the best constant answer.
+
+    The first two are empty and the last is None if there is no study or no run.
+    """
     if not Store(folder).has_study() or not Store(folder).read_runs():
-        return [], {}
+        return [], {}, None
     evidence = read_evidence(folder)
-    return evidence.results, evidence.conditions
+    return evidence.results, evidence.conditions, evidence.trivial
+
+
+def trivial_score_of(folder: Path) -> float | None:
+    """Return the accuracy of the best constant answer on a study's data; None if it isn't known, or not the same."""
+    content = Store(folder).read_study() or {}
+    score: float | None = common_fact(content.get("datasets", {}).values(), "chance")
+    return score
 
 
 def in_order(verdicts: Iterable[tuple[str, Verdict]]) -> list[tuple[str, Verdict]]:
@@ -166,13 +192,14 @@ def in_order(verdicts: Iterable[tuple[str, Verdict]]) -> list[tuple[str, Verdict
 
 def columns(study: str, claim: Claim) -> dict[str, Any]:
     """Return a claim, before it is tested, as a record for JSON and CSV."""
-    known = {name: getattr(claim, name) for name in ("number", "id", "statement", "source", "link", "published")}
+    names = ("number", "id", "statement", "source", "link", "published", "transfers_from")
+    known = {name: getattr(claim, name) for name in names}
     return known | {"published_value": claim.published_value, "study": study, "test": claim.test()}
 
 
 def record(study: str, verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as a record for JSON and CSV; numbers that are missing or infinite are None."""
-    numbers = {name: getattr(verdict, name) for name in ("value", "low", "high")}
+    numbers = {name: getattr(verdict, name) for name in ("value", "low", "high", "p_value")}
     plain = {name: None if number is None else finite(number) for name, number in numbers.items()}
     texts = {"measured": verdict.text, "advice": verdict.advice, "note": verdict.claim.note}
     return columns(study, verdict.claim) | {"verdict": verdict.verdict, "n": verdict.n} | plain | texts

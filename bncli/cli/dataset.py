@@ -11,8 +11,8 @@ import typer
 
 from bncli.atomic import replace_file
 from bncli.cli import console, hints
-from bncli.cli.options import LabelOption, completion, option, parse_settings
-from bncli.config import DATA_FIELDS, RunConfig
+from bncli.cli.options import LabelOption, TestSizeOption, completion, option, parse_settings
+from bncli.config import DATA_FIELDS, RunConfig, parse_value
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
@@ -37,6 +37,7 @@ def dataset(
         ),
     ] = None,
     label: LabelOption = None,
+    test_size: TestSizeOption = None,
     settings: Annotated[
         list[str] | None,
         option(
@@ -63,15 +64,16 @@ def dataset(
 
     check_name("format", format, FORMATS)
     if name is None:
-        if plot or export or settings or label:
+        if plot or export or settings or label or test_size:
             raise InvalidConfig(
-                "--plot, --export, --label and --set need the name of a data set. "
+                "--plot, --export, --label, --test-size and --set need the name of a data set. "
                 "Try bncli dataset digits --plot digits.png."
             )
         _show_catalogue(catalogue(), format)
         hints.say_next(["dataset", "digits"], format)
         return
-    config = data_config(name, label, parse_settings(settings))
+    share = {} if test_size is None else {"test_size": parse_value("test_size", test_size)}
+    config = data_config(name, label, share | parse_settings(settings, share))
     data = datasets.load(config)
     for notice in data.notices:
         console.warn(notice)
@@ -85,6 +87,7 @@ def dataset(
         _show_dataset(config, format)
         of_data = [
             *(["--label", label] if label else []),
+            *(["--test-size", test_size] if test_size else []),
             *(word for text in settings or [] for word in ("--set", text)),
         ]
         hints.say_next(["compare", "--dataset", name, *of_data], format)

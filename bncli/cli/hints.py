@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from bncli.analysis.gap import has_population
 from bncli.analysis.lag import MOMENTUM
 from bncli.cli import console
 from bncli.cli.options import OPTIONS, Options
@@ -30,6 +31,8 @@ OF_THE_STUDY = (
     "preset",
     "dataset",
     "label",
+    "test_size",
+    "vary_data",
     "model",
     "activation",
     "optimizer",
@@ -41,6 +44,7 @@ OF_THE_STUDY = (
     "engine",
     "metric",
     "threshold",
+    "margin",
 )
 """The options that the next command takes over from the last one: what is trained, and what it is compared by."""
 
@@ -111,8 +115,8 @@ def after_compare(evidence: Evidence, arms: Sequence[str], options: Options) -> 
         arms: The words of `--arms`.
         options: The other options.
     """
-    lag = evidence.lag
-    momentum = smaller_momentum(lag) if lag else None
+    lag = evidence.lag if evidence.gap or not has_population(evidence.results) else None
+    momentum = smaller_momentum(lag.momentum, lag.n_steps) if lag else None
     if momentum and not any(MOMENTUM in label for label in evidence.arms):
         same = typed(_without_fields(options, MOMENTUM), OF_THE_STUDY)
         return ["compare", *arms, *same, "--set", f"{MOMENTUM}={momentum:g}"]

@@ -72,6 +72,10 @@ LabelOption = Annotated[
         autocompletion=complete_label,
     ),
 ]
+TestSizeOption = Annotated[
+    str | None,
+    option("--test-size", metavar="SHARE", help="Share of the rows for testing: reported, nothing is chosen on it."),
+]
 ArmsOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -96,7 +100,15 @@ ThresholdOption = Annotated[
     option(
         "--threshold",
         metavar="NUMBER",
-        help="Value of the metric to reach; by default the best of the baseline's mean curve; a folder remembers it.",
+        help="Value of the metric to reach; by default 95 % of the baseline's gain; a folder remembers it.",
+    ),
+]
+MarginOption = Annotated[
+    float | None,
+    option(
+        "--margin",
+        metavar="NUMBER",
+        help="Differences in the metric that are surely smaller are called equivalent; a folder remembers it.",
     ),
 ]
 EngineOption = Annotated[
@@ -157,6 +169,10 @@ class Options:
         ),
     ] = None
     label: LabelOption = None
+    test_size: TestSizeOption = None
+    vary_data: Annotated[
+        bool, typer.Option("--vary-data", help="Every seed draws its own split, or generates its own data.")
+    ] = False
     model: Annotated[
         str | None,
         option(
@@ -213,6 +229,7 @@ class Options:
     engine: EngineOption = "auto"
     metric: MetricOption = None
     threshold: ThresholdOption = None
+    margin: MarginOption = None
     format: FormatOption = "table"
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Check everything, print the planned runs, train nothing.")
@@ -227,8 +244,9 @@ class Options:
             InvalidConfig: A field is given twice, or its value can't be converted.
             UnknownName: There is no such field.
         """
-        names = ("dataset", "label", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
+        names = ("dataset", "label", "test_size", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
         given = {name: parse_value(name, getattr(self, name)) for name in names if getattr(self, name) is not None}
+        given |= {"vary_data": True} if self.vary_data else {}
         return given | parse_settings(self.settings, given)
 
     def seed_list(self) -> tuple[int, ...] | None:

@@ -67,7 +67,7 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         single: Whether to write a row per run instead of a row per condition.
     """
     from bncli.report.exports import as_json
-    from bncli.report.rows import result_rows, run_caption, run_rows, table_caption
+    from bncli.report.rows import LEARNED, MIDDLE, VERDICT, result_rows, run_caption, run_rows, table_caption
 
     if format == "json":
         runs = {"runs": records(evidence.runs_table)} if single else {}
@@ -82,7 +82,8 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         console.print_rows(run_rows(evidence), caption=run_caption(evidence), format=format, spare=spare)
     else:
         caption, title = table_caption(evidence), evidence.study.name
-        spare = ["curve", "n", "hit epoch", f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}"]
+        intervals = (f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}")
+        spare = ["curve", "n", MIDDLE, "hit epoch", *intervals, LEARNED, VERDICT]
         console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
 
 

@@ -12,7 +12,7 @@ from bncli.analysis.choice import choose
 from bncli.analysis.evidence import read_evidence
 from bncli.cli import console, hints, output
 from bncli.cli.continuing import command_that_continues
-from bncli.cli.options import FormatOption, MetricOption, QuietOption, ThresholdOption
+from bncli.cli.options import FormatOption, MarginOption, MetricOption, QuietOption, ThresholdOption
 from bncli.cli.train import is_of_train
 from bncli.study import status as states
 from bncli.study.folder import Store
@@ -26,12 +26,13 @@ def report(
     folder: FolderArgument,
     metric: MetricOption = None,
     threshold: ThresholdOption = None,
+    margin: MarginOption = None,
     format: FormatOption = "table",
     quiet: QuietOption = False,
 ) -> None:
     """Make tables, figures and report.html again from stored runs, without TensorFlow."""
     console.check_format(format)
-    evidence = read_evidence(folder, *choose(Store(folder), metric, threshold))
+    evidence = read_evidence(folder, *choose(Store(folder), metric, threshold, margin))
     with output.then(partial(output.write_folder, evidence, Store(folder), quiet=quiet)):
         output.show_evidence(evidence, format, single=is_of_train(evidence.study))
     hints.say_next(hints.after_report(folder, evidence), format, quiet=quiet)

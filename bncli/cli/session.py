@@ -73,6 +73,11 @@ class Session:
         self.shown: Evidence | None = None
 
     @property
+    def given(self) -> tuple[str | None, float | None, float | None]:
+        """What the user wants to compare by: metric, threshold and margin, as far as they are given."""
+        return self.options.metric, self.options.threshold, self.options.margin
+
+    @property
     def store(self) -> Store | None:
         """The folder, once it is open; None without a folder."""
         return self.opened.store if self.opened else None
@@ -115,7 +120,7 @@ class Session:
         """Check the options, before anything is loaded or trained."""
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
-        self.choice = choice_of(self.options.metric, self.options.threshold)
+        self.choice = choice_of(*self.given)
         parse_jobs(self.options.jobs)
         if self.options.scheduler is not None:
             check_scheduler(self.options.scheduler)
@@ -197,7 +202,7 @@ class Session:
                 if self.options.restart:
                     self.empty(self.out)
                 self.opened = open_folder(self.out, self.study, self.plan, self.shard, anew=self.options.restart)
-                self.choice = choose(self.opened.store, self.options.metric, self.options.threshold)
+                self.choice = choose(self.opened.store, *self.given)
             yield
 
     def empty(self, folder: Path) -> None:
@@ -302,8 +307,7 @@ class Session:
     def show(self, work: Work, results: list[RunResult], *, single: bool) -> None:
         """Print the results, and write tables, figures and the page to the folder."""
         evidence = self.shown = self.evidence(results)
-        has_choice = (self.options.metric, self.options.threshold) != (None, None)
-        is_changed = bool(work.pending) or has_choice
+        is_changed = bool(work.pending) or self.given != (None, None, None)
         with output.then(partial(self.write, evidence, is_changed=is_changed)):
             if self.options.format != "jsonl":
                 output.show_evidence(evidence, self.options.format, single=single)

@@ -11,6 +11,7 @@ from bncli.cli.building import build_study
 from bncli.cli.options import ArmsOption, Options, completion, takes_options
 from bncli.cli.session import Session
 from bncli.config import FIELDS
+from bncli.tasks.metrics import DEFAULT
 
 FLAGSHIP = "lr-activation"
 
@@ -38,6 +39,6 @@ def sweep(
     session = Session(study, options, folder)
     session.run()
     own = [*(axes or []), *hints.of_arms(arms)]
-    by_another = hints.by_another_metric(folder, session.choice.metric)
+    by_another = hints.by_another_metric(folder, session.choice.metric or DEFAULT)
     following = hints.again("sweep", own, options) if options.dry_run else by_another
     hints.say_after(following, options)

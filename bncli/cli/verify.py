@@ -69,10 +69,11 @@ def verify(
 ) -> None:
     """Train the presets and give verdicts on the published claims.
 
-    A verdict is reproduced, direction only, not reproduced, contradicted, exact, inconclusive, not testable or
-    skipped. The exit status does not depend on the verdicts, unless --strict is given.
+    A verdict is reproduced, direction only, not reproduced, contradicted, does not transfer, exact, inconclusive, not
+    testable or skipped. The exit status does not depend on the verdicts, unless --strict is given.
     """
     from bncli.claims import verify as verifying
+    from bncli.claims.discovery import method
     from bncli.claims.judgement import UNMET
 
     console.check_format(format)
@@ -87,18 +88,17 @@ def verify(
     found: list[tuple[str, Verdict]] = []
     trained: list[RunResult] = []
     for subject in chosen:
-        results, conditions = _runs_of(subject, options, out)
-        verdicts = verifying.judge(subject, results, conditions)
+        results, conditions, trivial = _runs_of(subject, options, out)
+        verdicts = verifying.judge(subject, results, conditions, trivial)
         folder = default_folder(subject.study, as_written=True, root=out)
         store_verdicts(folder, verdicts)
         _renew_report(Store(folder), quiet=quiet)
-        judged = [(subject.study.name, verdict) for verdict in verdicts]
-        if format == "jsonl":
-            _show_verdicts(judged, format)
-        found += judged
+        found += [(subject.study.name, verdict) for verdict in verdicts]
         trained += results
-    if format != "jsonl":
-        _show_verdicts(verifying.in_order(found), format)
+    found = _controlled(found)
+    _show_verdicts(verifying.in_order(found), format)
+    if line := method([verdict for _, verdict in found]):
+        console.say(line, quiet=quiet)
     if not (names or ids or everything):
         _say_left_out(verifying.left_out(chosen), quiet=quiet)
     check_failed(trained)
@@ -109,18 +109,28 @@ def verify(
         raise typer.Exit(EXIT_FAILED_RUNS)
 
 
-def _runs_of(subject: Subject, options: Options, root: Path) -> tuple[list[RunResult], dict[RunConfig, Condition]]:
+def _controlled(found: Sequence[tuple[str, Verdict]]) -> list[tuple[str, Verdict]]:
+    """Pairs of study and verdict, with those verdicts that stand among all of them."""
+    from bncli.claims.discovery import controlled
+
+    return list(zip([study for study, _ in found], controlled([verdict for _, verdict in found]), strict=True))
+
+
+def _runs_of(
+    subject: Subject, options: Options, root: Path
+) -> tuple[list[RunResult], dict[RunConfig, Condition], float | None]:
     """Train the runs that the claims need; if the data is missing, read the folder's results instead."""
-    from bncli.claims.verify import part_of, stored
+    from bncli.claims.verify import part_of, stored, trivial_score_of
 
     if not subject.trains:
-        return [], {}
+        return [], {}, None
     folder = default_folder(subject.study, as_written=True, root=root)
     if subject.absent:
-        results, conditions = stored(folder)
-        return list(results), dict(conditions)
-    study = subject.study.vary(seeds=options.seed_list())
-    return Session(study, options, folder, select=lambda plan: part_of(plan, subject.claims)).results()
+        results, conditions, trivial = stored(folder)
+        return list(results), dict(conditions), trivial
+    study = subject.study.vary(seeds=options.seed_list() or subject.seeds)
+    trained = Session(study, options, folder, select=lambda plan: part_of(plan, subject.claims)).results()
+    return *trained, trivial_score_of(folder)
 
 
 def _renew_report(store: Store, *, quiet: bool) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 PLAIN_NAMES, KERAS_NAMES = ("x", "y"), ("x_train", "y_train", "x_test", "y_test")
+ALL_NAMES = (*KERAS_NAMES, "x_val", "y_val")
 
 ADVICE = "Write arrays of numbers or text (not of dtype object) with numpy.savez."
 
@@ -24,7 +25,7 @@ ADVICE = "Write arrays of numbers or text (not of dtype object) with numpy.savez
 def read_npz(path: Path) -> LabelledRows:
     """Read a NumPy archive of `x` and `y`, or of `x_train`, `y_train`, `x_test` and `y_test` (Keras' names).
 
-    The arrays `x_test` and `y_test` become the validation rows.
+    The arrays `x_test` and `y_test` become the validation rows, unless there are `x_val` and `y_val` too.
 
     Raises:
         DataError: The file can't be read, or its arrays have other names, shapes or types.
@@ -36,20 +37,24 @@ def read_npz(path: Path) -> LabelledRows:
         arrays = _read_arrays(path, archive, names)
     if names == PLAIN_NAMES:
         return LabelledRows(*_checked_arrays(path, arrays, "x", "y"))
-    x_train, y_train = _checked_arrays(path, arrays, "x_train", "y_train")
-    x_test, y_test = _checked_arrays(path, arrays, "x_test", "y_test")
-    if x_train.shape[1:] != x_test.shape[1:]:
-        raise DataError(
-            f"{quoted(path)}: the rows of x_train and x_test have different shapes. "
-            f"Received: {x_train.shape[1:]} and {x_test.shape[1:]}."
-        )
-    x, y = np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test])
-    return LabelledRows(x, y, is_validation=np.arange(len(x)) >= len(x_train))
+    found = [name.removeprefix("x_") for name in names if name.startswith("x_")]
+    parts = {part: _checked_arrays(path, arrays, f"x_{part}", f"y_{part}") for part in found}
+    for part, (x, _) in parts.items():
+        if x.shape[1:] != parts["train"][0].shape[1:]:
+            raise DataError(
+                f"{quoted(path)}: the rows of x_train and x_{part} have different shapes. "
+                f"Received: {parts['train'][0].shape[1:]} and {x.shape[1:]}."
+            )
+    x, y = (np.concatenate(arrays) for arrays in zip(*parts.values(), strict=True))
+    of_part = np.repeat(list(parts), [len(y) for _, y in parts.values()])
+    if names == KERAS_NAMES:
+        return LabelledRows(x, y, is_validation=of_part == "test", is_published=True)
+    return LabelledRows(x, y, is_validation=of_part == "val", is_test=of_part == "test")
 
 
 def _wanted_names(path: Path, archive: zipfile.ZipFile) -> Sequence[str]:
     there = [name.removesuffix(".npy") for name in archive.namelist()]
-    for names in (PLAIN_NAMES, KERAS_NAMES):
+    for names in (PLAIN_NAMES, ALL_NAMES, KERAS_NAMES):
         if set(names) <= set(there):
             return names
     raise DataError(

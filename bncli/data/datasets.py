@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from bncli import process
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file
 from bncli.data.reading import quoted
 from bncli.data.scaling import Scaler, scale
 from bncli.data.sets import REGISTRY
-from bncli.data.splits import RawDataset, select_rows, split_stratified
+from bncli.data.splits import RawDataset, select_rows, split_stratified, with_test_part
 from bncli.data.tables import is_table_path
 from bncli.errors import InvalidConfig
 from bncli.registry import nearest
@@ -47,6 +47,12 @@ class DataFields(Protocol):
     def val_rows(self) -> str: ...
     @property
     def scaling(self) -> str: ...
+    @property
+    def test_size(self) -> float: ...
+    @property
+    def vary_data(self) -> bool: ...
+    @property
+    def seed(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class Dataset:
         scaling: The scaling that was applied: `unit`, `standard` or `none`.
         notices: Sentences on what was unusual about the data and how it was read, for its user.
         scaler: The numbers of the scaling; None for `none`.
+        x_test: Test features, float32, scaled as the others; None if there is no test part.
+        y_test: Test class numbers, int32, shape (rows,).
     """
 
     name: str
@@ -76,6 +84,21 @@ class Dataset:
     scaling: str
     notices: tuple[str, ...] = ()
     scaler: Scaler | None = None
+    x_test: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+
+    @property
+    def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Features and class numbers by the part's name in metrics: `train`, `val`, and `test` if there is one."""
+        found = {"train": (self.x_train, self.y_train), "val": (self.x_val, self.y_val)}
+        if self.x_test is not None and self.y_test is not None:
+            found["test"] = (self.x_test, self.y_test)
+        return found
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Features and class numbers of the training part, of the validation part, and of the test part if any."""
+        return tuple(array for part in self.parts.values() for array in part)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -95,7 +118,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """Return the SHA-256 hash of the arrays, their shapes and types, as hexadecimal digits."""
         digest = hashlib.sha256()
-        for array in (self.x_train, self.y_train, self.x_val, self.y_val):
+        for array in self.arrays:
             digest.update(repr((array.shape, array.dtype.str)).encode())
             digest.update(array.tobytes())
         return digest.hexdigest()
@@ -129,9 +152,27 @@ def _registered_defaults(name: str) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters}
 
 
+def used_fields(fields: DataFields) -> dict[str, Any]:
+    """Return the data fields that a run uses, with the data set's own defaults: any test part is drawn by a seed."""
+    drawn = {"data_seed": 0} if fields.test_size or fields.vary_data else {}
+    return drawn | loader_defaults(fields.dataset)
+
+
+def drawn_with(fields: DataFields) -> int | None:
+    """Return the seed that generates the data of a run or draws its split; None if nothing is drawn.
+
+    With `vary_data` it is the sum of `data_seed` and the run's seed: the same for all arms of a seed.
+    """
+    default = used_fields(fields).get("data_seed")
+    if default is None:
+        return None
+    seed = int(default if fields.data_seed is None else fields.data_seed)
+    return seed + fields.seed if fields.vary_data else seed
+
+
 def ignored_fields(fields: DataFields) -> list[str]:
     """Return the data fields that have a value although the data set does not use them."""
-    used = loader_defaults(fields.dataset)
+    used = used_fields(fields)
     return [name for name in LOADER_FIELDS if name not in used and getattr(fields, name) is not None]
 
 
@@ -176,16 +217,29 @@ def forget() -> None:
 
 _Options = tuple[tuple[str, Any], ...]
 
-_Key = tuple[str, _Options, str, str, str]
+
+class _Draw(NamedTuple):
+    """How rows are drawn after the data has been read."""
+
+    test_size: float
+    seed: int
+    varies: bool
+
+
+_Key = tuple[str, _Options, _Draw, str, str, str]
 
 _preloaded: dict[_Key, Dataset] = {}
 """Data from `loading` that `load` has not returned yet."""
 
 
 def _key(fields: DataFields) -> _Key:
+    seed = drawn_with(fields)
     given = ((name, getattr(fields, name), default) for name, default in loader_defaults(fields.dataset).items())
-    options = tuple((name, default if value is None else value) for name, value, default in given)
-    return fields.dataset, options, fields.train_rows, fields.val_rows, fields.scaling
+    options = tuple(
+        (name, seed if name == "data_seed" else default if value is None else value) for name, value, default in given
+    )
+    draw = _Draw(fields.test_size, seed if fields.test_size and seed else 0, fields.vary_data)
+    return fields.dataset, options, draw, fields.train_rows, fields.val_rows, fields.scaling
 
 
 @lru_cache(maxsize=8)
@@ -193,23 +247,43 @@ def _load(*key: Any) -> Dataset:
     return _preloaded.pop(key, None) or _read(*key)
 
 
-def _read(name: str, options: _Options, train_rows: str, val_rows: str, scaling: str) -> Dataset:
+def _read(name: str, options: _Options, draw: _Draw, train_rows: str, val_rows: str, scaling: str) -> Dataset:
     raw = _load_raw(name, options)
+    raw = _drawn(name, raw, draw)
     if scaling == "auto":  # the same object as with the scaling that it stands for
-        return _load(name, options, train_rows, val_rows, raw.scaling)
-    x_train, y_train = select_rows("train_rows", train_rows, raw.x_train, raw.y_train)
-    x_val, y_val = select_rows("val_rows", val_rows, raw.x_val, raw.y_val)
-    if len(set(y_train.tolist())) < 2:
+        return _load(name, options, draw, train_rows, val_rows, raw.scaling)
+    parts = {
+        "train": select_rows("train_rows", train_rows, raw.x_train, raw.y_train),
+        "val": select_rows("val_rows", val_rows, raw.x_val, raw.y_val),
+    }
+    if raw.x_test is not None and raw.y_test is not None:
+        parts["test"] = raw.x_test, raw.y_test
+    if len(set(parts["train"][1].tolist())) < 2:
         raise InvalidConfig(
             f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two classes. Select more rows."
         )
-    x_train, x_val, scaler = scale(scaling, raw, x_train, x_val)
-    arrays = (x_train.astype("float32"), y_train.astype("int32"), x_val.astype("float32"), y_val.astype("int32"))
-    return _read_only(Dataset(name, *arrays, raw.class_names, raw.feature_names, scaling, raw.notices, scaler))
+    features, scaler = scale(scaling, raw, *(x for x, _ in parts.values()))
+    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "feature_names", "notices")}
+    for part, x in zip(parts, features, strict=True):
+        found |= {f"x_{part}": x.astype("float32"), f"y_{part}": parts[part][1].astype("int32")}
+    return _read_only(Dataset(name, scaling=scaling, scaler=scaler, **found))
+
+
+def _drawn(name: str, raw: RawDataset, draw: _Draw) -> RawDataset:
+    """The data with its test part, if one is to be drawn."""
+    if draw.test_size:
+        raw = with_test_part(name, raw, draw.test_size, draw.seed)
+    if draw.varies and raw.given:
+        hint = "test_size=0.2 draws one from the training rows" if raw.given == "published" else "leave vary_data out"
+        raise InvalidConfig(
+            f"vary_data=true draws another split for every seed, but the validation rows of {quoted(name)} are given. "
+            f"Try: {hint}."
+        )
+    return raw
 
 
 def _read_only(data: Dataset) -> Dataset:
-    for array in (data.x_train, data.y_train, data.x_val, data.y_val):
+    for array in data.arrays:
         array.setflags(write=False)
     return data
 

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 from bncli.atomic import replace_file
 from bncli.data.datasets import Dataset
 from bncli.data.facts import feature_names
-from bncli.data.splits import SPLIT_COLUMN
+from bncli.data.splits import SPLIT_COLUMN, SPLIT_PARTS
 from bncli.errors import InvalidConfig, shown
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def export_dataset(data: Dataset, target: str, kind: str | None, pipe: IO[bytes]
     """Write the selected and scaled rows.
 
     CSV has a column per feature, then `label` and `split`; bncli reads it back with the same split. NPZ has the arrays
-    `x_train`, `y_train`, `x_test` and `y_test` (Keras' names); the validation rows are under `test`.
+    `x_train`, `y_train`, `x_test` and `y_test` (Keras' names); the validation rows are under `test`, or, with a test
+    part, under `x_val` and `y_val`.
 
     Args:
         data: The data set.
@@ -59,15 +60,16 @@ def _write(data: Dataset, kind: str, file: IO[bytes]) -> None:
     if kind == "csv":
         _frame(data).to_csv(file, index=False, lineterminator="\n")
         return
-    parts = {"x_train": data.x_train, "y_train": data.y_train, "x_test": data.x_val, "y_test": data.y_val}
-    np.savez_compressed(file, allow_pickle=False, **parts)
+    parts = data.parts if data.x_test is not None else {"train": data.parts["train"], "test": data.parts["val"]}
+    arrays = {f"{axis}_{part}": array for part, pair in parts.items() for axis, array in zip("xy", pair, strict=True)}
+    np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _frame(data: Dataset) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    x = np.concatenate([data.x_train, data.x_val])
+    x = np.concatenate([x for x, _ in data.parts.values()])
     frame = pd.DataFrame(x.reshape(len(x), -1), columns=feature_names(data))
     taken = [name for name in (LABEL_COLUMN, SPLIT_COLUMN) if name in frame.columns]
     if taken:
@@ -75,7 +77,7 @@ def _frame(data: Dataset) -> pd.DataFrame:
             f"A CSV export adds the columns {LABEL_COLUMN} and {SPLIT_COLUMN}, but {shown(data.name)} already has: "
             f"{', '.join(taken)}. Rename it, or export as npz."
         )
-    y = np.concatenate([data.y_train, data.y_val])
+    y = np.concatenate([y for _, y in data.parts.values()])
     frame[LABEL_COLUMN] = np.array(data.class_names)[y]
-    frame[SPLIT_COLUMN] = np.where(np.arange(len(x)) < len(data.y_train), "train", "validation")
+    frame[SPLIT_COLUMN] = np.repeat(SPLIT_PARTS[: len(data.parts)], [len(y) for _, y in data.parts.values()])
     return frame

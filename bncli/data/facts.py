@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
+"""The names of the parts of a data set in tables, by their names in metrics."""
+
+
 def catalogue() -> list[dict[str, str]]:
     """Return a row per registered data set: its name, its description, and the fields it uses with their defaults."""
     return [
@@ -26,8 +30,11 @@ def catalogue() -> list[dict[str, str]]:
 
 
 def dataset_facts(data: Dataset) -> dict[str, Any]:
-    """Return a data set's name, sizes and scaling, and its trivial score over the validation rows as `chance`."""
-    return {
+    """Return a data set's name, sizes and scaling, and its trivial score over the validation rows as `chance`.
+
+    With a test part there are also `test_rows` and `test_chance`, the trivial score over them.
+    """
+    facts = {
         "dataset": data.name,
         "training_rows": len(data.y_train),
         "validation_rows": len(data.y_val),
@@ -36,20 +43,20 @@ def dataset_facts(data: Dataset) -> dict[str, Any]:
         "scaling": data.scaling,
         "chance": round(trivial_score(data.y_val), 4),
     }
+    if data.y_test is not None:
+        facts |= {"test_rows": len(data.y_test), "test_chance": round(trivial_score(data.y_test), 4)}
+    return facts
 
 
 def balance(data: Dataset) -> list[dict[str, Any]]:
-    """Return a row per class: how many training and validation rows have it, and their shares from 0 to 1."""
+    """Return a row per class: how many rows of each part have it, and their shares of the part from 0 to 1."""
     rows = []
     for number, name in enumerate(data.class_names):
-        train, val = int((data.y_train == number).sum()), int((data.y_val == number).sum())
-        rows.append({
-            "class": name,
-            "training": train,
-            "training_share": round(train / len(data.y_train), 4),
-            "validation": val,
-            "validation_share": round(val / len(data.y_val), 4),
-        })  # fmt: skip
+        row: dict[str, Any] = {"class": name}
+        for part, (_, y) in data.parts.items():
+            n_rows, title = int((y == number).sum()), PART_NAMES[part]
+            row |= {title: n_rows, f"{title}_share": round(n_rows / len(y), 4)}
+        rows.append(row)
     return rows
 
 

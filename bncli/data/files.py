@@ -63,11 +63,12 @@ def _check_finite(path: str, rows: LabelledRows) -> None:
 def _check_classes(path: str, rows: LabelledRows) -> None:
     import numpy as np
 
-    classes, counts = np.unique(rows.y, return_counts=True)
+    others = rows.y[~rows.test_mask]
+    classes, counts = np.unique(others, return_counts=True)
     if len(classes) < 2:
         raise DataError(f"{quoted(path)}: all rows have the same class. Received: {_shown(classes[0])}.")
     if rows.is_validation is not None:
-        trained = rows.y[~rows.is_validation]
+        trained = rows.y[~rows.is_validation & ~rows.test_mask]
         if len(np.unique(trained)) < 2:
             raise DataError(f"{quoted(path)}: all training rows have the same class. Received: {_shown(trained[0])}.")
         return
@@ -77,9 +78,9 @@ def _check_classes(path: str, rows: LabelledRows) -> None:
             f"{quoted(path)}: every class needs at least 2 rows to be split into training and validation. "
             f"Received: class {lone} with 1 row, {len(classes)} classes in all. Is the label a continuous quantity?"
         )
-    if len(rows.y) // 4 < len(classes):
+    if len(others) // 4 < len(classes):
         raise DataError(
-            f"{quoted(path)}: {len(rows.y)} rows are too few for {len(classes)} classes: a quarter of the rows is for "
+            f"{quoted(path)}: {len(others)} rows are too few for {len(classes)} classes: a quarter of the rows is for "
             "validation, which needs a row of every class."
         )
 

@@ -48,7 +48,9 @@ def read_idx_folder(folder: Path) -> LabelledRows | None:
             f"Received: {received}."
         )
     x = np.concatenate([x_train, x_test])[..., None]
-    return LabelledRows(x, np.concatenate([y_train, y_test]), is_validation=np.arange(len(x)) >= len(x_train))
+    return LabelledRows(
+        x, np.concatenate([y_train, y_test]), is_validation=np.arange(len(x)) >= len(x_train), is_published=True
+    )
 
 
 def _idx_path(folder: Path, part: str) -> Path | None:

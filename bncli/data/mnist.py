@@ -46,7 +46,7 @@ def load_mnist(name: str, class_names: tuple[str, ...]) -> RawDataset:
     mask = _checked_mask(name, rows, len(class_names))
     notices = () if content_hash(rows) == PUBLISHED[name] else (_not_published(name),)
     parts = (rows.x[~mask], rows.y[~mask], rows.x[mask], rows.y[mask])
-    return RawDataset(*parts, class_names, "unit", 255.0, notices=notices)
+    return RawDataset(*parts, class_names, "unit", 255.0, notices=notices, given="published")
 
 
 def _checked_mask(name: str, rows: LabelledRows, n_classes: int) -> np.ndarray:

@@ -27,35 +27,34 @@ class Scaler(NamedTuple):
 
 
 def scale(
-    scaling: str, raw: RawDataset, x_train: np.ndarray, x_val: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, Scaler | None]:
-    """Scale training and validation features.
+    scaling: str, raw: RawDataset, x_train: np.ndarray, *others: np.ndarray
+) -> tuple[list[np.ndarray], Scaler | None]:
+    """Scale the features of all parts of a data set alike.
 
     Args:
         scaling: `unit` (pixels to [0, 1]), `standard` (mean 0 and standard deviation 1 over the training rows) or
             `none`.
         raw: The data set that the rows come from.
         x_train: The selected training rows.
-        x_val: The selected validation rows.
+        *others: The rows of the other parts.
 
     Returns:
-        Both, scaled, and how; None for `none`.
+        All parts, scaled, and how; None for `none`.
 
     Raises:
         InvalidConfig: The scaling is `unit` but the data has no pixels.
     """
+    parts = [x_train, *others]
     if scaling == "none":
-        return x_train, x_val, None
+        return parts, None
     if scaling == "unit":
         if raw.pixel_max is None:
             raise InvalidConfig(
                 "scaling='unit' scales pixels to [0, 1], but this data has no pixels. Try standard or none."
             )
-        unit = Scaler(divisor=raw.pixel_max)
-        return x_train.astype("float32") / raw.pixel_max, x_val.astype("float32") / raw.pixel_max, unit
+        return [x.astype("float32") / raw.pixel_max for x in parts], Scaler(divisor=raw.pixel_max)
     from sklearn.preprocessing import StandardScaler
 
-    flat_train, flat_val = x_train.reshape(len(x_train), -1), x_val.reshape(len(x_val), -1)
-    fitted = StandardScaler().fit(flat_train)
+    fitted = StandardScaler().fit(x_train.reshape(len(x_train), -1))
     scaler = Scaler(*(values.reshape(x_train.shape[1:]) for values in (fitted.mean_, fitted.scale_)))
-    return fitted.transform(flat_train).reshape(x_train.shape), fitted.transform(flat_val).reshape(x_val.shape), scaler
+    return [fitted.transform(x.reshape(len(x), -1)).reshape(x.shape) for x in parts], scaler

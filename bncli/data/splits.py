@@ -1,8 +1,8 @@
-"""Rows with labels, and how they are split into training and validation rows."""
+"""Rows with labels, and how they are split into training, validation and test rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bncli.data.reading import quoted
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 SPLIT_COLUMN = "split"
-"""A table's column of this name sets its split, if it contains both `train` and `validation` and nothing else."""
+"""A table's column of this name sets its split, if it contains `train` and one or both of the other `SPLIT_PARTS`."""
+
+SPLIT_PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class LabelledRows:
         x: Features of any numeric type, shape (rows, features) or (rows, height, width, channels).
         y: Labels as the file has them, shape (rows,).
         feature_names: One name per feature; empty for images.
-        is_validation: Boolean mask of the validation rows, shape (rows,); None if the file does not set its split.
+        is_validation: Boolean mask of the validation rows, shape (rows,); None if the file leaves them to be drawn.
+        is_test: Boolean mask of the test rows; None if the file names none.
+        is_published: Whether the validation rows are a published test part, as Keras' data sets have it.
         notices: Sentences on what was unusual about the file and how it was read.
     """
 
@@ -34,6 +38,15 @@ class LabelledRows:
     feature_names: tuple[str, ...] = ()
     is_validation: np.ndarray | None = None
     notices: tuple[str, ...] = ()
+    is_test: np.ndarray | None = None
+    is_published: bool = False
+
+    @property
+    def test_mask(self) -> np.ndarray:
+        """`is_test`, with False everywhere in place of None."""
+        import numpy as np
+
+        return np.zeros(len(self.y), bool) if self.is_test is None else self.is_test
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,10 @@ class RawDataset:
         pixel_max: The value of a white pixel, for images of whole-number pixels; None for other data.
         feature_names: One name per feature; empty for images.
         notices: Sentences on what was unusual about the data and how it was read.
+        x_test: Test rows; None if the data has no test part.
+        y_test: Their class numbers.
+        given: Which rows are validation rows for good: `validation`, or `published` for those of a published test part;
+            empty if they are drawn or generated.
     """
 
     x_train: np.ndarray
@@ -61,6 +78,9 @@ class RawDataset:
     pixel_max: float | None = None
     feature_names: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    x_test: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+    given: str = ""
 
 
 def split_in_half(x: np.ndarray, y: np.ndarray) -> RawDataset:
@@ -76,7 +96,7 @@ def split_in_half(x: np.ndarray, y: np.ndarray) -> RawDataset:
 
 
 def split_stratified(rows: LabelledRows, seed: int, *, scaling: str, pixel_max: float | None = None) -> RawDataset:
-    """Split by the file's own mask; without one, draw a quarter of every class for validation.
+    """Split by the file's own masks; without one for validation, draw a quarter of every class, test rows apart.
 
     Args:
         rows: The rows; their labels become class numbers in sorted order.
@@ -88,13 +108,71 @@ def split_stratified(rows: LabelledRows, seed: int, *, scaling: str, pixel_max: 
     from sklearn.model_selection import train_test_split
 
     names, y = np.unique(rows.y, return_inverse=True)
+    is_test = rows.test_mask
     if rows.is_validation is None:
-        train, val = train_test_split(np.arange(len(y)), test_size=0.25, stratify=y, random_state=seed)
+        rest = np.flatnonzero(~is_test)
+        train, val = train_test_split(rest, test_size=0.25, stratify=y[rest], random_state=seed)
     else:
-        train, val = np.flatnonzero(~rows.is_validation), np.flatnonzero(rows.is_validation)
+        train, val = np.flatnonzero(~rows.is_validation & ~is_test), np.flatnonzero(rows.is_validation)
     class_names = tuple(str(name) for name in names)
     parts = (rows.x[train], y[train], rows.x[val], y[val])
-    return RawDataset(*parts, class_names, scaling, pixel_max, rows.feature_names, rows.notices)
+    given = "" if rows.is_validation is None else "published" if rows.is_published else "validation"
+    raw = RawDataset(*parts, class_names, scaling, pixel_max, rows.feature_names, rows.notices, given=given)
+    return raw if rows.is_test is None else replace(raw, x_test=rows.x[is_test], y_test=y[is_test])
+
+
+def with_test_part(name: str, raw: RawDataset, share: float, seed: int) -> RawDataset:
+    """Draw a test part, the same share of the training and of the validation rows of every class.
+
+    A published test part becomes the test part, and that share of the training rows becomes the validation part.
+
+    Args:
+        name: The data set, for the message.
+        raw: Its rows, split into training and validation.
+        share: The share of the rows, above 0.
+        seed: Seed of the draw.
+
+    Raises:
+        InvalidConfig: The file has test rows or validation rows of its own, or a part would be empty.
+    """
+    import numpy as np
+
+    if raw.x_test is not None or raw.given == "validation":
+        part = "test" if raw.x_test is not None else "validation"
+        raise InvalidConfig(
+            f"test_size={share:g} draws a test part, but {quoted(name)} names its {part} rows. "
+            "Leave test_size out, or name the rows of all parts in the file."
+        )
+    if raw.given == "published":
+        is_val = _is_drawn(raw.y_train, share, seed)
+        train, val = (raw.x_train[~is_val], raw.y_train[~is_val]), (raw.x_train[is_val], raw.y_train[is_val])
+        test = (raw.x_val, raw.y_val)
+    else:
+        x, y = np.concatenate([raw.x_train, raw.x_val]), np.concatenate([raw.y_train, raw.y_val])
+        is_val = np.arange(len(y)) >= len(raw.y_train)
+        is_test = _is_drawn(y + len(raw.class_names) * is_val, share, seed)  # so parts of equal sizes for any seed
+        train, val, test = ((x[mask], y[mask]) for mask in (~is_val & ~is_test, is_val & ~is_test, is_test))
+    if not (len(train[1]) and len(val[1])):
+        raise InvalidConfig(f"test_size={share:g} leaves {quoted(name)} without training or validation rows.")
+    return replace(
+        raw, x_train=train[0], y_train=train[1], x_val=val[0], y_val=val[1], x_test=test[0], y_test=test[1], given=""
+    )
+
+
+def _is_drawn(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """A mask of a share of the rows, drawn so that every group has that share of its rows, up to one row.
+
+    The rows are put in random order, then sorted by group; of these, rows at equal distances are taken. (scikit-learn's
+    `train_test_split` needs two rows of every group.)
+    """
+    import numpy as np
+
+    n_drawn = max(1, round(share * len(groups)))
+    order = np.random.default_rng(seed).permutation(len(groups))
+    order = order[np.argsort(groups[order], kind="stable")]
+    is_drawn = np.zeros(len(groups), bool)
+    is_drawn[order[((np.arange(n_drawn) + 0.5) * len(groups) / n_drawn).astype(int)]] = True
+    return is_drawn
 
 
 def parse_rows(field: str, text: str) -> slice:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bncli.data.reading import check_size, quoted, reading
-from bncli.data.splits import SPLIT_COLUMN, LabelledRows
+from bncli.data.splits import SPLIT_COLUMN, SPLIT_PARTS, LabelledRows
 from bncli.errors import DataError
 from bncli.registry import nearest
 from bncli.values import plain_text
@@ -144,7 +144,7 @@ def _check_cells_fit(source: str, n_rows: int, n_columns: int) -> None:
 def _labelled_rows(source: str, table: pd.DataFrame, label: str | None) -> LabelledRows:
     table.columns = [str(column) for column in table.columns]
     label = _checked_label(source, list(table.columns), label)
-    table, is_validation = _take_split(table, label)
+    table, part = _take_split(table, label)
     _check_cells(source, table, label)
     features, classes = table.drop(columns=label), _classes(source, table[label])
     notices = [
@@ -153,7 +153,14 @@ def _labelled_rows(source: str, table: pd.DataFrame, label: str | None) -> Label
         for name in _row_numbers(table, label)
     ]
     x = features.to_numpy("float64")
-    return LabelledRows(x, classes, tuple(features.columns), is_validation, tuple(notices))
+    is_validation, is_test = (_mask(part, name) for name in SPLIT_PARTS[1:])
+    return LabelledRows(x, classes, tuple(features.columns), is_validation, tuple(notices), is_test)
+
+
+def _mask(part: pd.Series | None, name: str) -> np.ndarray | None:
+    """The rows of a part; None if the table does not name it."""
+    mask = None if part is None else (part == name).to_numpy()
+    return mask if mask is not None and mask.any() else None
 
 
 def _row_numbers(table: pd.DataFrame, label: str) -> list[str]:
@@ -212,13 +219,15 @@ def _likely_label(columns: list[str]) -> str:
     return [*usual, *others, "COLUMN"][0]
 
 
-def _take_split(table: pd.DataFrame, label: str) -> tuple[pd.DataFrame, np.ndarray | None]:
-    """The table without its split column, and that column as a mask of the validation rows; None if it has none."""
+def _take_split(table: pd.DataFrame, label: str) -> tuple[pd.DataFrame, pd.Series | None]:
+    """The table without its split column, and that column; None if it has none."""
     if SPLIT_COLUMN not in table.columns or label == SPLIT_COLUMN:
         return table, None
-    if set(table[SPLIT_COLUMN].astype(str)) != {"train", "validation"}:
+    part = table[SPLIT_COLUMN].astype(str)
+    names = set(part)
+    if "train" not in names or len(names) == 1 or not names <= {*SPLIT_PARTS}:
         return table, None
-    return table.drop(columns=SPLIT_COLUMN), (table[SPLIT_COLUMN] == "validation").to_numpy()
+    return table.drop(columns=SPLIT_COLUMN), part
 
 
 def _check_cells(source: str, table: pd.DataFrame, label: str) -> None:
@@ -237,7 +246,7 @@ def _check_cells(source: str, table: pd.DataFrame, label: str) -> None:
     features = table.drop(columns=label)
     text = [name for name in features.columns if not pd.api.types.is_numeric_dtype(features[name])]
     if text:
-        hint = f" A column {SPLIT_COLUMN!r} sets the split if it contains both train and validation and nothing else."
+        hint = f" A column {SPLIT_COLUMN!r} sets the split if it contains train, and validation or test or both."
         raise DataError(
             f"{source} has columns that are not numbers: {_shown(text[:10])}. "
             f"Encode them as numbers (one column per category) or drop them.{hint if SPLIT_COLUMN in text else ''}"

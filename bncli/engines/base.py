@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import ParamSpec
 
 import numpy as np
 
 from bncli.config import RunConfig
-from bncli.engines.backend import keras
+from bncli.data.datasets import Dataset
+from bncli.engines.backend import keras, tf
 from bncli.results import Epochs, RunResult
+from bncli.tasks.metrics import POPULATION, trivial_score
 
 OnEpoch = Callable[[Sequence[RunConfig], int], None]
 """Called after each epoch with the runs that train together and the epoch's number, from 1."""
@@ -45,6 +47,18 @@ def make_optimizer(config: RunConfig) -> keras.Optimizer:
     return makers[config.optimizer](**common)
 
 
+def row_losses(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+    """Return Keras' cross-entropy of every row.
+
+    Args:
+        y: Class numbers, shape (rows,).
+        predicted: Probabilities, shape (rows, 1) for two classes, else (rows, classes).
+    """
+    if predicted.shape[-1] == 1:
+        return keras.losses.binary_crossentropy(tf.cast(y, tf.float32)[:, None], predicted)
+    return keras.losses.sparse_categorical_crossentropy(y, predicted)
+
+
 def count_params(model: keras.Model) -> dict[str, int]:
     """Return how many parameters a model has: `total`, and `trainable` ones."""
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
@@ -52,29 +66,48 @@ def count_params(model: keras.Model) -> dict[str, int]:
 
 
 def finished_result(
-    config: RunConfig, model: keras.Model, history: Epochs, train_accuracy: float, seconds: float, engine: str
+    config: RunConfig,
+    dataset: Dataset,
+    model: keras.Model,
+    history: Epochs,
+    scores: Mapping[str, float | None],
+    seconds: float,
+    engine: str,
 ) -> RunResult:
     """Return the result of a run that ended without an error: complete, or diverged.
 
+    A diverged run predicts no class, and which one its NaN stand for would depend on the order of the labels. So its
+    accuracies are trivial scores.
+
     Args:
         config: The run.
+        dataset: Its data.
         model: Its network, for the number of parameters.
         history: Metrics by epoch; a run whose last loss is None has diverged.
-        train_accuracy: Accuracy over the training rows in inference mode, after the last epoch.
+        scores: Metrics that were measured after the last epoch.
         seconds: How long the run took.
         engine: The engine's name.
     """
     diverged = history["loss"][-1] is None
+    if diverged:
+        scores = {name: _without_answers(name, dataset) for name in scores}
+        history["val_accuracy"][-1] = _without_answers("val_accuracy", dataset)
     return RunResult(
         config,
         "diverged" if diverged else "complete",
         params=count_params(model),
-        metrics={name: values[-1] for name, values in history.items()} | {"train_accuracy": train_accuracy},
+        metrics=dict(scores) | {name: values[-1] for name, values in history.items()},
         history=history,
         seconds=seconds,
         engine=engine,
         error=f"The loss was not finite in epoch {len(history['loss'])}." if diverged else None,
     )
+
+
+def _without_answers(metric: str, dataset: Dataset) -> float | None:
+    """What a network scores that answers nothing: the trivial score as its accuracy, and no loss."""
+    part, _, score = metric.removeprefix(POPULATION).partition("_")
+    return trivial_score(dataset.parts[part][1]) if score == "accuracy" else None
 
 
 def failed_result(config: RunConfig, error: Exception, engine: str) -> RunResult:

@@ -14,9 +14,11 @@ from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.engines import updates
 from bncli.engines.backend import keras, tf
+from bncli.engines.base import row_losses
 from bncli.engines.layers import build_stackable
 from bncli.engines.method import Method
 from bncli.engines.updates import Tensors
+from bncli.probes.population import moving_averages, population_statistics
 
 State = tuple[Tensors, Tensors, Tensors]
 """Weights, other variables (moving statistics, dropout seeds) and optimizer slots, of shape (runs, ...) each."""
@@ -35,11 +37,15 @@ class Graph:
 
     Attributes:
         model: The network in layers that stack; its own values take no part.
+        averages: Its moving averages, see `probes.population.moving_averages`.
         rule: The optimizer's update.
         batch_size: Rows per batch.
         train_batches: `(state, numbers, orders, n_done, n_steps)` to `(state, loss, correct)`; see `_train_batches`.
         train_batch: `(state, numbers, rows, iteration)` to the same, for a single batch of any size.
-        evaluate: `(weights, others, x, y, counts)` to `(loss, correct)`: sums over the rows that count, in inference.
+        evaluate: `(weights, others, x, y, counts)` to `(loss, correct, predicted)`: sums over the rows that count, and
+            probabilities of shape (runs, rows, outputs), in inference.
+        population: `(weights, others, batches, n_steps)` to the other variables with population statistics; see
+            `probes.population`.
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset, method: Method) -> None:
@@ -53,6 +59,8 @@ class Graph:
         self.train_batches = tf.function(self._train_batches, jit_compile=method.xla_steps, autograph=False)
         self.train_batch = tf.function(self._train_batch, jit_compile=method.xla_tail, autograph=False)
         self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
+        self.averages = moving_averages(self.model)
+        self.population = tf.function(self._population, jit_compile=method.xla_steps, autograph=False)
 
     def zeros(self) -> State:
         """Return a state of the right shapes and types, all zeros."""
@@ -113,19 +121,33 @@ class Graph:
         with tf.GradientTape() as tape:
             tape.watch(weights)
             predicted, new_others = self.model.stateless_call(weights, others, x, training=True)
-            losses = self._losses(y, predicted)
+            losses = row_losses(y, predicted)
             loss = tf.reduce_mean(losses)
         gradients = tape.gradient(loss, weights)
-        kept = [tf.cast(new, old.dtype) for new, old in zip(new_others, others, strict=True)]
-        return gradients, kept, tf.reduce_sum(losses), self._correct(y, predicted)
+        return gradients, _as_before(new_others, others), tf.reduce_sum(losses), self._correct(y, predicted)
 
     def _evaluate(self, weights: Tensors, others: Tensors, x: tf.Tensor, y: tf.Tensor, counts: tf.Tensor) -> Any:
         def one(arguments: Any) -> Any:
             weights, others = arguments
             predicted, _ = self.model.stateless_call(weights, others, x, training=False)
-            return tf.reduce_sum(counts * self._losses(y, predicted)), self._correct(y, predicted, counts)
+            loss = tf.reduce_sum(counts * row_losses(y, predicted))
+            return loss, self._correct(y, predicted, counts), predicted
 
         return self._over_runs(one, (weights, others))
+
+    def _population(self, weights: Tensors, others: Tensors, batches: tf.Tensor, n_steps: tf.Tensor) -> Tensors:
+        """Estimate population statistics: `batches` are row numbers, shape (batches, runs, rows)."""
+
+        def one(arguments: Any) -> Tensors:
+            weights, others, rows = arguments
+            _, new_others = self.model.stateless_call(weights, others, tf.gather(self._x, rows), training=True)
+            return _as_before(new_others, others)
+
+        def call(others: Tensors, rows: tf.Tensor) -> Tensors:
+            found: Tensors = self._over_runs(one, (weights, others, rows))
+            return found
+
+        return population_statistics(self.averages, others, batches, n_steps, call)
 
     def _over_runs(self, function: Callable[[Any], Any], arguments: Any) -> Any:
         """Apply `function` to every run: vectorized, or as copies that TensorFlow's threads run side by side."""
@@ -133,12 +155,6 @@ class Graph:
             return tf.vectorized_map(function, arguments)
         runs = [tf.nest.map_structure(lambda tensor, i=i: tensor[i], arguments) for i in range(self.method.n_runs)]
         return tf.nest.map_structure(lambda *tensors: tf.stack(tensors), *map(function, runs))
-
-    def _losses(self, y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-        """Keras' cross-entropy of every row."""
-        if self._is_binary:
-            return keras.losses.binary_crossentropy(tf.cast(y, tf.float32)[:, None], predicted)
-        return keras.losses.sparse_categorical_crossentropy(y, predicted)
 
     def _correct(self, y: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor | float = 1.0) -> tf.Tensor:
         """Number of correct answers, as Keras' `accuracy` counts them."""
@@ -149,3 +165,8 @@ class Graph:
             known = tf.where(tf.math.is_nan(predicted), -1.0, predicted)
             answers = tf.argmax(known, axis=-1, output_type=tf.int32)
         return tf.reduce_sum(counts * tf.cast(answers == y, tf.float32))
+
+
+def _as_before(new: Tensors, old: Tensors) -> Tensors:
+    """The new values in the types of the old ones."""
+    return [tf.cast(value, before.dtype) for value, before in zip(new, old, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -19,7 +19,8 @@ from bncli.engines.base import OnEpoch, OnModel, compile_model, finished_result
 from bncli.engines.graph import Graph, Numbers, State
 from bncli.engines.history import StackHistory
 from bncli.engines.method import LANES, MAX_STACK, RATES, Method
-from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks
+from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
+from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
 from bncli.networks.building import build_model
 from bncli.networks.initial import seeded_values
 from bncli.results import RunResult
@@ -68,6 +69,9 @@ class Program:
                 rows = orders[:, :n_left]
                 calls.append(pool.submit(_first_call, graph.train_batch, state, numbers, rows, tf.constant(1.0)))
             calls.append(pool.submit(_first_call, graph.evaluate, *state[:2], *chunk))
+            if graph.averages:
+                batches = tf.zeros_like(population_batches(self.fill(first_runs[:1]), len(self.dataset.y_train)))
+                calls.append(pool.submit(_first_call, graph.population, *state[:2], batches, tf.constant(0)))
             calls += [pool.submit(self._drawn, config.seed, config.init_scale) for config in first_runs]
             for call in calls:
                 call.result()
@@ -86,19 +90,19 @@ class Program:
             One result for each run, in order; each has an equal share of the stack's time.
         """
         started = time.perf_counter()
-        state, history = self._train(configs, on_epoch)
-        _, train_accuracy = self.score(state, evaluation_chunks(self.dataset.x_train, self.dataset.y_train))
+        state, history, validation = self._train(configs, on_epoch)
+        scores = self.final_scores(configs, state, validation)
         seconds = (time.perf_counter() - started) / len(configs)
         if on_model:
             for index, config in enumerate(configs):
                 on_model(config, self.trained_model(config, state, index))
         return [
-            finished_result(config, self.graph.model, own, float(accuracy), seconds, NAME)
-            for config, own, accuracy in zip(configs, history.of_runs(len(configs)), train_accuracy, strict=False)
+            finished_result(config, self.dataset, self.graph.model, own, of_run(scores, index), seconds, NAME)
+            for index, (config, own) in enumerate(zip(configs, history.of_runs(len(configs)), strict=True))
         ]
 
-    def _train(self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None) -> tuple[State, StackHistory]:
-        """Train a stack until its last epoch, or until all its runs have diverged."""
+    def _train(self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None) -> tuple[State, StackHistory, Scored]:
+        """Train a stack until its last epoch, or until all its runs have diverged; return its last validation too."""
         filled = self.fill(configs)
         state, history, alive = self.initial_state(filled), StackHistory(), np.ones(len(filled), bool)
         numbers = self.numbers(filled)
@@ -108,13 +112,14 @@ class Program:
             state, means = self.epoch(state, numbers, orders, epoch)
             if not alive.all():
                 state = _freeze(alive, state, before)
-            history.add(alive, means, self.score(state, chunks))
+            validation = self.score(state, chunks)
+            history.add(alive, means, validation[:2])
             alive = alive & history.is_finite
             if on_epoch:
                 on_epoch(configs, epoch + 1)
             if not alive[: len(configs)].any():
                 break
-        return state, history
+        return state, history, validation
 
     def fill(self, configs: Sequence[RunConfig]) -> list[RunConfig]:
         """Return `configs`, filled up with copies of the last run to `method.n_runs`: the size is compiled in."""
@@ -164,14 +169,37 @@ class Program:
             loss, correct = loss + more_loss.numpy(), correct + more_correct.numpy()
         return state, (loss / n_rows, correct / n_rows)
 
-    def score(self, state: State, chunks: Sequence[Chunk]) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean loss and accuracy of each run over all chunks in inference mode, shape (runs,) each."""
+    def score(self, state: State, chunks: Sequence[Chunk]) -> Scored:
+        """Return how each run answers the rows of all chunks in inference mode."""
         loss = correct = np.zeros(self.method.n_runs)
-        for chunk in chunks:
-            more = self.graph.evaluate(state[0], state[1], *chunk)
-            loss, correct = loss + more[0].numpy(), correct + more[1].numpy()
-        n_rows = sum(float(counts.sum()) for _, _, counts in chunks)
-        return loss / n_rows, correct / n_rows
+        answers = []
+        for x, y, counts in chunks:
+            more_loss, more_correct, predicted = self.graph.evaluate(state[0], state[1], x, y, counts)
+            loss, correct = loss + more_loss.numpy(), correct + more_correct.numpy()
+            answers.append((y.numpy()[: int(counts.sum())], predicted))
+        n_rows = sum(len(y) for y, _ in answers)
+        return Scored(loss / n_rows, correct / n_rows, answers)
+
+    def final_scores(self, configs: Sequence[RunConfig], state: State, validation: Scored) -> Scores:
+        """Return the metrics of the trained runs in inference mode, with moving and with population statistics.
+
+        Args:
+            configs: The runs.
+            state: Their state after training.
+            validation: Their answers to the validation rows in the last epoch.
+        """
+        parts = {part: rows for part, rows in self.dataset.parts.items() if part != "val"}
+        moving = self._score_parts(state, parts) | {"val": validation}
+        if not self.graph.averages:
+            return final_metrics(moving, moving)
+        weights, others, slots = state
+        batches = population_batches(self.fill(configs), len(self.dataset.y_train))
+        estimated = self.graph.population(weights, others, batches, tf.constant(len(batches)))
+        population = self._score_parts((weights, estimated, slots), population_parts(self.dataset))
+        return final_metrics(moving, population)
+
+    def _score_parts(self, state: State, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Scored]:
+        return {part: self.score(state, evaluation_chunks(*rows)) for part, rows in parts.items()}
 
     def trained_model(self, config: RunConfig, state: State, index: int) -> keras.Model:
         """Return an ordinary Keras model with the trained values of run number `index` of the stack."""

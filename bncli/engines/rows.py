@@ -11,6 +11,7 @@ from bncli.config import RunConfig
 from bncli.engines.backend import tf
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.networks.seeds import batch_order
+from bncli.probes.population import n_batches
 
 Chunk = tuple[tf.Tensor, tf.Tensor, np.ndarray]
 """Rows, their classes, and 1 for each row that counts, 0 for each that only fills the chunk up."""
@@ -29,6 +30,22 @@ def evaluation_chunks(x: np.ndarray, y: np.ndarray) -> list[Chunk]:
         filled = (np.concatenate([a[part], np.repeat(a[:1], n_missing, axis=0)]) for a in (x, y))
         chunks.append((*map(tf.constant, filled), counts))
     return chunks
+
+
+def population_batches(configs: Sequence[RunConfig], n_rows: int) -> tf.Tensor:
+    """Return the batches over which population statistics are estimated: row numbers, shape (batches, runs, rows).
+
+    They are shuffled by the runs' seeds, even where training is not: a batch of sorted rows would be no sample.
+
+    Args:
+        configs: Runs with equal batch size and epochs.
+        n_rows: Number of training rows.
+    """
+    batch_size, epochs = min(configs[0].batch_size, n_rows), configs[0].epochs
+    orders = {config.seed: batch_order(config.seed, epochs, n_rows) for config in configs}
+    count = n_batches(n_rows, batch_size, epochs)
+    taken = np.stack([orders[config.seed][: count * batch_size] for config in configs])
+    return tf.constant(taken.reshape(len(configs), count, batch_size).swapaxes(0, 1))
 
 
 def batch_orders(configs: Sequence[RunConfig], n_rows: int) -> Iterator[tf.Tensor]:

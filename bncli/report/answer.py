@@ -7,22 +7,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.comparisons import is_clear
+from bncli.analysis.comparisons import is_clear, is_mixed
+from bncli.analysis.effects import wilson_interval
 from bncli.analysis.seeds import MIN_SEEDS
 from bncli.analysis.statistics import MIN_PAIRS
+from bncli.analysis.verdicts import EQUIVALENT, SIGNIFICANT, UNDECIDED, VERDICTS
 from bncli.report.interactions import interaction_sentence
-from bncli.report.notes import lag_note
-from bncli.report.spelling import are_equal, counted, epochs, interval, number, point_label, short_number
-from bncli.tasks.metrics import METRICS, lower_is_better
+from bncli.report.notes import statistics_note
+from bncli.report.spelling import (
+    are_equal,
+    counted,
+    epochs,
+    interval,
+    number,
+    point_label,
+    short_number,
+    verdict_text,
+    within,
+)
+from bncli.tasks.metrics import METRICS, TOLERANCE, lower_is_better
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bncli.analysis.evidence import Evidence
-
-
-SIGNIFICANT = 0.05
-"""The p-value, corrected by Holm's method, below which a difference is called significant."""
 
 
 @dataclass(frozen=True)
@@ -84,27 +92,55 @@ def _at(evidence: Evidence, row: pd.Series[Any]) -> str:
     return f" at {label}" if label else ""
 
 
-def _difference(row: pd.Series[Any]) -> str:
+def _difference(mean: float, low: float, high: float, std: float, n_pairs: int) -> str:
     """Spell a difference with its interval and the number of pairs."""
-    mean, pairs = number(row["mean_difference"], "+"), counted(int(row["n"]), "pair")
-    if math.isnan(row["low"]):
-        return f"{mean} ({pairs} of seeds, no interval)"
-    if are_equal(row["low"], row["high"]):
-        return f"{mean} (the same in all {pairs} of seeds)"
-    return f"{mean} (95% interval {number(row['low'], '+')} to {number(row['high'], '+')}, {pairs} of seeds)"
+    value, pairs = number(mean, "+"), counted(n_pairs, "pair")
+    if n_pairs > 1 and std <= TOLERANCE * abs(mean):
+        return f"{value} (the same in all {pairs} of seeds)"
+    if math.isnan(low):
+        return f"{value} ({pairs} of seeds, no interval)"
+    return f"{value} (95% interval {number(low, '+')} to {number(high, '+')}, {pairs} of seeds)"
+
+
+def _difference_of(row: pd.Series[Any]) -> str:
+    return _difference(row["mean_difference"], row["low"], row["high"], row["std_difference"], int(row["n"]))
 
 
 def _verdict(evidence: Evidence, row: pd.Series[Any]) -> str:
     arm, baseline, label = row["arm"], row["baseline"], METRICS[evidence.metric].label + _at(evidence, row)
-    if math.isnan(row["low"]):
-        return f"{arm} differs from {baseline} in {label} by {_difference(row)}: one pair of seeds is too few to judge."
-    if not is_clear(row):
-        return f"{arm} shows no clear difference from {baseline} in {label}: {_difference(row)}."
-    return f"{arm} is {_side(evidence, row)} than {baseline} in {label}: {_difference(row)}."
+    if is_mixed(row):
+        return _verdict_where_some_learned(evidence, row)
+    if row["n"] == 1:
+        return (
+            f"{arm} differs from {baseline} in {label} by {_difference_of(row)}: one pair of seeds is too few to judge."
+        )
+    if row["verdict"] == UNDECIDED:
+        return f"{arm} against {baseline} in {label} is undecided: {_difference_of(row)}."
+    if row["verdict"] == EQUIVALENT and evidence.margin is not None:
+        same = f"equivalent to {baseline} in {label}, {within(evidence.margin)}"
+        return f"{arm} is {same}: {_difference_of(row)}."
+    return f"{arm} is {row['verdict']} than {baseline} in {label}: {_difference_of(row)}."
 
 
-def _side(evidence: Evidence, row: pd.Series[Any]) -> str:
-    return "better" if (row["mean_difference"] > 0) != lower_is_better(evidence.metric) else "worse"
+def _verdict_where_some_learned(evidence: Evidence, row: pd.Series[Any]) -> str:
+    """How many seeds learned on both sides, and how the arms differ where both did: a mean over all says little."""
+    n, n_both = int(row["wins"] + row["ties"] + row["losses"]), int(row["n_both_learned"])
+    shares = [wilson_interval(int(row[name]), n) for name in ("n_learned", "n_baseline_learned")]
+    sides = [
+        f"{int(row[name])} of {n} seeds (95% interval {low:.2f} to {high:.2f})"
+        for name, (low, high) in zip(("n_learned", "n_baseline_learned"), shares, strict=True)
+    ]
+    among = (row["both_learned_difference"], row["low_both_learned"], row["high_both_learned"])
+    label = METRICS[evidence.metric].label
+    difference = (
+        f"where both learned, the difference in {label} is {_difference(*among, math.nan, n_both)}"
+        if n_both
+        else "in no seed did both learn"
+    )
+    return (
+        f"{row['arm']} learns in {sides[0]}, {row['baseline']} in {sides[1]}{_at(evidence, row)}; {difference}: "
+        f"{row['verdict']}."
+    )
 
 
 def _hit_epochs(evidence: Evidence, row: pd.Series[Any]) -> list[str]:
@@ -122,26 +158,26 @@ def _hit_epochs(evidence: Evidence, row: pd.Series[Any]) -> list[str]:
     sides = [hits[row["arm"]], hits[row["baseline"]]]
     medians = [epochs(*(side[f"{part}_hit_epoch"] for part in ("median", "low", "high"))) for side in sides]
     never = [f"{side['n_never']} of {side['n']}" for side in sides]
+    level = number(sides[0]["threshold"])
     return [
-        f"Median epoch at which {evidence.curve_metric} reaches {number(sides[0]['threshold'])}: {medians[0]} for "
+        f"Median epoch at which the smoothed {evidence.curve_metric} reaches {level}: {medians[0]} for "
         f"{row['arm']}, {medians[1]} for {row['baseline']} ({never[0]} and {never[1]} seeds never reach it)."
     ]
 
 
 def _tally(evidence: Evidence, compared: pd.DataFrame) -> str:
-    """How many comparisons are better, worse, or neither."""
-    sides = [_side(evidence, row) for _, row in compared.iterrows() if is_clear(row)]
-    n_better, n_worse = sides.count("better"), sides.count("worse")
+    """How many comparisons have which verdict."""
+    found = compared["verdict"].tolist()
+    words = [word for word in VERDICTS if word != EQUIVALENT or evidence.margin is not None]
     what = f"{len(compared)} comparisons with {evidence.baseline} in {METRICS[evidence.metric].label}"
-    unclear = f"{len(compared) - len(sides)} without a clear difference (a 95% interval that includes 0)"
-    return f"{what}: {n_better} better, {n_worse} worse, {unclear}."
+    return f"{what}: {', '.join(f'{found.count(word)} {word}' for word in words)}."
 
 
 def _extremes(evidence: Evidence, compared: pd.DataFrame) -> str:
     """The largest and the smallest difference, regardless of sign."""
     ordered = compared.loc[compared["mean_difference"].abs().sort_values(ascending=False, kind="stable").index]
     largest, smallest = (
-        f"{row['arm']}{_at(evidence, row)}, {_difference(row)}" for row in (ordered.iloc[0], ordered.iloc[-1])
+        f"{row['arm']}{_at(evidence, row)}, {_difference_of(row)}" for row in (ordered.iloc[0], ordered.iloc[-1])
     )
     return f"Largest difference: {largest}. Smallest: {smallest}."
 
@@ -169,18 +205,20 @@ def _best_rates(evidence: Evidence) -> list[str]:
 
 def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     """What limits the answer."""
-    lag = lag_note(evidence)
-    if lag:
-        yield lag
+    note = statistics_note(evidence)
+    if note:
+        yield note
     too_few = _too_few_seeds(int(compared["n"].min()), len(compared)) if len(compared) else ""
     if too_few:
         yield too_few
-    n_tested = int(compared["p_holm"].notna().sum())
-    if n_tested and not too_few:
-        n_significant = int((compared["p_holm"] < SIGNIFICANT).sum())
+    if len(compared) and not too_few:
+        text = verdict_text(evidence)
+        yield f"{text[0].upper()}{text[1:]}."
+    n_mixed = sum(is_mixed(row) for _, row in compared.iterrows())
+    if n_mixed and len(compared) > 1:
         yield (
-            f"Significant at {SIGNIFICANT:g}: {n_significant} of {counted(n_tested, 'comparison')} "
-            "(sign-flip test of pairs, Holm's correction)."
+            f"In {counted(n_mixed, 'comparison')} only some seeds learned: there the verdict rests on whether "
+            "runs learn, and on the seeds in which both arms did."
         )
     more = _more_seeds_note(compared)
     if more and not too_few:
@@ -193,9 +231,8 @@ def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
 
 
 def _more_seeds_note(compared: pd.DataFrame) -> str:
-    """How to go on where a comparison is unclear, so that its error stays at 5 %; else an empty text."""
-    n_unclear = sum(not is_clear(row) for _, row in compared.iterrows())
-    if not n_unclear:
+    """How to go on where a comparison is undecided, so that its error stays at 5 %; else an empty text."""
+    if not any(row["verdict"] == UNDECIDED and not is_mixed(row) for _, row in compared.iterrows()):
         return ""
     return (
         "Adding seeds until an interval excludes 0 makes an error of 5% one of 16% (a look every 5 seeds up to 30). To "

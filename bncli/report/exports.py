@@ -138,6 +138,7 @@ def as_json(evidence: Evidence) -> dict[str, Any]:
         "chance": evidence.trivial,
         "metric": evidence.metric,
         "threshold": evidence.threshold,
+        "margin": evidence.margin,
         "conditions": records(evidence.joined_table),
         "run": study["run"],
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.interactions import with_interactions
+from bncli.claims.discovery import controlled
 from bncli.claims.verdicts import verdicts
 from bncli.report import figure as drawing
 from bncli.report.exports import to_csv, write_csv
@@ -51,8 +52,9 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
         drawings = [_write_figure(name, figure, store) for name, figure in figures.items()]
     for name in _figure_files(set(drawing.REGISTRY) - set(figures)):
         store.remove(name)
-    judged = with_stored(store.folder, verdicts(evidence.study, evidence.results, evidence.conditions))
-    store.write_text(REPORT_FILE, render(evidence, drawings, store.read_study() or {}, judged))
+    judged = verdicts(evidence.study, evidence.results, evidence.conditions, evidence.trivial)
+    shown = controlled(with_stored(store.folder, judged))
+    store.write_text(REPORT_FILE, render(evidence, drawings, store.read_study() or {}, shown))
     return [*TABLE_FILES, *_figure_files(figures), REPORT_FILE]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bncli.analysis.lag import MAX_LEFT, MOMENTUM, Lag
+from bncli.analysis.gap import Gap, has_population
+from bncli.analysis.lag import MAX_LEFT, MOMENTUM, Lag, n_steps
 from bncli.config import DEFAULTS, NORM_FIELDS
-from bncli.report.spelling import counted
+from bncli.report.spelling import counted, number, point_label
+from bncli.tasks.metrics import METRICS
 from bncli.values import show
 
 if TYPE_CHECKING:
@@ -38,31 +40,88 @@ def _hidden_settings(evidence: Evidence, arm: Arm) -> str:
     return ", ".join(f"{name} {show(value)}" for name, value in sorted(settings.items()) if value != DEFAULTS[name])
 
 
-def lag_note(evidence: Evidence) -> str:
+def statistics_note(evidence: Evidence) -> str:
+    """Say what scores lose to moving averages, and the remedy; empty if they lose nothing.
+
+    Runs of bncli 0.1 were not scored with population statistics: of these, say what the averages still hold.
+    """
+    if not has_population(evidence.results):
+        return lag_note(evidence.lag, evidence)
+    gap = evidence.gap
+    if gap is None:
+        return ""
+    label = METRICS[gap.metric].label
+    numbers = f"{number(gap.moving)} with moving, {number(gap.population)} with population statistics"
+    if not gap.is_loss:
+        return f"Note: {_place(evidence, gap)} scores a {label} of {numbers}{_others(gap)}."
+    if METRICS[gap.metric].lower_is_better:
+        lost = f"has {number(gap.size)} more {label} because of"
+    else:
+        lost = f"loses {number(gap.size)} of its {label} to"
+    steps = _steps(evidence, gap)
+    return (
+        f"Note: {_place(evidence, gap)} {lost} {_averages(gap, steps)}: {numbers}{_others(gap)}; "
+        f"try {_remedy(evidence, gap.condition.arm, gap.config.norm_momentum, steps)}."
+    )
+
+
+def _steps(evidence: Evidence, gap: Gap) -> int:
+    """The training steps of a run; 0 if its rows are not known."""
+    return n_steps(gap.config, evidence.training_rows) if evidence.training_rows else 0
+
+
+def _place(evidence: Evidence, gap: Gap) -> str:
+    label = point_label(evidence.axes, [value for _, value in gap.condition.values])
+    return f"{gap.condition.arm} at {label}" if label else gap.condition.arm
+
+
+def _others(gap: Gap) -> str:
+    return f" (the largest of {gap.n_gaps} such gaps)" if gap.n_gaps > 1 else ""
+
+
+def _averages(gap: Gap, steps: int) -> str:
+    share = gap.config.norm_momentum**steps if steps else 0.0
+    if share > MAX_LEFT:
+        return f"averages that still hold {share:.0%} of their initial values after {counted(steps, 'step')}"
+    return f"averages that lag behind the weights (momentum {gap.config.norm_momentum:g})"
+
+
+def lag_note(lag: Lag | None, evidence: Evidence) -> str:
     """Say that moving averages still hold much of their initial values, and the remedy; empty if they don't."""
-    lag = evidence.lag
     if lag is None:
         return ""
     up_to = "up to " if lag.is_worst else ""
     return (
         f"Note: {counted(lag.n_steps, 'training step')}; the moving averages of {_listed(lag.arms)} still hold "
         f"{up_to}{lag.share:.0%} of their initial values ({lag.momentum:g}^{lag.n_steps}). "
-        f"Validation measures that lag: try {_remedy(evidence, lag)}."
+        f"Validation measures that lag: try {_remedy(evidence, lag.arms[0], lag.momentum, lag.n_steps)}."
     )
 
 
-def smaller_momentum(lag: Lag) -> float | None:
+def lag_notice(lag: Lag) -> str:
+    """Say before training what the moving averages will still hold after it."""
+    up_to = "up to " if lag.is_worst else ""
+    momentum = smaller_momentum(lag.momentum, lag.n_steps)
+    remedy = f"{MOMENTUM}={momentum:g}, or more epochs" if momentum else "more epochs"
+    return (
+        f"After {counted(lag.n_steps, 'training step')} the moving averages of {_listed(lag.arms)} will still hold "
+        f"{up_to}{lag.share:.0%} of their initial values ({lag.momentum:g}^{lag.n_steps}), and val_accuracy will "
+        f"measure that; population_val_accuracy will not. Try {remedy}."
+    )
+
+
+def smaller_momentum(momentum: float, steps: int) -> float | None:
     """Return the mildest smaller momentum with which nothing lags; None if no value of `SMALLER` is small enough."""
-    return next((value for value in SMALLER if value < lag.momentum and value**lag.n_steps <= MAX_LEFT), None)
+    return next((value for value in SMALLER if value < momentum and value**steps <= MAX_LEFT), None)
 
 
-def _remedy(evidence: Evidence, lag: Lag) -> str:
-    momentum, arm = smaller_momentum(lag), lag.arms[0]
-    if momentum is None:
+def _remedy(evidence: Evidence, arm: str, momentum: float, steps: int) -> str:
+    smaller = smaller_momentum(momentum, steps)
+    if smaller is None:
         return "more epochs"
     if MOMENTUM in arm or MOMENTUM in evidence.axes:
-        return f"{MOMENTUM} {momentum:g} or less, or more epochs"
-    return f"{arm}+{MOMENTUM}={momentum:g}, or more epochs"
+        return f"{MOMENTUM} {smaller:g} or less, or more epochs"
+    return f"{arm}+{MOMENTUM}={smaller:g}, or more epochs"
 
 
 def _listed(names: tuple[str, ...]) -> str:

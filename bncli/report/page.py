@@ -12,13 +12,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.statistics import MIN_PAIRS
+from bncli.claims.discovery import method
 from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import REGISTRY
 from bncli.report.interactions import NOTE, interaction_rows
 from bncli.report.notes import norm_note
 from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
-from bncli.report.spelling import NEVER, threshold_text
+from bncli.report.spelling import NEVER, threshold_text, verdict_text
 from bncli.values import plain_text, show
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def render(
             tables=[part for part in _tables(evidence) if part.rows],
             figures=figures,
             claims=verdicts,
+            method=method(verdicts),
             command=content.get("command", ""),
             provenance=_provenance(content),
             data=_data(content),
@@ -154,15 +156,20 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         f"Differences from {evidence.baseline} in {evidence.metric}",
         difference_rows(evidence),
         "Arm minus baseline: mean over pairs of runs with the same seed [95% interval]. p: sign-flip test, omitted "
-        f"below {MIN_PAIRS} pairs. p (Holm): corrected over all rows. Effect size: mean of the differences divided by "
-        "their standard deviation.",
+        f"below {MIN_PAIRS} pairs. p (Holm): corrected over all rows. Verdict: {verdict_text(evidence)}. Effect size: "
+        "Hedges' g, the mean of the differences divided by their standard deviation, corrected for few pairs [95% "
+        "interval]. Where only some runs of an arm learned, p and verdict come from whether runs learn (sign test) and "
+        "from the difference among pairs in which both did, and p is twice the smaller one.",
     )
     yield _part("Interactions", interaction_rows(evidence), NOTE)
     yield _part(
         "When the threshold is reached",
         hit_rows(evidence),
-        f"Hit epoch: first epoch at which {threshold_text(evidence)}, median over seeds [95% interval]. A threshold "
-        "from the baseline is at least what counts as learned. Speed-up: the baseline's epochs, or seconds, divided by "
+        f"Hit epoch: epoch at which {threshold_text(evidence)}, median over seeds [95% interval]. Smoothed: every "
+        "stretch of up to a quarter of the epochs from there on averages at least the threshold, and none before does, "
+        "so that noise does not look like speed. The baseline's gain: from guessing the commonest class (a loss: from "
+        "its first epoch) to the best quarter of its mean curve. The threshold is at least what counts as learned. "
+        "Speed-up: the baseline's epochs, or seconds, divided by "
         "the arm's, median over pairs. Above 1 the arm is faster. Baseline never, arm never: only that side "
         "never reaches the threshold. Stacked runs share one timing; intervals don't cover its error.",
     )
@@ -178,7 +185,8 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
     yield _part(
         "More about every condition",
         detail_rows(evidence),
-        "Did not learn: diverged, or ended less than a tenth of the way from guessing the commonest class to 1.",
+        "P(learn): the share of runs that end more than a tenth of the way from guessing the commonest class to 1, "
+        f"with Wilson's interval of the probability. Median and quartiles of {evidence.metric}: over these runs.",
     )
 
 

@@ -6,20 +6,23 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.runs import seed_curves
-from bncli.report.notes import lag_note, norm_note
+from bncli.report.notes import norm_note, statistics_note
 from bncli.report.spelling import (
     effect,
     epochs,
     field_value,
     interval,
     number,
+    p_value,
     ratio,
     short_number,
     sparkline,
     threshold_text,
+    verdict_text,
     whole_number,
 )
-from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
+from bncli.report.splits import split_note
+from bncli.tasks.metrics import DEFAULT, METRICS, TOLERANCE, lower_is_better
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 BEST = " *"
 """Ends the name of an arm that is clearly the best, see `analysis.conditions.clear_winner`."""
+
+LEARNED, MIDDLE, VERDICT = "learned", "median if learned", "verdict"
+"""Columns of the main table; the first where some runs did not learn, the second where some of a condition did not."""
 
 Rows = list[dict[str, str]]
 
@@ -41,18 +47,38 @@ def result_rows(evidence: Evidence) -> Rows:
     """Return the main table: per condition its score, its difference from the baseline, and how it learned."""
     table, metric = evidence.joined_table, evidence.metric
     states = [state for state in ("diverged", "failed") if table[f"n_{state}"].any()]
-    curves = _sparklines(evidence)
+    curves, shares = _sparklines(evidence), evidence.conditions_table["p_learn"]
     rows = []
     for place, row in table.iterrows():
         is_best = row["best"] and metric == DEFAULT
         cells = _axis_values(evidence, row) | {"arm": str(row["arm"]) + (BEST if is_best else "")}
         cells[metric] = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
+        if (shares < 1).any():
+            cells[LEARNED] = _learned(row)
+        if _is_mixed(shares):
+            cells[MIDDLE] = number(row["median_if_learned"])
         if len(evidence.arms) > 1:
-            difference = (row["mean_difference"], row["low_difference"], row["high_difference"])
-            cells["difference"] = interval(*difference, sign="+")
+            cells["difference"] = _difference(row, row["low_difference"], row["high_difference"])
+            cells[VERDICT] = field_value(row["verdict"])
         cells |= {"hit epoch": _hit_epoch(row), "curve": curves.get(place, ""), "n": str(row["n"])}
         rows.append(cells | {state: str(row[f"n_{state}"]) for state in states})
     return rows
+
+
+def _is_mixed(shares: pd.Series[Any]) -> bool:
+    """Whether in some condition some runs learned and others did not."""
+    return bool(((shares > 0) & (shares < 1)).any())
+
+
+def _learned(row: pd.Series[Any]) -> str:
+    return "-" if math.isnan(row["p_learn"]) else f"{row['n_learned']} of {row['n']}"
+
+
+def _difference(row: pd.Series[Any], low: float, high: float) -> str:
+    """A mean difference with its interval; differences that are all equal have none."""
+    if row["std_difference"] <= TOLERANCE * abs(row["mean_difference"]):
+        low = high = row["mean_difference"]
+    return interval(row["mean_difference"], low, high, sign="+")
 
 
 def _hit_epoch(row: pd.Series[Any]) -> str:
@@ -86,7 +112,9 @@ def detail_rows(evidence: Evidence) -> Rows:
             "best val_accuracy": number(row["mean_best_val_accuracy"]),
             "at epoch": field_value(row["median_best_epoch"]),
             "n": str(row["n"]),
-            "did not learn": whole_number(row["n_chance"]),
+            "P(learn)": interval(row["p_learn"], row["low_p_learn"], row["high_p_learn"]),
+            "median if learned": number(row["median_if_learned"]),
+            "quartiles": f"{number(row['q25_if_learned'])} to {number(row['q75_if_learned'])}",
             "diverged": str(row["n_diverged"]),
             "failed": str(row["n_failed"]),
             "seconds": number(row["mean_seconds"]),
@@ -99,19 +127,28 @@ def detail_rows(evidence: Evidence) -> Rows:
 
 def difference_rows(evidence: Evidence) -> Rows:
     """Return the comparisons of every arm with the baseline, paired by seed."""
+    is_mixed = _is_mixed(evidence.conditions_table["p_learn"])
     return [
         _axis_values(evidence, row)
         | {
             "arm": str(row["arm"]),
-            "difference": interval(row["mean_difference"], row["low"], row["high"], sign="+"),
-            "p": number(row["p_value"]),
-            "p (Holm)": number(row["p_holm"]),
+            "difference": _difference(row, row["low"], row["high"]),
+            VERDICT: row["verdict"],
+            "p": p_value(row["p_value"]),
+            "p (Holm)": p_value(row["p_holm"]),
             "wins/ties/losses": f"{row['wins']}/{row['ties']}/{row['losses']}",
-            "effect size": effect(row["effect_size"]),
+            "effect size": effect(row["effect_size"], row["low_effect_size"], row["high_effect_size"]),
             "pairs": str(row["n"]),
         }
+        | (_both_learned(row) if is_mixed else {})
         for _, row in evidence.differences_table.iterrows()
     ]
+
+
+def _both_learned(row: pd.Series[Any]) -> dict[str, str]:
+    """The comparison of the pairs in which both sides learned."""
+    among = (row["both_learned_difference"], row["low_both_learned"], row["high_both_learned"])
+    return {"both learned": whole_number(row["n_both_learned"]), "difference of these": interval(*among, sign="+")}
 
 
 def hit_rows(evidence: Evidence) -> Rows:
@@ -194,13 +231,13 @@ def _mean_row(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
 def run_caption(evidence: Evidence) -> str:
     """Return the caption of the table of runs: what the last row is, what the arm is, what its scores suffer from."""
     has_mean = (evidence.conditions_table["n"] > 1).any()
-    lines = ("mean [95% interval] over seeds" if has_mean else "", norm_note(evidence), lag_note(evidence))
+    lines = ("mean [95% interval] over seeds" if has_mean else "", norm_note(evidence), statistics_note(evidence))
     return "\n".join(line for line in lines if line)
 
 
 def table_caption(evidence: Evidence) -> str:
     """Return the caption of the main table, in lines: what columns and marks mean, what arms are, what they lack."""
-    lines = (columns_caption(evidence), norm_note(evidence), lag_note(evidence))
+    lines = (columns_caption(evidence), norm_note(evidence), statistics_note(evidence), split_note(evidence))
     return "\n".join(line for line in lines if line)
 
 
@@ -210,9 +247,12 @@ def columns_caption(evidence: Evidence) -> str:
     parts = ["mean [95% interval] over seeds"]
     if several:
         parts.append(f"difference from {evidence.baseline}, paired by seed")
-    parts.append(f"hit epoch: first epoch (median) at which {threshold_text(evidence)}")
+        parts.append(verdict_text(evidence))
+    parts.append(f"hit epoch: median epoch at which {threshold_text(evidence)}")
     if evidence.metric == DEFAULT and evidence.conditions_table["best"].any():
-        parts.append("* best validation accuracy: the 95% interval of its difference from every other arm excludes 0")
+        parts.append("* better in validation accuracy than every other arm (as for better, over these comparisons)")
+    if (evidence.conditions_table["p_learn"] < 1).any():
+        parts.append("learned: runs that end more than a tenth of the way from guessing to 1")
     trivial = evidence.trivial_score(evidence.metric)
     if trivial is not None:
         parts.append(f"always guessing the commonest class scores {trivial:.3f}")

@@ -19,6 +19,9 @@ LONG = 10_000.0
 MAX_EFFECT = 100.0
 """Effect sizes beyond are no measurement: the differences of all pairs are nearly equal."""
 
+SMALL_P = 0.0005
+"""Smaller p-values would be 0.000."""
+
 NEVER = {math.inf: "baseline never", 0.0: "arm never"}
 """Speed-ups in words where one side of most pairs never reaches the threshold."""
 
@@ -93,16 +96,32 @@ def are_equal(low: float, high: float) -> bool:
     return math.isclose(low, high, rel_tol=TOLERANCE, abs_tol=TOLERANCE**2)
 
 
-def effect(value: float) -> str:
-    """Spell an effect size; what nearly equal differences blow up is spelled as a bound.
+def effect(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """Spell an effect size with its interval; what nearly equal differences blow up is spelled as a bound.
 
     Example:
-        >>> effect(1.5), effect(-0.0001), effect(109.4), effect(-2e5), effect(math.nan)
-        ('+1.500', '0.000', '> 100', '< -100', '-')
+        >>> effect(1.5, 0.6, 2.4), effect(-0.0001), effect(109.4, 70, 150), effect(-2e5), effect(math.nan)
+        ('+1.50 [+0.60, +2.40]', '0.00', '> 100', '< -100', '-')
     """
     if abs(value) > MAX_EFFECT:
         return f"> {MAX_EFFECT:g}" if value > 0 else f"< -{MAX_EFFECT:g}"
-    return number(value, "+")
+    ends = "" if math.isnan(low) else f" [{_effect(low)}, {_effect(high)}]"
+    return "-" if math.isnan(value) else f"{_effect(value)}{ends}"
+
+
+def _effect(value: float) -> str:
+    text = f"{value:+.2f}"
+    return text if float(text) else "0.00"
+
+
+def p_value(value: float) -> str:
+    """Spell a p-value; small ones with their order of magnitude.
+
+    Example:
+        >>> p_value(0.03125), p_value(1.2e-7), p_value(math.nan)
+        ('0.031', '1e-07', '-')
+    """
+    return f"{value:.0e}" if value < SMALL_P else number(value)
 
 
 def ratio(value: float, low: float, high: float) -> str:
@@ -186,7 +205,25 @@ def point_label(axes: Iterable[str], values: Iterable[Any]) -> str:
     return ", ".join(f"{name} {show(value)}" for name, value in pairs if not pd.isna(value))
 
 
+def within(margin: float) -> str:
+    """Spell the range of differences that don't matter.
+
+    Example:
+        >>> within(0.01)
+        'between -0.01 and +0.01'
+    """
+    return f"between -{margin:g} and +{margin:g}"
+
+
+def verdict_text(evidence: Evidence) -> str:
+    """Say what the verdicts of the comparisons mean."""
+    text = "better, worse: the 95% interval excludes 0 and p < 0.05 after Holm's correction"
+    if evidence.margin is None:
+        return text
+    return f"{text}; equivalent: the 90% interval lies {within(evidence.margin)}"
+
+
 def threshold_text(evidence: Evidence) -> str:
-    """Say what makes an epoch the hit epoch: `val_accuracy reaches 0.9`."""
-    level = "the baseline's best average" if evidence.threshold is None else f"{evidence.threshold:g}"
-    return f"{evidence.curve_metric} reaches {level}"
+    """Say what makes an epoch the hit epoch: `the smoothed val_accuracy reaches 0.9`."""
+    level = "95% of the baseline's gain" if evidence.threshold is None else f"{evidence.threshold:g}"
+    return f"the smoothed {evidence.curve_metric} reaches {level}"

@@ -22,7 +22,7 @@ VERDICTS_FILE = "verdicts.json"
 
 SKIPPED = "skipped"
 
-NUMBERS, TEXTS = ("value", "low", "high"), ("text", "advice")
+NUMBERS, TEXTS = ("value", "low", "high", "p_value"), ("text", "advice")
 
 OF_CLAIM = ("check", "statement")
 """What must still be the same of a claim for its stored verdict to count."""

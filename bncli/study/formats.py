@@ -43,7 +43,16 @@ STUDY_FORM: schema.Form = {
         "claims?": [OBJECT],
     },
     "conditions": [{"arm": TEXT, "values": {"*": SCALAR}, "id": TEXT}],
-    "datasets": {"*": {"fingerprint": TEXT, "chance?": NUMBER_OR_NULL, "training_rows?": WHOLE}},
+    "datasets": {
+        "*": {
+            "fingerprint": TEXT,
+            "chance?": NUMBER_OR_NULL,
+            "training_rows?": WHOLE,
+            "validation_rows?": WHOLE,
+            "test_rows?": WHOLE,
+            "test_chance?": NUMBER_OR_NULL,
+        }
+    },
     "fingerprints?": {"*": TEXT},
     "fields_1?": [TEXT],
     "sessions?": [OBJECT],

@@ -150,7 +150,8 @@ def _one_per_data(plan: Plan) -> Iterable[RunConfig]:
 
 def _data_label(config: RunConfig) -> str:
     """A label for the data of a run: `mnist train_rows=1:8001 scaling=unit`."""
-    chosen = ((name, getattr(config, name)) for name in DATA_FIELDS[1:])
+    varied = {"data_seed": datasets.drawn_with(config), "vary_data": False} if config.vary_data else {}
+    chosen = ((name, varied.get(name, getattr(config, name))) for name in DATA_FIELDS[1:])
     return " ".join([config.dataset, *(f"{name}={show(value)}" for name, value in chosen if value != ABSENT[name])])
 
 

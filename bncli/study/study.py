@@ -274,8 +274,8 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def data_key(config: RunConfig) -> tuple[Value, ...]:
-    """Return the values of the data fields: runs with equal keys train on the same data."""
-    return tuple(getattr(config, name) for name in DATA_FIELDS)
+    """Return the values of the data fields and the seed that draws the data: equal keys, the same data."""
+    return (*(getattr(config, name) for name in DATA_FIELDS), datasets.drawn_with(config))
 
 
 def _with_new(old: Iterable[Any], new: Iterable[Any]) -> tuple[Any, ...]:

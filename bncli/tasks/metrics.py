@@ -74,6 +74,10 @@ def population_of(metric: str) -> str | None:
 DEFAULT = "val_accuracy"
 """The metric that ranks arms unless the user names another."""
 
+TEST_DEFAULT = "test_accuracy"
+"""The same where the data has a test part: epochs and rates are chosen on validation rows, and no choice is made on
+test rows."""
+
 HISTORY_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """The metrics that are known after every epoch, in the order of a record."""
 

@@ -9,12 +9,12 @@ from fakes import evidence, make_study, record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.analysis.choice import KEY, Choice, check_choice, choose, remembered
+from bncli.analysis.choice import KEY, Choice, check_choice, choose, default_metric, remembered
 from bncli.analysis.evidence import read_evidence
 from bncli.errors import InvalidConfig, StoreError, UnknownName
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import open_folder
-from bncli.tasks.metrics import METRICS
+from bncli.tasks.metrics import DEFAULT, METRICS, TEST_DEFAULT
 
 
 @pytest.fixture
@@ -38,6 +38,21 @@ def test_a_threshold_outside_the_range_of_the_metric_is_refused(metric, threshol
     assert str(caught.value) == f"--threshold must be {expected}"
 
 
+@pytest.mark.parametrize(
+    ("metric", "margin", "expected"),
+    [
+        ("val_accuracy", 0.0, "a number above 0 and at most 1 for the metric val_accuracy. Received: 0."),
+        ("val_accuracy", 1.5, "a number above 0 and at most 1 for the metric val_accuracy. Received: 1.5."),
+        ("val_loss", -1.0, "a number above 0 for the metric val_loss. Received: -1."),
+        ("loss", math.nan, "a number above 0 for the metric loss. Received: nan."),
+    ],
+)
+def test_a_margin_outside_the_range_of_differences_is_refused(metric, margin, expected):
+    with pytest.raises(InvalidConfig) as caught:
+        check_choice(metric, None, margin)
+    assert str(caught.value) == f"--margin must be {expected}"
+
+
 def test_an_unknown_metric_is_refused_with_the_nearest_one():
     with pytest.raises(UnknownName) as caught:
         check_choice("val_acuracy", None)
@@ -53,6 +68,20 @@ def test_a_choice_is_remembered_until_another_one_is_made(store):
     assert choose(store, "val_loss", 1.5) == choose(store) == Choice("val_loss", 1.5)
     assert choose(store, "val_loss") == choose(store) == Choice("val_loss", None)
     assert choose(store, threshold=0.5) == choose(store) == Choice("val_accuracy", 0.5)
+
+
+def test_a_margin_is_remembered_until_there_is_another_one_or_another_metric(store):
+    assert choose(store, margin=0.01) == choose(store) == Choice("val_accuracy", None, 0.01)
+    assert choose(store, threshold=0.9) == choose(store) == Choice("val_accuracy", 0.9, 0.01)
+    assert choose(store, margin=0.02) == choose(store) == Choice("val_accuracy", 0.9, 0.02)
+    assert choose(store, "val_loss") == choose(store) == Choice("val_loss", None, None)
+    assert choose(store, "val_loss", 0.3, 2.0) == choose(store) == Choice("val_loss", 0.3, 2.0)
+    assert read_evidence(store.folder).margin == 2.0
+
+
+def test_what_a_folder_remembers_without_a_margin_is_read(store):
+    store.write_study(store.need_study() | {KEY: {"metric": "val_loss", "threshold": 0.5}})
+    assert choose(store) == Choice("val_loss", 0.5, None)
 
 
 def test_evidence_is_read_by_the_remembered_choice_or_by_a_given_one(store):
@@ -81,7 +110,7 @@ def test_the_same_choice_again_writes_nothing(store):
 def test_a_choice_that_is_refused_is_not_remembered(store):
     with pytest.raises(InvalidConfig):
         choose(store, threshold=1.5)
-    assert choose(store) == Choice()
+    assert choose(store) == Choice(DEFAULT)
 
 
 def test_without_a_study_there_is_nothing_to_choose_for(tmp_path):
@@ -90,8 +119,14 @@ def test_without_a_study_there_is_nothing_to_choose_for(tmp_path):
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["val_loss", "x", "metric", "threshold"]),
-    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.sampled_from(["metric", "threshold", "x"]), parts),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["val_loss", "x", "metric", "threshold", "margin"]),
+    lambda parts: (
+        st.lists(parts, max_size=3) | st.dictionaries(st.sampled_from(["metric", "threshold", "margin", "x"]), parts)
+    ),
     max_leaves=4,
 )
 
@@ -102,5 +137,22 @@ def test_what_a_damaged_file_remembers_is_sound_or_refused_in_one_line(value):
     try:
         check_choice(*remembered({KEY: value}, Store(Path("out"))))
     except StoreError as error:
-        assert str(error).startswith("'out/study.json': 'report' must hold a metric and a threshold. Received: ")
+        assert str(error).startswith("'out/study.json': 'report' must hold a metric, and may hold a threshold ")
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "expected"),
+    [([], DEFAULT), ([None], DEFAULT), ([20], TEST_DEFAULT), ([20, 30], TEST_DEFAULT), ([20, None], DEFAULT)],
+)
+def test_arms_are_compared_on_test_rows_where_all_data_has_them(n_rows, expected):
+    assert default_metric({"test_rows": n} if n else {} for n in n_rows) == expected
+
+
+def test_a_folder_whose_data_has_a_test_part_is_compared_on_it_unless_told_otherwise(tmp_path):
+    store = record(tmp_path / "out", evidence(make_study(test_size=0.2)))
+    assert choose(store) == Choice(TEST_DEFAULT)
+    assert read_evidence(store.folder).metric == TEST_DEFAULT
+    assert choose(store, threshold=0.8) == Choice(TEST_DEFAULT, 0.8)
+    assert choose(store, DEFAULT) == Choice(DEFAULT)
+    assert read_evidence(store.folder).metric == DEFAULT

@@ -7,6 +7,7 @@ import pytest
 from fakes import IGNORED_AXIS, TWO_AXES, column, complete, diverged, failed, make_study, make_table
 
 from bncli.analysis.comparisons import differences_table
+from bncli.analysis.effects import hedges_g
 from bncli.analysis.hits import hits_table, reached_table
 from bncli.analysis.statistics import bootstrap_interval, holm, sign_flip_test
 
@@ -37,7 +38,9 @@ def test_differences_are_paired_by_seed():
     assert row["mean_difference"] == pytest.approx(differences.mean())
     assert (row["low"], row["high"]) == bootstrap_interval(differences)
     assert row["p_value"] == row["p_holm"] == sign_flip_test(differences)
-    assert row["effect_size"] == pytest.approx(differences.mean() / differences.std(ddof=1))
+    assert row["std_difference"] == pytest.approx(differences.std(ddof=1))
+    assert (row["effect_size"], (row["low_effect_size"], row["high_effect_size"])) == hedges_g(differences)
+    assert row["verdict"] == "undecided"
 
 
 def test_a_smaller_loss_wins():
@@ -58,7 +61,11 @@ def test_columns_of_the_table_of_differences():
     table = make_table(differences_table, make_study(axes=TWO_AXES), complete)
     assert list(table.columns) == [
         *("condition", "arm", "baseline", "param_activation", "param_lr", "metric", "n", "mean_difference"),
-        *("low", "high", "p_value", "p_holm", "wins", "ties", "losses", "effect_size", "low_always", "high_always"),
+        *("low", "high", "std_difference", "p_value", "p_holm", "wins", "ties", "losses"),
+        *("effect_size", "low_effect_size", "high_effect_size"),
+        *("n_learned", "n_baseline_learned", "n_both_learned"),
+        *("both_learned_difference", "low_both_learned", "high_both_learned", "verdict"),
+        *("low_always", "high_always"),
     ]
     assert column(table, "condition") == [1, 3, 5, 7]
     assert column(table, "param_lr") == [0.01, 0.1, 0.01, 0.1]

@@ -8,8 +8,12 @@ import pytest
 from fakes import SCORES, TWO_AXES, column, complete, diverged, evidence, failed, make_study, scored
 
 from bncli.analysis.conditions import conditions_table
+from bncli.analysis.effects import wilson_interval
 from bncli.analysis.statistics import bootstrap_interval
 from bncli.analysis.tables import BASIC
+
+SEVEN = range(7)
+"""The fewest seeds for a clear winner among three arms: 2 / 2**6 times two comparisons is above 0.05."""
 
 
 def one_failed(config):
@@ -41,7 +45,9 @@ def test_columns_are_named_as_in_scikit_learn():
     assert list(table.columns) == [
         *("arm", "param_activation", "param_lr", "n", "n_diverged", "n_failed", "n_chance", "params"),
         *statistics,
-        *("mean_best_val_accuracy", "median_best_epoch", "mean_seconds", "mean_seconds_per_epoch", "best"),
+        *("mean_best_val_accuracy", "median_best_epoch", "mean_seconds", "mean_seconds_per_epoch"),
+        *("n_learned", "p_learn", "low_p_learn", "high_p_learn"),
+        *("median_if_learned", "q25_if_learned", "q75_if_learned", "best"),
     ]
 
 
@@ -156,6 +162,26 @@ def test_runs_that_did_not_learn_are_counted_diverged_ones_included():
     assert conditions_table(shown.results, shown.conditions)["n_chance"].isna().all()
 
 
+def test_the_share_of_runs_that_learned_has_wilsons_interval_and_they_have_their_own_middle():
+    scores = (0.9, 0.1, 0.8, 0.7, 0.6, 0.9, 0.9, 0.9, 0.9, 0.1)
+    shown = evidence(make_study("none", seeds=range(10)), lambda c: complete(c, (0.1, scores[c.seed])), 0.1)
+    row = shown.conditions_table.iloc[0]
+    assert (row["n"], row["n_learned"], row["n_chance"], row["p_learn"]) == (10, 8, 2, 0.8)
+    assert (row["low_p_learn"], row["high_p_learn"]) == wilson_interval(8, 10)
+    middle = np.quantile([score for score in scores if score > 0.19], (0.5, 0.25, 0.75))
+    assert row[["median_if_learned", "q25_if_learned", "q75_if_learned"]].tolist() == pytest.approx(middle.tolist())
+    by_loss = conditions_table(shown.results, shown.conditions, 0.1, "val_loss")
+    assert by_loss.loc[0, "median_if_learned"] == pytest.approx(2 - middle[0])
+
+
+def test_without_runs_that_learned_they_have_no_middle():
+    shown = evidence(make_study("none", seeds=range(2)), lambda c: complete(c, (0.1, 0.1)), 0.1)
+    assert shown.conditions_table.loc[0, "p_learn"] == 0
+    assert math.isnan(shown.conditions_table.loc[0, "median_if_learned"])
+    unknown = conditions_table(shown.results, shown.conditions)
+    assert unknown[["n_learned", "p_learn", "low_p_learn", "median_if_learned"]].isna().all(axis=None)
+
+
 def by_table(means):
     """Results whose validation accuracy is looked up by arm and axis values."""
 
@@ -173,12 +199,12 @@ def best_rows(study, means):
 
 def test_the_best_arm_is_marked_at_each_point_of_the_axes():
     means = {("none", 0.01): 0.9, ("none", 0.1): 0.2, ("batch", 0.01): 0.8, ("batch", 0.1): 0.7}
-    assert best_rows(make_study(axes=(("lr", (0.01, 0.1)),)), means) == [0, 3]
+    assert best_rows(make_study(axes=(("lr", (0.01, 0.1)),), seeds=SEVEN), means) == [0, 3]
 
 
 def test_without_axes_one_arm_is_the_best():
     means = {("none",): 0.6, ("before", "batch"): 0.7, ("after", "batch"): 0.8}
-    assert best_rows(make_study("none,batch:before,batch:after"), means) == [2]
+    assert best_rows(make_study("none,batch:before,batch:after", seeds=SEVEN), means) == [2]
 
 
 def finals(values):
@@ -194,7 +220,8 @@ def finals(values):
 @pytest.mark.parametrize(
     ("none", "batch", "expected"),
     [
-        ((0.7, 0.8, 0.9), (0.8, 0.9, 0.95), [False, True]),
+        ((0.7, 0.8, 0.9) * 2, (0.8, 0.9, 0.95) * 2, [False, True]),
+        ((0.7, 0.8, 0.9), (0.8, 0.9, 0.95), [False, False]),
         ((0.9, 0.9, 0.9), (0.9, 0.9, 0.9), [False, False]),
         ((0.9, 0.9, 0.9), (0.95, 0.95, 0.89), [False, False]),
         ((0.101, 0.101, 0.101), (0.1, 0.1, 0.1), [False, False]),
@@ -202,7 +229,16 @@ def finals(values):
         ((math.inf, 0.9, 0.9), (math.inf, 0.8, 0.8), [False, False]),
         ((0.9,), (0.8,), [False, False]),
     ],
-    ids=["clear", "tie", "interval-includes-0", "chance", "most-diverged", "tie-of-diverged", "one-seed"],
+    ids=[
+        "clear",
+        "too-few-seeds",
+        "tie",
+        "interval-includes-0",
+        "chance",
+        "most-diverged",
+        "tie-of-diverged",
+        "one-seed",
+    ],
 )
 def test_only_a_clear_winner_that_learned_is_marked(none, batch, expected):
     shown = evidence(make_study(seeds=range(len(none))), finals({"none": none, "batch": batch}), 0.102)
@@ -210,11 +246,19 @@ def test_only_a_clear_winner_that_learned_is_marked(none, batch, expected):
 
 
 def test_the_winner_must_beat_every_other_arm_not_the_baseline_alone():
-    study = make_study("none,batch:before,layer:before", seeds=range(4))
-    values = {"none": (0.5,) * 4, "batch": (0.9, 0.9, 0.9, 0.91), "layer": (0.91, 0.91, 0.88, 0.88)}
+    study = make_study("none,batch:before,layer:before", seeds=SEVEN)
+    rest = (0.9, 0.9, 0.9)
+    values = {"none": (0.5,) * 7, "batch": (0.9, 0.9, 0.9, 0.91, *rest), "layer": (0.91, 0.91, 0.88, 0.88, *rest)}
     assert column(evidence(study, finals(values)).conditions_table, "best") == [False] * 3
-    ahead = values | {"layer": (0.8, 0.8, 0.8, 0.81)}
+    ahead = values | {"layer": (0.8, 0.8, 0.8, 0.81, 0.8, 0.8, 0.8)}
     assert column(evidence(study, finals(ahead)).conditions_table, "best") == [False, True, False]
+
+
+def test_the_winner_is_clear_after_the_correction_for_the_number_of_arms():
+    """With six seeds p is 2 / 2**6: below 0.05 against one other arm, and not against two."""
+    means = {("none",): 0.6, ("before", "batch"): 0.7, ("after", "batch"): 0.8}
+    assert best_rows(make_study("none,batch:after", seeds=range(6)), means) == [1]
+    assert best_rows(make_study("none,batch:before,batch:after", seeds=range(6)), means) == []
 
 
 def test_a_single_arm_is_never_the_best():
@@ -232,7 +276,7 @@ def test_an_arm_without_numbers_does_not_make_the_other_the_best():
 )
 def test_an_arm_on_which_the_axis_has_no_effect_is_best_where_it_wins_at_every_point(baseline, low, high, expected):
     means = {("none",): baseline, ("batch", 0.9): low, ("batch", 0.95): high}
-    assert best_rows(make_study(axes=(("norm_momentum", (0.9, 0.95)),)), means) == expected
+    assert best_rows(make_study(axes=(("norm_momentum", (0.9, 0.95)),), seeds=SEVEN), means) == expected
 
 
 def test_a_record_without_the_number_of_parameters_counts_all_the_same():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from fakes import IGNORED_AXIS, TRIVIAL, TWO_AXES, complete, diverged, evidence, failed, learned, make_study, record
 
-from bncli.analysis.evidence import read_evidence
+from bncli.analysis.evidence import common_chance, read_evidence
 from bncli.data import datasets
 from bncli.errors import StoreError
 from bncli.study.folder import STUDY_FILE
@@ -127,9 +127,9 @@ def test_the_joined_table_has_differences_and_hits_beside_the_condition():
     joined, differences, hits = shown.joined_table, shown.differences_table, shown.hits_table
     assert joined["mean_difference"].isna().tolist() == [True, False, True, False]
     assert joined.loc[[1, 3], "mean_difference"].tolist() == differences["mean_difference"].tolist()
-    assert joined.loc[[1, 3], ["low_difference", "high_difference"]].to_numpy().tolist() == (
-        differences[["low", "high"]].to_numpy().tolist()
-    )
+    ends = joined.loc[[1, 3], ["low_difference", "high_difference", "std_difference"]].to_numpy()
+    assert ends == pytest.approx(differences[["low", "high", "std_difference"]].to_numpy(), nan_ok=True)
+    assert joined.loc[[1, 3], "verdict"].tolist() == differences["verdict"].tolist()
     assert joined["median_hit_epoch"].tolist() == hits["median_hit_epoch"].tolist()
 
 
@@ -151,3 +151,22 @@ def test_another_metric_is_what_arms_are_compared_by(folder):
     assert set(shown.hits_table["threshold"]) == {1.4}
     read = read_evidence(record(folder, shown).folder, "val_loss", 1.4)
     pd.testing.assert_frame_equal(read.joined_table, shown.joined_table)
+
+
+def test_the_trivial_score_of_test_metrics_is_that_of_the_test_rows():
+    shown = evidence(make_study(), metric="test_accuracy", test_trivial=0.6)
+    assert [shown.trivial_score(name) for name in ("test_accuracy", "population_test_accuracy")] == [0.6, 0.6]
+    assert [shown.trivial_score(name) for name in ("val_accuracy", "train_accuracy")] == [0.5, 0.5]
+    assert shown.trivial_score("test_loss") is None
+    assert shown.curve_metric == "val_accuracy"
+
+
+def test_draws_of_one_data_set_have_their_mean_trivial_score_in_common():
+    data = [{"chance": 0.5, "test_chance": 0.5}, {"chance": 0.6, "test_chance": 0.5}]
+    for study in (make_study(vary_data=True), make_study(axes=(("data_seed", (0, 1)),))):
+        assert common_chance(study, data, "chance") == pytest.approx(0.55)
+        assert common_chance(study, data, "test_chance") == 0.5
+        assert common_chance(study, [{}, {"chance": 0.5}], "chance") is None
+    other = make_study(axes=(("n_samples", (40, 60)),), vary_data=True)
+    assert common_chance(other, data, "chance") is None
+    assert common_chance(other, data, "test_chance") == 0.5

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from fakes import column, complete, diverged, failed, make_study, make_table
 
-from bncli.analysis.hits import hits_table, reached_table
+from bncli.analysis.hits import gain_level, hit_epochs, hits_table, reached_table
+from bncli.analysis.statistics import bootstrap_interval
 from bncli.results import hit_epoch
 
 RISING = (0.3, 0.5, 0.7, 0.9)
@@ -105,29 +106,98 @@ def test_if_no_run_ever_hits_there_is_no_ratio():
     assert table["epochs_ratio"].isna().all()
 
 
-def test_the_default_threshold_is_the_best_of_the_baselines_mean_curve():
-    table = hits([SLOW, RISING, (0.5, 0.8, 0.1, 0.1)], [RISING] * 3, threshold=None)
-    best = max(sum(values) / 3 for values in zip(SLOW, RISING, (0.5, 0.8, 0.1, 0.1), strict=True))
-    assert column(table, "threshold") == pytest.approx([best, best])
-    losses = hits([SLOW, RISING], [RISING] * 2, threshold=None, metric="loss")
-    assert column(losses, "threshold") == pytest.approx([0.2, 0.2])
+def test_the_default_threshold_is_95_percent_of_the_baselines_gain():
+    """Of four epochs the best single one is the plateau; the gain starts at the first epoch or at the trivial score."""
+    none = [SLOW, RISING, (0.5, 0.8, 0.1, 0.1)]
+    means = [sum(values) / 3 for values in zip(*none, strict=True)]
+    first = means[0] + 0.95 * (max(means) - means[0])
+    assert column(hits(none, [RISING] * 3, threshold=None), "threshold") == pytest.approx([first, first])
+    chance = 0.2 + 0.95 * (max(means) - 0.2)
+    assert column(hits(none, [RISING] * 3, threshold=None, trivial=0.2), "threshold") == pytest.approx([chance] * 2)
+    losses = hits([SLOW, RISING], [RISING] * 2, threshold=None, metric="loss", trivial=0.2)
+    assert column(losses, "threshold") == pytest.approx([0.8 - 0.95 * 0.6] * 2)
+
+
+def test_the_plateau_is_the_best_quarter_of_the_epochs():
+    rises_and_falls = (0.1, 0.1, 0.6, 0.8, 0.7, 0.3, 0.2, 0.2)
+    runs = {0: complete(make_study(epochs=8).base, rises_and_falls)}
+    assert gain_level(runs, "val_accuracy", 0.0) == pytest.approx(0.95 * 0.75)
+    assert gain_level(runs, "val_loss", 0.0) == pytest.approx(1.9 - 0.95 * (1.9 - 1.25))
+    assert math.isnan(gain_level({}, "val_accuracy"))
 
 
 def test_a_baseline_that_did_not_learn_sets_no_threshold_below_learning():
     table = hits([FLAT] * 3, [RISING] * 3, threshold=None, trivial=0.1)
     assert column(table, "threshold") == pytest.approx([0.19, 0.19])
     assert column(table, "n_never") == [3, 0]
-    assert column(hits([RISING] * 3, [SLOW] * 3, threshold=None, trivial=0.1), "threshold") == pytest.approx([0.9, 0.9])
+    assert column(hits([RISING] * 3, [SLOW] * 3, threshold=None, trivial=0.1), "threshold") == pytest.approx([0.86] * 2)
     losses = hits([SLOW] * 3, [RISING] * 3, threshold=None, metric="val_loss", trivial=0.1)
     assert column(losses, "threshold") == column(
         hits([SLOW] * 3, [RISING] * 3, threshold=None, metric="val_loss"), "threshold"
     )
 
 
-def test_a_single_baseline_hits_its_own_best():
-    for best in np.linspace(0.1, 0.99, 23):
-        table = hits([(0.0, best, 0.0, best)] * 3, [FLAT] * 3, threshold=None)
-        assert column(table, "median_hit_epoch") == [2, math.inf if best > 0.1 else 1]
+@pytest.mark.parametrize(
+    ("accuracies", "expected"),
+    [
+        ((0.1, 0.6, 0.1, 0.1, 0.6, 0.7, 0.6, 0.7), 5),
+        ((0.1, 0.1, 0.1, 0.7, 0.45, 0.7, 0.45, 0.7), 4),
+        ((0.1, 0.1, 0.6, 0.7, 0.6, 0.2, 0.1, 0.1), 3),
+        ((0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.6), 8),
+        ((0.6, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7), 1),
+        ((0.1, 0.6, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1), math.inf),
+    ],
+    ids=["a single epoch is noise", "on average", "falls back later", "at the end", "at once", "never for good"],
+)
+def test_a_run_hits_where_it_passes_the_threshold_on_average(accuracies, expected):
+    runs = {3: complete(make_study(epochs=8).base, accuracies)}
+    assert hit_epochs(runs, "val_accuracy", 0.5) == {3: expected}
+    assert hit_epochs(runs, "val_loss", 1.5) == {3: expected}
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 3])
+def test_in_very_short_trainings_the_first_epoch_past_the_threshold_counts(n_epochs):
+    for hit in range(n_epochs):
+        accuracies = tuple(0.1 + 0.8 * (epoch >= hit) for epoch in range(n_epochs))
+        assert hit_epochs({0: complete(make_study().base, accuracies)}, "val_accuracy", 0.5) == {0: hit + 1}
+
+
+def test_without_noise_it_is_the_first_epoch_past_the_threshold():
+    for level in np.linspace(0.11, 0.95, 40):
+        curve = tuple(0.97 - 0.87 * np.exp(-np.arange(1, 41) / 8))
+        run = complete(make_study(epochs=40).base, curve)
+        assert hit_epochs({0: run}, "val_accuracy", level) == {0: hit_epoch(run, "val_accuracy", level)}
+
+
+EPOCHS = np.arange(1, 61)
+CURVES = {
+    "plateau": 0.97 - 0.87 * np.exp(-EPOCHS / 5),
+    "still rising": 0.97 - 0.87 * np.exp(-EPOCHS / 30),
+    "jump": np.where(EPOCHS < 3, 0.3, 0.97),
+    "falls back": 0.97 - 0.87 * np.exp(-EPOCHS / 4) - 0.4 * np.clip((EPOCHS - 20) / 40, 0, 1),
+}
+
+
+@pytest.mark.parametrize("ratio", [1, 5])
+@pytest.mark.parametrize("name", CURVES)
+def test_a_noisier_arm_with_the_same_mean_curve_is_not_faster(name, ratio):
+    """By the first epoch past the best of the baseline's mean curve, the plateau gave a median speed-up of 1.5."""
+    rng, found, n_excluded, n_never = np.random.default_rng(1), [], 0, 0
+    for _ in range(40):
+        shift = rng.normal(0, 0.003, (10, 1))
+        arms = [CURVES[name] + shift + rng.normal(0, noise, (10, 60)) for noise in (0.002, 0.002 * ratio)]
+        base = make_study(epochs=60).base
+        none, arm = ({seed: complete(base, tuple(run)) for seed, run in enumerate(runs)} for runs in arms)
+        level = gain_level(none, "val_accuracy", 0.1)
+        baseline = np.array([*hit_epochs(none, "val_accuracy", level).values()])
+        ratios = baseline / np.array([*hit_epochs(arm, "val_accuracy", level).values()])
+        low, high = bootstrap_interval(ratios, "median")
+        found.append(np.median(ratios))
+        n_excluded += low > 1 or high < 1
+        n_never += np.isinf(np.median(baseline))
+    assert np.median(found) == pytest.approx(1, abs=0.02)
+    assert n_excluded <= 4
+    assert n_never == 0
 
 
 def test_runs_of_zero_seconds_have_no_ratio_of_seconds():

@@ -73,11 +73,6 @@ def test_an_invalid_claim_is_refused(change, message):
             {"reduce": "tolerance"},
             "reduce = 'tolerance' needs an axis of numbers above 0. activation has relu, tanh.",
         ),
-        (
-            (("lr", (0.1, 1.0)), ("batch_size", (4, 8))),
-            {"where": {"batch_size": "best"}},
-            "'best' and across can't be combined: the best value might differ along lr.",
-        ),
     ],
 )
 def test_an_axis_that_cannot_be_reduced_is_refused(axes, change, message):
@@ -103,13 +98,52 @@ def test_two_claims_with_one_id_are_refused():
     assert str(raised.value) == "Study 'fake' has two claims with the id 'one'. Give each claim its own id."
 
 
-def test_expect_published_needs_a_published_value():
-    table = {key: value for key, value in BASIC.items() if key != "at_most"} | {"expect": "published"}
+PUBLISHED = (
+    "expect = 'published' needs published_value, the figure as a number, or the ends of a range in which it lies, "
+    "at_least, at_most or both."
+)
+MARGIN = "margin must be 0 or more, and takes expect = above, below or published."
+OTHER = "A figure from another setting is no figure of this one. Leave out published_value."
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"expect": "published"}, PUBLISHED),
+        ({"expect": "published", "published_value": 0.5, "at_most": 0.6}, PUBLISHED),
+        ({"expect": "above", "margin": -0.1}, MARGIN),
+        ({"at_most": 0.5, "margin": 0.1}, MARGIN),
+        ({"expect": "above", "published_value": 0.1, "transfers_from": "Inception"}, OTHER),
+        ({"expect": "above", "transfers_from": 5}, "transfers_from must be text. Received: 5."),
+    ],
+)
+def test_an_expectation_needs_the_figures_that_belong_to_it(change, message):
+    table = {key: value for key, value in BASIC.items() if key != "at_most"} | change
     with pytest.raises(BncliError) as raised:
         parse_claims(replace(make_study(), claims=(table,)))
-    assert str(raised.value) == (
-        "Claim 'one' of study 'fake': expect = 'published' needs published_value, the figure as a number."
-    )
+    assert str(raised.value) == f"Claim 'one' of study 'fake': {message}"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"expect": "above", "margin": 0.01}, "above 0 by 0.01 or more"),
+        ({"expect": "above", "transfers_from": "Inception"}, "above 0; claimed for Inception"),
+        ({"expect": "published", "published_value": 0.9}, "0.9 where one more run is"),
+        ({"expect": "published", "at_least": 0.8, "at_most": 0.9}, "0.8 to 0.9 where one more run is"),
+    ],
+)
+def test_the_test_says_what_is_expected(change, text):
+    table = {key: value for key, value in BASIC.items() if key != "at_most"} | change
+    (claim,) = parse_claims(replace(make_study(), claims=(table,)))
+    assert claim.test() == f"final val_accuracy: none, expected {text}"
+
+
+def test_the_smallest_effect_is_the_margin_or_half_of_the_published_one():
+    table = {key: value for key, value in BASIC.items() if key != "at_most"} | {"expect": "above", "reference": 1}
+    tables = [table, table | {"margin": 0.5}, table | {"published_value": 3}]
+    found = [parse_claims(replace(make_study(), claims=(each,)))[0].smallest_effect for each in tables]
+    assert found == [0.0, 0.5, 1.0]
 
 
 def test_claims_are_kept_in_the_record_of_a_study():
@@ -138,7 +172,7 @@ def test_the_claims_of_a_preset_are_valid(name):
     for claim in parse_claims(study):
         assert claim.source
         assert claim.test()
-        assert not claim.measure or claim.min_seeds <= len(study.seeds)
+        assert claim.min_seeds <= 30
 
 
 def test_the_presets_claim_every_number_from_1_to_47_and_no_id_twice():

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fakes import complete, diverged, failed, make_study
 
@@ -54,6 +55,83 @@ def test_the_loss_of_a_diverged_run_is_infinite():
     assert (found.verdict, found.value) == ("contradicted", math.inf)
 
 
+# Runs that did not learn.
+
+
+def test_a_diverged_run_scores_the_trivial_score():
+    study = replace(make_study("none,batch:before", (), SEEDS), claims=(BASIC | {"at_most": 0.55},))
+    plan = study.plan()
+    results = [diverged(config, (0.9, 0.9)) for config, _ in plan.runs]
+    (found,) = verdicts(study, results, dict(plan.runs), 0.5)
+    assert (found.verdict, found.value) == ("reproduced", 0.5)
+    (unknown,) = verdicts(study, results, dict(plan.runs))
+    assert unknown.value == pytest.approx(0.9)
+
+
+def learning(dead, gain=0.0, n=20):
+    """Runs at 0.9, the arm higher by `gain`, of which these (norm, seed) did not learn."""
+    values = {"none": 0.9, "batch": 0.9 + gain}
+    return lambda c: complete(c, (0.5 if (c.norm, c.seed) in dead else values[c.norm] + 0.001 * (c.seed % 3),))
+
+
+def better(result, **more):
+    table = {"id": "a", "statement": "s", "measure": "final", "arm": "batch:before", "baseline": "none"} | more
+    study = replace(make_study("none,batch:before", (), SEEDS), claims=(table | {"expect": "above"},))
+    plan = study.plan()
+    return verdicts(study, [result(config) for config, _ in plan.runs], dict(plan.runs), 0.5)[0]
+
+
+def test_arms_that_differ_in_their_death_rate_alone_are_no_contradiction():
+    dead = {("batch", seed) for seed in range(8)}
+    found = better(learning(dead))
+    assert found.verdict == "inconclusive"
+    assert found.text == (
+        "mean difference -0.160 [-0.261, -0.080], n = 20, seeds -0.402 to 0.000; in 8 of 20 seeds a run did not learn, "
+        "in the others mean difference 0 [0, 0], n = 12, seeds 0 to 0 (inconclusive)"
+    )
+    assert found.advice == "Runs that don't learn decide: compare how many learn."
+
+
+def test_runs_that_did_not_learn_change_no_verdict_that_the_others_share():
+    found = better(learning({("none", 3)}, gain=0.05))
+    assert found.verdict == "reproduced"
+    assert found.text.endswith("; in 1 of 20 seeds a run did not learn")
+
+
+def test_where_most_seeds_do_not_learn_that_is_the_effect():
+    found = better(learning({("none", seed) for seed in range(18)}, gain=-0.01))
+    assert found.verdict == "reproduced"
+    assert found.text.endswith("; in 18 of 20 seeds a run did not learn")
+
+
+def test_only_runs_behind_the_value_count_as_not_learned():
+    """At the other rate, which is not the best, no run learns."""
+    table = BASIC | {"where": {"lr": "best"}, "at_least": 0.8}
+    study = replace(make_study("none", (("lr", (0.01, 1.0)),), SEEDS), claims=(table,))
+    plan = study.plan()
+    results = [complete(config, (0.9 if config.lr == 0.01 else 0.5,)) for config, _ in plan.runs]
+    (found,) = verdicts(study, results, dict(plan.runs), 0.5)
+    assert (found.verdict, "learn" in found.text) == ("reproduced", False)
+
+
+def test_dead_runs_seldom_make_a_contradiction_of_an_arm_that_is_better_on_average():
+    """A tenth of the baseline's runs die, the arm's never; among those that learn the arm is worse by 0.01."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(60):
+        noise = {(norm, seed): rng.normal(0, 0.01) for norm in ("none", "batch") for seed in SEEDS}
+        dead = {("none", seed) for seed in SEEDS if rng.random() < 0.1}
+
+        def result(config, noise=noise, dead=dead):
+            at = (config.norm, config.seed)
+            return complete(config, (0.5 if at in dead else 0.95 - 0.01 * (at[0] == "batch") + noise[at],))
+
+        found.append(better(result).verdict)
+    assert found.count("contradicted") <= 60 * 0.9**20 * 2
+
+
+# Axes.
+
+
 LR = (("lr", (0.001, 0.01, 0.1, 1.0)),)
 
 
@@ -79,7 +157,7 @@ def test_never_learning_anywhere_is_lower_than_any_rate():
     never = run_study([table], lambda c: complete(c, (0.9 if c.norm == "batch" else 0.1,)), axes=LR)
     assert (never[0].verdict, never[0].value) == ("reproduced", math.inf)
     neither = run_study([table], lambda config: complete(config, (0.1,)), axes=LR)
-    assert (neither[0].verdict, neither[0].value) == ("not reproduced", 0.0)
+    assert (neither[0].verdict, neither[0].value) == ("inconclusive", 0.0)
 
 
 def test_best_is_chosen_for_each_arm_separately():
@@ -92,6 +170,16 @@ def test_best_is_chosen_for_each_arm_separately():
     (own_rate,) = run_study([table | {"where": {"lr": "best"}}], result, axes=LR)
     assert (same_rate.verdict, same_rate.value) == ("contradicted", pytest.approx(0.1))
     assert (own_rate.verdict, own_rate.value) == ("reproduced", pytest.approx(0.0))
+
+
+def test_best_is_chosen_at_each_value_of_the_axis_of_across():
+    def result(config):
+        best = {4: 0.01, 8: 0.1}[config.batch_size]
+        return complete(config, (0.5 + 0.1 * (config.batch_size == 8) - 0.1 * abs(math.log10(config.lr / best)),))
+
+    table = {"id": "a", "statement": "s", "measure": "final", "arm": "none", "across": "batch_size", "expect": "above"}
+    (found,) = run_study([table | {"where": {"lr": "best"}}], result, axes=(*LR, ("batch_size", (4, 8))))
+    assert (found.verdict, found.value) == ("reproduced", pytest.approx(0.1))
 
 
 def test_the_best_hit_epoch_is_the_earliest():

@@ -33,7 +33,7 @@ def test_report_compares_by_another_metric(bncli, engine):
     status, out, err = bncli("report", "s", "--metric", "val_loss", "--threshold", "1.5")
     assert status == 0
     assert out.splitlines()[2].split()[:2] == ["arm", "val_loss"]
-    assert "hit epoch: first epoch (median) at which val_loss reaches 1.5" in out
+    assert "hit epoch: median epoch at which the smoothed val_loss reaches 1.5" in out
     assert "Report: s/report.html\n" in err
 
 

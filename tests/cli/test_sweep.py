@@ -42,7 +42,9 @@ def test_compare_prints_a_row_per_arm_and_messages_on_stderr(bncli, engine):
     status, out, err = bncli("compare", *TINY, "--seeds", "2", "--out", "s")
     assert status == 0
     assert out.splitlines()[0].strip() == "compare"
-    assert out.splitlines()[2].split() == ["arm", "val_accuracy", "difference", "hit", "epoch", "curve", "n"]
+    assert out.splitlines()[2].split() == [
+        *("arm", "val_accuracy", "learned", "difference", "verdict", "hit", "epoch", "curve", "n")
+    ]
     assert [line.split()[0] for line in out.splitlines() if "[0." in line] == [
         "none",
         "batch:before",

@@ -35,7 +35,6 @@ id = "better"
 statement = "BN is better"
 source = "a paper"
 published = "+0.1"
-published_value = 0.1
 measure = "final"
 arm = "batch:before"
 baseline = "none"
@@ -57,6 +56,12 @@ statement = "BN is elegant"
 source = "a paper"
 not_testable = "a matter of taste"
 """
+
+
+CONTROL = (
+    "False-discovery control over this page: of the verdicts that rest on a test of seeds, at most 5 % are "
+    "expected to be due to chance (Benjamini-Hochberg, {} tests)."
+)
 
 
 @pytest.fixture
@@ -124,7 +129,7 @@ def test_a_study_file_is_trained_and_its_claims_are_judged(bncli, own, engine, f
     assert float(better["low"]) < float(better["value"]) < float(better["high"])
     assert better["study"] == "own"
     assert len(engine) == 12
-    assert err.splitlines() == ["12 runs: 2 conditions x 6 seeds", "Folder: studies/own"]
+    assert err.splitlines() == ["12 runs: 2 conditions x 6 seeds", "Folder: studies/own", CONTROL.format(2)]
     assert (folder / "studies/own/runs.jsonl").is_file()
 
 
@@ -141,9 +146,10 @@ def test_a_page_that_is_there_gets_the_new_verdicts_and_runs(bncli, own, engine,
     page = folder / "studies/own/report.html"
     assert "as the check says" not in page.read_text()
     _, _, err = bncli(own)
-    assert err.splitlines()[-3:] == [
+    assert err.splitlines()[-4:] == [
         "Wrote summary.csv, history.csv, differences.csv in studies/own",
         "Report: studies/own/report.html",
+        CONTROL.format(2),
         "Next: bncli report studies/own",
     ]
     assert "as the check says" in page.read_text()
@@ -188,7 +194,30 @@ def test_a_second_call_trains_nothing_and_more_seeds_only_the_new(bncli, own, en
 def test_fewer_seeds_are_inconclusive(bncli, own, engine):
     _, out, _ = bncli(own, "--seeds", "2", "--claim", "better", "--format", "csv")
     assert rows(out)["better"]["verdict"] == "inconclusive"
-    assert rows(out)["better"]["advice"] == "3 more seeds are needed: a verdict takes 5."
+    assert rows(out)["better"]["advice"] == "4 more seeds are needed: a verdict takes 6."
+
+
+def test_as_many_seeds_are_trained_as_a_claim_asks_for(bncli, own, engine, folder):
+    Path(own).write_text(
+        OWN.replace("seeds = 6", "seeds = [5, 7]").replace('expect = "below"', 'expect = "below"\nmin_seeds = 8')
+    )
+    assert rows(bncli(own, "--quiet", "--format", "csv")[1])["worse"]["verdict"] == "contradicted"
+    assert sorted({config.seed for config in engine}) == [0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_verdicts_of_a_call_are_controlled_together(bncli, own, engine, folder):
+    """Six equal seeds have p = 0.03, which doesn't stand beside a claim that is not decided."""
+    text = OWN.split("[[claims]]")[0] + (
+        '[[claims]]\nid = "one"\nstatement = "s"\nmeasure = "final"\narm = "none"\nbaseline = "batch:before"\n'
+        'expect = "below"\n'
+        '[[claims]]\nid = "two"\nstatement = "s"\nmeasure = "final"\narm = "none"\nat_least = 0.7025\n'
+    )
+    (folder / "two.toml").write_text(text)
+    alone = rows(bncli("two.toml", "--claim", "one", "--quiet", "--format", "csv")[1])["one"]
+    assert (alone["verdict"], alone["p_value"]) == ("reproduced", "0.03125")
+    both = rows(bncli("two.toml", "--quiet", "--format", "csv")[1])
+    assert [row["verdict"] for row in both.values()] == ["inconclusive", "inconclusive"]
+    assert both["one"]["advice"] == "p = 0.031 alone, but 0.062 among the 2 tests of this page."
 
 
 def test_strict_fails_where_a_claim_does_not_hold(bncli, own, engine):
@@ -253,7 +282,8 @@ def test_list_has_the_test_of_every_claim(bncli, engine):
         "hit_epoch val_accuracy to 0.8: batch:after minus none, expected below 0"
     )
     assert found["circles-not-better"]["test"] == (
-        "final val_accuracy: batch:after lr=best minus none lr=best, expected at least -0.01 and at most 0.01"
+        "final val_accuracy: batch:after lr=best minus none lr=best, expected at least -0.01 and at most 0.01; "
+        "claimed for a CNN on MNIST with Adam"
     )
 
 
@@ -348,7 +378,7 @@ def test_the_introduction_of_the_reproduction_names_claims_that_ship():
     text = (Path(__file__).parents[2] / "docs" / "reproduction.md.in").read_text()
     named = {name for _, name, _, _ in Formatter().parse(text) if name}
     shipped = {claim.id for subject in verify.subjects((), everything=True) for claim in subject.claims}
-    assert named - {"count", "versions"} <= shipped
+    assert named - {"count", "versions", "control"} <= shipped
 
 
 @pytest.mark.slow

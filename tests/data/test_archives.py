@@ -237,3 +237,20 @@ def test_names_of_arrays_are_shown_without_control_characters_and_cut(tmp_path):
     message = error_text(DataError, read_npz, path)
     assert r"Received: \x1b[2J, array0, array1, " in message
     assert len(message) < 400
+
+
+def test_an_archive_with_all_three_parts(tmp_path):
+    parts = {"x_train": [[1], [2]], "y_train": [0, 1], "x_test": [[3]], "y_test": [1], "x_val": [[4]], "y_val": [0]}
+    rows = read_npz(Path(write_npz(tmp_path, **parts)))
+    assert rows.x.tolist() == [[1], [2], [3], [4]]
+    assert rows.y.tolist() == [0, 1, 1, 0]
+    assert rows.is_validation.tolist() == [False, False, False, True]
+    assert rows.is_test.tolist() == [False, False, True, False]
+    assert not rows.is_published
+
+
+def test_the_shape_of_validation_rows_is_checked_too(tmp_path):
+    parts = {"x_train": [[1], [2]], "y_train": [0, 1], "x_test": [[3]], "y_test": [1]}
+    path = write_npz(tmp_path, **parts, x_val=[[4, 5]], y_val=[0])
+    expected = f"{path!r}: the rows of x_train and x_val have different shapes. Received: (1,) and (2,)."
+    assert error_text(DataError, read_npz, Path(path)) == expected

@@ -125,3 +125,11 @@ def test_pixels_are_named_by_row_and_column(tmp_path):
 def test_pixels_of_colour_are_named_by_channel_too(tmp_path):
     names = feature_names(load(write_images(tmp_path, (1, 2, 3))))
     assert names == ["r0c0ch0", "r0c0ch1", "r0c0ch2", "r0c1ch0", "r0c1ch1", "r0c1ch2"]
+
+
+def test_facts_of_a_test_part():
+    data = load("breast_cancer", test_size=0.2)
+    facts = dataset_facts(data)
+    assert list(facts)[-2:] == ["test_rows", "test_chance"]
+    assert (facts["test_rows"], facts["training_rows"], facts["validation_rows"]) == (114, 341, 114)
+    assert facts["test_chance"] == round(float(np.mean(data.y_test == 1)), 4)

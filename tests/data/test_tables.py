@@ -188,11 +188,11 @@ def test_columns_of_text(tmp_path):
 
 
 def test_a_split_column_of_other_words(tmp_path):
-    path = write_text(tmp_path, "a,split,label\n1,train,x\n2,test,y\n")
+    path = write_text(tmp_path, "a,split,label\n1,train,x\n2,holdout,y\n")
     expected = (
         f"{path!r} has columns that are not numbers: split. "
         "Encode them as numbers (one column per category) or drop them. "
-        "A column 'split' sets the split if it contains both train and validation and nothing else."
+        "A column 'split' sets the split if it contains train, and validation or test or both."
     )
     assert error_text(DataError, read_file, path, "label") == expected
 
@@ -379,3 +379,17 @@ def test_other_columns_are_features(tmp_path, name, cells):
 def test_the_label_is_used_even_without_a_name(tmp_path):
     rows = read_file(write_text(tmp_path, ",a\n0,1\n1,3\n"), "Unnamed: 0")
     assert rows.y.tolist() == [0, 1]
+
+
+def test_a_split_column_with_a_test_part(tmp_path):
+    path = write_text(tmp_path, "a,split,label\n1,test,x\n2,train,y\n3,validation,x\n4,train,x\n")
+    rows = read_file(path, "label")
+    assert rows.is_validation.tolist() == [False, False, True, False]
+    assert rows.is_test.tolist() == [True, False, False, False]
+
+
+def test_a_split_column_without_validation_rows_leaves_them_to_be_drawn(tmp_path):
+    path = write_text(tmp_path, "a,split,label\n1,train,x\n2,test,y\n")
+    rows = read_file(path, "label")
+    assert rows.is_validation is None
+    assert rows.is_test.tolist() == [False, True]

@@ -18,7 +18,8 @@ from bncli.engines.method import Method
 from bncli.networks import norms
 
 CLOSE = 1e-4
-LOSSES, ACCURACIES = ("loss", "val_loss"), ("accuracy", "val_accuracy", "train_accuracy")
+LOSSES = ("loss", "val_loss", "train_loss", "val_brier", "population_train_loss", "population_val_loss")
+ACCURACIES = ("accuracy", "val_accuracy", "train_accuracy", "population_train_accuracy", "population_val_accuracy")
 
 ARMS = [
     {"norm": "none"},

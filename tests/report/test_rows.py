@@ -16,7 +16,9 @@ from bncli.report.rows import (
 )
 
 LR = (("lr", (0.001, 0.01, 0.1)),)
-STAR = "; * best validation accuracy: the 95% interval of its difference from every other arm excludes 0"
+STAR = "; * better in validation accuracy than every other arm (as for better, over these comparisons)"
+FEW_LEARNED = "; learned: runs that end more than a tenth of the way from guessing to 1"
+SIX = range(6)
 GAINS = (0.1, 0.12, 0.11, 0.1, 0.13, 0.12)
 
 
@@ -25,13 +27,14 @@ def without_seed_one(config):
 
 
 def test_a_condition_has_its_difference_its_hit_epoch_and_its_curve():
-    shown = evidence(make_study(axes=(("lr", (0.05,)),), seeds=range(6)), gaining(GAINS), threshold=0.55)
+    shown = evidence(make_study(axes=(("lr", (0.05,)),), seeds=range(6)), gaining(GAINS), 0.2, threshold=0.55)
     assert result_rows(shown) == [
         {
             "lr": "0.05",
             "arm": "none",
             "val_accuracy": "0.500 (all equal)",
             "difference": "-",
+            "verdict": "-",
             "hit epoch": "never",
             "curve": "▁▄",
             "n": "6",
@@ -41,6 +44,7 @@ def test_a_condition_has_its_difference_its_hit_epoch_and_its_curve():
             "arm": "batch:before *",
             "val_accuracy": "0.613 [0.602, 0.625]",
             "difference": "+0.113 [+0.102, +0.125]",
+            "verdict": "better",
             "hit epoch": "2 [2, 2]",
             "curve": "▁█",
             "n": "6",
@@ -54,6 +58,7 @@ def test_diverged_and_failed_runs_have_a_column_only_if_there_are_some():
         "arm": "none",
         "val_accuracy": "-",
         "difference": "-",
+        "verdict": "-",
         "hit epoch": "-",
         "curve": "",
         "n": "0",
@@ -61,6 +66,41 @@ def test_diverged_and_failed_runs_have_a_column_only_if_there_are_some():
     }
     assert result_rows(evidence(make_study(), diverged))[0]["diverged"] == "2"
     assert not {"failed", "diverged"} & set(result_rows(evidence(make_study()))[0])
+
+
+def test_where_some_seeds_did_not_learn_their_number_and_the_middle_of_the_others_are_shown():
+    scores = (0.97, 0.98, 0.1, 0.96, 0.97, 0.98)
+
+    def make(config):
+        return complete(config, (0.1, scores[config.seed] if config.norm == "batch" else 0.95 + 0.001 * config.seed))
+
+    shown = evidence(make_study(seeds=SIX), make, 0.1)
+    none, batch = result_rows(shown)
+    assert (none["learned"], none["median if learned"]) == ("6 of 6", "0.952")
+    assert (batch["learned"], batch["median if learned"], batch["verdict"]) == ("5 of 6", "0.970", "undecided")
+    (row,) = difference_rows(shown)
+    assert (row["both learned"], row["difference of these"]) == ("5", "+0.019 [+0.009, +0.030]")
+    assert detail_rows(shown)[1]["P(learn)"] == "0.833 [0.436, 0.970]"
+    assert detail_rows(shown)[1]["quartiles"] == "0.970 to 0.980"
+
+
+def test_where_all_seeds_of_an_arm_did_not_learn_there_is_no_middle():
+    rows = result_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.5))
+    assert [row["learned"] for row in rows] == ["0 of 6", "6 of 6"]
+    assert "median if learned" not in rows[0]
+    assert "both learned" not in difference_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.5))[0]
+
+
+def test_differences_that_are_all_equal_are_said_to_be_so():
+    shown = evidence(make_study(seeds=SIX), gaining((0.1,) * 6), 0.2)
+    assert result_rows(shown)[1]["difference"] == difference_rows(shown)[0]["difference"] == "+0.100 (all equal)"
+    assert difference_rows(shown)[0]["verdict"] == "better"
+
+
+def test_a_margin_is_named_in_the_caption():
+    shown = evidence(make_study(seeds=SIX), gaining(GAINS), 0.2, margin=0.2)
+    assert "; equivalent: the 90% interval lies between -0.2 and +0.2; hit epoch" in table_caption(shown)
+    assert difference_rows(shown)[0]["verdict"] == "equivalent"
 
 
 def test_a_single_arm_has_no_difference():
@@ -129,14 +169,15 @@ def test_runs_have_the_notes_of_their_arm():
 
 
 def test_the_table_of_differences_counts_its_pairs():
-    (row,) = difference_rows(evidence(make_study(seeds=range(6)), gaining(GAINS)))
+    (row,) = difference_rows(evidence(make_study(seeds=range(6)), gaining(GAINS), 0.2))
     assert row == {
         "arm": "batch:before",
         "difference": "+0.113 [+0.102, +0.125]",
+        "verdict": "better",
         "p": "0.031",
         "p (Holm)": "0.031",
         "wins/ties/losses": "6/0/0",
-        "effect size": "+9.358",
+        "effect size": "+7.87 [+3.75, +15.04]",
         "pairs": "6",
     }
 
@@ -176,27 +217,29 @@ def test_a_diverged_run_keeps_its_last_value_in_the_mean_curve():
 @pytest.mark.parametrize(
     ("make", "chance", "star", "more"),
     [
-        (learned, 0.5, STAR, "; always guessing the commonest class scores 0.500"),
+        (lambda config: complete(config, (0.6, 0.6)), 0.5, "", "; always guessing the commonest class scores 0.500"),
         (learned, None, STAR, ""),
+        (learned, 0.6, STAR, f"{FEW_LEARNED}; always guessing the commonest class scores 0.600"),
         (
             without_seed_one,
             0.102,
             "",
-            "; always guessing the commonest class scores 0.102; 2 of 4 runs are still missing",
+            "; always guessing the commonest class scores 0.102; 2 of 12 runs are still missing",
         ),
     ],
 )
 def test_the_caption_explains_columns_and_marks_and_says_what_is_missing(make, chance, star, more):
     expected = (
-        "mean [95% interval] over seeds; difference from none, paired by seed; hit epoch: first epoch (median) at "
-        "which val_accuracy reaches the baseline's best average"
+        "mean [95% interval] over seeds; difference from none, paired by seed; better, worse: the 95% interval "
+        "excludes 0 and p < 0.05 after Holm's correction; hit epoch: median epoch at which the smoothed val_accuracy "
+        "reaches 95% of the baseline's gain"
     )
-    assert table_caption(evidence(make_study(), make, chance)) == expected + star + more
+    assert table_caption(evidence(make_study(seeds=SIX), make, chance)) == expected + star + more
 
 
 def test_a_study_of_one_arm_has_a_caption_without_comparisons():
     shown = evidence(make_study("none"), chance=None, threshold=0.9)
-    expected = "mean [95% interval] over seeds; hit epoch: first epoch (median) at which val_accuracy reaches 0.9"
+    expected = "mean [95% interval] over seeds; hit epoch: median epoch at which the smoothed val_accuracy reaches 0.9"
     assert table_caption(shown) == expected
 
 
@@ -211,7 +254,9 @@ def test_the_details_of_a_condition():
         "best val_accuracy": "0.600",
         "at epoch": "1.5",
         "n": "2",
-        "did not learn": "1",
+        "P(learn)": "0.500 [0.095, 0.905]",
+        "median if learned": "0.600",
+        "quartiles": "0.600 to 0.600",
         "diverged": "1",
         "failed": "1",
         "seconds": "2.000",

@@ -74,7 +74,7 @@ def test_an_infinite_epoch_is_never(parts, text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(109.371, "> 100"), (-109.371, "< -100"), (99.9, "+99.900"), (-0.0001, "0.000"), (math.nan, "-")],
+    [(109.371, "> 100"), (-109.371, "< -100"), (99.9, "+99.90"), (-0.0001, "0.00"), (math.nan, "-")],
 )
 def test_an_effect_size_that_is_no_measurement_is_a_bound(value, text):
     assert effect(value) == text
@@ -117,9 +117,9 @@ def test_a_long_curve_is_shown_by_every_kth_value_and_the_last():
 @pytest.mark.parametrize(
     ("choice", "text"),
     [
-        ({}, "val_accuracy reaches the baseline's best average"),
-        ({"metric": "loss", "threshold": 0.25}, "loss reaches 0.25"),
-        ({"metric": "train_accuracy"}, "val_accuracy reaches the baseline's best average"),
+        ({}, "the smoothed val_accuracy reaches 95% of the baseline's gain"),
+        ({"metric": "loss", "threshold": 0.25}, "the smoothed loss reaches 0.25"),
+        ({"metric": "train_accuracy"}, "the smoothed val_accuracy reaches 95% of the baseline's gain"),
     ],
 )
 def test_the_threshold_is_named_with_the_metric_of_the_curves(choice, text):

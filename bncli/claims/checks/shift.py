@@ -153,26 +153,39 @@ def zeros_relu() -> Measured:
 
 
 def _shift_distance(activation: str) -> Measured:
-    """One value per seed: log10 of the ratio of distances, with to without, averaged over layers and epochs."""
+    """One value per seed: log10 of the ratio of distances, with to without, averaged over layers and the training."""
     import numpy as np
 
     without, normed = (trained_networks(activation, norm).shift[..., 0] for norm in ("none", "batch"))
     ratio = np.log10(normed / without)
     return Measured(
         f"distance with batch normalization / without: {_factors(ratio)}; digits, {SEEDS} seeds",
-        values=tuple(ratio.mean(axis=(0, 2)).tolist()),
+        values=tuple(over_training(ratio).mean(axis=1).tolist()),
     )
 
 
+def over_training(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the training of what was measured after `EPOCHS`: straight lines lie between these.
+
+    Args:
+        values: Shape (epochs, ...).
+    """
+    import numpy as np
+
+    mean: np.ndarray = np.trapezoid(values, EPOCHS, axis=0) / (EPOCHS[-1] - EPOCHS[0])
+    return mean
+
+
 def _factors(ratio: np.ndarray) -> str:
-    """The geometric mean of ratios, given as log10 of shape (epochs, seeds, layers): over all, then epoch by epoch."""
+    """The geometric mean of ratios (log10, shape (epochs, seeds, layers)): over the training, then epoch by epoch."""
     by_epoch = ", ".join(f"{10**value:.3g}" for value in ratio.mean(axis=(1, 2)))
-    return f"{10 ** ratio.mean():.3g} (after {', '.join(map(str, EPOCHS))} epochs: {by_epoch})"
+    return f"{10 ** over_training(ratio).mean():.3g} (after {', '.join(map(str, EPOCHS))} epochs: {by_epoch})"
 
 
 def _shift_cosine(activation: str) -> Measured:
-    """One value per seed: cosine with batch normalization minus without, averaged over layers and epochs."""
-    without, normed = (trained_networks(activation, norm).shift[..., 1].mean(axis=(0, 2)) for norm in ("none", "batch"))
+    """One value per seed: cosine with batch normalization minus without, averaged over layers and the training."""
+    cosines = (trained_networks(activation, norm).shift[..., 1] for norm in ("none", "batch"))
+    without, normed = (over_training(cosine).mean(axis=1) for cosine in cosines)
     return paired(without, normed, "cosine")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bncli.analysis.comparisons import is_clear
 from bncli.analysis.evidence import Evidence
+from bncli.analysis.verdicts import BETTER, WORSE
 from bncli.report.figure import register
 from bncli.report.style import blank, by_point, finish, look, n_text, short, wrapped
 from bncli.tasks.metrics import METRICS, lower_is_better
@@ -21,7 +21,7 @@ MAX_DIFFERENCES = 60
 
 @register("differences")
 def differences(evidence: Evidence) -> Figure | None:
-    """Each arm's difference from the baseline, paired by seed: mean with 95% interval, hollow if that includes 0."""
+    """Each arm's difference from the baseline, paired by seed: mean with 95% interval, hollow if not decided."""
     table = evidence.differences_table
     if not 0 < len(table) <= MAX_DIFFERENCES or table["mean_difference"].isna().all():
         return None
@@ -41,7 +41,7 @@ def differences(evidence: Evidence) -> Figure | None:
     axes.set_xlabel(
         f"difference from {baseline} in {METRICS[evidence.metric].label}\n({better} of 0: better than {baseline})"
     )
-    bars = ["bars: 95% intervals", "hollow: the interval includes 0"] if table["low"].notna().any() else []
+    bars = ["bars: 95% intervals", "hollow: neither better nor worse"] if table["low"].notna().any() else []
     return finish(figure, evidence, [n_text(table["n"], "n = {} pairs of seeds"), *bars])
 
 
@@ -53,7 +53,7 @@ def _draw_differences(axes: Axes, evidence: Evidence, groups: list[tuple[str, pd
         for place, (_, row) in enumerate(rows.iterrows()):
             arm = str(row["arm"])
             own = look(evidence, arm)
-            face = own["color"] if is_clear(row) else "white"
+            face = own["color"] if row["verdict"] in (BETTER, WORSE) else "white"
             axes.plot([row["low"], row["high"]], [top + place] * 2, color=own["color"], lw=1.8)
             axes.plot(
                 row["mean_difference"],

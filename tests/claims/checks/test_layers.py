@@ -38,6 +38,13 @@ class NeverFrozen(REAL):
         return y
 
 
+class AlwaysMoving(REAL):
+    """A layer that normalizes with its moving averages in training too."""
+
+    def call(self, x, training=False):
+        return super().call(x, training=False)
+
+
 OTHER_LAYERS = {
     "normalized-output": (False, lambda **settings: keras.layers.LayerNormalization()),
     "default-momentum": (False, lambda **settings: REAL(momentum=0.9)),
@@ -45,8 +52,9 @@ OTHER_LAYERS = {
     "momentum-0-last-batch": (False, lambda **settings: REAL(momentum=0.5)),
     "momentum-0-paper": (True, lambda **settings: Population()),
     "momentum-weights": (True, lambda **settings: REAL(momentum=0.1)),
-    "moving-average-lag": (True, lambda **settings: REAL(momentum=0.9)),
+    "moving-average-lag": (False, lambda **settings: REAL(momentum=0.9)),
     "frozen": (False, NeverFrozen),
+    "mode-switch": (False, AlwaysMoving),
     "normalize-as-batch": (True, lambda **settings: keras.layers.UnitNormalization()),
 }
 """A layer for which each check has the opposite outcome."""

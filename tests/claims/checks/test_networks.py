@@ -44,3 +44,12 @@ def test_a_bias_that_moves_or_changes_the_training_is_found(bias, gap, monkeypat
     runs = {"true": (bias, np.ones((2, 3))), "auto": (0.0, np.ones((2, 3)) + gap)}
     monkeypatch.setattr(networks, "train_biases", lambda placement, use_bias: runs[use_bias])
     assert run_check("bias-training").holds is False
+
+
+@pytest.mark.parametrize(("gap", "holds"), [(0.001, True), (0.02, False)])
+def test_a_drifting_bias_may_change_the_training_by_rounding_only(gap, holds, monkeypatch):
+    runs = {"true": (0.05, np.ones((2, 3))), "auto": (0.0, np.ones((2, 3)) + gap)}
+    monkeypatch.setattr(networks, "train_biases", lambda placement, use_bias, **changes: runs[use_bias])
+    found = run_check("bias-adam")
+    assert found.holds is holds
+    assert found.text.startswith("largest bias 0.05 after 1,600 steps; training losses with and without differ by")

@@ -10,10 +10,10 @@ from bncli.report.figures.differences import differences
 
 
 @pytest.mark.parametrize(
-    ("gains", "face"), [((0.1, 0.12, 0.11, 0.1, 0.13), "#0072b2"), ((0.1, -0.1, 0.05, 0.0, -0.06), "#ffffff")]
+    ("gains", "face"), [((0.1, 0.12, 0.11, 0.1, 0.13, 0.1), "#0072b2"), ((0.1, -0.1, 0.05, 0.0, -0.06, 0.0), "#ffffff")]
 )
-def test_a_difference_is_a_point_on_its_interval_hollow_if_that_includes_0(gains, face):
-    given = evidence(make_study(seeds=range(5)), gaining(gains))
+def test_a_difference_is_a_point_on_its_interval_hollow_if_it_is_not_decided(gains, face):
+    given = evidence(make_study(seeds=range(6)), gaining(gains), 0.2)
     row = given.differences_table.iloc[0]
     bar, point, zero = differences(given).axes[0].get_lines()
     assert point.get_xdata() == pytest.approx([np.mean(gains)])

@@ -1,0 +1,94 @@
+"""What a score loses to the moving averages of batch normalization, as measured with population statistics."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bncli.analysis.statistics import known_values, mean
+from bncli.analysis.tables import Conditions, Results, results_by_condition
+from bncli.config import RunConfig
+from bncli.study.study import Condition
+from bncli.tasks.metrics import DEFAULT, METRICS, POPULATION, population_of
+
+LEAST = 0.01
+"""The smallest gap worth a sentence: of an accuracy as it is, of a loss as a share of it."""
+
+LEAST_OF_ONE = 0.03
+"""The same for a single seed, which has no spread: two standard errors of an accuracy of 0.9 over 400 rows."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A condition whose moving and population statistics differ by more than its seeds do.
+
+    Attributes:
+        condition: The condition.
+        config: One of its runs.
+        metric: What is measured, e.g. `val_accuracy`.
+        moving: Its mean over seeds with moving averages.
+        population: Its mean with population statistics.
+        n_gaps: How many conditions have such a gap; this one is the largest.
+    """
+
+    condition: Condition
+    config: RunConfig
+    metric: str
+    moving: float
+    population: float
+    n_gaps: int = 1
+
+    @property
+    def size(self) -> float:
+        """The absolute difference."""
+        return abs(self.moving - self.population)
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether the moving averages make the score worse."""
+        return (self.moving > self.population) == METRICS[self.metric].lower_is_better
+
+
+def find_gap(results: Results, conditions: Conditions, metric: str = DEFAULT) -> Gap | None:
+    """Return the largest gap between moving and population statistics.
+
+    A gap counts if it is larger than the standard deviation over seeds of the score with population statistics, and
+    larger than `LEAST`; with one seed, if it is larger than `LEAST_OF_ONE`.
+
+    Args:
+        results: The runs.
+        conditions: The condition of each.
+        metric: What arms are compared by; the default metric takes the place of one without a population twin.
+
+    Returns:
+        The gap; None if there is none, or if the runs have no such metrics, as those of bncli 0.1.
+    """
+    plain = metric.removeprefix(POPULATION)
+    plain = plain if population_of(plain) else DEFAULT
+    gaps = [
+        gap
+        for condition, runs in results_by_condition(results, conditions).items()
+        if runs and (gap := _gap_of(condition, runs, plain))
+    ]
+    if not gaps:
+        return None
+    worst = max(gaps, key=lambda gap: gap.size)
+    return Gap(worst.condition, worst.config, plain, worst.moving, worst.population, len(gaps))
+
+
+def _gap_of(condition: Condition, runs: Results, metric: str) -> Gap | None:
+    twin = f"{POPULATION}{metric}"
+    both = [run for run in runs if None not in (run.metrics.get(metric), run.metrics.get(twin))]
+    moving, population = (known_values(run.metrics[name] for run in both) for name in (metric, twin))
+    if not both:
+        return None
+    gap = Gap(condition, both[0].config, metric, mean(moving), mean(population))
+    least = LEAST if len(both) > 1 else LEAST_OF_ONE
+    scale = 1.0 if METRICS[metric].is_proportion else abs(gap.population)
+    spread = float(population.std(ddof=1)) if len(both) > 1 else 0.0
+    return gap if gap.size > max(spread, least * scale) and math.isfinite(gap.size) else None
+
+
+def has_population(results: Results) -> bool:
+    """Return whether any run was scored with population statistics."""
+    return any(f"{POPULATION}{DEFAULT}" in result.metrics for result in results)
