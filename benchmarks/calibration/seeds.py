@@ -14,7 +14,7 @@ from bncli.analysis.statistics import bootstrap_interval
 if TYPE_CHECKING:
     import numpy as np
 
-N_STUDIES = 1_000
+N_STUDIES = 600
 
 
 def ever_excluded(differences: np.ndarray, looks: Iterable[int], interval_of) -> float:
@@ -34,14 +34,14 @@ def rows() -> list[dict[str, str]]:
     import numpy as np
 
     rng = np.random.default_rng(0)
-    size = (N_STUDIES, 60)
+    size = (N_STUDIES, 40)
     samples = {
         "normal": rng.normal(size=size),
         "heavy-tailed (t, 3 degrees of freedom)": rng.standard_t(3, size=size),
         "two-valued": rng.choice([-1.0, 1.0], size=size),
         "exponential": rng.exponential(size=size) - 1,
     }
-    looks = {"every 5 seeds up to 30": range(5, 31, 5), "every seed from 5 to 60": range(5, 61)}
+    looks = {"every 5 seeds up to 30": range(5, 31, 5), "every 2 seeds from 6 to 40": range(6, 41, 2)}
     found = [
         {
             "case": f"{name} differences without effect, a look {when}: 0 is excluded at least once",
