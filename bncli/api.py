@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.choice import check_choice
 from bncli.analysis.evidence import Evidence, make_evidence, read_evidence
+from bncli.analysis.lag import planned_lag
 from bncli.config import RunConfig
 from bncli.engines.method import check_memory
 from bncli.errors import InvalidConfig, shown
@@ -29,6 +30,7 @@ from bncli.report import figure as drawing
 from bncli.report.answer import answer_of
 from bncli.report.files import write_files
 from bncli.report.notebook import draw_one, to_html
+from bncli.report.notes import lag_notice
 from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import lock
@@ -274,7 +276,8 @@ def run(study: Study, *, out: str | Path | None = None, engine: str = "auto", jo
     check_name("engine", engine, ENGINES)
     study.check_size()
     plan, folder = study.plan(), Path(out) if out else None
-    for notice in plan.notices:
+    lag = planned_lag(plan)
+    for notice in [*plan.notices, *([lag_notice(lag)] if lag else [])]:
         warnings.warn(notice, stacklevel=3)
     with lock.hold(folder / RUNS_FILE) if folder else nullcontext():
         opened = open_folder(folder, study, plan) if folder else None

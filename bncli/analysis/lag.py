@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from bncli.analysis.tables import Conditions
 from bncli.config import RunConfig
+from bncli.data import datasets
 from bncli.networks import norms
+from bncli.study.study import Plan, data_key
 
 MOMENTUM = "norm_momentum"
 
@@ -51,6 +53,13 @@ def find_lag(conditions: Conditions, training_rows: int | None) -> Lag | None:
     arms = tuple(dict.fromkeys(conditions[config].arm for config in conditions if left.get(config, 0) > MAX_LEFT))
     is_worst = any(share < left[worst] for share in left.values())
     return Lag(arms, worst.norm_momentum, n_steps(worst, training_rows), left[worst], is_worst)
+
+
+def planned_lag(plan: Plan) -> Lag | None:
+    """Return where the moving averages of a plan's runs will lag; None also if its data sets differ in size."""
+    one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
+    sizes = {len(datasets.load(config).y_train) for config in one_per_data}
+    return find_lag(dict(plan.runs), sizes.pop() if len(sizes) == 1 else None)
 
 
 def n_steps(config: RunConfig, training_rows: int) -> int:

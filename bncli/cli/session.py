@@ -12,6 +12,7 @@ import typer
 
 from bncli import process
 from bncli.analysis.choice import Choice, choice_of, choose
+from bncli.analysis.lag import planned_lag
 from bncli.atomic import check_replaceable
 from bncli.claims.claim import parse_claims
 from bncli.cli import console, output, saved_model, training
@@ -22,6 +23,7 @@ from bncli.data import datasets, sets
 from bncli.engines.method import check_memory
 from bncli.errors import BncliError, InvalidConfig, StoreError
 from bncli.registry import check_name
+from bncli.report.notes import lag_notice
 from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import journal, lock
@@ -166,9 +168,10 @@ class Session:
                 training.import_tensorflow(quiet=self.options.quiet)
 
     def make_plan(self) -> None:
-        """Expand the study to runs, and print notices on settings without effect."""
+        """Expand the study to runs, and print notices on settings without effect or with a known drawback."""
         self.plan = self.study.plan()
-        for notice in self.plan.notices:
+        lag = planned_lag(self.plan)
+        for notice in [*self.plan.notices, *([lag_notice(lag)] if lag else [])]:
             console.warn(notice)
 
     @contextmanager

@@ -22,7 +22,7 @@ from bncli.report.spelling import (
     whole_number,
 )
 from bncli.report.splits import split_note
-from bncli.tasks.metrics import DEFAULT, METRICS, TOLERANCE, lower_is_better
+from bncli.tasks.metrics import DEFAULT, METRICS, TOLERANCE, lower_is_better, population_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,9 @@ BEST = " *"
 LEARNED, MIDDLE, VERDICT = "learned", "median if learned", "verdict"
 """Columns of the main table; the first where some runs did not learn, the second where some of a condition did not."""
 
+POPULATION_COLUMN = "population"
+"""The column of the main table for the same metric with population statistics, where a gap is worth a sentence."""
+
 Rows = list[dict[str, str]]
 
 
@@ -47,12 +50,15 @@ def result_rows(evidence: Evidence) -> Rows:
     """Return the main table: per condition its score, its difference from the baseline, and how it learned."""
     table, metric = evidence.joined_table, evidence.metric
     states = [state for state in ("diverged", "failed") if table[f"n_{state}"].any()]
+    twin = population_of(metric) if evidence.gap else None
     curves, shares = _sparklines(evidence), evidence.conditions_table["p_learn"]
     rows = []
     for place, row in table.iterrows():
         is_best = row["best"] and metric == DEFAULT
         cells = _axis_values(evidence, row) | {"arm": str(row["arm"]) + (BEST if is_best else "")}
         cells[metric] = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
+        if twin:
+            cells[POPULATION_COLUMN] = number(row[f"mean_{twin}"])
         if (shares < 1).any():
             cells[LEARNED] = _learned(row)
         if _is_mixed(shares):
@@ -248,6 +254,10 @@ def columns_caption(evidence: Evidence) -> str:
     if several:
         parts.append(f"difference from {evidence.baseline}, paired by seed")
         parts.append(verdict_text(evidence))
+    if evidence.gap and population_of(evidence.metric):
+        parts.append(
+            "population: mean with statistics that are re-estimated after training in place of moving averages"
+        )
     parts.append(f"hit epoch: median epoch at which {threshold_text(evidence)}")
     if evidence.metric == DEFAULT and evidence.conditions_table["best"].any():
         parts.append("* better in validation accuracy than every other arm (as for better, over these comparisons)")
