@@ -7,7 +7,7 @@ LOWEST := .venv-lowest
 DOCS := README.md CONTRIBUTING.md $(wildcard docs/*.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all fuzz test-lowest bench reproduce check format docs clean
+.PHONY: help install demo test test-all fuzz test-lowest bench calibration reproduce check format docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -42,6 +42,9 @@ test-lowest:  ## the same as test, with the lowest versions that pyproject.toml 
 
 bench: $(READY)  ## bncli against model.fit, side by side: the tables of docs/performance.md
 	$(BIN)/python benchmarks/bench.py
+
+calibration: $(READY)  ## statistics against known truths, by simulation: writes docs/calibration.md (minutes)
+	$(BIN)/python -m benchmarks.calibration
 
 reproduce: $(READY)  ## check every published claim, MNIST included (hours), and write docs/reproduction.md
 	$(BIN)/bncli verify --all --quiet --format csv > /dev/null

@@ -9,6 +9,7 @@ from bncli.analysis.effects import hedges_g
 from bncli.analysis.grid import Cell, distinct_cells
 from bncli.analysis.learning import LearnedPairs, learned_pairs
 from bncli.analysis.pairs import Differences, final_values, paired_differences, paired_values
+from bncli.analysis.seeds import always_valid_interval
 from bncli.analysis.statistics import NO_INTERVAL, Interval, holm, mean
 from bncli.analysis.tables import AXES, Conditions, Results, table_of
 from bncli.analysis.verdicts import Finding, finding_of, finding_where_some_learned, is_equivalent, verdict_of
@@ -24,6 +25,7 @@ COLUMNS = (
     *("p_value", "p_holm", "wins", "ties", "losses", "effect_size", "low_effect_size", "high_effect_size"),
     *("n_learned", "n_baseline_learned", "n_both_learned"),
     *("both_learned_difference", "low_both_learned", "high_both_learned", "verdict"),
+    *("low_always", "high_always"),
 )
 
 
@@ -53,6 +55,7 @@ def differences_table(
         - `verdict`: `better` or `worse` if the 95 % interval excludes 0 and `p_holm` is below 0.05; `equivalent` if
           there is a margin and the 90 % interval lies within it, whether or not the difference is significant; else
           `undecided`, always so below `MIN_PAIRS` pairs. See `analysis.verdicts`.
+        - `low_always`, `high_always` (an interval that may be read after every new seed, see `always_valid_interval`)
 
     A diverged run has no loss, so its pair is missing from `n`, the mean and the test. The other side still wins it, or
     it is a tie if both diverged. So `wins`, `ties` and `losses` may sum to more than `n`.
@@ -116,6 +119,7 @@ def _spread_columns(found: Differences) -> dict[str, float]:
         "effect_size": effect.size,
         "low_effect_size": effect.interval.low,
         "high_effect_size": effect.interval.high,
+        **dict(zip(("low_always", "high_always"), always_valid_interval(differences), strict=True)),
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import is_clear
 from bncli.analysis.interactions import whole_contrasts
+from bncli.analysis.verdicts import SIGNIFICANT
 from bncli.report.spelling import field_value, interval, number, point_label
 from bncli.tasks.metrics import METRICS, lower_is_better
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from bncli.analysis.evidence import Evidence
     from bncli.report.rows import Rows
 
-
-SIGNIFICANT = 0.05
-"""The p-value, corrected by Holm's method, below which a change is called clear."""
 
 NOTE = (
     "How the difference from the baseline changes along an axis: the difference at `to` minus that at `from`, a paired "

@@ -65,6 +65,7 @@ def test_columns_of_the_table_of_differences():
         *("effect_size", "low_effect_size", "high_effect_size"),
         *("n_learned", "n_baseline_learned", "n_both_learned"),
         *("both_learned_difference", "low_both_learned", "high_both_learned", "verdict"),
+        *("low_always", "high_always"),
     ]
     assert column(table, "condition") == [1, 3, 5, 7]
     assert column(table, "param_lr") == [0.01, 0.1, 0.01, 0.1]
