@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.choice import check_choice
 from bncli.analysis.evidence import Evidence, make_evidence, read_evidence
-from bncli.analysis.lag import planned_lag
 from bncli.config import RunConfig
 from bncli.engines.method import check_memory
 from bncli.errors import InvalidConfig, shown
@@ -30,7 +29,6 @@ from bncli.report import figure as drawing
 from bncli.report.answer import answer_of
 from bncli.report.files import write_files
 from bncli.report.notebook import draw_one, to_html
-from bncli.report.notes import lag_notice
 from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import lock
@@ -278,8 +276,7 @@ def run(study: Study, *, out: str | Path | None = None, engine: str = "auto", jo
     folder = Path(out) if out else None
     study = as_begun(study, folder) if folder else study
     plan = study.plan()
-    lag = planned_lag(plan)
-    for notice in [*plan.notices, *([lag_notice(lag)] if lag else [])]:
+    for notice in plan.notices:
         warnings.warn(notice, stacklevel=3)
     with lock.hold(folder / RUNS_FILE) if folder else nullcontext():
         opened = open_folder(folder, study, plan) if folder else None

@@ -197,7 +197,7 @@ def test_tiny_is_small_and_trainable():
     [
         ({"norm": "layer"}, True),
         ({"norm": "group"}, True),
-        ({"norm": "layer", "norm_output": True, "placement": "after"}, True),
+        ({"norm": "layer", "norm_output": True, "placement": "after", "model": "dense8 softmax"}, True),
         ({"norm": "layer", "placement": "after"}, False),
         ({"norm": "layer", "center": False}, False),
         ({"norm": "rms"}, False),

@@ -39,13 +39,13 @@ def rules(folder):
 
 def test_it_is_read_and_reported_as_it_is(old):
     assert rules(old) == {("none", "auto", 33): 2, ("layer", "unshifted", 41): 2}
-    assert bncli.load(old / "old").conditions["n"].tolist() == [2, 2]
+    assert bncli.load(old / "old").evidence.conditions_table["n"].tolist() == [2, 2]
 
 
 def test_it_is_continued_with_the_networks_that_it_began_with(old):
     result = compare(old, 3)
     assert rules(old) == {("none", "auto", 33): 3, ("layer", "unshifted", 41): 3}
-    assert result.conditions["n"].tolist() == [3, 3]
+    assert result.evidence.conditions_table["n"].tolist() == [3, 3]
 
 
 def test_a_new_folder_keeps_the_bias(folder):
