@@ -1,18 +1,21 @@
 """The notes under a table."""
 
-import pytest
-from fakes import evidence, learned, make_study
+from dataclasses import replace
 
+import pytest
+from fakes import complete, evidence, learned, make_study
+
+from bncli.analysis.lag import Lag
 from bncli.report.answer import answer_of
-from bncli.report.notes import lag_note, norm_note
-from bncli.report.rows import table_caption
+from bncli.report.notes import lag_notice, norm_note, statistics_note
+from bncli.report.rows import result_rows, table_caption
 from bncli.study.files import load_study
 
 WHAT = "still hold 20% of their initial values (0.99^160). Validation measures that lag: try "
 
 
 def lag_of(arms, rows=500, axes=(), **fields):
-    return lag_note(evidence(make_study(arms, axes, **fields), learned, training_rows=rows))
+    return statistics_note(evidence(make_study(arms, axes, **fields), learned, training_rows=rows))
 
 
 def test_the_note_on_lag_has_the_numbers_and_the_remedy():
@@ -45,12 +48,12 @@ def test_the_arms_that_lag_are_listed_and_the_worst_case_is_called_so():
 
 def test_where_nothing_lags_there_is_no_note():
     assert lag_of("none,batch:before", epochs=100) == lag_of("none,layer:before") == ""
-    assert lag_note(evidence(make_study())) == ""
+    assert statistics_note(evidence(make_study())) == ""
 
 
 def test_the_lag_is_noted_under_the_table_and_on_the_page():
     shown = evidence(make_study("none,batch:before", epochs=10), training_rows=500)
-    note = lag_note(shown)
+    note = statistics_note(shown)
     assert table_caption(shown).splitlines()[-1] == note
     assert answer_of(shown).notes[0] == note
 
@@ -81,3 +84,67 @@ def test_an_arm_is_shown_with_the_settings_that_its_label_hides():
 )
 def test_settings_that_a_label_an_axis_or_the_default_shows_are_not_repeated(arms, axes, fields, note):
     assert norm_note(evidence(make_study(arms, axes, **fields))) == note
+
+
+def measured(moving, population, name="val_accuracy"):
+    def make(config):
+        done = complete(config, (0.5, 0.8))
+        scores = {name: moving, f"population_{name}": population} if config.norm == "batch" else {}
+        return replace(done, metrics=done.metrics | {"population_val_accuracy": 0.8} | scores)
+
+    return make
+
+
+def note_of(moving, population, metric="val_accuracy", rows=500, axes=(), **fields):
+    study, make = make_study("none,batch:before", axes, **fields), measured(moving, population, metric)
+    return statistics_note(evidence(study, make, metric=metric, training_rows=rows))
+
+
+def test_what_a_score_loses_to_averages_that_began_at_0_and_1_is_said_with_the_remedy():
+    assert note_of(0.78, 0.99, epochs=10) == (
+        "Note: batch:before loses 0.210 of its validation accuracy to averages that still hold 20% of their initial "
+        "values after 160 steps: 0.780 with moving, 0.990 with population statistics; "
+        "try batch:before+norm_momentum=0.9, or more epochs."
+    )
+
+
+def test_averages_may_lag_although_nothing_of_their_initial_values_is_left():
+    assert note_of(0.78, 0.99, epochs=100).startswith(
+        "Note: batch:before loses 0.210 of its validation accuracy to averages that lag behind the weights "
+        "(momentum 0.99): "
+    )
+
+
+def test_a_loss_has_more_and_a_better_score_is_no_loss():
+    assert note_of(0.5, 0.25, "val_loss", epochs=100).startswith(
+        "Note: batch:before has 0.250 more validation loss because of averages that lag behind the weights "
+    )
+    assert note_of(0.9, 0.8) == (
+        "Note: batch:before scores a validation accuracy of 0.900 with moving, 0.800 with population statistics."
+    )
+
+
+def test_the_place_on_the_axes_and_the_number_of_gaps_are_said():
+    note = note_of(0.7, 0.9, axes=(("lr", (0.01, 0.1)),), epochs=100)
+    assert note.startswith("Note: batch:before at lr 0.01 loses 0.200")
+    assert "population statistics (the largest of 2 such gaps); try " in note
+
+
+def test_where_nothing_is_lost_nothing_is_said_however_much_the_averages_hold():
+    assert note_of(0.8, 0.8, epochs=1) == ""
+
+
+def test_the_table_has_a_column_of_the_metric_with_population_statistics_where_there_is_a_gap():
+    for moving, has_column in ((0.6, True), (0.9, False)):
+        shown = evidence(make_study(), measured(moving, 0.9), training_rows=500)
+        assert (result_rows(shown)[1].get("population") == "0.900") is has_column
+        assert ("population: mean with statistics that" in table_caption(shown)) is has_column
+
+
+def test_before_training_the_notice_says_what_averages_will_hold():
+    lag = Lag(("batch:before", "batch:after"), 0.99, 160, 0.2003, is_worst=True)
+    assert lag_notice(lag) == (
+        "After 160 training steps the moving averages of batch:before and batch:after will still hold up to 20% of "
+        "their initial values (0.99^160), and val_accuracy will measure that; population_val_accuracy will not. "
+        "Try norm_momentum=0.9, or more epochs."
+    )
