@@ -40,7 +40,7 @@ from bncli.study.execution import ENGINES, execute, train_here, work_of
 from bncli.study.files import study_from_dict
 from bncli.study.jobs import connect
 from bncli.study.journal import RUNS_FILE
-from bncli.study.opening import Opened, open_folder
+from bncli.study.opening import Opened, as_begun, open_folder
 from bncli.study.study import DEFAULT_SEEDS, Plan, Study
 from bncli.values import plain_text
 
@@ -275,7 +275,9 @@ def run(study: Study, *, out: str | Path | None = None, engine: str = "auto", jo
     """
     check_name("engine", engine, ENGINES)
     study.check_size()
-    plan, folder = study.plan(), Path(out) if out else None
+    folder = Path(out) if out else None
+    study = as_begun(study, folder) if folder else study
+    plan = study.plan()
     lag = planned_lag(plan)
     for notice in [*plan.notices, *([lag_notice(lag)] if lag else [])]:
         warnings.warn(notice, stacklevel=3)

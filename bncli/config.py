@@ -15,7 +15,7 @@ from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
 from bncli.errors import BncliError
 from bncli.networks import norms
-from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, USE_BIAS, lay_out
+from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, REDUNDANT_BEFORE, USE_BIAS, lay_out
 from bncli.networks.spec import MAX_UNITS, WEIGHTED, parse_spec, places_norms
 from bncli.registry import canonical, check_name
 from bncli.values import Field, Value
@@ -105,7 +105,8 @@ class RunConfig:
     use_bias: str = _text(
         "auto",
         "network",
-        "whether linear layers have a bias; auto: not directly before a normalization that learns a shift",
+        "whether linear layers have a bias; auto: not directly before batch normalization that learns a shift, where "
+        "it has no effect; unshifted: not directly before any normalization that does, as auto in bncli 0.1",
         choices=USE_BIAS,
     )
     norm: str = _text(
@@ -148,7 +149,8 @@ class RunConfig:
     @property
     def run_id(self) -> str:
         """Twelve hexadecimal digits that depend on every field: equal id, equal run."""
-        return _digest({name: value for name, value in self.to_dict().items() if value != ABSENT[name]})
+        values = self.to_dict() | {"use_bias": _identified_bias(self)}
+        return _digest({name: value for name, value in values.items() if value != ABSENT[name]})
 
     @property
     def condition_id(self) -> str:
@@ -202,6 +204,25 @@ class RunConfig:
         is_generated = "n_samples" in datasets.loader_defaults(self.dataset)
         rows = {"n_samples": 64} if is_generated else {"train_rows": ":64", "val_rows": ":32"}
         return self.replace(model=small, epochs=2, batch_size=24, **rows)
+
+
+def as_in_format_1(config: RunConfig) -> RunConfig:
+    """Return the run that the fields of a config meant in bncli 0.1, where `use_bias=auto` was today's `unshifted`."""
+    is_other = config.use_bias == "auto" and _depends_on_rule(config)
+    return config.replace(use_bias="unshifted") if is_other else config
+
+
+def _depends_on_rule(config: RunConfig) -> bool:
+    """Whether `auto` and `unshifted` differ: a normalization other than batch comes directly after a linear layer."""
+    is_shifted = norms.learns_shift(config.norm, center=config.center) and config.norm not in REDUNDANT_BEFORE
+    return is_shifted and (config.norm_output or (config.placement == "before" and _has_placement(config)))
+
+
+def _identified_bias(config: RunConfig) -> Value:
+    """What a `run_id` holds as `use_bias`: ids of bncli 0.1 stay those of the runs that they named."""
+    if config.use_bias == "unshifted":
+        return "auto"
+    return "redundant" if config.use_bias == "auto" and _depends_on_rule(config) else config.use_bias
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
@@ -340,6 +361,8 @@ def _implied(config: RunConfig) -> dict[str, Value]:
     """Explicit values for the fields that are left to the data set or the optimizer."""
     defaults = datasets.used_fields(config)
     implied = {name: value for name, value in defaults.items() if getattr(config, name) is None}
+    if config.use_bias == "unshifted" and not _depends_on_rule(config):
+        implied["use_bias"] = "auto"
     if config.weight_decay is None:
         implied["weight_decay"] = ADAMW_WEIGHT_DECAY if config.optimizer == "adamw" else 0.0
     return implied

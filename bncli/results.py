@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
-from bncli.config import RunConfig, format_1_id
+from bncli.config import RunConfig, as_in_format_1, format_1_id
 from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
 from bncli.tasks.metrics import best_epoch, reaches
@@ -95,6 +95,8 @@ class RunResult:
             BncliError: The state is unknown, a field of the run is invalid, or the `run_id` does not fit the fields.
         """
         config, given = RunConfig.from_record(record["config"]), record["run_id"]
+        if given != config.run_id:
+            config = as_in_format_1(config)
         parts = {name: record[name] for name in ("state", "params", "metrics", "history", "seconds", "engine", "error")}
         old_ids = None if given == config.run_id else OldIds.of(record["config"])
         if old_ids and given != old_ids.run:

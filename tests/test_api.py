@@ -87,6 +87,9 @@ def test_the_same_runs_can_be_compared_by_another_metric(compared):
     assert set(compared.differences["metric"]) == {"val_accuracy"}
     with pytest.raises(InvalidConfig, match=r"^--threshold must be"):
         compared.by(threshold=7)
+    assert compared.by(margin=0.01).evidence.margin == 0.01
+    with pytest.raises(InvalidConfig, match=r"^--margin must be"):
+        compared.by(margin=0)
 
 
 def test_lists_and_ranges_are_axes_of_a_sweep(tmp_path):

@@ -1,6 +1,7 @@
 """`RunConfig`: checks, ids, and fields that are filled in or ignored."""
 
 import dataclasses
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, format_1_id, parse_value, resolve
+from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, as_in_format_1, format_1_id, parse_value, resolve
 from bncli.errors import BncliError, InvalidConfig, UnknownName
+from bncli.networks.layout import lay_out
 
 
 def error_text(**fields):
@@ -101,7 +103,7 @@ def test_an_int_instead_of_a_float_is_the_same_run():
         ({"seed": -1}, "seed must be a whole number from 0 to 2147483647. Received: -1."),
         ({"norm": "bach"}, "Unknown norm 'bach'. Allowed: none, batch, layer, group, rms. Did you mean 'batch'?"),
         ({"optimizer": "adan"}, "Unknown optimizer 'adan'. Allowed: sgd, rmsprop, adam, adamw. Did you mean 'adam'?"),
-        ({"use_bias": "maybe"}, "Unknown use_bias 'maybe'. Allowed: auto, true, false."),
+        ({"use_bias": "maybe"}, "Unknown use_bias 'maybe'. Allowed: auto, true, false, unshifted."),
         ({"epoch": 3}, f"Unknown field 'epoch'. Allowed: {', '.join(FIELDS)}. Did you mean 'epochs'?"),
     ],
 )
@@ -188,3 +190,34 @@ def test_tiny_is_small_and_trainable():
     tiny, _ = resolve(RunConfig(model="conv32 flatten dense64*2").tiny())
     assert (tiny.model, tiny.epochs, tiny.train_rows) == ("conv8 flatten dense8 dense8", 2, ":64")
     assert RunConfig(dataset="circles").tiny().n_samples == 64
+
+
+@pytest.mark.parametrize(
+    ("fields", "differ"),
+    [
+        ({"norm": "layer"}, True),
+        ({"norm": "group"}, True),
+        ({"norm": "layer", "norm_output": True, "placement": "after"}, True),
+        ({"norm": "layer", "placement": "after"}, False),
+        ({"norm": "layer", "center": False}, False),
+        ({"norm": "rms"}, False),
+        ({"norm": "batch"}, False),
+        ({"norm": "none"}, False),
+        ({"norm": "layer", "model": "dense8 norm dense8"}, False),
+    ],
+)
+def test_auto_and_unshifted_biases_are_two_runs_only_where_their_networks_differ(fields, differ):
+    auto, unshifted = (
+        resolve(RunConfig(**{"dataset": "circles", "model": "dense8"} | fields, use_bias=rule))[0]
+        for rule in ("auto", "unshifted")
+    )
+    biases = [[layer.use_bias for layer in lay_out(run, (2,), 2)] for run in (auto, unshifted)]
+    assert (biases[0] != biases[1]) == differ == (auto.run_id != unshifted.run_id) == (auto != unshifted)
+    assert as_in_format_1(auto) == unshifted
+
+
+def test_the_ids_of_earlier_versions_are_those_of_unshifted_biases():
+    """A run whose `use_bias` was `auto` had an id without it."""
+    run = RunConfig(dataset="circles", norm="layer", use_bias="unshifted")
+    without = {name: value for name, value in run.to_dict().items() if value != ABSENT[name] and name != "use_bias"}
+    assert run.run_id == hashlib.sha256(json.dumps(without, sort_keys=True).encode()).hexdigest()[:12]

@@ -104,7 +104,7 @@ def choose(
     choice_of(metric, threshold)
     content = store.need_study()
     before = remembered(content, store)
-    choice = _updated(before, default_metric(content["datasets"].values()), Choice(metric, threshold, margin))
+    choice = _updated(before, Choice(metric, threshold, margin), default_metric(content["datasets"].values()))
     check_choice(choice.metric or DEFAULT, choice.threshold, choice.margin)
     if choice != before:
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
@@ -112,11 +112,11 @@ def choose(
     return choice
 
 
-def _updated(before: Choice, default: str, wanted: Choice) -> Choice:
-    """The choice that the user's makes of the one before, given the default metric."""
-    if wanted.metric is None and wanted.threshold is None:
-        return before if wanted.margin is None else before._replace(margin=wanted.margin)
-    choice = wanted._replace(metric=wanted.metric or default)
+def _updated(before: Choice, given: Choice, default: str) -> Choice:
+    """The choice that the given one makes of the one before; `default` is the metric if none is named."""
+    if given.metric is None and given.threshold is None:
+        return before if given.margin is None else before._replace(margin=given.margin)
+    choice = given._replace(metric=given.metric or default)
     is_kept = choice.margin is None and choice.metric == before.metric
     return choice._replace(margin=before.margin) if is_kept else choice
 

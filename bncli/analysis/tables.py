@@ -72,4 +72,5 @@ def typed(table: pd.DataFrame) -> pd.DataFrame:
     counts = ("n_chance", "n_learned", "n_baseline_learned", "n_both_learned")
     kinds = dict.fromkeys([*whole, "best_epoch", "params", *counts], "Int64")
     kinds |= dict.fromkeys([*METRICS, "best_val_accuracy", *SHARES], "float64")
-    return table.astype({name: kind for name, kind in kinds.items() if name in table.columns})
+    # `astype` leaves every column in a block of its own; pandas warns of more than 100 blocks when a column is added
+    return table.astype({name: kind for name, kind in kinds.items() if name in table.columns}).copy()

@@ -70,7 +70,7 @@ def draw_share(values: np.ndarray) -> Share | None:
     of_seeds = n * by_seed.var(ddof=1)
     rest = float(((values - by_draw[:, None] - by_seed + mean) ** 2).sum() / ((n - 1) * (k - 1)))
     components = [max(0.0, component) for component in ((of_draws - rest) / k, (of_seeds - rest) / n, rest)]
-    share = components[0] / sum(components)
+    share = float(components[0] / sum(components))
     return Share(share, *_interval(share, of_draws, of_seeds, rest, n, k), n, k)
 
 

@@ -39,7 +39,7 @@ class Finding(NamedTuple):
 def finding_of(differences: Differences, metric: str) -> Finding:
     """Return the finding of a mean difference: its sign-flip test, and its side if its 95 % interval excludes 0.
 
-    The test and the interval are two methods, which disagree in 15 to 22 % of the studies with five or six pairs and a
+    The test and the interval are two methods, which disagree in 17 to 28 % of the studies with six or five pairs and a
     medium effect. So both must speak for a side.
 
     Args:

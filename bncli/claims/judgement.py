@@ -52,9 +52,9 @@ class Verdict:
         value: Mean or median over the seeds; None if nothing was measured.
         low: Lower end of its 95 % interval.
         high: Upper end.
-        p_value: Two-sided p-value of the test that the verdict rests on; None for one that rests on no test.
         text: What was measured, in one line.
         advice: How many more seeds would decide it, or how to get what is missing; may be empty.
+        p_value: Two-sided p-value of the test that the verdict rests on; None for one that rests on no test.
     """
 
     claim: Claim
@@ -63,9 +63,9 @@ class Verdict:
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    p_value: float | None = None
     text: str = ""
     advice: str = ""
+    p_value: float | None = None
 
     @property
     def measured(self) -> str:
@@ -123,7 +123,7 @@ def judge(claim: Claim, values: Sequence[float]) -> Verdict:
     verdict = "does not transfer" if claim.transfers_from and found.verdict in UNMET else found.verdict
     p_value = None if found.tested is None else p_value_against(values, found.tested, statistic)
     text = _text(claim, values, value, interval, statistic)
-    return Verdict(claim, verdict, n, value, *interval, p_value, text, found.advice)
+    return Verdict(claim, verdict, n, value, *interval, text, found.advice, p_value)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from bncli.study.execution import ENGINES, Work, work_of
 from bncli.study.folder import Store
 from bncli.study.jobs import check_scheduler, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
-from bncli.study.opening import Opened, open_folder
+from bncli.study.opening import Opened, as_begun, open_folder
 from bncli.study.shard import Shard, parse_shard
 from bncli.study.study import Condition, Plan, Study
 from bncli.values import plain_text, show
@@ -169,10 +169,14 @@ class Session:
 
     def make_plan(self) -> None:
         """Expand the study to runs, and print notices on settings without effect or with a known drawback."""
+        if self.out and not self.options.restart:
+            self.study = as_begun(self.study, self.out)
         self.plan = self.study.plan()
         lag = planned_lag(self.plan)
-        for notice in [*self.plan.notices, *([lag_notice(lag)] if lag else [])]:
+        for notice in self.plan.notices:
             console.warn(notice)
+        if lag:
+            console.say(f"Note: {lag_notice(lag)}", quiet=self.options.quiet)
 
     @contextmanager
     def saying_what_is_saved(self) -> Iterator[None]:

@@ -25,7 +25,10 @@ INITIALIZERS = (
 
 PLACEMENTS = ("before", "after", "input")
 
-USE_BIAS = ("auto", "true", "false")
+USE_BIAS = ("auto", "true", "false", "unshifted")
+
+REDUNDANT_BEFORE = ("batch",)
+"""The normalizations that cancel a bias directly before them exactly: they subtract each channel's own mean."""
 
 
 class NetworkFields(Protocol):
@@ -233,15 +236,17 @@ class _Layout:
             self.refuse(f"norm {name!r} over one value {effect} (input shape {self.shape}): use batch")
 
     def has_bias(self, *, norm_follows: bool) -> bool:
-        """Whether a linear layer has a bias; with `auto`, not if a normalization with a shift follows directly.
+        """Whether a linear layer has a bias.
 
-        Before batch normalization a bias has no effect at all (Ioffe and Szegedy 2015, section 3.2); before the other
-        normalizations, leaving it out is common practice.
+        With `auto` it has none directly before batch normalization with a shift, where a bias has no effect at all
+        (Ioffe and Szegedy 2015, section 3.2). With `unshifted` it has none directly before any normalization with a
+        shift, although layer and group normalization mix the channels and don't cancel it.
         """
-        if self.fields.use_bias != "auto":
-            return self.fields.use_bias == "true"
-        has_shift = "center" in norms.fields(self.fields.norm) and self.fields.center
-        return not (norm_follows and has_shift)
+        use_bias, norm = self.fields.use_bias, self.fields.norm
+        if use_bias in ("true", "false"):
+            return use_bias == "true"
+        is_left_out = norm_follows and norms.learns_shift(norm, center=self.fields.center)
+        return not (is_left_out and (use_bias == "unshifted" or norm in REDUNDANT_BEFORE))
 
     def refuse(self, reason: str) -> NoReturn:
         raise InvalidConfig(f"model {shown(self.fields.model)} can't be built: {reason}.")

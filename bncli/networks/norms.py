@@ -60,6 +60,15 @@ def fields(name: str) -> tuple[str, ...]:
     return () if name == NONE else tuple(inspect.signature(REGISTRY[name]).parameters)
 
 
+def learns_shift(name: str, *, center: bool) -> bool:
+    """Return whether the normalization `name` learns a shift (beta), given the field `center`.
+
+    >>> learns_shift("layer", center=True), learns_shift("rms", center=True)
+    (True, False)
+    """
+    return center and "center" in fields(name)
+
+
 def make(settings: object) -> keras.Layer:
     """Return a new layer of the normalization `settings.norm`, with its numbers from the fields of `settings`.
 

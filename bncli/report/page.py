@@ -20,6 +20,7 @@ from bncli.report.interactions import NOTE, interaction_rows
 from bncli.report.notes import norm_note
 from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
 from bncli.report.spelling import NEVER, threshold_text, verdict_text
+from bncli.report.splits import split_note
 from bncli.values import plain_text, show
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _plain(value: Any) -> Any:
 
 
 def _tables(evidence: Evidence) -> Iterable[Part]:
-    caption = ". ".join(line for line in (columns_caption(evidence), norm_note(evidence)) if line)
+    caption = ". ".join(line for line in (columns_caption(evidence), norm_note(evidence), split_note(evidence)) if line)
     yield _part("Every condition", result_rows(evidence), caption)
     yield _part(
         f"Differences from {evidence.baseline} in {evidence.metric}",

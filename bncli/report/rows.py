@@ -260,7 +260,7 @@ def columns_caption(evidence: Evidence) -> str:
         )
     parts.append(f"hit epoch: median epoch at which {threshold_text(evidence)}")
     if evidence.metric == DEFAULT and evidence.conditions_table["best"].any():
-        parts.append("* better in validation accuracy than every other arm (as for better, over these comparisons)")
+        parts.append("* better in validation accuracy than every other arm")
     if (evidence.conditions_table["p_learn"] < 1).any():
         parts.append("learned: runs that end more than a tenth of the way from guessing to 1")
     trivial = evidence.trivial_score(evidence.metric)

@@ -1,7 +1,9 @@
 """The formats of `study.json` and of records: older ones are converted when they are read, newer ones are refused.
 
-Format 2 (bncli 0.2): ids depend on the fields whose values differ from `config.ABSENT`, so that a new field changes no
-id. Format 1 (bncli 0.1): ids depend on all fields. Records of format 1 keep their ids (`RunResult.old_ids`).
+Format 3 (bncli 0.2): `use_bias=auto` keeps the bias before layer and group normalization; what it meant before is
+`unshifted` now. Format 2 (between versions): ids depend on the fields whose values differ from `config.ABSENT`, so that
+a new field changes no id. Format 1 (bncli 0.1): ids depend on all fields. Records of format 1 keep their ids
+(`RunResult.old_ids`).
 """
 
 from __future__ import annotations
@@ -11,14 +13,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bncli.config import ABSENT, FIELDS
+from bncli.config import ABSENT, FIELDS, RunConfig, as_in_format_1
 from bncli.errors import BncliError, StoreError
 from bncli.study import schema
+from bncli.study.arms import parse_arms
 from bncli.study.schema import FLAG, NUMBER_OR_NULL, OBJECT, POSITIVE, SCALAR, TEXT, WHOLE, Misfit, shown
 from bncli.tasks.metrics import HISTORY_METRICS
 from bncli.values import Value, plain_text
 
-FORMAT = 2
+FORMAT = 3
+
+RULE_OF_BIAS = 3
+"""The first format in which `use_bias=auto` has its present meaning."""
 
 PARTS = ("study", "conditions", "datasets")
 """The keys that `study.json` must have."""
@@ -129,8 +135,21 @@ def upgraded(content: Any, path: Path) -> dict[str, Any]:
     run: Mapping[str, Value] = content["study"]["run"]
     if number == 1:
         content = {"fields_1": list(run)} | content
-    found: dict[str, Any] = content | {"study": content["study"] | {"run": {**ABSENT, **run}}}
+    run = {**ABSENT, **run}
+    if number < RULE_OF_BIAS and run["use_bias"] == "auto" and _has_other_bias(content["study"]["arms"], run):
+        run |= {"use_bias": "unshifted"}
+    found: dict[str, Any] = content | {"study": content["study"] | {"run": run}}
     return found
+
+
+def _has_other_bias(arms: Sequence[str], run: Mapping[str, Value]) -> bool:
+    """Whether `use_bias=auto` meant something else for one of the arms before format 3."""
+    try:
+        base = RunConfig.from_record(run)
+        runs = [base.replace(**dict(arm.changes)) for arm in parse_arms(",".join(arms))]
+    except BncliError:  # whoever makes a study of this content says what is wrong
+        return False
+    return any(as_in_format_1(run) != run for run in runs)
 
 
 def _check_conditions(conditions: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> None:

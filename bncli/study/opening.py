@@ -6,7 +6,7 @@ The study of a folder only grows. A call with fewer seeds, arms or values leaves
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,22 @@ def open_folder(folder: Path, study: Study, plan: Plan, shard: Shard | None = No
             return Opened(store, whole, is_part)
         store.write_study(content | {"fingerprints": _fingerprints(before) | _fingerprints(content)})
         return Opened(store, whole, is_part)
+
+
+def as_begun(study: Study, folder: Path) -> Study:
+    """Return a study with the rule of biases with which its folder was begun.
+
+    A folder of bncli 0.1 goes on with what `use_bias=auto` meant then: old and new runs would not be comparable.
+
+    Args:
+        study: The study that was asked for.
+        folder: Its folder, which need not exist.
+    """
+    content = Store(folder).read_study()
+    there = content["study"]["run"]["use_bias"] if content else None
+    if there != "unshifted" or study.base.use_bias != "auto":
+        return study
+    return replace(study, base=study.base.replace(use_bias=there))
 
 
 def stored_study(folder: Path, content: Mapping[str, Any]) -> Study:

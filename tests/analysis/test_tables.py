@@ -59,3 +59,13 @@ def test_the_tables_of_a_thousand_runs_are_fast():
     for function in itertools.chain(tables, timed):
         assert not function(shown.results, shown.conditions).empty
     assert time.process_time() - before < 4.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_tables_of_runs_with_every_metric_bring_no_warning_of_pandas():
+    def measured(config):
+        return replace(complete(config), metrics=dict.fromkeys(METRICS, 0.5))
+
+    table = evidence(make_study(), measured).joined_table
+    assert table.shape[1] > 100
+    assert {f"mean_{metric}" for metric in METRICS} <= {*table.columns}

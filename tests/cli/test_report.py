@@ -37,6 +37,18 @@ def test_report_compares_by_another_metric(bncli, engine):
     assert "Report: s/report.html\n" in err
 
 
+def test_a_folder_remembers_a_margin_and_says_what_is_equivalent(bncli, engine):
+    bncli("compare", *TINY, "--seeds", "5", "--out", "s", "-q")
+    status, out, _ = bncli("report", "s", "--margin", "1")
+    assert status == 0
+    assert "; equivalent: the 90% interval lies between -1 and +1; hit epoch" in out
+    rows = list(csv.DictReader(io.StringIO(bncli("report", "s", "-q", "--format", "csv")[1])))
+    assert [row["verdict"] for row in rows] == ["", "equivalent", "equivalent"]
+    status, _, err = bncli("report", "s", "--margin", "0")
+    allowed = "a number above 0 and at most 1 for the metric val_accuracy"
+    assert (status, err) == (2, f"Error: --margin must be {allowed}. Received: 0.\n")
+
+
 def test_report_prints_the_same_as_the_sweep(bncli, engine):
     sweep = bncli("sweep", "lr=0.1,0.2", *TINY, "-o", "s", "-q")[1]
     assert bncli("report", "s", "-q") == (0, sweep, "")

@@ -69,13 +69,18 @@ def test_the_norm_of_an_lstm_is_after_it():
         ({"norm": "batch", "placement": "before"}, False),
         ({"norm": "batch", "placement": "after"}, True),
         ({"norm": "batch", "placement": "before", "center": False}, True),
-        ({"norm": "layer", "placement": "before"}, False),
+        ({"norm": "layer", "placement": "before"}, True),
+        ({"norm": "group", "placement": "before"}, True),
+        ({"norm": "layer", "placement": "before", "use_bias": "unshifted"}, False),
+        ({"norm": "layer", "placement": "before", "use_bias": "unshifted", "center": False}, True),
+        ({"norm": "layer", "placement": "after", "use_bias": "unshifted"}, True),
+        ({"norm": "batch", "placement": "before", "use_bias": "unshifted"}, False),
         ({"norm": "rms", "placement": "before"}, True),
         ({"norm": "batch", "placement": "before", "use_bias": "true"}, True),
         ({"use_bias": "false"}, False),
     ],
 )
-def test_auto_leaves_out_a_bias_only_if_a_shift_follows_directly(fields, has_bias):
+def test_a_bias_is_left_out_only_if_a_shift_follows_directly(fields, has_bias):
     assert lay_out(RunConfig(model="dense8", **fields), POINTS, 2)[0].use_bias is has_bias
 
 

@@ -16,7 +16,7 @@ from bncli.report.rows import (
 )
 
 LR = (("lr", (0.001, 0.01, 0.1)),)
-STAR = "; * better in validation accuracy than every other arm (as for better, over these comparisons)"
+STAR = "; * better in validation accuracy than every other arm"
 FEW_LEARNED = "; learned: runs that end more than a tenth of the way from guessing to 1"
 SIX = range(6)
 GAINS = (0.1, 0.12, 0.11, 0.1, 0.13, 0.12)

@@ -1,9 +1,12 @@
 """The note on draws of the data."""
 
+import html
+
 import numpy as np
-from fakes import complete, evidence, make_study
+from fakes import complete, evidence, make_study, record
 
 from bncli.analysis.variance import difference_shares, draw_share
+from bncli.report.files import write_files
 from bncli.report.rows import table_caption
 from bncli.report.splits import split_note
 
@@ -50,3 +53,10 @@ def test_many_shares_are_told_by_their_range():
         f"Between the values of data_seed lies {value:.0%} to {value:.0%} (median {value:.0%}) of the variance of the "
         "5 differences from none."
     )
+
+
+def test_the_page_has_the_note_too(tmp_path):
+    shown = evidence(make_study(axes=(("data_seed", (0, 1, 2)),)), drawn)
+    write_files(shown, record(tmp_path / "out", shown))
+    text = html.unescape((tmp_path / "out" / "report.html").read_text())
+    assert split_note(shown) in " ".join(text.split())
