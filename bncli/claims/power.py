@@ -1,4 +1,7 @@
-"""How many seeds would decide a claim, as advice in one sentence."""
+"""How many seeds would decide a claim, as advice in one sentence.
+
+The advice is a new study: who adds seeds to those that have been judged judges twice, and errs more often than 5 %.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,10 @@ def advice_on_effect(claim: Claim, values: Sequence[float]) -> str:
     """
     if not claim.smallest_effect or not all(map(math.isfinite, values)):
         return ""
-    needed = max(seeds_for(claim.smallest_effect, values), claim.min_seeds, len(values) + 1)
+    needed = max(seeds_for(claim.smallest_effect, values), claim.min_seeds)
     if needed > MAX_ADVICE:
         return "The smallest effect that counts is too small to be found, given the spread of the seeds."
-    return f"About {more_seeds(needed - len(values))} would show the smallest effect that counts."
+    return f"A new study with about {needed} other seeds would show the smallest effect that counts."
 
 
 def advice_on_band(claim: Claim, values: Sequence[float], value: float) -> str:
@@ -57,7 +60,7 @@ def advice_on_band(claim: Claim, values: Sequence[float], value: float) -> str:
         return "Some seeds never reach the threshold, so no number of seeds can be advised."
     if needed > MAX_ADVICE:
         return "The value lies at the edge of the band: more seeds would hardly decide it."
-    return f"About {more_seeds(max(1, needed - len(values)))} would decide it."
+    return f"A new study with about {needed} other seeds would decide it."
 
 
 def seeds_for(effect: float, values: Sequence[float]) -> int:
