@@ -60,7 +60,7 @@ def conditions_table(
     metrics = measured_metrics(results)
     won = _points_won(groups, trivial)
     rows = [
-        _condition_row(condition, runs, trivial, metrics)
+        _condition_row(condition, runs, trivial, metric, metrics)
         | _learned_columns(runs, trivial, metric)
         | {"best": bool(won[place]) and all(won[place])}
         for place, (condition, runs) in enumerate(groups.items())
@@ -68,18 +68,20 @@ def conditions_table(
     return typed(pd.DataFrame(rows).copy())
 
 
-def _condition_row(condition: Condition, runs: Results, trivial: float | None, metrics: list[str]) -> dict[str, Any]:
+def _condition_row(
+    condition: Condition, runs: Results, trivial: float | None, metric: str, metrics: list[str]
+) -> dict[str, Any]:
     counted = [result for result in runs if result.state != "failed"]
     best = [best_of(result, DEFAULT) for result in counted]
     spreads: dict[str, float] = {}
-    for metric in metrics:
-        spreads |= _spread(metric, known_values(result.metrics.get(metric) for result in counted))
+    for name in metrics:
+        spreads |= _spread(name, known_values(result.metrics.get(name) for result in counted))
     return {
         **condition_columns(condition),
         "n": len(counted),
         "n_diverged": sum(result.state == "diverged" for result in counted),
         "n_failed": len(runs) - len(counted),
-        "n_chance": None if trivial is None else sum(not has_learned(result, trivial) for result in counted),
+        "n_chance": None if trivial is None else sum(not has_learned(result, trivial, metric) for result in counted),
         "params": max((result.params["total"] for result in counted if "total" in result.params), default=None),
         **spreads,
         "mean_best_val_accuracy": mean(known_values(found.get("value") for found in best)),
@@ -96,7 +98,7 @@ def _learned_columns(runs: Results, trivial: float | None, metric: str) -> dict[
     if trivial is None:
         return dict.fromkeys(LEARNED_COLUMNS)
     counted = [result for result in runs if result.state != "failed"]
-    learned = [result for result in counted if has_learned(result, trivial)]
+    learned = [result for result in counted if has_learned(result, trivial, metric)]
     scores = known_values(result.metrics.get(metric) for result in learned)
     quartiles = np.quantile(scores, (0.5, 0.25, 0.75)).tolist() if len(scores) else [math.nan] * 3
     share = len(learned) / len(counted) if counted else math.nan

@@ -42,7 +42,9 @@ def learned_pairs(runs: Runs, baseline_runs: Runs, metric: str, trivial: float) 
         trivial: The accuracy of the best constant answer.
     """
     seeds = [seed for seed in runs if seed in baseline_runs]
-    arm, baseline = ({seed for seed in seeds if has_learned(side[seed], trivial)} for side in (runs, baseline_runs))
+    arm, baseline = (
+        {seed for seed in seeds if has_learned(side[seed], trivial, metric)} for side in (runs, baseline_runs)
+    )
     both = {seed: runs[seed] for seed in seeds if seed in arm & baseline}
     differences = paired_differences(both, baseline_runs, metric)
     return LearnedPairs(len(seeds), len(arm), len(baseline), len(both), differences)

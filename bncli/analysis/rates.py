@@ -95,7 +95,7 @@ def lr_table(
         baseline_rates = arms.get(shared["baseline"], {})
         for arm, rates in arms.items():
             against = {} if arm == shared["baseline"] else baseline_rates
-            columns = _tolerance_columns(rates, trivial) | _best_rate_columns(rates, against, metric)
+            columns = _tolerance_columns(rates, trivial, metric) | _best_rate_columns(rates, against, metric)
             rows.append({"arm": arm} | shared | columns)
     return table_of(rows, conditions, COLUMNS).drop(columns="param_lr", errors="ignore")
 
@@ -111,7 +111,7 @@ def _rates_by_point(results: Results, conditions: Conditions, baseline: str | No
     return {at: {arm: dict(sorted(rates.items())) for arm, rates in arms.items()} for at, arms in found.items()}
 
 
-def _tolerance_columns(rates: Rates, trivial: float | None) -> dict[str, float]:
+def _tolerance_columns(rates: Rates, trivial: float | None, metric: str) -> dict[str, float]:
     """The widest range of rates at which most seeds learn, with an interval of its width over resampled seeds."""
     import numpy as np
 
@@ -119,7 +119,7 @@ def _tolerance_columns(rates: Rates, trivial: float | None) -> dict[str, float]:
     ran = np.array([[seed in rates[lr] for lr in lrs] for seed in seeds], dtype="float64")
     learned = np.array(
         [
-            [seed in rates[lr] and trivial is not None and has_learned(rates[lr][seed], trivial) for lr in lrs]
+            [seed in rates[lr] and trivial is not None and has_learned(rates[lr][seed], trivial, metric) for lr in lrs]
             for seed in seeds
         ],
         dtype="float64",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.tables import Conditions, Results, measured_metrics, typed
 from bncli.results import RunResult
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, best_epoch, least_learned
+from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, POPULATION, best_epoch, least_learned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ def seconds_per_epoch(result: RunResult) -> float:
     return result.seconds / n_epochs if n_epochs else math.nan
 
 
-def has_learned(result: RunResult, trivial: float) -> bool:
+def has_learned(result: RunResult, trivial: float, metric: str = DEFAULT) -> bool:
     """Return whether a run learned: its final `val_accuracy` is a tenth of the way from the trivial score to 1.
 
     That is above 0.19 on ten equal classes and above 0.55 on two: four standard errors above guessing among ten classes
@@ -87,8 +87,10 @@ def has_learned(result: RunResult, trivial: float) -> bool:
     Args:
         result: The run.
         trivial: The accuracy of the best constant answer.
+        metric: What arms are compared by: with a metric of population statistics, the accuracy is
+            `population_val_accuracy`.
     """
-    accuracy = result.metrics.get("val_accuracy")
+    accuracy = result.metrics.get(f"{POPULATION}{DEFAULT}" if metric.startswith(POPULATION) else DEFAULT)
     return result.state == "complete" and accuracy is not None and accuracy > least_learned(trivial)
 
 

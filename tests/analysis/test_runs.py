@@ -1,5 +1,7 @@
 """The tables of runs and of their epochs."""
 
+from dataclasses import replace
+
 from fakes import SCORES, TWO_AXES, column, complete, diverged, evidence, failed, make_study, scored
 
 from bncli.analysis.runs import has_learned
@@ -74,3 +76,10 @@ def test_metrics_are_floats_whatever_is_missing():
         runs, history = shown.runs_table, shown.history_table
         assert {str(runs[name].dtype) for name in BASIC} == {"float64"}
         assert {str(history[name].dtype) for name in HISTORY_METRICS} == {"float64"}
+
+
+def test_by_a_metric_of_population_statistics_a_run_has_learned_whose_averages_only_lag():
+    done = complete(make_study().base, (0.5, 0.52))
+    lagging = replace(done, metrics=done.metrics | {"population_val_accuracy": 0.99})
+    assert not has_learned(lagging, 0.5)
+    assert has_learned(lagging, 0.5, "population_val_loss")
