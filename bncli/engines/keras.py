@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -21,15 +21,12 @@ from bncli.engines.base import (
     failed_result,
     finished_result,
     marked,
-    row_losses,
 )
+from bncli.engines.inference import Inference
 from bncli.engines.method import EVALUATION_ROWS
-from bncli.engines.rows import population_batches
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
-from bncli.engines.updates import Tensors
 from bncli.networks.building import build_model
 from bncli.networks.seeds import batch_order
-from bncli.probes.population import moving_averages, population_statistics
 from bncli.results import RunResult
 from bncli.tasks.metrics import HISTORY_METRICS
 from bncli.values import finite
@@ -95,9 +92,6 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
 def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Scores:
     """Return the metrics of a trained model in inference mode, with moving and with population statistics.
 
-    The model is not changed. The functions are compiled here because `evaluate` and `predict` would take longer to
-    start than to run, and Keras has no scores of probabilities.
-
     Args:
         model: The trained model.
         config: Its run.
@@ -106,61 +100,14 @@ def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Sco
     Returns:
         Metric to its value, shape (1,).
     """
-    weights, others = ([variable.value for variable in variables] for variables in _variables(model))
-
-    specs = [tf.TensorSpec(value.shape, value.dtype) for value in others]
-    rows = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in dataset.parts["train"]]
-
-    @tf.function(autograph=False, input_signature=(specs, *rows))  # type: ignore[untyped-decorator,unused-ignore]
-    def infer(others: Tensors, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        predicted, _ = model.stateless_call(weights, others, x, training=False)
-        return row_losses(y, predicted), predicted
-
-    def score(others: Tensors, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Scored]:
-        return {part: _score(lambda *rows: infer(others, *rows), *rows) for part, rows in parts.items()}
-
-    moving, averages = score(others, dataset.parts), moving_averages(model)
-    if not averages:
-        return final_metrics(moving, moving)
-    estimated = _population(model, config, dataset, averages)
-    return final_metrics(moving, score(estimated, population_parts(dataset)))
+    inference = Inference(model, dataset)
+    moving = inference.score(inference.others, dataset.parts)
+    return final_metrics(moving, population_scores(inference, config, dataset) if inference.averages else moving)
 
 
-def _population(model: keras.Model, config: RunConfig, dataset: Dataset, averages: Mapping[int, float]) -> Tensors:
-    """The model's other variables with population statistics in place of the moving averages."""
-    weights, others = ([variable.value for variable in variables] for variables in _variables(model))
-
-    x = tf.constant(dataset.x_train)
-
-    def call(others: Tensors, rows: tf.Tensor) -> Tensors:
-        found: Tensors = model.stateless_call(weights, others, tf.gather(x, rows[0]), training=True)[1]
-        return found
-
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
-    def estimate(batches: tf.Tensor) -> Tensors:
-        return population_statistics(averages, others, batches, tf.constant(batches.shape[0]), call)
-
-    found: Tensors = estimate(population_batches([config], len(dataset.y_train)))
-    return found
-
-
-def _variables(model: keras.Model) -> tuple[list[keras.Variable], list[keras.Variable]]:
-    return model.trainable_variables, model.non_trainable_variables
-
-
-def _score(
-    infer: Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor]], x: np.ndarray, y: np.ndarray
-) -> Scored:
-    """How a model answers rows, given a function from rows to losses and predicted probabilities."""
-    losses, answers, n_correct = [], [], 0
-    for start in range(0, len(y), EVALUATION_ROWS):
-        rows = slice(start, start + EVALUATION_ROWS)
-        more, predicted = (values.numpy() for values in infer(x[rows], y[rows]))
-        classes = predicted[:, 0] > 0.5 if predicted.shape[-1] == 1 else predicted.argmax(axis=-1)
-        losses.append(more)
-        answers.append((y[rows], predicted[None]))
-        n_correct += int((classes == y[rows]).sum())
-    return Scored(np.array([np.concatenate(losses).mean(dtype="float64")]), np.array([n_correct / len(y)]), answers)
+def population_scores(inference: Inference, config: RunConfig, dataset: Dataset) -> dict[str, Scored]:
+    """Return how a trained model answers the parts of the data with population statistics."""
+    return inference.score(inference.population(config), population_parts(dataset))
 
 
 def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:

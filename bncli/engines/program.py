@@ -190,13 +190,15 @@ class Program:
         """
         parts = {part: rows for part, rows in self.dataset.parts.items() if part != "val"}
         moving = self._score_parts(state, parts) | {"val": validation}
-        if not self.graph.averages:
-            return final_metrics(moving, moving)
+        population = self.population_scores(configs, state) if self.graph.averages else moving
+        return final_metrics(moving, population)
+
+    def population_scores(self, configs: Sequence[RunConfig], state: State) -> dict[str, Scored]:
+        """Return how the trained runs answer the parts of the data with population statistics."""
         weights, others, slots = state
         batches = population_batches(self.fill(configs), len(self.dataset.y_train))
         estimated = self.graph.population(weights, others, batches, tf.constant(len(batches)))
-        population = self._score_parts((weights, estimated, slots), population_parts(self.dataset))
-        return final_metrics(moving, population)
+        return self._score_parts((weights, estimated, slots), population_parts(self.dataset))
 
     def _score_parts(self, state: State, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Scored]:
         return {part: self.score(state, evaluation_chunks(*rows)) for part, rows in parts.items()}

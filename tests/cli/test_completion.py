@@ -12,6 +12,7 @@ from bncli.config import FIELDS
 from bncli.data import sets
 from bncli.networks import models, norms
 from bncli.study.files import presets
+from bncli.tasks.metrics import METRICS
 
 COMMANDS = typer.main.get_command(app).commands
 OPTIONS = sorted(
@@ -51,7 +52,7 @@ def complete(line, shell="bash", word=None):
         ("bncli train --optimizer ad", {"adam", "adamw"}),
         ("bncli sweep --preset ", set(presets())),
         ("bncli sweep --set norm_m", {"norm_momentum="}),
-        ("bncli sweep --metric val", {"val_accuracy", "val_loss"}),
+        ("bncli sweep --metric val", {name for name in METRICS if name.startswith("val")}),
         ("bncli sweep --format j", {"json", "jsonl"}),
         ("bncli sweep --engine ", {"auto", "stacked", "keras"}),
         ("bncli dataset cir", {"circles"}),

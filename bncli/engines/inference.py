@@ -1,0 +1,83 @@
+"""A trained Keras model in inference mode, with its moving averages or with population statistics.
+
+Functions are compiled here because `evaluate` and `predict` would take longer to start than to run, and because Keras
+has no scores of probabilities. The model itself is not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from bncli.config import RunConfig
+from bncli.data.datasets import Dataset
+from bncli.engines.backend import keras, tf
+from bncli.engines.base import row_losses
+from bncli.engines.method import EVALUATION_ROWS
+from bncli.engines.rows import population_batches
+from bncli.engines.scoring import Scored
+from bncli.engines.updates import Tensors
+from bncli.probes.population import moving_averages, population_statistics
+
+
+class Inference:
+    """A model with the values of its variables.
+
+    Args:
+        model: A trained model.
+        dataset: The data that it was trained on.
+
+    Attributes:
+        others: The values of its non-trainable variables.
+        averages: Its moving averages, see `probes.population.moving_averages`.
+    """
+
+    def __init__(self, model: keras.Model, dataset: Dataset) -> None:
+        self.others = [variable.value for variable in model.non_trainable_variables]
+        self.averages = moving_averages(model)
+        self._weights = [variable.value for variable in model.trainable_variables]
+        self._model, self._dataset = model, dataset
+        rows = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in dataset.parts["train"]]
+        others = [tf.TensorSpec(value.shape, value.dtype) for value in self.others]
+        self._infer = tf.function(self._losses_and_answers, autograph=False, input_signature=(others, *rows))
+
+    def _losses_and_answers(self, others: Tensors, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        predicted, _ = self._model.stateless_call(self._weights, others, x, training=False)
+        return row_losses(y, predicted), predicted
+
+    def score(self, others: Tensors, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Scored]:
+        """Return how the model answers parts of the data, given the values of its non-trainable variables."""
+        return {part: self._score(others, *rows) for part, rows in parts.items()}
+
+    def _score(self, others: Tensors, x: np.ndarray, y: np.ndarray) -> Scored:
+        losses, answers, n_correct = [], [], 0
+        for start in range(0, len(y), EVALUATION_ROWS):
+            rows = slice(start, start + EVALUATION_ROWS)
+            more, predicted = (values.numpy() for values in self._infer(others, x[rows], y[rows]))
+            classes = predicted[:, 0] > 0.5 if predicted.shape[-1] == 1 else predicted.argmax(axis=-1)
+            losses.append(more)
+            answers.append((y[rows], predicted[None]))
+            n_correct += int((classes == y[rows]).sum())
+        loss = np.concatenate(losses).mean(dtype="float64")
+        return Scored(np.array([loss]), np.array([n_correct / len(y)]), answers)
+
+    def population(self, config: RunConfig) -> Tensors:
+        """Return the non-trainable variables with population statistics in place of the moving averages.
+
+        Args:
+            config: The run, which decides the batches.
+        """
+        x = tf.constant(self._dataset.x_train)
+
+        def call(others: Tensors, rows: tf.Tensor) -> Tensors:
+            found: Tensors = self._model.stateless_call(self._weights, others, tf.gather(x, rows[0]), training=True)[1]
+            return found
+
+        @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
+        def estimate(batches: tf.Tensor) -> Tensors:
+            n_steps = tf.constant(batches.shape[0])
+            return population_statistics(self.averages, self.others, batches, n_steps, call)
+
+        found: Tensors = estimate(population_batches([config], len(self._dataset.y_train)))
+        return found
