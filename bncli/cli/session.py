@@ -168,15 +168,12 @@ class Session:
                 training.import_tensorflow(quiet=self.options.quiet)
 
     def make_plan(self) -> None:
-        """Expand the study to runs, and print notices on settings without effect or with a known drawback."""
+        """Expand the study to runs, and print notices on settings without effect."""
         if self.out and not self.options.restart:
             self.study = as_begun(self.study, self.out)
         self.plan = self.study.plan()
-        lag = planned_lag(self.plan)
         for notice in self.plan.notices:
             console.warn(notice)
-        if lag:
-            console.say(f"Note: {lag_notice(lag)}", quiet=self.options.quiet)
 
     @contextmanager
     def saying_what_is_saved(self) -> Iterator[None]:
@@ -269,6 +266,9 @@ class Session:
         console.say(f"{self.size(part)}{share}{done}", quiet=quiet)
         if self.store:
             console.say(f"Folder: {self.store.folder}", quiet=quiet)
+        lag = planned_lag(self.plan) if work.pending else None
+        if lag:
+            console.say(f"Note: {lag_notice(lag)}", quiet=quiet)
 
     def size(self, plan: Plan) -> str:
         """Return the size of a plan as text: `80 runs: 8 conditions x 10 seeds`."""

@@ -105,8 +105,8 @@ def lag_notice(lag: Lag) -> str:
     remedy = f"{MOMENTUM}={momentum:g}, or more epochs" if momentum else "more epochs"
     return (
         f"After {counted(lag.n_steps, 'training step')} the moving averages of {_listed(lag.arms)} will still hold "
-        f"{up_to}{lag.share:.0%} of their initial values ({lag.momentum:g}^{lag.n_steps}), and val_accuracy will "
-        f"measure that; population_val_accuracy will not. Try {remedy}."
+        f"{up_to}{lag.share:.0%} of their initial values ({lag.momentum:g}^{lag.n_steps}), and validation will "
+        f"measure that; metrics with population statistics will not. Try {remedy}."
     )
 
 

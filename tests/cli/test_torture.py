@@ -299,7 +299,7 @@ def test_a_folder_of_a_newer_format_is_refused_and_left_alone():
         assert (code, err) == (
             2,
             "Error: 's/study.json' was written by a newer bncli in format 99. This is bncli "
-            f"{version('bncli')}, which reads formats up to 2. Try: pip install --upgrade bncli.\n",
+            f"{version('bncli')}, which reads formats up to 3. Try: pip install --upgrade bncli.\n",
         )
     assert {path.name: path.read_text() for path in Path("s").iterdir()} == {
         "study.json": '{"format": 99}',

@@ -23,6 +23,8 @@ OTHERS = {
     "train_rows": ":40",
     "val_rows": ":20",
     "scaling": "standard",
+    "test_size": 0.25,
+    "vary_data": True,
     "model": "dense9",
     "activation": "tanh",
     "kernel_initializer": "he_normal",

@@ -145,6 +145,6 @@ def test_before_training_the_notice_says_what_averages_will_hold():
     lag = Lag(("batch:before", "batch:after"), 0.99, 160, 0.2003, is_worst=True)
     assert lag_notice(lag) == (
         "After 160 training steps the moving averages of batch:before and batch:after will still hold up to 20% of "
-        "their initial values (0.99^160), and val_accuracy will measure that; population_val_accuracy will not. "
-        "Try norm_momentum=0.9, or more epochs."
+        "their initial values (0.99^160), and validation will measure that; metrics with population statistics will "
+        "not. Try norm_momentum=0.9, or more epochs."
     )
