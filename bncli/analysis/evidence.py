@@ -106,7 +106,7 @@ class Evidence:
     @cached_property
     def gap(self) -> Gap | None:
         """What scores lose to moving averages; see `analysis.gap.find_gap`."""
-        return find_gap(self.results, self.conditions, self.metric)
+        return find_gap(self.results, self.conditions, self.metric, self.trivial)
 
     @cached_property
     def points(self) -> dict[Point, list[int]]:

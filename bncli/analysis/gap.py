@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from bncli.analysis.runs import has_learned
 from bncli.analysis.statistics import known_values, mean
 from bncli.analysis.tables import Conditions, Results, results_by_condition
 from bncli.config import RunConfig
+from bncli.results import RunResult
 from bncli.study.study import Condition
 from bncli.tasks.metrics import DEFAULT, METRICS, POPULATION, population_of
 
@@ -49,16 +51,20 @@ class Gap:
         return (self.moving > self.population) == METRICS[self.metric].lower_is_better
 
 
-def find_gap(results: Results, conditions: Conditions, metric: str = DEFAULT) -> Gap | None:
+def find_gap(
+    results: Results, conditions: Conditions, metric: str = DEFAULT, trivial: float | None = None
+) -> Gap | None:
     """Return the largest gap between moving and population statistics.
 
     A gap counts if it is larger than the standard deviation over seeds of the score with population statistics, and
-    larger than `LEAST`; with one seed, if it is larger than `LEAST_OF_ONE`.
+    larger than `LEAST`; with one seed, if it is larger than `LEAST_OF_ONE`. Runs that learned nothing even with
+    population statistics don't count: what they score is not for their averages.
 
     Args:
         results: The runs.
         conditions: The condition of each.
         metric: What arms are compared by; the default metric takes the place of one without a population twin.
+        trivial: The accuracy of the best constant answer, if it is known.
 
     Returns:
         The gap; None if there is none, or if the runs have no such metrics, as those of bncli 0.1.
@@ -68,12 +74,16 @@ def find_gap(results: Results, conditions: Conditions, metric: str = DEFAULT) ->
     gaps = [
         gap
         for condition, runs in results_by_condition(results, conditions).items()
-        if runs and (gap := _gap_of(condition, runs, plain))
+        if (gap := _gap_of(condition, [run for run in runs if _counts(run, trivial)], plain))
     ]
     if not gaps:
         return None
     worst = max(gaps, key=lambda gap: gap.size)
     return Gap(worst.condition, worst.config, plain, worst.moving, worst.population, len(gaps))
+
+
+def _counts(run: RunResult, trivial: float | None) -> bool:
+    return trivial is None or has_learned(run, trivial, f"{POPULATION}{DEFAULT}")
 
 
 def _gap_of(condition: Condition, runs: Results, metric: str) -> Gap | None:

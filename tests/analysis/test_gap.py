@@ -86,3 +86,12 @@ def test_of_several_gaps_the_largest_is_told():
 
     gap = evidence(make_study(axes=(("lr", (0.1, 0.3, 0.2)),)), make).gap
     assert (dict(gap.condition.values), gap.n_gaps) == ({"lr": 0.3}, 3)
+
+
+def test_runs_that_learned_nothing_tell_nothing_of_their_averages():
+    def make(config):
+        done = complete(config, (0.5, 0.5))
+        return replace(done, metrics=done.metrics | {"population_val_accuracy": 0.5, "population_val_loss": 1.0})
+
+    for chance, has_gap in ((0.5, False), (0.1, True)):
+        assert (evidence(make_study(), make, chance, metric="val_loss").gap is not None) is has_gap
