@@ -20,7 +20,7 @@ MIN_ROWS = 1_000
 """The fewest rows over which statistics are estimated, if the data has so many: Wu and Johnson find that 1,000 to
 10,000 suffice."""
 
-SHARE = 10
+SHARE = 20
 """If that gives more batches, there is one for so many training steps: a forward pass is a third of a step."""
 
 
@@ -51,7 +51,7 @@ def n_batches(n_rows: int, batch_size: int, epochs: int) -> int:
     The limit keeps the time below 5 % of a training that is long enough to matter.
 
     >>> n_batches(1347, 32, epochs=10), n_batches(60_000, 32, epochs=2), n_batches(500, 500, epochs=100)
-    (42, 375, 1)
+    (32, 187, 1)
 
     Args:
         n_rows: Number of training rows.

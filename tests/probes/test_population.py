@@ -72,7 +72,7 @@ def test_a_frozen_layer_and_other_normalizations_have_no_averages_to_estimate():
 
 @pytest.mark.parametrize(
     ("n_rows", "batch_size", "epochs", "expected"),
-    [(1347, 32, 10, 42), (1347, 32, 2, 32), (100, 32, 1, 3), (500, 500, 100, 1), (60_000, 32, 100, 1875)],
+    [(1347, 32, 40, 42), (1347, 32, 2, 32), (100, 32, 1, 3), (500, 500, 100, 1), (60_000, 32, 100, 1875)],
 )
-def test_a_thousand_rows_or_a_tenth_of_the_steps_but_at_most_one_epoch(n_rows, batch_size, epochs, expected):
+def test_a_thousand_rows_or_a_twentieth_of_the_steps_but_at_most_one_epoch(n_rows, batch_size, epochs, expected):
     assert n_batches(n_rows, batch_size, epochs) == expected
