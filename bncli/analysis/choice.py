@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from bncli.analysis.tables import Results, measured_metrics
 from bncli.errors import InvalidConfig, StoreError
 from bncli.study import lock
 from bncli.study.folder import STUDY_FILE, Store
@@ -82,6 +83,24 @@ def _can_be(value: float, is_loss: bool) -> bool:
     return 0 <= value <= (sys.float_info.max if is_loss else 1)
 
 
+def measured(metric: str, results: Results, where: str = "") -> str:
+    """Return the metric if a run has a value of it; where no run has any value, all having failed, the default one.
+
+    Args:
+        metric: The metric to compare by.
+        results: The runs.
+        where: The place of the runs for the message, as ` in 'DIR'`.
+
+    Raises:
+        InvalidConfig: Runs have values, but none of this metric.
+    """
+    if metric in measured_metrics(results):
+        return metric
+    if any(result.metrics for result in results):
+        raise InvalidConfig(f"No run{where} has a value of {metric}. Try --metric {DEFAULT}.")
+    return DEFAULT
+
+
 def choose(
     store: Store, metric: str | None = None, threshold: float | None = None, margin: float | None = None
 ) -> Choice:
@@ -98,7 +117,7 @@ def choose(
 
     Raises:
         UnknownName: No such metric.
-        InvalidConfig: The metric can't have this value.
+        InvalidConfig: The metric can't have this value, or no run has a value of it.
         StoreError: The folder holds no study, or can't be read or written.
     """
     choice_of(metric, threshold)
@@ -106,6 +125,8 @@ def choose(
     before = remembered(content, store)
     choice = _updated(before, Choice(metric, threshold, margin), default_metric(content["datasets"].values()))
     check_choice(choice.metric or DEFAULT, choice.threshold, choice.margin)
+    if (name := choice.metric or DEFAULT) != DEFAULT:
+        measured(name, [result for _, result in store.listed_runs(content)], f" in {str(store.folder)!r}")
     if choice != before:
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
             store.write_study(store.need_study() | {KEY: choice._asdict()})

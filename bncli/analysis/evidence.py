@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.choice import Choice, default_metric, remembered
+from bncli.analysis.choice import Choice, default_metric, measured, remembered
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
 from bncli.analysis.gap import Gap, find_gap
@@ -211,6 +211,7 @@ def read_evidence(
 
     Raises:
         StoreError: There is no study or no result yet, or the files are damaged.
+        InvalidConfig: No run has a value of the metric.
     """
     store = Store(folder)
     content = store.need_study()
@@ -223,13 +224,14 @@ def read_evidence(
     data = list(content["datasets"].values())
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
+    results = [result for _, result in found]
     return Evidence(
         study,
-        [result for _, result in found],
+        results,
         {result.config: condition for condition, result in found},
         len(conditions) * len(study.seeds),
         common_chance(study, data, "chance"),
-        choice.metric or default_metric(data),
+        measured(choice.metric or default_metric(data), results, f" in {str(folder)!r}"),
         choice.threshold,
         choice.margin,
         common_fact(data, "training_rows"),
@@ -293,10 +295,13 @@ def make_evidence(
         metric: What arms are compared by; None for the metric that fits the data, see `choice.default_metric`.
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
+
+    Raises:
+        InvalidConfig: No run has a value of the metric.
     """
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     data = [dataset_facts(datasets.load(config)) for config in one_per_data]
     trivial, test_trivial = (common_chance(study, data, name) for name in ("chance", "test_chance"))
-    choice = (metric or default_metric(data), threshold, margin)
+    choice = (measured(metric or default_metric(data), results), threshold, margin)
     rows = common_fact(data, "training_rows")
     return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial)

@@ -33,7 +33,8 @@ from bncli.study.jobs import check_scheduler, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, as_begun, open_folder
 from bncli.study.shard import Shard, parse_shard
-from bncli.study.study import Condition, Plan, Study
+from bncli.study.study import Condition, Plan, Study, data_key
+from bncli.tasks.metrics import DEFAULT, POPULATION
 from bncli.values import plain_text, show
 
 if TYPE_CHECKING:
@@ -198,9 +199,21 @@ class Session:
             return "Interrupted before the first run; the same command starts again."
         return "Interrupted. Nothing is saved: give --out DIR to keep finished runs."
 
+    def check_metric(self) -> None:
+        """Check that all data has a test part if the user wants to compare by a test metric."""
+        metric = self.options.metric or DEFAULT
+        if metric.removeprefix(POPULATION).startswith("test_"):
+            for config in {data_key(config): config for config, _ in self.plan.runs}.values():
+                if datasets.load(config).y_test is None:
+                    raise InvalidConfig(
+                        f"--metric {metric} needs a test part, which {plain_text(config.dataset)} does not have. "
+                        f"Try --test-size 0.2, or --metric {DEFAULT}."
+                    )
+
     @contextmanager
     def open(self) -> Iterator[None]:
         """Lock the journal and open the folder while the block runs; with `--restart`, empty the folder first."""
+        self.check_metric()
         with self.saying_what_is_saved(), lock.hold(self.out / self.journal) if self.out else nullcontext():
             if self.out:
                 if self.options.restart:

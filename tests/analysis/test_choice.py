@@ -1,15 +1,16 @@
 """What a study's arms are compared by, and what its folder remembers of that."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
 
 import pytest
-from fakes import evidence, make_study, record
+from fakes import complete, evidence, failed, make_study, record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.analysis.choice import KEY, Choice, check_choice, choose, default_metric, remembered
+from bncli.analysis.choice import KEY, Choice, check_choice, choose, default_metric, measured, remembered
 from bncli.analysis.evidence import read_evidence
 from bncli.errors import InvalidConfig, StoreError, UnknownName
 from bncli.study.folder import STUDY_FILE, Store
@@ -149,10 +150,22 @@ def test_arms_are_compared_on_test_rows_where_all_data_has_them(n_rows, expected
     assert default_metric({"test_rows": n} if n else {} for n in n_rows) == expected
 
 
+def with_test_part(config):
+    """A run with a test accuracy."""
+    done = complete(config)
+    return dataclasses.replace(done, metrics=done.metrics | {"test_accuracy": 0.7})
+
+
 def test_a_folder_whose_data_has_a_test_part_is_compared_on_it_unless_told_otherwise(tmp_path):
-    store = record(tmp_path / "out", evidence(make_study(test_size=0.2)))
+    store = record(tmp_path / "out", evidence(make_study(test_size=0.2), with_test_part))
     assert choose(store) == Choice(TEST_DEFAULT)
     assert read_evidence(store.folder).metric == TEST_DEFAULT
     assert choose(store, threshold=0.8) == Choice(TEST_DEFAULT, 0.8)
     assert choose(store, DEFAULT) == Choice(DEFAULT)
     assert read_evidence(store.folder).metric == DEFAULT
+
+
+def test_runs_that_all_failed_are_shown_by_the_default_metric(tmp_path):
+    shown = evidence(make_study(test_size=0.2), failed)
+    assert measured(TEST_DEFAULT, shown.results) == DEFAULT
+    assert read_evidence(record(tmp_path / "out", shown).folder).metric == DEFAULT

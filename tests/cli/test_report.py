@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+from pathlib import Path
 
 import pytest
 from commands import TINY
@@ -65,3 +67,35 @@ def test_a_study_named_train_is_shown_as_a_study(bncli, engine, folder):
     rows = list(csv.DictReader(io.StringIO(bncli("sweep", "-p", "train.toml", "-q", "-f", "csv", "-o", "s")[1])))
     assert [(row["arm"], row["n"]) for row in rows] == [("none", "3"), ("batch", "3")]
     assert list(csv.DictReader(io.StringIO(bncli("report", "s", "-q", "-f", "csv")[1]))) == rows
+
+
+@pytest.mark.parametrize("command", [("compare",), ("train",), ("sweep", "lr=0.1,0.2")])
+@pytest.mark.parametrize("metric", ["test_accuracy", "population_test_loss"])
+def test_a_test_metric_without_a_test_part_is_refused_before_training(bncli, engine, command, metric):
+    status, out, err = bncli(*command, *TINY, "--metric", metric, "--out", "s", "-q")
+    assert (status, out) == (2, "")
+    assert err == (
+        f"Error: --metric {metric} needs a test part, which circles does not have. "
+        "Try --test-size 0.2, or --metric val_accuracy.\n"
+    )
+    assert not engine
+    assert not Path("s/study.json").exists()
+
+
+@pytest.mark.parametrize("metric", ["test_accuracy", "population_val_accuracy"])
+def test_a_metric_that_no_run_has_is_not_remembered(bncli, engine, metric):
+    bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q")
+    before = Path("s/study.json").read_text()
+    expected = f"Error: No run in 's' has a value of {metric}. Try --metric val_accuracy.\n"
+    assert bncli("report", "s", "--metric", metric, "-q") == (2, "", expected)
+    assert Path("s/study.json").read_text() == before
+
+
+def test_a_folder_that_remembers_a_metric_that_no_run_has_is_mended_by_another(bncli, engine):
+    shown = bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q")
+    path = Path("s/study.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"report": {"metric": "test_accuracy"}}))
+    expected = "Error: No run in 's' has a value of test_accuracy. Try --metric val_accuracy.\n"
+    assert bncli("report", "s", "-q") == (2, "", expected)
+    assert bncli("report", "s", "-q", "--metric", "val_accuracy") == shown
+    assert bncli("report", "s", "-q") == shown
