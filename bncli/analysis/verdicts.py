@@ -103,3 +103,16 @@ def verdict_of(finding: Finding, p_holm: float, *, equivalent: bool) -> str:
     if equivalent:
         return EQUIVALENT
     return finding.side if finding.side and p_holm < SIGNIFICANT else UNDECIDED
+
+
+def pairs_needed(n_tests: int) -> int:
+    """Return the fewest pairs whose smallest p-value, 2 / 2**n, is significant after the correction for all tests.
+
+    Args:
+        n_tests: How many tests are corrected for each other.
+
+    Example:
+        >>> pairs_needed(1), pairs_needed(6)
+        (6, 8)
+    """
+    return max(MIN_PAIRS, math.ceil(math.log2(2 * n_tests / SIGNIFICANT)))

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.comparisons import is_clear, is_mixed
 from bncli.analysis.effects import wilson_interval
 from bncli.analysis.seeds import MIN_SEEDS
-from bncli.analysis.statistics import MIN_PAIRS
-from bncli.analysis.verdicts import EQUIVALENT, SIGNIFICANT, UNDECIDED, VERDICTS
+from bncli.analysis.verdicts import EQUIVALENT, UNDECIDED, VERDICTS, pairs_needed
 from bncli.report.interactions import interaction_sentence
 from bncli.report.notes import statistics_note
 from bncli.report.spelling import (
@@ -243,7 +242,7 @@ def _more_seeds_note(compared: pd.DataFrame) -> str:
 
 def _too_few_seeds(n_pairs: int, n_tests: int) -> str:
     """Say so if no outcome of so few pairs can be significant, and how many pairs it takes; else an empty text."""
-    needed = max(MIN_PAIRS, math.ceil(math.log2(2 * n_tests / SIGNIFICANT)))
+    needed = pairs_needed(n_tests)
     if n_pairs >= needed:
         return ""
     pairs, tests = counted(n_pairs, "pair"), counted(n_tests, "comparison")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import is_clear
 from bncli.analysis.interactions import whole_contrasts
-from bncli.analysis.verdicts import SIGNIFICANT
-from bncli.report.spelling import field_value, interval, number, point_label
+from bncli.analysis.verdicts import SIGNIFICANT, pairs_needed
+from bncli.report.spelling import counted, field_value, interval, number, point_label
 from bncli.tasks.metrics import METRICS, lower_is_better
 
 if TYPE_CHECKING:
@@ -50,18 +50,27 @@ def _others(evidence: Evidence, row: pd.Series[Any]) -> str:
 def interaction_sentence(evidence: Evidence) -> str:
     """Return how the difference from the baseline changes along the most telling axis; empty without contrasts.
 
-    That axis, and the arm, are those of the contrast between ends with the smallest p-value, the largest change if
-    there are equals. At several points of the other axes the largest and the smallest change are told.
+    That axis, and the arm, are those of the clear change between ends with the smallest p-value, the largest change if
+    there are equals; of one between neighbours if none between ends is clear. At several points of the other axes the
+    largest and the smallest change are told.
     """
-    table = whole_contrasts(evidence.interactions_table)
+    table = evidence.interactions_table
     table = table[table["mean_difference"].notna()]
     if table.empty:
         return ""
-    clear = [_is_clear_change(row) for _, row in table.iterrows()]
-    sizes = table.assign(size=table["mean_difference"].abs(), clear=clear)
-    first = sizes.sort_values(["clear", "p_holm", "size"], ascending=[False, True, False], kind="stable").iloc[0]
-    if not first["clear"]:
-        return _nothing_clear(evidence, first)
+    sizes = table.assign(size=table["mean_difference"].abs())
+    clear = sizes[[_is_clear_change(row) for _, row in table.iterrows()]]
+    if clear.empty:
+        return _nothing_clear(evidence, sizes)
+    ends = whole_contrasts(sizes)
+    clear_ends = clear[clear.index.isin(ends.index)]
+    told_of, found = (sizes, clear) if clear_ends.empty else (ends, clear_ends)
+    first = found.sort_values(["p_holm", "size"], ascending=[True, False], kind="stable").iloc[0]
+    return _clear_changes(evidence, told_of, first)
+
+
+def _clear_changes(evidence: Evidence, sizes: pd.DataFrame, first: pd.Series[Any]) -> str:
+    """The largest and the smallest of the changes that differ from the first in the point of the other axes only."""
     same = sizes[(sizes[["arm", "axis", "from", "to"]] == first[["arm", "axis", "from", "to"]]).all(axis=1)]
     ordered = same.sort_values("size", ascending=False, kind="stable")
     told = ordered.iloc[[0, -1]] if len(ordered) > 1 else ordered
@@ -74,14 +83,29 @@ def _is_clear_change(row: pd.Series[Any]) -> bool:
     return bool(row["p_holm"] < SIGNIFICANT and is_clear(row))
 
 
-def _nothing_clear(evidence: Evidence, row: pd.Series[Any]) -> str:
+def _nothing_clear(evidence: Evidence, sizes: pd.DataFrame) -> str:
+    """The change with the smallest p-value; of equals, the largest for the width of its interval."""
+    widths = sizes["high"] - sizes["low"]
+    ratios = (sizes["size"] / widths).fillna(0.0)
+    ordered = sizes.assign(ratio=ratios).sort_values(["p_value", "ratio"], ascending=[True, False], kind="stable")
+    row = ordered.iloc[0]
     at = _others(evidence, row)
     change = interval(row["mean_difference"], row["low"], row["high"], sign="+")
     return (
-        f"Differences from {row['baseline']} show no clear change along {_listed(evidence)}; the clearest is that of "
-        f"{row['arm']} from {row['axis']} {field_value(row['from'])} to {field_value(row['to'])}"
-        f"{f' at {at}' if at else ''}, by {change}."
+        f"{_why_nothing_clear(evidence, sizes, row['baseline'])}; the clearest is that of {row['arm']} from "
+        f"{row['axis']} {field_value(row['from'])} to {field_value(row['to'])}{f' at {at}' if at else ''}, by {change}."
     )
+
+
+def _why_nothing_clear(evidence: Evidence, sizes: pd.DataFrame, baseline: str) -> str:
+    """Whether no change was found, or none could be: so few seeds reach no p-value that survives the correction."""
+    n_seeds, n_contrasts = int(sizes["n"].max()), len(sizes)
+    if n_seeds < pairs_needed(n_contrasts):
+        few, contrasts = counted(n_seeds, "seed"), counted(n_contrasts, "contrast")
+        return (
+            f"{few} can't show a clear change of differences from {baseline} over {contrasts} along {_listed(evidence)}"
+        )
+    return f"Differences from {baseline} show no clear change along {_listed(evidence)}"
 
 
 def _listed(evidence: Evidence) -> str:

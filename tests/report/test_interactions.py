@@ -6,6 +6,8 @@ from fakes import complete, evidence, make_study
 from bncli.report.interactions import interaction_rows, interaction_sentence
 
 LR = ("lr", (0.005, 0.05))
+THREE = ("lr", (0.005, 0.05, 0.5))
+MIDDLE = {0.005: 0.1, 0.05: 0.4, 0.5: 0.1}
 ACTIVATION = ("activation", ("sigmoid", "relu"))
 
 
@@ -60,7 +62,22 @@ def test_where_no_change_is_clear_the_sentence_says_so():
         "Differences from none show no clear change along lr; the clearest is that of batch:before from lr 0.005 to "
         "0.05, by 0.000 (all equal)."
     )
-    assert "no clear change" in sentence({0.005: 0.1, 0.05: 0.3}, n=3)  # three pairs have no p-value
+
+
+def test_so_few_seeds_that_no_change_could_be_clear_are_the_reason_given():
+    assert sentence({0.005: 0.1, 0.05: 0.3}, n=3).startswith(  # three pairs have no p-value
+        "3 seeds can't show a clear change of differences from none over 1 contrast along lr; the clearest is that of"
+    )
+    assert sentence(MIDDLE, (THREE,), n=6, spread=0.1).startswith(
+        "6 seeds can't show a clear change of differences from none over 3 contrasts along lr; the clearest is that of "
+        "batch:before from lr 0.005 to 0.05, by +0.350 ["
+    )
+
+
+def test_a_clear_change_between_neighbours_is_told_where_the_ends_are_not_clear():
+    assert sentence(MIDDLE, (THREE,), spread=0.1).startswith(
+        "From lr 0.005 to 0.05, batch:before's advantage over none"
+    )
 
 
 def test_there_is_no_sentence_without_an_axis():
