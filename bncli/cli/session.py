@@ -173,6 +173,7 @@ class Session:
         if self.out and not self.options.restart:
             self.study = as_begun(self.study, self.out)
         self.plan = self.study.plan()
+        self.check_metric()
         for notice in self.plan.notices:
             console.warn(notice)
 
@@ -213,7 +214,6 @@ class Session:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Lock the journal and open the folder while the block runs; with `--restart`, empty the folder first."""
-        self.check_metric()
         with self.saying_what_is_saved(), lock.hold(self.out / self.journal) if self.out else nullcontext():
             if self.out:
                 if self.options.restart:
