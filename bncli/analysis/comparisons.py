@@ -109,7 +109,7 @@ def _spread_columns(found: Differences) -> dict[str, float]:
     import numpy as np
 
     differences, (low, high) = found.values, known_interval(found)
-    effect = hedges_g(differences)
+    effect, always = hedges_g(differences), always_valid_interval(differences)
     return {
         "n": len(differences),
         "mean_difference": mean(differences),
@@ -119,7 +119,8 @@ def _spread_columns(found: Differences) -> dict[str, float]:
         "effect_size": effect.size,
         "low_effect_size": effect.interval.low,
         "high_effect_size": effect.interval.high,
-        **dict(zip(("low_always", "high_always"), always_valid_interval(differences), strict=True)),
+        "low_always": always.low if math.isfinite(always.low) else math.nan,
+        "high_always": always.high if math.isfinite(always.high) else math.nan,
     }
 
 

@@ -61,6 +61,9 @@ def interactions_table(
     return table
 
 
+DRAW = "param_data_seed"
+"""The column of an axis along which nothing is contrasted; the share of variance between draws is what it tells."""
+
 Line = dict[Value, Cell]
 """The cells of one arm along an axis by value, in the study's order; all else is the same."""
 
@@ -73,7 +76,7 @@ def _lines(results: Results, conditions: Conditions, baseline: str | None) -> It
             continue
         values = {name: value for name, value in cell.columns.items() if name.startswith("param_")}
         for name, value in values.items():
-            if value is not None:
+            if value is not None and name != DRAW:  # draws of the data have no order
                 others = tuple((other, each) for other, each in values.items() if other != name)
                 found.setdefault((name, (cell.condition.arm, others)), {})[value] = cell
     for (name, _), line in found.items():

@@ -67,7 +67,16 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         single: Whether to write a row per run instead of a row per condition.
     """
     from bncli.report.exports import as_json
-    from bncli.report.rows import LEARNED, MIDDLE, VERDICT, result_rows, run_caption, run_rows, table_caption
+    from bncli.report.rows import (
+        LEARNED,
+        MIDDLE,
+        POPULATION_COLUMN,
+        VERDICT,
+        result_rows,
+        run_caption,
+        run_rows,
+        table_caption,
+    )
 
     if format == "json":
         runs = {"runs": records(evidence.runs_table)} if single else {}
@@ -83,7 +92,7 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     else:
         caption, title = table_caption(evidence), evidence.study.name
         intervals = (f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}")
-        spare = ["curve", "n", MIDDLE, "hit epoch", *intervals, LEARNED, VERDICT]
+        spare = ["curve", MIDDLE, "n", "hit epoch", LEARNED, POPULATION_COLUMN, *intervals, VERDICT]
         console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
 
 

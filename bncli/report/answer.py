@@ -222,6 +222,9 @@ def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     more = _more_seeds_note(compared)
     if more and not too_few:
         yield more
+    n_diverged = sum(result.state == "diverged" for result in evidence.results)
+    if n_diverged:
+        yield f"{counted(n_diverged, 'run')} diverged: as accuracy the trivial score counts, and a loss is missing."
     n_failed = sum(result.state == "failed" for result in evidence.results)
     if n_failed:
         yield f"{counted(n_failed, 'run')} failed and count in no number."

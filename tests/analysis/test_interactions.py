@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from fakes import IGNORED_AXIS, TWO_AXES, column, complete, diverged, make_study, make_table
+from fakes import IGNORED_AXIS, TWO_AXES, column, complete, diverged, evidence, make_study, make_table
 
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.interactions import interactions_table, whole_contrasts, with_interactions
@@ -137,3 +137,8 @@ def test_a_known_change_is_found_and_covered_and_none_is_found_where_there_is_no
     found, covered = shares(0.0, 300)
     assert found <= 0.05 + 2.5 * math.sqrt(0.05 * 0.95 / 300)
     assert 0.9 <= covered <= 0.99
+
+
+def test_draws_of_the_data_are_no_axis_along_which_differences_change():
+    axes = (("data_seed", (1, 2, 3)), ("lr", (0.01, 0.1)))
+    assert set(evidence(make_study(axes=axes)).interactions_table["axis"]) == {"lr"}

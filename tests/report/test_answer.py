@@ -180,3 +180,8 @@ def test_failed_and_missing_runs_limit_the_answer():
     makes = {0: failed, 1: lambda config: None}
     shown = evidence(make_study(seeds=range(8)), lambda config: makes.get(config.seed, learned)(config))
     assert answer_of(shown).notes[1:] == ("2 runs failed and count in no number.", "2 of 16 runs are still missing.")
+
+
+def test_runs_that_diverged_are_counted_in_the_notes():
+    notes = answer_of(evidence(make_study(), diverged)).notes
+    assert "4 runs diverged: as accuracy the trivial score counts, and a loss is missing." in notes
