@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bncli.analysis.variance import AXIS, difference_shares
+from bncli.analysis.variance import AXIS, Share, difference_shares
 from bncli.report.spelling import counted
 
 if TYPE_CHECKING:
@@ -22,10 +22,8 @@ def split_note(evidence: Evidence) -> str:
     Example: `Between 4 values of data_seed lies 62% [12%, 96%] of the variance of batch:before's difference (8 seeds on
     each).` The note is empty for a study on one draw.
     """
-    if AXIS in evidence.axes:
-        return _shares(evidence)
     if not evidence.study.base.vary_data:
-        return ""
+        return _shares(evidence) if AXIS in evidence.axes else ""
     return (
         "Every seed has its own draw of the data (vary_data): intervals and differences include the variance between "
         f"draws. A sweep of {AXIS} without vary_data tells its share."
@@ -41,8 +39,13 @@ def _shares(evidence: Evidence) -> str:
             f"the variance of the {len(found)} differences from {evidence.baseline}."
         )
     return " ".join(
-        f"Between {share.n_draws} values of {AXIS} lies {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] "
+        f"Between {share.n_draws} values of {AXIS} lies {share.value:.0%} {_interval(share)} "
         f"of the variance of {condition}'s difference from {evidence.baseline} "
         f"({counted(share.n_seeds, 'seed')} on each)."
         for condition, share in found.items()
     )
+
+
+def _interval(share: Share) -> str:
+    """Spell an interval; where its upper end is 0 too, the draws differ by less than chance allows, and it has none."""
+    return f"[{share.low:.0%}, {share.high:.0%}]" if share.high > 0 else "(no interval)"

@@ -60,3 +60,17 @@ def test_the_page_has_the_note_too(tmp_path):
     write_files(shown, record(tmp_path / "out", shown))
     text = html.unescape((tmp_path / "out" / "report.html").read_text())
     assert split_note(shown) in " ".join(text.split())
+
+
+def test_draws_that_follow_the_seed_share_data_and_tell_no_share_along_their_axis():
+    shown = evidence(make_study(axes=(("data_seed", (0, 1, 2)),), vary_data=True), drawn)
+    assert split_note(shown).startswith("Every seed has its own draw of the data (vary_data)")
+
+
+def test_draws_that_differ_by_less_than_chance_have_no_interval():
+    def make(config):
+        rest = {(0, 0): 1, (0, 1): -1, (1, 0): -1, (1, 1): 1, (2, 0): 0.0, (2, 1): 0.0}[config.data_seed, config.seed]
+        return complete(config, (0.3 if config.norm == "none" else 0.5 + 0.01 * rest,))
+
+    note = split_note(evidence(make_study(axes=(("data_seed", (0, 1, 2)),)), make))
+    assert note.startswith("Between 3 values of data_seed lies 0% (no interval) of the variance of batch:before's")
