@@ -18,6 +18,7 @@ from bncli.analysis.interactions import interactions_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
+from bncli.analysis.tables import measured_metrics
 from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.data.facts import dataset_facts
@@ -302,6 +303,8 @@ def make_evidence(
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     data = [dataset_facts(datasets.load(config)) for config in one_per_data]
     trivial, test_trivial = (common_chance(study, data, name) for name in ("chance", "test_chance"))
-    choice = (measured(metric or default_metric(data), results), threshold, margin)
+    fitting = default_metric(data)
+    default = fitting if fitting in measured_metrics(results) else metrics.DEFAULT
+    choice = (measured(metric or default, results), threshold, margin)
     rows = common_fact(data, "training_rows")
     return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial)
