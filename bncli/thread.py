@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from bncli import signals
@@ -16,6 +17,10 @@ Callback = Callable[..., Any]
 
 Here = Callable[[Callback | None], Callback | None]
 """Returns a function that calls another one in the main thread and waits for its value; None stays None."""
+
+
+LOOK_EVERY = 0.5
+"""Seconds after which the waiting main thread looks for a signal that did not wake it."""
 
 
 class Unwanted(BaseException):
@@ -83,8 +88,7 @@ class _Main:
     def items(self) -> Iterator[Any]:
         """Make calls and yield items until the other thread ends; an error there is raised here."""
         while True:
-            signals.check()
-            self.current, function, arguments = self.calls.get()
+            self.current, function, arguments = self._next_call()
             if self.current.done():
                 self.current.result()
                 return
@@ -93,6 +97,13 @@ class _Main:
             else:
                 yield arguments[0]
                 self.current.set_result(None)
+
+    def _next_call(self) -> tuple[Future[Any], Callback | None, tuple[Any, ...]]:
+        """Wait for a call. A signal between Python's last look and the wait itself does not end the wait."""
+        while True:
+            signals.check()
+            with suppress(queue.Empty):
+                return self.calls.get(timeout=LOOK_EVERY)
 
     def close(self) -> None:
         """End the threads that wait for an answer."""

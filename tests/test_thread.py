@@ -1,5 +1,6 @@
 """Iterate in another thread: items, calls and errors arrive in the main thread, and it can stop waiting."""
 
+import _thread
 import threading
 import time
 
@@ -110,3 +111,19 @@ def test_a_function_is_called_in_another_thread():
     assert call_in_thread(threading.current_thread) is not MAIN
     with pytest.raises(ZeroDivisionError):
         call_in_thread(lambda: 1 / 0)
+
+
+def test_a_signal_that_does_not_wake_the_main_thread_is_seen_soon():
+    """A signal that comes just before the main thread waits: `interrupt_main` marks it, and wakes nobody."""
+    ends = threading.Event()
+
+    def make(here):
+        time.sleep(0.2)
+        _thread.interrupt_main()
+        yield ends.wait(20)
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(in_thread(make))
+    ends.set()
+    assert time.monotonic() - start < 5

@@ -39,8 +39,13 @@ def start(program, *arguments, **more):
 
 
 def ended(process):
-    """Exit status, stdout, stderr; a traceback is never right."""
-    out, err = process.communicate(timeout=PATIENCE)
+    """Exit status, stdout, stderr; a traceback is never right, and no process outlasts its test."""
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
     assert "Traceback" not in err
     return process.returncode, out, err
 
