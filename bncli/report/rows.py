@@ -262,7 +262,7 @@ def columns_caption(evidence: Evidence) -> str:
     if evidence.metric == DEFAULT and evidence.conditions_table["best"].any():
         parts.append("* better in validation accuracy than every other arm")
     if (evidence.conditions_table["p_learn"] < 1).any():
-        parts.append("learned: runs that end more than a tenth of the way from guessing to 1")
+        parts.append("learned: runs that end more than a fifth of the way from guessing to 1")
     trivial = evidence.trivial_score(evidence.metric)
     if trivial is not None:
         parts.append(f"always guessing the commonest class scores {trivial:.3f}")

@@ -18,7 +18,7 @@ UNCLEAR = (0.1, -0.1, 0.05, 0.0, -0.06, 0.01)
 
 
 def test_a_clear_difference_has_its_interval_its_pairs_and_its_hit_epochs():
-    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), threshold=0.55))
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), 0.4, threshold=0.55))
     assert answer.sentences == (
         "batch:before is better than none in validation accuracy: +0.113 (95% interval +0.102 to +0.125, 6 pairs of "
         "seeds).",
@@ -29,7 +29,7 @@ def test_a_clear_difference_has_its_interval_its_pairs_and_its_hit_epochs():
 
 
 def test_a_lower_loss_is_better():
-    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), metric="val_loss"))
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), 0.4, metric="val_loss"))
     assert answer.sentences[0].startswith("batch:before is better than none in validation loss: -0.113")
 
 
@@ -151,7 +151,7 @@ def test_the_only_finished_comparison_names_its_point():
         there = config.activation == "relu" or config.norm == "none"
         return gaining(GAINS)(config) if there else None
 
-    answer = answer_of(evidence(make_study(axes=axes, seeds=range(6)), make, threshold=0.55))
+    answer = answer_of(evidence(make_study(axes=axes, seeds=range(6)), make, 0.4, threshold=0.55))
     assert answer.sentences[0].startswith(
         "batch:before is better than none in validation accuracy at activation relu: +0.113"
     )
