@@ -15,8 +15,10 @@ from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
 from bncli.errors import BncliError
 from bncli.networks import norms
-from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, REDUNDANT_BEFORE, USE_BIAS, lay_out
-from bncli.networks.spec import MAX_UNITS, WEIGHTED, parse_spec, places_norms
+from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, REDUNDANT_BEFORE, USE_BIAS
+from bncli.networks.network import check_model_name, network_of
+from bncli.networks.reference import reference_of
+from bncli.networks.spec import MAX_UNITS, has_placement, tiny_spec
 from bncli.registry import canonical, check_name
 from bncli.values import Field, Value
 
@@ -87,7 +89,14 @@ class RunConfig:
         0.0, "data", "share of the rows to keep for testing: reported, nothing is chosen on it", low=0, high=0.9
     )
     vary_data: bool = _flag(False, "data", "every seed draws its own split, or generates its own data")
-    model: str = _text("mlp", "network", "name of a model, or a spec such as 'conv32 pool flatten dense64'")
+    model: str = _text(
+        "mlp",
+        "network",
+        "name of a model, a spec such as 'conv32 pool flatten dense64', or a Python function as FILE.py:FUNCTION",
+    )
+    model_digest: str | None = _text(
+        None, "network", "hash of the model's file; filled in, so that another file is another run", optional=True
+    )
     activation: str = _text(
         "relu", "network", "activation function of the hidden layers", choices=ACTIVATIONS, aliases=ACTIVATION_ALIASES
     )
@@ -144,7 +153,7 @@ class RunConfig:
         datasets.loader_defaults(self.dataset)
         parse_rows("train_rows", self.train_rows)
         parse_rows("val_rows", self.val_rows)
-        parse_spec(self.model)
+        check_model_name(self.model)
 
     @property
     def run_id(self) -> str:
@@ -200,10 +209,9 @@ class RunConfig:
 
     def tiny(self) -> RunConfig:
         """Return a small copy for tests: at most 64 training rows, 2 epochs, layers of 8 units."""
-        small = " ".join(f"{word.kind}8" if word.kind in WEIGHTED else str(word) for word in parse_spec(self.model))
         is_generated = "n_samples" in datasets.loader_defaults(self.dataset)
         rows = {"n_samples": 64} if is_generated else {"train_rows": ":64", "val_rows": ":32"}
-        return self.replace(model=small, epochs=2, batch_size=24, **rows)
+        return self.replace(model=tiny_spec(self.model), epochs=2, batch_size=24, **rows)
 
 
 def as_in_format_1(config: RunConfig) -> RunConfig:
@@ -215,7 +223,10 @@ def as_in_format_1(config: RunConfig) -> RunConfig:
 def _depends_on_rule(config: RunConfig) -> bool:
     """Whether `auto` and `unshifted` differ: a normalization other than batch comes directly after a linear layer."""
     is_shifted = norms.learns_shift(config.norm, center=config.center) and config.norm not in REDUNDANT_BEFORE
-    return is_shifted and (config.norm_output or (config.placement == "before" and _has_placement(config)))
+    if not is_shifted or reference_of(config.model):
+        return False
+    is_placed = has_placement(config.model, config.placement)
+    return config.norm_output or (config.placement == "before" and is_placed)
 
 
 def _identified_bias(config: RunConfig) -> Value:
@@ -307,7 +318,7 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     config = config.replace(**_implied(config))
     data = datasets.load(config)
     config = config if config.scaling == data.scaling else config.replace(scaling=data.scaling)
-    lay_out(config, data.input_shape, data.n_classes)
+    network_of(config.model).check(config, data.input_shape, data.n_classes)
     return config, tuple(name for name in FIELDS if name in ignored)
 
 
@@ -333,22 +344,8 @@ def ignored_fields(config: RunConfig) -> set[str]:
     >>> sorted(ignored_fields(RunConfig(norm="batch", optimizer="sgd", momentum=0.9)))
     ['groups']
     """
-    return {*datasets.ignored_fields(config), *_ignored_by_norm(config), *_ignored_by_optimizer(config)}
-
-
-def _ignored_by_norm(config: RunConfig) -> set[str]:
-    used = {"norm", *norms.fields(config.norm)}
-    if config.norm != norms.NONE:
-        has_placement = _has_placement(config)
-        used |= {"norm_output"} | ({"placement"} if has_placement else set())
-        used |= set() if has_placement and config.placement == "input" else {"norm_input"}
-    return set(NORM_FIELDS) - used
-
-
-def _has_placement(config: RunConfig) -> bool:
-    """Whether `placement` has an effect: not if the spec places its norms, nor if all hidden layers are LSTMs."""
-    has_linear = any(word.kind in ("dense", "conv") for word in parse_spec(config.model))
-    return (has_linear or config.placement == "input") and not places_norms(config.model)
+    unused = network_of(config.model).unused_fields(config)
+    return {*datasets.ignored_fields(config), *unused, *_ignored_by_optimizer(config)}
 
 
 def _ignored_by_optimizer(config: RunConfig) -> set[str]:
@@ -361,6 +358,7 @@ def _implied(config: RunConfig) -> dict[str, Value]:
     """Explicit values for the fields that are left to the data set or the optimizer."""
     defaults = datasets.used_fields(config)
     implied = {name: value for name, value in defaults.items() if getattr(config, name) is None}
+    implied["model_digest"] = network_of(config.model).digest
     if config.use_bias == "unshifted" and not _depends_on_rule(config):
         implied["use_bias"] = "auto"
     if config.weight_decay is None:

@@ -182,7 +182,7 @@ def test_a_field_without_effect_is_a_warning():
 
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_a_users_own_models_outlive_a_call(engine):
-    from bncli.engines.backend import keras
+    from bncli.backend import keras
 
     before = keras.backend.get_uid("mine")
     bncli.train(**TINY, engine=engine)

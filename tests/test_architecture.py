@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bncli"
 FLOORS = (
-    ("errors", "registry", "atomic", "values", "signals", "streams", "thread", "process"),
+    ("errors", "registry", "atomic", "values", "signals", "streams", "thread", "process", "backend"),
     ("tasks",),
     ("data",),
     ("networks",),

@@ -43,7 +43,7 @@ def test_a_test_is_not_a_process_of_our_own():
 
 
 USES_KERAS = """
-from bncli.engines import backend
+from bncli import backend
 print(sorted({*process.OPTIONAL} & {*sys.modules}))
 import bncli, keras, numpy
 config = bncli.RunConfig(dataset="circles", n_samples=64, model="dense4", epochs=1, norm="batch")

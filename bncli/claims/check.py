@@ -55,7 +55,7 @@ def run_check(name: str) -> Measured:
     Raises:
         UnknownName: There is no check of this name.
     """
-    importlib.import_module("bncli.engines.backend")
+    importlib.import_module("bncli.backend")
     return REGISTRY[name]()
 
 

@@ -109,8 +109,8 @@ def _print_summary(study: Study) -> None:
     config = study.plan().runs[0][0]
     check_memory([config])
     data = datasets.load(config)
-    from bncli.engines import backend  # noqa: F401  # imported first, because it silences TensorFlow's start
-    from bncli.networks.building import build_model
+    from bncli import backend  # noqa: F401  # imported first, because it silences TensorFlow's start
+    from bncli.networks.network import network_of
 
-    model = build_model(config, data.input_shape, data.n_classes, config.seed)
+    model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
     model.summary(print_fn=lambda text, line_break=False: console.write(text), line_length=80)

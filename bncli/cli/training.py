@@ -73,7 +73,7 @@ def import_tensorflow(*, quiet: bool) -> None:
     """Import TensorFlow, and say so: it takes seconds."""
     if "tensorflow" not in sys.modules:
         with waiting("Importing TensorFlow", quiet=quiet):
-            call_in_thread(lambda: importlib.import_module("bncli.engines.backend"))
+            call_in_thread(lambda: importlib.import_module("bncli.backend"))
 
 
 def train_aside(train: Train) -> Train:

@@ -9,9 +9,9 @@ from typing import ParamSpec
 
 import numpy as np
 
+from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines.backend import keras, tf
 from bncli.results import Epochs, RunResult
 from bncli.tasks.metrics import POPULATION, trivial_score
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.engines import updates
-from bncli.engines.backend import keras, tf
 from bncli.engines.base import row_losses
 from bncli.engines.layers import build_stackable
 from bncli.engines.method import Method

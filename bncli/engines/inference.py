@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines.backend import keras, tf
 from bncli.engines.base import row_losses
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.rows import population_batches

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from bncli import process
+from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines.backend import keras, tf
 from bncli.engines.base import (
     OnEpoch,
     OnModel,
@@ -25,7 +25,7 @@ from bncli.engines.base import (
 from bncli.engines.inference import Inference
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
-from bncli.networks.building import build_model
+from bncli.networks.network import network_of
 from bncli.networks.seeds import batch_order
 from bncli.results import RunResult
 from bncli.tasks.metrics import HISTORY_METRICS
@@ -71,7 +71,7 @@ def train(
 def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) -> tuple[keras.Model, RunResult]:
     """Build, compile, fit and evaluate the model of one run; return it with the run's result."""
     started = time.perf_counter()
-    model = build_model(config, dataset.input_shape, dataset.n_classes, config.seed)
+    model = network_of(config.model).build(config, dataset.input_shape, dataset.n_classes, config.seed)
     compile_model(model, config)
     fitted = model.fit(
         batches(config, dataset),

@@ -6,16 +6,20 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.engines import philox
-from bncli.engines.backend import keras, tf
 from bncli.engines.method import Method
 from bncli.networks.building import build_model
+from bncli.networks.network import network_of
 
 
 def build_stackable(config: RunConfig, dataset: Dataset, method: Method) -> keras.Model:
     """Build a run's network from the layers that `method` needs; it has the variables of the oracle's network."""
+    network = network_of(config.model)
+    if not network.can_stack:
+        return network.build(config, dataset.input_shape, dataset.n_classes, config.seed)
     layers: dict[str, Callable[..., keras.Layer]] = {"dropout": PhiloxDropout}
     if method.stacked:
         layers["lstm"] = _unrolled_lstm

@@ -7,7 +7,7 @@ below on two cores; docs/performance.md has the figures.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bncli import process
@@ -15,7 +15,8 @@ from bncli.config import FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.data.datasets import Dataset
 from bncli.errors import InvalidConfig, shown
-from bncli.networks.layout import Layer, lay_out
+from bncli.networks.cost import Cost
+from bncli.networks.network import network_of
 from bncli.values import Value
 
 RATES = ("lr", "momentum", "weight_decay")
@@ -135,19 +136,18 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
         has_gpu: Whether TensorFlow uses a GPU; there everything is stacked and compiled by XLA.
         always_stack: Whether to stack large networks too.
     """
-    layers = lay_out(config, dataset.input_shape, dataset.n_classes)
-    macs = macs_per_row(layers, dataset.input_shape)
-    if macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack:
+    cost = cost_of(config, dataset)
+    if not network_of(config.model).can_stack or (cost.macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack):
         return Method(_side_by_side(n_runs), stacked=False, matrix_conv=False)
     batch_size = min(config.batch_size, len(dataset.y_train))
     n_full, n_left = divmod(len(dataset.y_train), batch_size)
 
     def pays(n_calls: int, n_rows: int, passes: int) -> bool:
-        return has_gpu or _xla_pays(len(layers), n_calls, n_runs, 2 * n_rows * macs, passes)
+        return has_gpu or _xla_pays(cost.n_layers, n_calls, n_runs, 2 * n_rows * cost.macs, passes)
 
     xla_steps = pays(config.epochs * n_full, batch_size, PASSES)
     lanes = LANES if xla_steps and not has_gpu else 1
-    most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(layers, config, dataset)))
+    most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(cost, config, dataset)))
     n_stacks = lanes * math.ceil(n_runs / most / lanes)
     return Method(
         math.ceil(n_runs / n_stacks),
@@ -174,35 +174,26 @@ def _xla_pays(n_layers: int, n_calls: int, n_runs: int, flops: int, passes: int)
 
 def estimate_seconds(config: RunConfig, dataset: Dataset, n_runs: int, engine: str) -> float:
     """Estimate roughly in how many seconds one process trains `n_runs` runs of one graph, with compilation."""
-    layers = lay_out(config, dataset.input_shape, dataset.n_classes)
-    macs = macs_per_row(layers, dataset.input_shape)
+    cost = cost_of(config, dataset)
     n_rows = len(dataset.y_train)
     n_steps = config.epochs * math.ceil(n_rows / config.batch_size)
-    arithmetic = 2 * macs * config.epochs * (PASSES * n_rows + len(dataset.y_val)) / FLOPS
+    arithmetic = 2 * cost.macs * config.epochs * (PASSES * n_rows + len(dataset.y_val)) / FLOPS
     if engine == "keras":
         return n_runs * (n_steps * FIT_STEP_SECONDS + arithmetic)
-    return COMPILE_SECONDS * len(layers) + n_runs * (n_steps * len(layers) * STEP_SECONDS + arithmetic)
+    return COMPILE_SECONDS * cost.n_layers + n_runs * (n_steps * cost.n_layers * STEP_SECONDS + arithmetic)
 
 
-def macs_per_row(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> int:
-    """Return the multiply-adds of one forward pass over one row.
-
-    >>> config = RunConfig(model="dense64")
-    >>> macs_per_row(lay_out(config, (30,), 10), (30,)) == 30 * 64 + 64 * 10
-    True
-    """
-    return sum(_n_positions(layer, shape) * _n_kernel(layer, shape) for layer, shape in _walk(layers, input_shape))
+def cost_of(config: RunConfig, dataset: Dataset) -> Cost:
+    """Return what a run's network costs."""
+    return network_of(config.model).cost(config, dataset.input_shape, dataset.n_classes)
 
 
-def run_bytes(layers: Sequence[Layer], config: RunConfig, dataset: Dataset) -> int:
+def run_bytes(cost: Cost, config: RunConfig, dataset: Dataset) -> int:
     """Estimate the bytes that one run takes in a stack: weights and slots, activations and batch orders."""
-    walk = list(_walk(layers, dataset.input_shape))
-    weights = sum(_n_kernel(layer, shape) for layer, shape in walk)
-    activations = math.prod(dataset.input_shape) + sum(_n_activations(layer, shape) for layer, shape in walk)
     n_rows = len(dataset.y_train)
-    training = 3 * min(config.batch_size, n_rows) * activations
-    inference = 2 * min(EVALUATION_ROWS, n_rows) * max(math.prod(layer.shape) for layer in layers)
-    return 4 * (8 * weights + training + inference + 2 * n_rows)
+    training = 3 * min(config.batch_size, n_rows) * cost.n_activations
+    inference = 2 * min(EVALUATION_ROWS, n_rows) * cost.widest
+    return 4 * (8 * cost.n_weights + training + inference + 2 * n_rows)
 
 
 def check_memory(configs: Iterable[RunConfig]) -> None:
@@ -217,46 +208,12 @@ def check_memory(configs: Iterable[RunConfig]) -> None:
     limit = process.usable_memory()
     for config in {graph_key(config): config for config in configs}.values():
         data = datasets.load(config)
-        walk = list(_walk(lay_out(config, data.input_shape, data.n_classes), data.input_shape))
-        n_weights = sum(_n_kernel(layer, shape) for layer, shape in walk)
-        n_outputs = sum(math.prod(layer.shape) for layer, _ in walk if layer.has_weights)
+        cost = cost_of(config, data)
         n_rows = min(config.batch_size, len(data.y_train))
-        n_bytes = 4 * (2 * n_weights + n_rows * n_outputs)
+        n_bytes = 4 * (2 * cost.n_weights + n_rows * cost.n_outputs)
         if n_bytes > limit:
             raise InvalidConfig(
-                f"model {shown(config.model)} is too large: its {n_weights:,} weights and a batch of {n_rows:,} rows "
-                f"take at least {n_bytes / 2**30:,.1f} GiB. Allowed: {limit / 2**30:,.1f} GiB, the memory of this "
+                f"model {shown(config.model)} is too large: its {cost.n_weights:,} weights and a batch of {n_rows:,} "
+                f"rows take at least {n_bytes / 2**30:,.1f} GiB. Allowed: {limit / 2**30:,.1f} GiB, the memory of this "
                 "machine. Try fewer or smaller layers, or a smaller batch_size."
             )
-
-
-def _walk(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> Iterator[tuple[Layer, tuple[int, ...]]]:
-    """Each layer with the shape of its inputs."""
-    shape = input_shape
-    for layer in layers:
-        yield layer, shape
-        shape = layer.shape
-
-
-def _n_kernel(layer: Layer, shape: tuple[int, ...]) -> int:
-    """Number of weights that multiply a layer's inputs."""
-    if layer.kind == "conv":
-        return 9 * shape[-1] * layer.shape[-1]
-    if layer.kind == "dense":
-        return shape[-1] * layer.shape[0]
-    return 4 * layer.value * (shape[1] + layer.value) if layer.kind == "lstm" else 0
-
-
-def _n_positions(layer: Layer, shape: tuple[int, ...]) -> int:
-    """How often a layer applies its weights to one row: at every pixel, or at every time step."""
-    if layer.kind == "conv":
-        return math.prod(layer.shape[:2])
-    return shape[0] if layer.kind == "lstm" else 1
-
-
-def _n_activations(layer: Layer, shape: tuple[int, ...]) -> int:
-    """Numbers that a layer computes for one row: its outputs, and a convolution's patches or an LSTM's gates."""
-    outputs = math.prod(layer.shape)
-    if layer.kind == "conv":
-        return outputs + _n_positions(layer, shape) * 9 * shape[-1]
-    return outputs + _n_positions(layer, shape) * 8 * layer.value if layer.kind == "lstm" else outputs

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from bncli.engines.backend import tf
+from bncli.backend import tf
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 """The multipliers of Philox-4x32."""

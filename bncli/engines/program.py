@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines.backend import keras, tf
 from bncli.engines.base import OnEpoch, OnModel, compile_model, finished_result
 from bncli.engines.graph import Graph, Numbers, State
 from bncli.engines.history import StackHistory
 from bncli.engines.method import LANES, MAX_STACK, RATES, Method
 from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
-from bncli.networks.building import build_model
-from bncli.networks.initial import seeded_values
+from bncli.networks.network import network_of
 from bncli.results import RunResult
 
 NAME = "stacked"
@@ -141,7 +140,8 @@ class Program:
     def _draw(self, seed: int, init_scale: float) -> dict[str, Any]:
         """The initial values, by variable, that depend on seed and scale."""
         config = self.config.replace(init_scale=init_scale)
-        return seeded_values(self.graph.model, config, self.dataset.input_shape, self.dataset.n_classes, seed)
+        shapes = self.dataset.input_shape, self.dataset.n_classes
+        return network_of(config.model).seeded_values(self.graph.model, config, *shapes, seed)
 
     def epoch(
         self, state: State, numbers: Numbers, orders: tf.Tensor, number: int
@@ -205,7 +205,8 @@ class Program:
 
     def trained_model(self, config: RunConfig, state: State, index: int) -> keras.Model:
         """Return an ordinary Keras model with the trained values of run number `index` of the stack."""
-        model = build_model(config, self.dataset.input_shape, self.dataset.n_classes, config.seed)
+        shapes = self.dataset.input_shape, self.dataset.n_classes
+        model = network_of(config.model).build(config, *shapes, config.seed)
         for variables, values in ((model.trainable_variables, state[0]), (model.non_trainable_variables, state[1])):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(tf.cast(value[index], variable.dtype))

@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from bncli.backend import tf
 from bncli.config import RunConfig
-from bncli.engines.backend import tf
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.networks.seeds import batch_order
 from bncli.probes.population import n_batches

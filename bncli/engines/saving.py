@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bncli.backend import keras
 from bncli.data.datasets import Dataset
 from bncli.data.scaling import Scaler
-from bncli.engines.backend import keras
 
 NAMES_MEMBER = "names.json"
 """`class_names` and `feature_names` in a `.keras` file, which is a ZIP archive. Keras loads a file with such a member,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bncli.engines.backend import tf
+from bncli.backend import tf
 
 Tensors = list[tf.Tensor]
 

@@ -27,6 +27,11 @@ PLACEMENTS = ("before", "after", "input")
 
 USE_BIAS = ("auto", "true", "false", "unshifted")
 
+NORM_FIELDS = (
+    "norm", "placement", "norm_input", "norm_output", "norm_momentum", "norm_epsilon", "center", "scale", "groups",
+)  # fmt: skip
+"""The fields of a run that describe its normalizations."""
+
 REDUNDANT_BEFORE = ("batch",)
 """The normalizations that cancel a bias directly before them exactly: they subtract each channel's own mean."""
 

@@ -121,6 +121,21 @@ def places_norms(model: str) -> bool:
     return any(word.kind == "norm" for word in parse_spec(model))
 
 
+def tiny_spec(model: str) -> str:
+    """Return the spec of a model with layers of 8 units, for tests.
+
+    >>> tiny_spec("mnist-cnn")
+    'conv8 conv8 norm pool dropout0.2 flatten dense8 dropout0.2 norm'
+    """
+    return " ".join(f"{word.kind}8" if word.kind in WEIGHTED else str(word) for word in parse_spec(model))
+
+
+def has_placement(model: str, placement: str) -> bool:
+    """Return whether `placement` has an effect: not if the spec places its norms, nor if all layers are LSTMs."""
+    has_linear = any(word.kind in ("dense", "conv") for word in parse_spec(model))
+    return (has_linear or placement == "input") and not places_norms(model)
+
+
 def n_output_units(model: str, n_classes: int) -> int:
     """Return the number of output units: one per class, but one alone for two classes without the word `softmax`.
 

@@ -125,7 +125,7 @@ def train_here(
     check_name("engine", engine, ENGINES)
     if not configs:
         return
-    from bncli.engines import backend
+    from bncli import backend
 
     with backend.own_settings():
         for runs in by_data(configs):

@@ -57,7 +57,7 @@ def collect() -> dict[str, Any]:
 
 def _devices() -> list[str] | None:
     """The devices that TensorFlow uses; None if this process has not imported it."""
-    backend = sys.modules.get("bncli.engines.backend")
+    backend = sys.modules.get("bncli.backend")
     return backend.devices() if backend else None
 
 

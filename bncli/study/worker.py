@@ -89,7 +89,7 @@ def _load(batch: Batch) -> Dataset:
 
 def results_of(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult]:
     """Train a batch with an engine; return its results in order."""
-    from bncli.engines import backend
+    from bncli import backend
 
     with backend.own_settings():
         if batch.engine == "keras":

@@ -10,8 +10,9 @@ from bncli import process
 from bncli.config import FIELDS, RunConfig, resolve
 from bncli.data import datasets
 from bncli.engines import method
-from bncli.engines.method import MAX_STACK, STACK_BYTES, VARIED, check_memory, group, macs_per_row
+from bncli.engines.method import MAX_STACK, STACK_BYTES, VARIED, check_memory, group
 from bncli.errors import InvalidConfig
+from bncli.networks.cost import cost_of_layers
 from bncli.networks.layout import lay_out
 
 OTHERS = {
@@ -74,11 +75,11 @@ def xla(found):
 
 
 def macs(model, input_shape, n_classes=10, **fields):
-    return macs_per_row(lay_out(RunConfig(model=model, **fields), input_shape, n_classes), input_shape)
+    return cost_of_layers(lay_out(RunConfig(model=model, **fields), input_shape, n_classes), input_shape).macs
 
 
 def run_bytes(config, dataset):
-    return method.run_bytes(lay_out(config, dataset.input_shape, dataset.n_classes), config, dataset)
+    return method.run_bytes(method.cost_of(config, dataset), config, dataset)
 
 
 def test_runs_that_differ_only_in_varied_fields_share_a_graph():

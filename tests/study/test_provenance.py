@@ -53,10 +53,10 @@ def test_processor_and_cards_are_read_from_the_kernel_s_files(tmp_path, monkeypa
 
 
 def test_devices_are_known_once_tensorflow_is_imported(monkeypatch):
-    monkeypatch.delitem(sys.modules, "bncli.engines.backend", raising=False)
+    monkeypatch.delitem(sys.modules, "bncli.backend", raising=False)
     assert provenance.collect()["devices"] is None
     backend = SimpleNamespace(devices=lambda: ["CPU:0", "GPU:0"])
-    monkeypatch.setitem(sys.modules, "bncli.engines.backend", backend)
+    monkeypatch.setitem(sys.modules, "bncli.backend", backend)
     assert provenance.collect()["devices"] == ["CPU:0", "GPU:0"]
 
 

@@ -101,13 +101,13 @@ def compare_params(model: str, *, norm_output: bool, without: tuple[int, int], n
 @register("bias-cost")
 def bias_cost() -> Measured:
     """Leaving out the biases before batch normalization saves parameters and additions (counted, not timed)."""
-    from bncli.engines.method import macs_per_row
+    from bncli.networks.cost import cost_of_layers
 
     shape = (28, 28, 1)
     config = RunConfig(dataset="mnist", model="lr-cnn", norm="batch", norm_output=True)
     kept, left_out = (lay_out(config.replace(use_bias=use_bias), shape, 10) for use_bias in ("true", "auto"))
     params, additions = (a - b for a, b in zip(count_biases(kept), count_biases(left_out), strict=True))
-    share = additions / macs_per_row(kept, shape)
+    share = additions / cost_of_layers(kept, shape).macs
     text = f"{params} parameters and {additions:,} additions an image: {share:.1%} of its multiply-adds; not timed"
     return Measured(text, params > 0 and additions > 0)
 

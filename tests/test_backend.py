@@ -8,7 +8,7 @@ import sys
 import pytest
 from commands import TINY
 
-from bncli.engines import backend
+from bncli import backend
 from bncli.errors import InvalidConfig
 
 STARTUP = """\
@@ -55,7 +55,7 @@ def in_a_new_process(code, **environment):
 
 
 def test_another_keras_backend_is_one_clear_error():
-    done = in_a_new_process("import bncli.engines.backend", KERAS_BACKEND="jax")
+    done = in_a_new_process("import bncli.backend", KERAS_BACKEND="jax")
     assert done.stderr.splitlines()[-1] == (
         "bncli.errors.InvalidConfig: KERAS_BACKEND must be tensorflow. Received: 'jax'. Try unset KERAS_BACKEND."
     )
@@ -69,7 +69,7 @@ def test_start_up_lines_about_a_gpu_are_shown_where_there_is_a_driver(driver, sh
         "fake = types.ModuleType('tensorflow')\n"
         "sys.modules['tensorflow'] = fake\n"
         "sys.modules['keras'] = types.ModuleType('keras')\n"
-        "from bncli.engines import backend\n"
+        "from bncli import backend\n"
         f"backend.NVIDIA_DRIVER = Path({driver!r})\n"
         "fake.config = types.SimpleNamespace(list_logical_devices=lambda: os.write(2, b'no CUDA library\\nhello\\n'))\n"
         "fake.get_logger = lambda: types.SimpleNamespace(setLevel=print)\n"
@@ -88,7 +88,7 @@ run, _ = resolve(RunConfig(model="conv4 flatten dense4", norm="batch", epochs=2,
 for engine in ("keras", "stacked"):
     ((result,),) = train_here([run], engine)
     print(json.dumps([result.state, result.error, result.history]))
-from bncli.engines import backend
+from bncli import backend
 print(backend.keras.config.floatx(), backend.keras.config.image_data_format())
 """
 
@@ -113,7 +113,7 @@ def test_a_command_has_keras_own_defaults_for_all_that_it_does(tmp_path):
     (tmp_path / "keras.json").write_text('{"floatx": "float64"}')
     code = (
         "from bncli import process; process.take_over()\n"
-        "from bncli.engines import backend; config = backend.keras.config\n"
+        "from bncli import backend; config = backend.keras.config\n"
         "print(config.floatx(), config.dtype_policy().name)"
     )
     assert in_a_new_process(code, KERAS_HOME=str(tmp_path)).stdout == "float32 float32\n"
@@ -121,7 +121,7 @@ def test_a_command_has_keras_own_defaults_for_all_that_it_does(tmp_path):
 
 def test_settings_that_keras_refuses_are_one_clear_error(tmp_path):
     (tmp_path / "keras.json").write_text('{"floatx": "float8"}')
-    done = in_a_new_process("import bncli.engines.backend", KERAS_HOME=str(tmp_path))
+    done = in_a_new_process("import bncli.backend", KERAS_HOME=str(tmp_path))
     last = done.stderr.splitlines()[-1]
     assert last.startswith("bncli.errors.InvalidConfig: Keras can't be imported (")
     assert last.endswith(

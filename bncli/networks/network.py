@@ -1,0 +1,109 @@
+"""What `--model` names, as one kind of object: a `Network`. Nothing outside this folder asks which kind it is."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bncli.networks import norms
+from bncli.networks.building import build_model
+from bncli.networks.cost import Cost, cost_of_layers
+from bncli.networks.function import FunctionNetwork
+from bncli.networks.initial import seeded_values
+from bncli.networks.layout import NORM_FIELDS, NetworkFields, lay_out
+from bncli.networks.reference import Reference, Source, read_source, reference_of
+from bncli.networks.spec import has_placement, parse_spec
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Network(Protocol):
+    """A network whose input and output shapes come from the data.
+
+    Attributes:
+        digest: A hash of what builds the network, if it can change; None for a spec.
+        can_stack: Whether its layers have forms that vectorize over runs.
+    """
+
+    digest: str | None
+    can_stack: bool
+
+    def unused_fields(self, fields: NetworkFields) -> set[str]:
+        """Return the fields that have no effect on the network, whatever their value."""
+
+    def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
+        """Check that the network can be built for data; raise `InvalidConfig` if it can't."""
+
+    def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
+        """Return what the network costs."""
+
+    def build(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int) -> keras.Model:
+        """Build the network with the initial weights of a seed; it outputs probabilities."""
+
+    def seeded_values(
+        self, model: keras.Model, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int
+    ) -> dict[str, Any]:
+        """Return the initial values that `model` would have with another seed, by the path of the variable."""
+
+
+class SpecNetwork:
+    """A network of words, such as `conv32 pool flatten dense64`, or of a registered name."""
+
+    digest: str | None = None
+    can_stack = True
+
+    def __init__(self, model: str) -> None:
+        parse_spec(model)
+
+    def unused_fields(self, fields: NetworkFields) -> set[str]:
+        """Return the fields of the normalization that have no effect."""
+        used = {"norm", *norms.fields(fields.norm)}
+        if fields.norm != norms.NONE:
+            is_placed = has_placement(fields.model, fields.placement)
+            used |= {"norm_output"} | ({"placement"} if is_placed else set())
+            used |= set() if is_placed and fields.placement == "input" else {"norm_input"}
+        return set(NORM_FIELDS) - used
+
+    def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
+        """Lay the network out."""
+        lay_out(fields, input_shape, n_classes)
+
+    def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
+        """Return the cost of the layers."""
+        return cost_of_layers(lay_out(fields, input_shape, n_classes), input_shape)
+
+    build = staticmethod(build_model)
+
+    seeded_values = staticmethod(seeded_values)
+
+
+def network_of(model: str) -> Network:
+    """Return the network that a model's name, spec or place names.
+
+    Raises:
+        InvalidConfig: The spec can't be read, or there is no such function.
+    """
+    reference = reference_of(model)
+    return _of_function(reference, read_source(reference)) if reference else _of_spec(model)
+
+
+def check_model_name(model: str) -> None:
+    """Check a model's name, spec or place without looking whether a file is there.
+
+    Raises:
+        InvalidConfig: It is no place, and no spec either.
+    """
+    if not reference_of(model):
+        parse_spec(model)
+
+
+@lru_cache(maxsize=256)
+def _of_spec(model: str) -> Network:
+    return SpecNetwork(model)
+
+
+@lru_cache(maxsize=32)
+def _of_function(reference: Reference, source: Source) -> Network:
+    """The network of a function; another text, and so another source, is another network."""
+    return FunctionNetwork(reference, source)

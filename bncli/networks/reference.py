@@ -1,0 +1,144 @@
+"""Networks that are named by the place of a Python function: `FILE.py[:FUNCTION]` or `package.module:FUNCTION`.
+
+A file is read here but not run: which parameters its function has is seen from its text.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bncli.errors import InvalidConfig, first_line, shown
+from bncli.registry import nearest
+
+DEFAULT_FUNCTION = "build"
+"""The function of a file that is named without one."""
+
+_FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<function>[^:]*))?", re.DOTALL)
+
+_MODULE = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)+):(?P<function>[^:]*)")
+
+_KINDS = (ast.FunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The place of a function.
+
+    Attributes:
+        place: The file or the module, as the user typed it.
+        function: The function's name.
+        is_module: Whether `place` is a module.
+    """
+
+    place: str
+    function: str
+    is_module: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text that a function stands in.
+
+    Attributes:
+        path: The file.
+        text: Its contents.
+        function: The function's name.
+        parameters: Names of its parameters, and whether each has a default.
+    """
+
+    path: Path
+    text: str
+    function: str
+    parameters: tuple[tuple[str, bool], ...]
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits of the file's SHA-256."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+def reference_of(model: str) -> Reference | None:
+    """Return the place that a model names; None for a spec or a registered name.
+
+    >>> reference_of("nets.py"), reference_of("mlp")
+    (Reference(place='nets.py', function='build', is_module=False), None)
+    >>> reference_of("lab.nets:residual")
+    Reference(place='lab.nets', function='residual', is_module=True)
+    """
+    found = _FILE.fullmatch(model)
+    if found:
+        return Reference(found["file"], found["function"] or DEFAULT_FUNCTION)
+    found = _MODULE.fullmatch(model)
+    return Reference(found["module"], found["function"] or DEFAULT_FUNCTION, is_module=True) if found else None
+
+
+def read_source(reference: Reference) -> Source:
+    """Read the text of a function's file, and its parameters from there.
+
+    Raises:
+        InvalidConfig: There is no such file, module or function, or the text is no Python.
+    """
+    path = _module_file(reference) if reference.is_module else Path(reference.place).expanduser()
+    what = f"model {shown(reference.place)}"
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InvalidConfig(f"{what} can't be read ({reason}). Give the path of a Python file.") from error
+    except (SyntaxError, ValueError) as error:
+        where = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise InvalidConfig(f"{what}{where} is not Python: {first_line(error)}.") from error
+    defined = {node.name: node for node in tree.body if isinstance(node, _KINDS)}
+    if reference.function not in defined:
+        raise InvalidConfig(
+            f"{what} has no function {shown(reference.function)}. It defines: {', '.join(defined) or 'nothing'}. "
+            f"Name one behind a colon, e.g. {reference.place}:{next(iter(defined), DEFAULT_FUNCTION)}."
+            f"{nearest(reference.function, defined)}"
+        )
+    return Source(path, text, reference.function, _parameters(defined[reference.function]))
+
+
+@contextmanager
+def importable(folder: str) -> Iterator[None]:
+    """Let modules of a folder be imported while the block runs, as Python does for the script that it runs."""
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+
+
+def _module_file(reference: Reference) -> Path:
+    try:
+        with importable(""):
+            found = importlib.util.find_spec(reference.place)
+    except Exception as error:
+        raise InvalidConfig(
+            f"module {shown(reference.place)} can't be found ({type(error).__name__}: {first_line(error)})."
+        ) from error
+    if found is None or not found.origin or not found.origin.endswith(".py"):
+        raise InvalidConfig(f"There is no Python module {shown(reference.place)} in this folder or among the packages.")
+    return Path(found.origin)
+
+
+def _parameters(node: ast.FunctionDef | ast.ClassDef) -> tuple[tuple[str, bool], ...]:
+    """The parameters of a function, or of a class's `__init__` without its first."""
+    if isinstance(node, ast.ClassDef):
+        made_by = (part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__")
+        init = next(made_by, None)
+        return _parameters(init)[1:] if init else ()
+    by_place = [*node.args.posonlyargs, *node.args.args]
+    n_required = len(by_place) - len(node.args.defaults)
+    found = [(argument.arg, index >= n_required) for index, argument in enumerate(by_place)]
+    named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    return (*found, *((argument.arg, default is not None) for argument, default in named))
