@@ -32,7 +32,7 @@ from bncli.report.notebook import draw_one, to_html
 from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import lock
-from bncli.study.arms import DEFAULT_ARMS, Arm, arm_of, arms_of
+from bncli.study.arms import DEFAULT_ARMS, Arm, arm_of, arms_of, default_arms
 from bncli.study.axes import MAX_RUNS
 from bncli.study.execution import ENGINES, execute, train_here, work_of
 from bncli.study.files import study_from_dict
@@ -350,7 +350,9 @@ def _study(name: str, arms: Arms, seeds: Seeds, fields: dict[str, Any]) -> Study
     axes = {field: _listed(value) for field, value in fields.items() if _is_axis(value)}
     content = {"name": name, "seeds": list(_seed_list(seeds)), "axes": axes}
     given = {field: value for field, value in fields.items() if field not in axes}
-    return dataclasses.replace(study_from_dict(content | {"run": given}), arms=arms_of(arms))
+    study = study_from_dict(content | {"run": given})
+    labels = default_arms(study.base.model) if arms is DEFAULT_ARMS else arms
+    return dataclasses.replace(study, arms=arms_of(labels))
 
 
 def _is_axis(value: Any) -> bool:

@@ -64,6 +64,6 @@ class ClusterError(BncliError):
     """Worker processes or a Dask scheduler that can't be used."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, without its full stop; the error's type if it has no message."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

@@ -62,6 +62,7 @@ def test_the_run_id_depends_on_every_field(name):
         "val_rows": ":9",
         "scaling": "none",
         "model": "dense3",
+        "model_digest": "0123456789abcdef",
         "activation": "tanh",
         "kernel_initializer": "he_normal",
         "init_scale": 0.5,

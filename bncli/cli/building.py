@@ -7,7 +7,7 @@ from pathlib import Path
 from bncli.cli.options import Options
 from bncli.config import RunConfig
 from bncli.errors import InvalidConfig
-from bncli.study.arms import DEFAULT_ARMS, parse_arm, parse_arms
+from bncli.study.arms import DEFAULT_ARMS, default_arms, parse_arm, parse_arms
 from bncli.study.axes import parse_axis
 from bncli.study.files import load_study
 from bncli.study.places import default_folder
@@ -36,7 +36,8 @@ def build_study(
         raise InvalidConfig("Studies pair their runs by seed. Try --seeds N for the seeds 0 to N-1.")
     if len({axis for axis, _ in parsed}) < len(parsed):
         raise InvalidConfig(f"An axis is given twice. Received: {' '.join(axes)}.")
-    chosen = parse_arms(",".join(arms)) if arms else None
+    labels = ",".join(arms or (() if preset else default_arms(str(fields.get("model", "")))))
+    chosen = parse_arms(labels) if labels else None
     study = start.vary(fields, arms=chosen, axes=parsed, seeds=options.seed_list())
     as_written = bool(preset) and (study.base, study.axes) == (start.base, start.axes)
     return study, options.out or default_folder(study, as_written=as_written)

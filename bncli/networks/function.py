@@ -44,7 +44,8 @@ class FunctionNetwork:
 
     def __init__(self, reference: Reference, source: Source) -> None:
         self.reference, self.source = reference, source
-        self.digest = source.digest
+        self.digest: str | None = source.digest
+        self.text: str | None = source.text
         self.can_stack = False
         self.asked = tuple(name for name, _ in source.parameters)
         self._function: Callable[..., Any] | None = None
@@ -129,7 +130,7 @@ class FunctionNetwork:
                 yield
         except BncliError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             frames = traceback.extract_tb(error.__traceback__)
             lines = [frame.lineno for frame in frames if frame.filename == str(self.source.path)]
             where = f", line {lines[-1]}" if lines else ""
@@ -214,10 +215,11 @@ def with_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> kera
     The activation of the last layer tells, or, where there is none, the outputs for random rows.
     """
     import keras
+    import numpy as np
 
     if _gives_probabilities(model, input_shape):
         return model
-    n_outputs = model.compute_output_shape((None, *input_shape))[-1]
+    n_outputs = model(np.zeros((1, *input_shape), "float32"), training=False).shape[-1]
     end = keras.layers.Activation("sigmoid" if n_outputs == 1 else "softmax", name="probabilities")
     if hasattr(model, "operations"):  # functional
         return keras.Model(model.inputs, end(model.outputs[0]))

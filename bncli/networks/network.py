@@ -23,10 +23,12 @@ class Network(Protocol):
 
     Attributes:
         digest: A hash of what builds the network, if it can change; None for a spec.
+        text: What the hash is of.
         can_stack: Whether its layers have forms that vectorize over runs.
     """
 
     digest: str | None
+    text: str | None
     can_stack: bool
 
     def unused_fields(self, fields: NetworkFields) -> set[str]:
@@ -51,6 +53,7 @@ class SpecNetwork:
     """A network of words, such as `conv32 pool flatten dense64`, or of a registered name."""
 
     digest: str | None = None
+    text: str | None = None
     can_stack = True
 
     def __init__(self, model: str) -> None:

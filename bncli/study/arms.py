@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bncli.config import FIELDS, NORM_FIELDS, RunConfig, field_name, parse_value
 from bncli.errors import InvalidConfig, shown
 from bncli.networks import norms
+from bncli.networks.reference import reference_of
 from bncli.registry import canonical, check_name
 from bncli.values import Value
 
@@ -15,6 +16,15 @@ DEFAULT_ARMS = ("none", "batch:before", "batch:after")
 
 ARM_FIELDS = (*(name for name in NORM_FIELDS if name not in ("norm", "placement")), "use_bias")
 """The fields that an arm can set behind a `+`."""
+
+
+def default_arms(model: str) -> tuple[str, ...]:
+    """Return the labels of the arms that are compared if none are named: a function places its norms itself.
+
+    >>> default_arms("mlp"), default_arms("nets.py")
+    (('none', 'batch:before', 'batch:after'), ('none', 'batch'))
+    """
+    return ("none", "batch") if reference_of(model) else DEFAULT_ARMS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from bncli.config import FIELDS, RunConfig
 from bncli.data.reading import is_file
 from bncli.errors import BncliError, InvalidConfig, UnknownName, shown
 from bncli.registry import check_name, nearest
-from bncli.study.arms import DEFAULT_ARMS, parse_arm
+from bncli.study.arms import default_arms, parse_arm
 from bncli.study.axes import axis_values, check_count
 from bncli.study.study import DEFAULT_SEEDS, Study
 from bncli.values import Value, plain_text
@@ -141,7 +141,7 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         allowed, types = _KEYS[key]
         if not isinstance(value, types) or isinstance(value, bool):
             raise InvalidConfig(f"{key} must be {allowed}. Received: {shown(value)}.")
-    arms = content.get("arms", list(DEFAULT_ARMS))
+    arms = content.get("arms", list(default_arms(content.get("run", {}).get("model", ""))))
     if not all(isinstance(arm, str) for arm in arms):
         raise InvalidConfig(f"arms must be {_KEYS['arms'][0]}. Received: {shown(arms)}.")
     base = RunConfig.from_dict(content.get("run", {}))

@@ -13,7 +13,8 @@ from typing import Any
 from bncli.config import ABSENT, DATA_FIELDS, RunConfig, format_1_id
 from bncli.data import datasets
 from bncli.data.facts import dataset_facts
-from bncli.errors import BncliError, StoreError
+from bncli.errors import BncliError, StoreError, shown
+from bncli.networks.network import network_of
 from bncli.study import lock, provenance
 from bncli.study.files import study_from_dict
 from bncli.study.folder import STUDY_FILE, Store
@@ -54,7 +55,8 @@ def open_folder(folder: Path, study: Study, plan: Plan, shard: Shard | None = No
         anew: Whether to ignore an existing `study.json`.
 
     Raises:
-        StoreError: The folder holds another study, its runs were trained on other data, or it is not writable.
+        StoreError: The folder holds another study, its runs were trained on other data or with another text of a
+            network's file, or it is not writable.
     """
     store = Store(folder, shard.journal if shard else RUNS_FILE)
     with lock.hold(folder / STUDY_FILE, patience=STUDY_SECONDS):
@@ -66,6 +68,7 @@ def open_folder(folder: Path, study: Study, plan: Plan, shard: Shard | None = No
         there = stored_study(folder, before)
         _check_same_study(folder, there, study)
         _check_same_data(folder, before, _data(plan))
+        _check_same_networks(folder, before.get("networks", {}), _networks(plan))
         whole = there.united(study)
         is_part = _has_more(whole, study)
         if not is_part:
@@ -136,7 +139,7 @@ def _content(study: Study, plan: Plan) -> dict[str, Any]:
         for config, condition in plan.runs
         if config.seed == study.seeds[0]
     ]
-    content = {"study": study.to_dict(), "conditions": conditions, "datasets": data}
+    content = {"study": study.to_dict(), "conditions": conditions, "datasets": data, "networks": _networks(plan)}
     return content | {"fingerprints": _fingerprints(content)}
 
 
@@ -153,6 +156,12 @@ def _with_new_ids(content: Mapping[str, Any], plan: Plan) -> list[dict[str, Any]
 def _data(plan: Plan) -> dict[str, Any]:
     """The facts on each data set of a plan and its fingerprint, by label."""
     return {_data_label(config): _data_facts(config) for config in _one_per_data(plan)}
+
+
+def _networks(plan: Plan) -> dict[str, Any]:
+    """Hash and text of every file that builds a network of a plan, by what `--model` named."""
+    digests = {config.model: config.model_digest for config, _ in plan.runs if config.model_digest}
+    return {model: {"digest": digest, "text": network_of(model).text} for model, digest in digests.items()}
 
 
 def _data_facts(config: RunConfig) -> dict[str, Any]:
@@ -182,9 +191,9 @@ def _check_same_study(folder: Path, there: Study, here: Study) -> None:
     pairs = {name: (getattr(there.base, name), getattr(here.base, name)) for name in there.base.to_dict()}
     different = [name for name, (old, new) in pairs.items() if old != new and name not in varied]
     if different:
-        shown = ", ".join(f"{name} ({pairs[name][0]!r} there, {pairs[name][1]!r} here)" for name in different[:5])
+        words = ", ".join(f"{name} ({pairs[name][0]!r} there, {pairs[name][1]!r} here)" for name in different[:5])
         raise StoreError(
-            f"The output folder {str(folder)!r} holds another study: it differs in {shown}. "
+            f"The output folder {str(folder)!r} holds another study: it differs in {words}. "
             "Try another --out, or make the field an axis."
         )
 
@@ -196,4 +205,13 @@ def _check_same_data(folder: Path, before: Mapping[str, Any], here: Mapping[str,
         raise StoreError(
             f"The data {changed[0]!r} is not what the runs in {str(folder)!r} were trained on. "
             "Restore the data, or try another --out."
+        )
+
+
+def _check_same_networks(folder: Path, before: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    changed = [name for name, facts in here.items() if before.get(name, facts)["digest"] != facts["digest"]]
+    if changed:
+        raise StoreError(
+            f"The file of model {shown(changed[0])} is not what the runs in {str(folder)!r} were trained with. Restore "
+            f"it ({STUDY_FILE} has its text), or try another --out."
         )

@@ -19,6 +19,7 @@ OTHERS = {
     "dataset": "moons",
     "label": "kind",
     "n_samples": 64,
+    "model_digest": "0123456789abcdef",
     "noise": 0.2,
     "data_seed": 7,
     "train_rows": ":40",

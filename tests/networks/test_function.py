@@ -1,0 +1,190 @@
+"""Networks that a function builds: what it gets, how it is seeded, what is refused."""
+
+import random
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from bncli.config import RunConfig
+from bncli.errors import InvalidConfig
+from bncli.networks.function import with_probabilities
+from bncli.networks.network import network_of
+
+RESIDUAL = """
+import keras
+from keras import layers
+
+print("loaded")
+
+def build(input_shape, n_outputs, norm, activation, use_bias=True, width=4):
+    inputs = keras.Input(input_shape)
+    x = layers.Conv2D(width, 3, padding="same", use_bias=use_bias)(inputs)
+    x = layers.Activation(activation)(norm()(x))
+    y = norm()(layers.Conv2D(width, 3, padding="same", use_bias=use_bias)(x))
+    x = layers.Activation(activation)(layers.Add()([x, y]))
+    x = layers.Dropout(0.5)(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(n_outputs, activation="softmax")(x))
+
+@keras.saving.register_keras_serializable()
+class Net(keras.Model):
+    def __init__(self, n_outputs, norm):
+        super().__init__()
+        self.hidden, self.norm, self.out = layers.Dense(5), norm(), layers.Dense(n_outputs)
+
+    def call(self, inputs, training=False):
+        return self.out(keras.ops.relu(self.norm(self.hidden(inputs), training=training)))
+"""
+SHAPE = (4, 4, 1)
+
+
+@pytest.fixture(autouse=True)
+def nets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("nets.py").write_text(RESIDUAL)
+
+
+def build(model="nets.py", shape=SHAPE, n_classes=3, seed=0, **fields):
+    return network_of(model).build(RunConfig(model=model, **fields), shape, n_classes, seed)
+
+
+def of_body(body, **arguments):
+    """The model of a function with this body."""
+    Path("own.py").write_text(f"import keras\nfrom keras import layers\n\ndef build(input_shape, n_outputs):\n{body}\n")
+    return build("own.py", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("norm", "layer", "n_params"),
+    [
+        ("none", "Identity", 40 + 148 + 195),
+        ("batch", "BatchNormalization", 36 + 144 + 195 + 2 * 16),
+        ("layer", "LayerNormalization", 40 + 148 + 195 + 2 * 8),
+        ("group", "GroupNormalization", 40 + 148 + 195 + 2 * 8),
+        ("rms", "RMSNormalization", 40 + 148 + 195 + 2 * 4),
+    ],
+)
+def test_every_normalization_takes_its_places(norm, layer, n_params):
+    model = build(norm=norm, activation="tanh")
+    assert [type(each).__name__ for each in model.layers].count(layer) == 2
+    assert model.count_params() == n_params
+    assert [each.activation.__name__ for each in model.layers if type(each) is keras.layers.Activation] == ["tanh"] * 2
+
+
+def test_a_bias_is_left_out_where_it_is_redundant_or_by_wish():
+    def biases(**fields):
+        return [each.use_bias for each in build(**fields).layers if isinstance(each, keras.layers.Conv2D)]
+
+    assert biases(norm="batch") == biases(norm="layer", use_bias="false") == [False, False]
+    assert biases(norm="batch", center=False) == biases(norm="layer") == biases(norm="none") == [True, True]
+    assert biases(norm="batch", use_bias="true") == [True, True]
+
+
+def test_initial_weights_depend_on_the_seed_alone_and_are_those_of_every_arm():
+    arms = [build(norm=norm, use_bias="true", seed=3) for norm in ("none", "batch", "layer", "rms")]
+    kernels = [[each.kernel.numpy() for each in arm.layers if hasattr(each, "kernel")] for arm in arms]
+    for others in kernels[1:]:
+        for kernel, other in zip(kernels[0], others, strict=True):
+            np.testing.assert_array_equal(kernel, other)
+    assert not np.allclose(build(seed=4).layers[1].kernel, kernels[0][0])
+
+
+def test_the_global_generators_are_as_before():
+    random.seed(1)
+    np.random.seed(1)
+    expected = random.random(), np.random.random()
+    random.seed(1)
+    np.random.seed(1)
+    build()
+    assert (random.random(), np.random.random()) == expected
+
+
+def test_the_values_of_another_seed_are_those_of_its_model():
+    fields = RunConfig(model="nets.py", norm="batch")
+    model, other = build(norm="batch", seed=1), build(norm="batch", seed=2)
+    values = network_of("nets.py").seeded_values(model, fields, SHAPE, 3, 2)
+    assert set(values) == {variable.path for variable in model.variables}
+    for variable, expected in zip(model.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(values[variable.path], expected.value)
+
+
+def test_what_the_file_prints_goes_to_stderr(capsys):
+    Path("loud.py").write_text(RESIDUAL + "\n# loud\n")
+    build("loud.py")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "loaded\n")
+
+
+def test_a_subclassed_model_that_outputs_logits_gets_a_softmax():
+    model = build("nets.py:Net", shape=(6,), norm="batch")
+    rows = np.random.default_rng(0).normal(size=(7, 6)).astype("float32")
+    np.testing.assert_allclose(model(rows).numpy().sum(axis=1), 1, atol=1e-6)
+    inner = next(each for each in model.layers if type(each).__name__ == "Net")
+    np.testing.assert_allclose(model(rows), keras.ops.softmax(inner(rows)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "end"),
+    [(3, None, "softmax"), (3, "softmax", None), (1, None, "sigmoid"), (1, "sigmoid", None)],
+)
+def test_logits_become_probabilities_and_probabilities_stay(units, activation, end):
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(units, activation=activation)(inputs))
+    found = with_probabilities(model, (2,))
+    assert (found is model) == (end is None)
+    assert end is None or found.layers[-1].activation.__name__ == end
+
+
+def test_a_file_imports_its_neighbours():
+    Path("parts.py").write_text("WIDTH = 7\n")
+    body = "    from parts import WIDTH\n    return keras.Sequential([layers.Dense(WIDTH), layers.Dense(n_outputs)])"
+    assert of_body(body, shape=(2,)).count_params() == 2 * 7 + 7 + 7 * 3 + 3
+
+
+def test_fields_that_the_function_does_not_ask_for_have_no_effect():
+    network = network_of("nets.py")
+    unused = network.unused_fields(RunConfig(norm="batch"))
+    assert unused == {"kernel_initializer", "init_scale", "placement", "norm_input", "norm_output", "groups"}
+    assert "groups" not in network.unused_fields(RunConfig(norm="group"))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("    return 3", "build() in own.py must return a keras.Model. Received: int."),
+        (
+            "    return keras.Sequential([layers.Flatten(), layers.Dense(5)])",
+            "build() in own.py returns a model whose output for one row has the shape (5,). Allowed: (3,), one number "
+            "per class. Its parameter n_outputs is the number of classes.",
+        ),
+        (
+            "    x = 1\n    return x + 'a'",
+            "build() in own.py fails, line 6: TypeError: unsupported operand type(s) for +: 'int' and 'str'.",
+        ),
+        ("    raise SystemExit(3)", "build() in own.py fails, line 5: SystemExit: 3."),
+    ],
+)
+def test_what_a_function_may_not_do(body, message):
+    with pytest.raises(InvalidConfig) as caught:
+        of_body(body)
+    assert str(caught.value) == message
+
+
+def test_two_classes_may_have_one_output():
+    assert (
+        of_body("    return keras.Sequential([layers.Flatten(), layers.Dense(1)])", n_classes=2).output_shape[-1] == 1
+    )
+    with pytest.raises(InvalidConfig, match=r"Allowed: \(2,\), one number per class, or \(1,\) for the second of two"):
+        of_body("    return keras.Sequential([layers.Flatten(), layers.Dense(3)])", n_classes=2)
+
+
+def test_a_parameter_that_nobody_knows_needs_a_default():
+    Path("own.py").write_text("def build(input_shape, depth):\n    pass\n")
+    with pytest.raises(
+        InvalidConfig, match=r"^build\(\) in own.py asks for 'depth', which bncli can't give\. Allowed: "
+    ):
+        build("own.py")
+    Path("own.py").write_text("def build(input_shape, lr):\n    pass\n")
+    with pytest.raises(InvalidConfig, match=r"^build\(\) in own.py asks for 'lr', which bncli can't give\. Allowed: "):
+        build("own.py")

@@ -1,0 +1,106 @@
+"""Places of functions: which texts name one, and what is read from a file without running it."""
+
+from pathlib import Path
+
+import pytest
+
+from bncli.errors import InvalidConfig
+from bncli.networks.reference import Reference, read_source, reference_of
+
+NETS = """
+raise RuntimeError("nobody runs this file")
+
+def build(input_shape, /, n_outputs, norm=None, *, use_bias, activation="relu", **more):
+    pass
+
+class Net:
+    depth = 3
+    def __init__(self, n_outputs, norm):
+        pass
+
+class Bare:
+    pass
+
+WIDTH = 8
+"""
+
+
+@pytest.fixture
+def nets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("nets.py").write_text(NETS)
+
+
+@pytest.mark.parametrize(
+    "model", ["mlp", "dense64*2", "conv32 pool flatten dense64", "conv32:k5", "", "py", "net.keras"]
+)
+def test_a_spec_or_a_name_is_no_place(model):
+    assert reference_of(model) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        ("nets.py", ("nets.py", "build", False)),
+        ("a b/nets.py:residual", ("a b/nets.py", "residual", False)),
+        ("nets.py:", ("nets.py", "build", False)),
+        ("lab.nets:residual", ("lab.nets", "residual", True)),
+    ],
+)
+def test_the_place_of_a_function(model, place):
+    assert reference_of(model) == Reference(*place)
+
+
+def test_parameters_and_whether_they_have_defaults(nets):
+    source = read_source(reference_of("nets.py"))
+    expected = {"input_shape": False, "n_outputs": False, "norm": True, "use_bias": False, "activation": True}
+    assert dict(source.parameters) == expected
+    assert read_source(reference_of("nets.py:Net")).parameters == (("n_outputs", False), ("norm", False))
+    assert read_source(reference_of("nets.py:Bare")).parameters == ()
+
+
+def test_the_hash_is_that_of_the_text(nets):
+    before = read_source(reference_of("nets.py")).digest
+    assert read_source(reference_of("nets.py:Net")).digest == before
+    Path("nets.py").write_text(NETS + "\n")
+    assert read_source(reference_of("nets.py")).digest != before
+
+
+def test_a_module_is_found_in_this_folder_and_among_packages(nets):
+    Path("lab").mkdir()
+    Path("lab/nets.py").write_text(NETS)
+    assert read_source(reference_of("lab.nets:build")).path.samefile("lab/nets.py")
+    with pytest.raises(InvalidConfig, match=r"^model 'os.path' has no function 'build'\. It defines: normcase, "):
+        read_source(reference_of("os.path:build"))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("none.py", "model 'none.py' can't be read (No such file or directory). Give the path of a Python file."),
+        (
+            "nets.py:biuld",
+            "model 'nets.py' has no function 'biuld'. It defines: build, Net, Bare. Name one behind a colon, e.g. "
+            "nets.py:build. Did you mean 'build'?",
+        ),
+        (
+            "nets.py:WIDTH",
+            "model 'nets.py' has no function 'WIDTH'. It defines: build, Net, Bare. Name one behind a colon, e.g. "
+            "nets.py:build.",
+        ),
+        ("half.py", "model 'half.py', line 2 is not Python: expected ':' (<unknown>, line 2)."),
+        (
+            "empty.py",
+            "model 'empty.py' has no function 'build'. It defines: nothing. Name one behind a colon, e.g. empty.py:build.",
+        ),
+        ("lab.none:build", "module 'lab.none' can't be found (ModuleNotFoundError: No module named 'lab')."),
+        ("json.none:build", "There is no Python module 'json.none' in this folder or among the packages."),
+    ],
+)
+def test_what_can_not_be_read(nets, model, message):
+    Path("half.py").write_text("\ndef build(\n  x)\n")
+    Path("half.py").write_text("\ndef build(x)\n")
+    Path("empty.py").write_text("")
+    with pytest.raises(InvalidConfig) as caught:
+        read_source(reference_of(model))
+    assert str(caught.value) == message
