@@ -59,6 +59,16 @@ def row_losses(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
     return keras.losses.sparse_categorical_crossentropy(y, predicted)
 
 
+def with_added(losses: tf.Tensor, added: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Return the losses of rows, each with what the layers add to the loss: regularizers and `add_loss`.
+
+    Args:
+        losses: Shape (rows,).
+        added: Scalars, as `stateless_call(..., return_losses=True)` gives them.
+    """
+    return losses + tf.add_n(added) if added else losses
+
+
 def count_params(model: keras.Model) -> dict[str, int]:
     """Return how many parameters a model has: `total`, and `trainable` ones."""
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)

@@ -14,7 +14,7 @@ from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.engines import updates
-from bncli.engines.base import row_losses
+from bncli.engines.base import row_losses, with_added
 from bncli.engines.layers import build_stackable
 from bncli.engines.method import Method
 from bncli.engines.updates import Tensors
@@ -120,8 +120,10 @@ class Graph:
         x, y = tf.gather(self._x, rows), tf.gather(self._y, rows)
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            predicted, new_others = self.model.stateless_call(weights, others, x, training=True)
-            losses = row_losses(y, predicted)
+            predicted, new_others, added = self.model.stateless_call(
+                weights, others, x, training=True, return_losses=True
+            )
+            losses = with_added(row_losses(y, predicted), added)
             loss = tf.reduce_mean(losses)
         gradients = tape.gradient(loss, weights)
         return gradients, _as_before(new_others, others), tf.reduce_sum(losses), self._correct(y, predicted)
@@ -129,8 +131,8 @@ class Graph:
     def _evaluate(self, weights: Tensors, others: Tensors, x: tf.Tensor, y: tf.Tensor, counts: tf.Tensor) -> Any:
         def one(arguments: Any) -> Any:
             weights, others = arguments
-            predicted, _ = self.model.stateless_call(weights, others, x, training=False)
-            loss = tf.reduce_sum(counts * row_losses(y, predicted))
+            predicted, _, added = self.model.stateless_call(weights, others, x, training=False, return_losses=True)
+            loss = tf.reduce_sum(counts * with_added(row_losses(y, predicted), added))
             return loss, self._correct(y, predicted, counts), predicted
 
         return self._over_runs(one, (weights, others))

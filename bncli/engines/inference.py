@@ -13,7 +13,7 @@ import numpy as np
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines.base import row_losses
+from bncli.engines.base import row_losses, with_added
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.rows import population_batches
 from bncli.engines.scoring import Scored
@@ -43,8 +43,9 @@ class Inference:
         self._infer = tf.function(self._losses_and_answers, autograph=False, input_signature=(others, *rows))
 
     def _losses_and_answers(self, others: Tensors, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        predicted, _ = self._model.stateless_call(self._weights, others, x, training=False)
-        return row_losses(y, predicted), predicted
+        called = self._model.stateless_call(self._weights, others, x, training=False, return_losses=True)
+        predicted, _, added = called
+        return with_added(row_losses(y, predicted), added), predicted
 
     def score(self, others: Tensors, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Scored]:
         """Return how the model answers parts of the data, given the values of its non-trainable variables."""

@@ -210,20 +210,21 @@ def _check_model(model: Any, label: str, input_shape: tuple[int, ...], n_classes
 
 
 def with_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> keras.Model:
-    """Return the model itself if it outputs probabilities, else with a softmax, or sigmoid for one output, at its end.
+    """Return a model whose outputs are probabilities: logits get a softmax, or a sigmoid for one output.
 
-    The activation of the last layer tells, or, where there is none, the outputs for random rows.
+    The activation of the last layer tells which they are, or, where there is none, the outputs for random rows. A
+    subclassed model becomes a layer of a sequential one, which knows its shapes.
     """
     import keras
     import numpy as np
 
-    if _gives_probabilities(model, input_shape):
-        return model
-    n_outputs = model(np.zeros((1, *input_shape), "float32"), training=False).shape[-1]
-    end = keras.layers.Activation("sigmoid" if n_outputs == 1 else "softmax", name="probabilities")
-    if hasattr(model, "operations"):  # functional
-        return keras.Model(model.inputs, end(model.outputs[0]))
-    return keras.Sequential([keras.Input(input_shape), model, end])
+    is_graph, end = hasattr(model, "operations"), []
+    if not _gives_probabilities(model, input_shape):
+        n_outputs = model(np.zeros((1, *input_shape), "float32"), training=False).shape[-1]
+        end = [keras.layers.Activation("sigmoid" if n_outputs == 1 else "softmax", name="probabilities")]
+    if not is_graph:
+        return keras.Sequential([keras.Input(input_shape), model, *end])
+    return keras.Model(model.inputs, end[0](model.outputs[0])) if end else model
 
 
 def _gives_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> bool:

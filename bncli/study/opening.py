@@ -79,7 +79,9 @@ def open_folder(folder: Path, study: Study, plan: Plan, shard: Shard | None = No
             content = before | {"conditions": _with_new_ids(before, plan)}
         else:
             return Opened(store, whole, is_part)
-        store.write_study(content | {"fingerprints": _fingerprints(before) | _fingerprints(content)})
+        content |= {"fingerprints": _fingerprints(before) | _fingerprints(content)}
+        content |= {"networks": before.get("networks", {}) | content.get("networks", {})}
+        store.write_study(content)
         return Opened(store, whole, is_part)
 
 

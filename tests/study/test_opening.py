@@ -173,3 +173,27 @@ def write_points(path, first):
     rows = [f"{first if i == 0 else i},{i % 3},{'ab'[i % 2]}" for i in range(40)]
     Path(path).write_text("\n".join(["x,y,kind", *rows, ""]))
     datasets.forget()
+
+
+NET = """
+import keras
+
+def build(input_shape, n_outputs, norm):
+    return keras.Sequential([keras.layers.Dense(3), norm(), keras.layers.Dense(n_outputs)])
+"""
+
+
+def test_a_changed_file_of_a_network_is_refused_and_its_text_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(NET)
+    study = make_study("none,batch", model="net.py")
+    content = opened(Path("out"), study).read_study()
+    (facts,) = content["networks"].values()
+    assert facts["text"] == NET
+    assert {config.model_digest for config, _ in study.plan().runs} == {facts["digest"]}
+    opened(Path("out"), study)
+    Path("net.py").write_text(NET.replace("Dense(3)", "Dense(4)"))
+    assert refusal(Path("out"), study) == (
+        "The file of model 'net.py' is not what the runs in 'out' were trained with. Restore it (study.json has its "
+        "text), or try another --out."
+    )
