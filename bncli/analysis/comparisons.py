@@ -9,6 +9,7 @@ from bncli.analysis.effects import hedges_g
 from bncli.analysis.grid import Cell, distinct_cells
 from bncli.analysis.learning import LearnedPairs, learned_pairs
 from bncli.analysis.pairs import Differences, final_values, paired_differences, paired_values
+from bncli.analysis.runs import Trivial
 from bncli.analysis.seeds import always_valid_interval
 from bncli.analysis.statistics import NO_INTERVAL, Interval, holm, mean
 from bncli.analysis.tables import AXES, Conditions, Results, table_of
@@ -34,7 +35,7 @@ def differences_table(
     conditions: Conditions,
     metric: str = DEFAULT,
     baseline: str | None = None,
-    trivial: float | None = None,
+    trivial: Trivial | None = None,
     margin: float | None = None,
 ) -> pd.DataFrame:
     """Return one row per arm and point of the axes, for arms other than the baseline at points that both have.
@@ -88,7 +89,7 @@ def differences_table(
     return table_of(rows, conditions, COLUMNS)
 
 
-def _difference_row(cell: Cell, metric: str, trivial: float | None, margin: float | None) -> dict[str, Any]:
+def _difference_row(cell: Cell, metric: str, trivial: Trivial | None, margin: float | None) -> dict[str, Any]:
     """The columns of a comparison, with its `side` (see `Finding`) and whether it is `equivalent`."""
     found = paired_differences(cell.runs, cell.baseline_runs, metric)
     values, others = paired_values(final_values(cell.runs, metric), final_values(cell.baseline_runs, metric))

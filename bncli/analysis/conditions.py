@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.effects import wilson_interval
 from bncli.analysis.grid import grid_points
 from bncli.analysis.pairs import final_values, mean_interval, paired_differences
-from bncli.analysis.runs import best_of, condition_columns, has_learned, seconds_per_epoch
+from bncli.analysis.runs import Trivial, best_of, condition_columns, has_learned, seconds_per_epoch
 from bncli.analysis.statistics import holm, known_values, mean, median
 from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, typed
 from bncli.analysis.verdicts import BETTER, SIGNIFICANT, finding_of
@@ -28,7 +28,7 @@ LEARNED_COLUMNS = (
 
 
 def conditions_table(
-    results: Results, conditions: Conditions, trivial: float | None = None, metric: str = DEFAULT
+    results: Results, conditions: Conditions, trivial: Trivial | None = None, metric: str = DEFAULT
 ) -> pd.DataFrame:
     """Return one row per condition, in the study's order.
 
@@ -69,7 +69,7 @@ def conditions_table(
 
 
 def _condition_row(
-    condition: Condition, runs: Results, trivial: float | None, metric: str, metrics: list[str]
+    condition: Condition, runs: Results, trivial: Trivial | None, metric: str, metrics: list[str]
 ) -> dict[str, Any]:
     counted = [result for result in runs if result.state != "failed"]
     best = [best_of(result, DEFAULT) for result in counted]
@@ -91,7 +91,7 @@ def _condition_row(
     }
 
 
-def _learned_columns(runs: Results, trivial: float | None, metric: str) -> dict[str, Any]:
+def _learned_columns(runs: Results, trivial: Trivial | None, metric: str) -> dict[str, Any]:
     """How many runs learned, and the middle of what they score."""
     import numpy as np
 
@@ -120,7 +120,7 @@ def _spread(metric: str, values: np.ndarray) -> dict[str, float]:
     }
 
 
-def _points_won(groups: Mapping[Condition, Results], trivial: float | None) -> dict[int, list[bool]]:
+def _points_won(groups: Mapping[Condition, Results], trivial: Trivial | None) -> dict[int, list[bool]]:
     """Whether each condition, by its place, is the clear winner at each of the points that it belongs to."""
     conditions = list(groups)
     runs = [_by_seed(group) for group in groups.values()]
@@ -136,7 +136,7 @@ def _by_seed(results: Results) -> Runs:
     return {result.config.seed: result for result in results if result.state != "failed"}
 
 
-def clear_winner(arms: Mapping[int, Runs], trivial: float | None = None) -> int | None:
+def clear_winner(arms: Mapping[int, Runs], trivial: Trivial | None = None) -> int | None:
     """Return the arm that is clearly better in validation accuracy than all others; None if no arm is.
 
     Its mean is the best, more than half of its seeds learned (see `has_learned`), and its paired difference from every
