@@ -87,7 +87,9 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     elif format == "csv":
         console.write(to_csv(evidence.runs_table if single else evidence.joined_table))
     elif single:
-        spare = ["loss", "val_loss", "params", "accuracy", "state", f"{evidence.metric}{console.INTERVAL}"]
+        more = [f"{evidence.metric}{console.INTERVAL}", "test_loss", "train_accuracy", "val_accuracy"]
+        columns = ["loss", "val_loss", "params", "accuracy", "state", *more]
+        spare = [name for name in columns if name != evidence.metric]  # what was asked for stays
         console.print_rows(run_rows(evidence), caption=run_caption(evidence), format=format, spare=spare)
     else:
         caption, title = table_caption(evidence), evidence.study.name

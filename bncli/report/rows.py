@@ -221,8 +221,9 @@ def run_rows(evidence: Evidence) -> Rows:
 
 
 def _shown(evidence: Evidence) -> list[str]:
-    """The main metrics that a run has."""
-    return [name for name, metric in METRICS.items() if metric.is_main and name in evidence.runs_table]
+    """The main metrics that a run has, and the one that arms are compared by."""
+    wanted = [name for name, metric in METRICS.items() if metric.is_main or name == evidence.metric]
+    return [name for name in wanted if name in evidence.runs_table]
 
 
 def _mean_row(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The tables that people read, and the caption of the main one."""
 
+from dataclasses import replace
+
 import pytest
 from fakes import complete, diverged, evidence, failed, gaining, learned, make_study
 
@@ -153,6 +155,16 @@ def test_below_several_runs_there_is_a_row_of_means_like_that_of_the_main_table(
     assert mean["val_loss"].endswith("]")
     assert mean["val_accuracy"] == f"{shown.runs_table['val_accuracy'].mean():.3f}"
     assert run_caption(shown) == "mean [95% interval] over seeds"
+
+
+def test_a_table_of_runs_has_the_metric_that_was_asked_for():
+    def with_brier(config):
+        result = learned(config)
+        return replace(result, metrics=result.metrics | {"val_brier": 0.25})
+
+    rows = run_rows(evidence(make_study("none", seeds=(0, 1)), with_brier, metric="val_brier"))
+    assert [row["val_brier"] for row in rows] == ["0.250", "0.250", "0.250 (all equal)"]
+    assert [list(row) for row in rows] == [list(rows[0])] * 3
 
 
 def test_a_single_run_has_no_row_of_means():
