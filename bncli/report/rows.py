@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.runs import seed_curves
@@ -39,6 +40,12 @@ LEARNED, MIDDLE, VERDICT = "learned", "median if learned", "verdict"
 POPULATION_COLUMN = "population"
 """The column of the main table for the same metric with population statistics, where a gap is worth a sentence."""
 
+HIT_EPOCH, DIFFERENCE = "hit epoch", "difference"
+"""Columns of the main table that its caption explains."""
+
+INTERVAL = " [interval]"
+"""Behind the name of a column, this names the intervals in it, which a narrow terminal leaves out before the column."""
+
 Rows = list[dict[str, str]]
 
 
@@ -64,9 +71,9 @@ def result_rows(evidence: Evidence) -> Rows:
         if _is_mixed(shares):
             cells[MIDDLE] = number(row["median_if_learned"])
         if len(evidence.arms) > 1:
-            cells["difference"] = _difference(row, row["low_difference"], row["high_difference"])
+            cells[DIFFERENCE] = _difference(row, row["low_difference"], row["high_difference"])
             cells[VERDICT] = field_value(row["verdict"])
-        cells |= {"hit epoch": _hit_epoch(row), "curve": curves.get(place, ""), "n": str(row["n"])}
+        cells |= {HIT_EPOCH: _hit_epoch(row), "curve": curves.get(place, ""), "n": str(row["n"])}
         rows.append(cells | {state: str(row[f"n_{state}"]) for state in states})
     return rows
 
@@ -234,38 +241,79 @@ def _mean_row(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
     return {"arm": str(row["arm"]), "seed": "mean", "state": f"of {row['n']}"} | means | sizes
 
 
-def run_caption(evidence: Evidence) -> str:
-    """Return the caption of the table of runs: what the last row is, what the arm is, what its scores suffer from."""
+def run_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
+    """Return the caption of the table of runs: what the last row is, what the arm is, what its scores suffer from.
+
+    Args:
+        evidence: The study with its results.
+        left_out: What the table does not show, see `table_caption`.
+    """
     has_mean = (evidence.conditions_table["n"] > 1).any()
-    lines = ("mean [95% interval] over seeds" if has_mean else "", norm_note(evidence), statistics_note(evidence))
+    mean = _mean("mean", evidence.metric, left_out)
+    lines = (f"{mean} over seeds" if has_mean else "", norm_note(evidence), statistics_note(evidence))
     return "\n".join(line for line in lines if line)
 
 
-def table_caption(evidence: Evidence) -> str:
-    """Return the caption of the main table, in lines: what columns and marks mean, what arms are, what they lack."""
-    lines = (columns_caption(evidence), norm_note(evidence), statistics_note(evidence), split_note(evidence))
+def _mean(word: str, column: str, left_out: Collection[str]) -> str:
+    """A word for a mean, with a mention of its interval if that is shown."""
+    return word if f"{column}{INTERVAL}" in left_out else f"{word} [95% interval]"
+
+
+def table_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
+    """Return the caption of the main table, in lines: what columns and marks mean, what arms are, what they lack.
+
+    Args:
+        evidence: The study with its results.
+        left_out: What the table does not show, for want of width: names of columns, with `INTERVAL` behind a name only
+            the intervals in it.
+    """
+    lines = (columns_caption(evidence, left_out), norm_note(evidence), statistics_note(evidence), split_note(evidence))
     return "\n".join(line for line in lines if line)
 
 
-def columns_caption(evidence: Evidence) -> str:
-    """Return what the columns and marks of the main table mean, and which runs are missing."""
-    several = len(evidence.arms) > 1
-    parts = ["mean [95% interval] over seeds"]
-    if several:
-        parts.append(f"difference from {evidence.baseline}, paired by seed")
-        parts.append(verdict_text(evidence))
+def columns_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
+    """Return what the columns and marks of the main table mean, and which runs are missing.
+
+    Args:
+        evidence: The study with its results.
+        left_out: What the table does not show, see `table_caption`.
+    """
+    parts = {
+        "mean": f"{_mean('mean', evidence.metric, left_out)} over seeds",
+        **_comparison_captions(evidence, left_out),
+        **_learning_captions(evidence),
+        "trivial": _trivial_caption(evidence),
+        "missing": f"{evidence.n_missing} of {evidence.n_planned} runs are still missing" if evidence.n_missing else "",
+    }
+    return "; ".join(text for part, text in parts.items() if text and part not in left_out)
+
+
+def _comparison_captions(evidence: Evidence, left_out: Collection[str]) -> dict[str, str]:
+    """What the columns of the comparison with the baseline mean, by column."""
+    if len(evidence.arms) < 2:
+        return {}
+    is_first = f"{evidence.metric}{INTERVAL}" in left_out  # to have intervals
+    difference = _mean(DIFFERENCE, DIFFERENCE, left_out) if is_first else DIFFERENCE
+    return {
+        DIFFERENCE: f"{difference} from {evidence.baseline}, paired by seed",
+        VERDICT: verdict_text(evidence),
+    }
+
+
+def _learning_captions(evidence: Evidence) -> dict[str, str]:
+    """What the columns and the mark on how a condition learned mean, by column."""
+    table = evidence.conditions_table
+    parts = {HIT_EPOCH: f"hit epoch: median epoch at which {threshold_text(evidence)}"}
     if evidence.gap and population_of(evidence.metric):
-        parts.append(
-            "population: mean with statistics that are re-estimated after training in place of moving averages"
-        )
-    parts.append(f"hit epoch: median epoch at which {threshold_text(evidence)}")
-    if evidence.metric == DEFAULT and evidence.conditions_table["best"].any():
-        parts.append("* better in validation accuracy than every other arm")
-    if (evidence.conditions_table["p_learn"] < 1).any():
-        parts.append("learned: runs that end more than a tenth of the way from guessing to 1")
+        text = "mean with statistics that are re-estimated after training in place of moving averages"
+        parts = {POPULATION_COLUMN: f"population: {text}"} | parts
+    if evidence.metric == DEFAULT and table["best"].any():
+        parts[BEST] = "* better in validation accuracy than every other arm"
+    if (table["p_learn"] < 1).any():
+        parts[LEARNED] = "learned: runs that end more than a tenth of the way from guessing to 1"
+    return parts
+
+
+def _trivial_caption(evidence: Evidence) -> str:
     trivial = evidence.trivial_score(evidence.metric)
-    if trivial is not None:
-        parts.append(f"always guessing the commonest class scores {trivial:.3f}")
-    if evidence.n_missing:
-        parts.append(f"{evidence.n_missing} of {evidence.n_planned} runs are still missing")
-    return "; ".join(parts)
+    return "" if trivial is None else f"always guessing the commonest class scores {trivial:.3f}"

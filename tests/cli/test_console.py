@@ -81,6 +81,19 @@ def test_a_narrow_terminal_leaves_out_what_is_least_important_and_says_so(monkey
     assert "Left out, for want of width: curve, n, intervals of score (--format csv has all)" in " ".join(shown.split())
 
 
+def test_the_caption_can_be_made_for_what_is_left_out(monkeypatch):
+    terminal = open_terminal(monkeypatch)
+    row = {"arm": "none", "score": "0.966 [0.945, 0.978]", "curve": "x" * 40, "more": "y" * 20}
+    console.print_rows(
+        [row], caption=lambda left_out: f"without {left_out}", spare=("curve", "score [interval]", "more")
+    )
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    assert lines[-2:] == ["without ['curve']", "Left out, for want of width: curve (--format csv has all)"]
+    terminal.truncate(0)
+    console.print_rows([{"arm": "none"}], caption=lambda left_out: f"without {left_out}", spare=("curve",))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()[-1] == "without []"
+
+
 def test_a_table_that_fits_is_whole(monkeypatch):
     terminal = open_terminal(monkeypatch)
     console.print_rows([{"arm": "none", "curve": "▁▂▃", "n": "10"}], spare=("curve", "n"))

@@ -237,6 +237,21 @@ def test_the_caption_explains_columns_and_marks_and_says_what_is_missing(make, c
     assert table_caption(evidence(make_study(seeds=SIX), make, chance)) == expected + star + more
 
 
+def test_what_a_narrow_table_leaves_out_is_not_explained():
+    shown = evidence(make_study(seeds=SIX), learned, 0.6)
+    left_out = ["curve", "n", "hit epoch", "learned", "val_accuracy [interval]"]
+    assert table_caption(shown, left_out) == (
+        "mean over seeds; difference [95% interval] from none, paired by seed; better, worse: the 95% interval "
+        "excludes 0 and p < 0.05 after Holm's correction" + STAR + "; always guessing the commonest class scores 0.600"
+    )
+    assert table_caption(shown, [*left_out, "difference [interval]", "verdict"]) == (
+        "mean over seeds; difference from none, paired by seed"
+        + STAR
+        + "; always guessing the commonest class scores 0.600"
+    )
+    assert run_caption(evidence(make_study("none")), ["val_accuracy [interval]"]) == "mean over seeds"
+
+
 def test_a_study_of_one_arm_has_a_caption_without_comparisons():
     shown = evidence(make_study("none"), chance=None, threshold=0.9)
     expected = "mean [95% interval] over seeds; hit epoch: median epoch at which the smoothed val_accuracy reaches 0.9"
