@@ -179,8 +179,17 @@ def is_mixed(row: pd.Series[Any]) -> bool:
     Args:
         row: A row of `differences_table`.
     """
+    return bool(mixed_arms(row))
+
+
+def mixed_arms(row: pd.Series[Any]) -> list[str]:
+    """Return the arms of a comparison that learned in some seeds and not in others.
+
+    Args:
+        row: A row of `differences_table`.
+    """
     import pandas as pd
 
     n_pairs = row["wins"] + row["ties"] + row["losses"]
-    sides = (row["n_learned"], row["n_baseline_learned"])
-    return any(not pd.isna(n_learned) and 0 < n_learned < n_pairs for n_learned in sides)
+    sides = {"arm": row["n_learned"], "baseline": row["n_baseline_learned"]}
+    return [row[side] for side, n_learned in sides.items() if not pd.isna(n_learned) and 0 < n_learned < n_pairs]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.comparisons import mixed_arms
 from bncli.analysis.runs import seed_curves
 from bncli.report.notes import norm_note, statistics_note
 from bncli.report.spelling import (
@@ -23,7 +24,7 @@ from bncli.report.spelling import (
     whole_number,
 )
 from bncli.report.splits import split_note
-from bncli.tasks.metrics import DEFAULT, METRICS, TOLERANCE, lower_is_better, population_of
+from bncli.tasks.metrics import METRICS, TOLERANCE, lower_is_better, population_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +62,7 @@ def result_rows(evidence: Evidence) -> Rows:
     curves, shares = _sparklines(evidence), evidence.conditions_table["p_learn"]
     rows = []
     for place, row in table.iterrows():
-        is_best = row["best"] and metric == DEFAULT
-        cells = _axis_values(evidence, row) | {"arm": str(row["arm"]) + (BEST if is_best else "")}
+        cells = _axis_values(evidence, row) | {"arm": str(row["arm"]) + (BEST if row["best"] else "")}
         cells[metric] = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
         if twin:
             cells[POPULATION_COLUMN] = number(row[f"mean_{twin}"])
@@ -296,8 +296,20 @@ def _comparison_captions(evidence: Evidence, left_out: Collection[str]) -> dict[
     difference = _mean(DIFFERENCE, DIFFERENCE, left_out) if is_first else DIFFERENCE
     return {
         DIFFERENCE: f"{difference} from {evidence.baseline}, paired by seed",
-        VERDICT: verdict_text(evidence),
+        VERDICT: "; ".join(filter(None, (verdict_text(evidence), _mixed_caption(evidence)))),
     }
+
+
+def _mixed_caption(evidence: Evidence) -> str:
+    """What verdicts rest on where a mean over all seeds says little, and of which arms; empty if there are none."""
+    mixed = {name for _, row in evidence.differences_table.iterrows() for name in mixed_arms(row)}
+    arms = ", ".join(arm for arm in evidence.arms if arm in mixed)
+    if not arms:
+        return ""
+    return (
+        f"where only some seeds of an arm learned ({arms}), the verdict rests on whether runs learn, and on the "
+        "seeds in which both arms did"
+    )
 
 
 def _learning_captions(evidence: Evidence) -> dict[str, str]:
@@ -307,8 +319,8 @@ def _learning_captions(evidence: Evidence) -> dict[str, str]:
     if evidence.gap and population_of(evidence.metric):
         text = "mean with statistics that are re-estimated after training in place of moving averages"
         parts = {POPULATION_COLUMN: f"population: {text}"} | parts
-    if evidence.metric == DEFAULT and table["best"].any():
-        parts[BEST] = "* better in validation accuracy than every other arm"
+    if table["best"].any():
+        parts[BEST] = f"* better in {METRICS[evidence.metric].label} than every other arm"
     if (table["p_learn"] < 1).any():
         parts[LEARNED] = "learned: runs that end more than a tenth of the way from guessing to 1"
     return parts
