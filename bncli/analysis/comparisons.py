@@ -46,7 +46,8 @@ def differences_table(
         - `n` (pairs), `mean_difference` (final value of the arm minus the baseline's), `low` and `high` (its 95 %
           interval, see `paired_differences`; missing if all differences are equal), `std_difference` (their sample
           standard deviation)
-        - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected over all rows)
+        - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected for the
+          number of rows that have one)
         - `wins`, `ties`, `losses` (pairs in which the arm is better, equal, worse)
         - `effect_size` with its 95 % interval `low_effect_size`, `high_effect_size` (Hedges' g_z, see `hedges_g`)
         - `n_learned`, `n_baseline_learned`, `n_both_learned` (pairs in which the arm, the baseline, or both learned,

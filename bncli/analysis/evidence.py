@@ -186,6 +186,7 @@ _HIT_COLUMNS = {
     for name in (
         "threshold",
         "n_never",
+        "n_fallen",
         *(f"{part}_hit_epoch" for part in ("median", "low", "high")),
         *(f"{part}{what}_ratio" for what in ("epochs", "seconds") for part in ("", "low_", "high_")),
     )

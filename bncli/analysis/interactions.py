@@ -39,7 +39,7 @@ def interactions_table(
         - `n` (seeds for which all four runs have a value), `from_difference` and `to_difference` (the mean differences
           from the baseline at both values, over these seeds)
         - `mean_difference` (`to_difference` minus `from_difference`), `low` and `high` (its 95 % interval)
-        - `p_value` (see `sign_flip_test`), `p_holm` (corrected over all rows)
+        - `p_value` (see `sign_flip_test`), `p_holm` (corrected for the number of rows that have one)
 
     Args:
         results: The runs.

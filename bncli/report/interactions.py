@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 NOTE = (
     "How the difference from the baseline changes along an axis: the difference at `to` minus that at `from`, a paired "
-    "difference of differences [95% interval]. p: sign-flip test. p (Holm): corrected over all rows of this table."
+    "difference of differences [95% interval]. p: sign-flip test. p (Holm): corrected for the number of rows of this "
+    "table that have a p."
 )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import mixed_arms
 from bncli.analysis.runs import seed_curves
-from bncli.report.notes import norm_note, statistics_note
+from bncli.report.notes import fallen_note, norm_note, statistics_note
 from bncli.report.spelling import (
     effect,
     epochs,
@@ -127,7 +127,7 @@ def detail_rows(evidence: Evidence) -> Rows:
             "n": str(row["n"]),
             "P(learn)": interval(row["p_learn"], row["low_p_learn"], row["high_p_learn"]),
             "median if learned": number(row["median_if_learned"]),
-            "quartiles": f"{number(row['q25_if_learned'])} to {number(row['q75_if_learned'])}",
+            "quartiles": _range(row["q25_if_learned"], row["q75_if_learned"]),
             "diverged": str(row["n_diverged"]),
             "failed": str(row["n_failed"]),
             "seconds": number(row["mean_seconds"]),
@@ -136,6 +136,10 @@ def detail_rows(evidence: Evidence) -> Rows:
         }
         for _, row in evidence.conditions_table.iterrows()
     ]
+
+
+def _range(low: float, high: float) -> str:
+    return "-" if math.isnan(low) else f"{number(low)} to {number(high)}"
 
 
 def difference_rows(evidence: Evidence) -> Rows:
@@ -166,6 +170,7 @@ def _both_learned(row: pd.Series[Any]) -> dict[str, str]:
 
 def hit_rows(evidence: Evidence) -> Rows:
     """Return when every arm reaches the threshold, and how much sooner than the baseline."""
+    has_fallen = evidence.hits_table["n_fallen"].any()
     return [
         _axis_values(evidence, row)
         | {
@@ -173,6 +178,9 @@ def hit_rows(evidence: Evidence) -> Rows:
             "threshold": number(row["threshold"]),
             "hit epoch": _hit_epoch(row),
             "never": f"{row['n_never']} of {row['n']}",
+        }
+        | ({"fell back": str(row["n_fallen"])} if has_fallen else {})
+        | {
             "speed-up in epochs": _ratio(row, "epochs"),
             "in seconds": _ratio(row, "seconds"),
             "pairs": str(row["n_pairs"]) if row["arm"] != row["baseline"] else "-",
@@ -267,7 +275,9 @@ def table_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
         left_out: What the table does not show, for want of width: names of columns, with `INTERVAL` behind a name only
             the intervals in it.
     """
-    lines = (columns_caption(evidence, left_out), norm_note(evidence), statistics_note(evidence), split_note(evidence))
+    fallen = "" if HIT_EPOCH in left_out else fallen_note(evidence)
+    notes = (norm_note(evidence), statistics_note(evidence), fallen, split_note(evidence))
+    lines = (columns_caption(evidence, left_out), *notes)
     return "\n".join(line for line in lines if line)
 
 

@@ -3,6 +3,7 @@
 import pytest
 from fakes import complete, diverged, evidence, failed, gaining, learned, make_study
 
+from bncli.report.page import Part
 from bncli.report.rows import (
     detail_rows,
     difference_rows,
@@ -221,6 +222,22 @@ def test_the_table_of_hits_counts_runs_that_never_reach_the_threshold():
         ("6 of 6", "-", "-"),
         ("0 of 6", "baseline never", "6"),
     ]
+
+
+def test_a_speed_up_that_may_be_anything_is_undecided_as_a_number_in_its_column():
+    def make(config):
+        never = (config.norm, config.seed) in {*(("batch", seed) for seed in range(3)), ("none", 3), ("none", 4)}
+        return complete(config, (0.1, 0.1 if never else 0.9))
+
+    _, row = hit_rows(evidence(make_study(seeds=range(6)), make, 0.1, threshold=0.5))
+    cells = (row["hit epoch"], row["speed-up in epochs"], row["in seconds"], row["pairs"])
+    assert cells == ("never", "undecided", "undecided", "6")
+    assert "speed-up in epochs" in Part("", [row]).numeric
+
+
+def test_quartiles_of_no_run_are_one_dash():
+    rows = detail_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.5))
+    assert [row["quartiles"] for row in rows] == ["-", "0.603 to 0.620"]
 
 
 def test_only_a_study_with_the_axis_lr_has_a_table_of_rates():
