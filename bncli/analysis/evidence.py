@@ -137,7 +137,7 @@ class Evidence:
     @cached_property
     def interactions_table(self) -> pd.DataFrame:
         """One row per contrast along an axis; see `analysis.interactions.interactions_table`."""
-        return interactions_table(self.results, self.conditions, self.metric, self.baseline)
+        return interactions_table(self.results, self.conditions, self.metric, self.baseline, self.trivial)
 
     @cached_property
     def hits_table(self) -> pd.DataFrame:

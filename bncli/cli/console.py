@@ -20,6 +20,9 @@ from bncli.report.rows import BEST, INTERVAL
 
 FORMATS = ("table", "json", "jsonl", "csv", "md")
 
+FORMATS_ELSEWHERE = {"markdown": "md", "text": "table", "txt": "table", "ndjson": "jsonl", "tsv": "csv"}
+"""What other tools call such formats; the message on an unknown format suggests bncli's name."""
+
 _UNLIMITED = 10_000
 
 LEAST_WIDTH = 40
@@ -80,7 +83,7 @@ def check_format(name: str) -> None:
     Raises:
         UnknownName: There is no such format.
     """
-    check_name("format", name, FORMATS)
+    check_name("format", name, FORMATS, FORMATS_ELSEWHERE)
 
 
 def print_rows(

@@ -15,10 +15,16 @@ ROWS = [
 ]
 
 
-def test_an_unknown_format_is_refused_with_the_nearest_one():
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("jsnl", "jsonl"), ("markdown", "md"), ("Markdown", "md"), ("markdwon", "md"), ("text", "table"), ("tsv", "csv")],
+)
+def test_an_unknown_format_is_refused_with_the_nearest_one(name, meant):
     with pytest.raises(UnknownName) as caught:
-        console.check_format("jsnl")
-    assert str(caught.value) == ("Unknown format 'jsnl'. Allowed: table, json, jsonl, csv, md. Did you mean 'jsonl'?")
+        console.check_format(name)
+    assert (
+        str(caught.value) == f"Unknown format '{name}'. Allowed: table, json, jsonl, csv, md. Did you mean '{meant}'?"
+    )
 
 
 # Tables
