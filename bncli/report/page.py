@@ -195,7 +195,7 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
     yield _part(
         "More about every condition",
         detail_rows(evidence),
-        "P(learn): the share of runs that end more than a tenth of the way from guessing the commonest class to 1, "
+        "P(learn): the share of runs that end more than a fifth of the way from guessing the commonest class to 1, "
         f"with Wilson's interval of the probability. Median and quartiles of {evidence.metric}: over these runs.",
     )
 

@@ -332,7 +332,7 @@ def _learning_captions(evidence: Evidence) -> dict[str, str]:
     if table["best"].any():
         parts[BEST] = f"* better in {METRICS[evidence.metric].label} than every other arm"
     if (table["p_learn"] < 1).any():
-        parts[LEARNED] = "learned: runs that end more than a tenth of the way from guessing to 1"
+        parts[LEARNED] = "learned: runs that end more than a fifth of the way from guessing to 1"
     return parts
 
 

@@ -293,7 +293,7 @@ def test_an_arm_without_numbers_does_not_make_the_other_the_best():
 
 @pytest.mark.parametrize(
     ("baseline", "low", "high", "expected"),
-    [(0.9, 0.6, 0.7, [0]), (0.1, 0.6, 0.7, [1, 2]), (0.65, 0.6, 0.7, [2])],
+    [(0.9, 0.6, 0.7, [0]), (0.1, 0.65, 0.7, [1, 2]), (0.65, 0.6, 0.7, [2])],
 )
 def test_an_arm_on_which_the_axis_has_no_effect_is_best_where_it_wins_at_every_point(baseline, low, high, expected):
     means = {("none",): baseline, ("batch", 0.9): low, ("batch", 0.95): high}

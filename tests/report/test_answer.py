@@ -19,7 +19,7 @@ UNCLEAR = (0.1, -0.1, 0.05, 0.0, -0.06, 0.01)
 
 
 def test_a_clear_difference_has_its_interval_its_pairs_and_its_hit_epochs():
-    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), threshold=0.55))
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), 0.4, threshold=0.55))
     assert answer.sentences == (
         "batch:before is better than none in validation accuracy: +0.113 (95% interval +0.102 to +0.125, 6 pairs of "
         "seeds).",
@@ -30,7 +30,7 @@ def test_a_clear_difference_has_its_interval_its_pairs_and_its_hit_epochs():
 
 
 def test_a_lower_loss_is_better():
-    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), metric="val_loss"))
+    answer = answer_of(evidence(make_study(seeds=range(6)), gaining(GAINS), 0.4, metric="val_loss"))
     assert answer.sentences[0].startswith("batch:before is better than none in validation loss: -0.113")
 
 
@@ -203,7 +203,7 @@ def test_the_only_finished_comparison_names_its_point():
         there = config.activation == "relu" or config.norm == "none"
         return gaining(GAINS)(config) if there else None
 
-    answer = answer_of(evidence(make_study(axes=axes, seeds=range(6)), make, threshold=0.55))
+    answer = answer_of(evidence(make_study(axes=axes, seeds=range(6)), make, 0.4, threshold=0.55))
     assert answer.sentences[0].startswith(
         "batch:before is better than none in validation accuracy at activation relu: +0.113"
     )
@@ -225,7 +225,7 @@ def test_best_rates_are_compared_with_the_baseline_by_name_and_need_a_best_one()
         return diverged(config) if config.seed == 0 else gaining(GAINS * 2)(config)
 
     sentences = answer_of(evidence(study, diverging, metric="val_loss")).sentences
-    assert sentences[1].startswith("Largest clear difference: batch:before at lr 0.001")
+    assert sentences[1].startswith("Largest difference: batch:before at lr 0.001")
 
 
 def test_failed_and_missing_runs_limit_the_answer():

@@ -26,7 +26,7 @@ def sentence(leads, axes=(LR,), n=8, metric="val_accuracy", spread=0.01):
         scale = 1 if config.lr == 0.05 else 0.5
         return leading(leads, spread * scale)(config)
 
-    return interaction_sentence(evidence(make_study(axes=axes, seeds=range(n)), make, metric=metric))
+    return interaction_sentence(evidence(make_study(axes=axes, seeds=range(n)), make, None, metric=metric))
 
 
 def test_the_largest_and_the_smallest_change_between_the_ends_are_told():
@@ -127,7 +127,7 @@ def test_there_is_no_sentence_without_an_axis():
 
 def test_the_rows_of_the_page():
     study = make_study(axes=(ACTIVATION, LR), seeds=range(3))
-    rows = interaction_rows(evidence(study, leading({0.005: 0.1, 0.05: 0.3})))
+    rows = interaction_rows(evidence(study, leading({0.005: 0.1, 0.05: 0.3}), None))
     assert len(rows) == 4
     assert rows[1] == {
         "arm": "batch:before",

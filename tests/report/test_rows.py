@@ -17,7 +17,7 @@ from bncli.report.rows import (
 
 LR = (("lr", (0.001, 0.01, 0.1)),)
 STAR = "; * better in validation accuracy than every other arm"
-FEW_LEARNED = "; learned: runs that end more than a tenth of the way from guessing to 1"
+FEW_LEARNED = "; learned: runs that end more than a fifth of the way from guessing to 1"
 CAPTION = (
     "mean [95% interval] over seeds; difference from none, paired by seed; better, worse: the 95% interval excludes 0 "
     "and p < 0.05 after Holm's correction; hit epoch: median epoch at which the smoothed val_accuracy reaches 95% of "
@@ -101,15 +101,15 @@ def test_the_caption_says_what_a_verdict_rests_on_where_only_some_seeds_learned(
         "excludes 0 and p < 0.05 after Holm's correction; where only some seeds of an arm learned (none, "
         "batch:before), the verdict rests on whether runs learn, and on the seeds in which both arms did; hit epoch: "
         "median epoch at which the smoothed val_accuracy reaches 95% of the baseline's gain; learned: runs that end "
-        "more than a tenth of the way from guessing to 1; always guessing the commonest class scores 0.100"
+        "more than a fifth of the way from guessing to 1; always guessing the commonest class scores 0.100"
     )
 
 
 def test_where_all_seeds_of_an_arm_did_not_learn_there_is_no_middle():
-    rows = result_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.5))
+    rows = result_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.4))
     assert [row["learned"] for row in rows] == ["0 of 6", "6 of 6"]
     assert "median if learned" not in rows[0]
-    assert "both learned" not in difference_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.5))[0]
+    assert "both learned" not in difference_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.4))[0]
 
 
 def test_differences_that_are_all_equal_are_said_to_be_so():
@@ -236,13 +236,13 @@ def test_a_speed_up_that_may_be_anything_is_undecided_as_a_number_in_its_column(
 
 
 def test_quartiles_of_no_run_are_one_dash():
-    rows = detail_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.5))
+    rows = detail_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.4))
     assert [row["quartiles"] for row in rows] == ["-", "0.603 to 0.620"]
 
 
 def test_only_a_study_with_the_axis_lr_has_a_table_of_rates():
     assert rate_rows(evidence(make_study())) == []
-    rows = rate_rows(evidence(make_study(axes=LR, seeds=range(6)), gaining(GAINS)))
+    rows = rate_rows(evidence(make_study(axes=LR, seeds=range(6)), gaining(GAINS), 0.4))
     assert [(row["from lr"], row["to lr"], row["decades"]) for row in rows] == [
         ("-", "-", "-"),
         ("0.001", "0.1", "2 [2, 2]"),
@@ -262,9 +262,9 @@ def test_a_diverged_run_keeps_its_last_value_in_the_mean_curve():
 @pytest.mark.parametrize(
     ("make", "chance", "star", "more"),
     [
-        (lambda config: complete(config, (0.6, 0.6)), 0.5, "", "; always guessing the commonest class scores 0.500"),
+        (lambda config: complete(config, (0.7, 0.7)), 0.5, "", "; always guessing the commonest class scores 0.500"),
         (learned, None, STAR, ""),
-        (learned, 0.6, STAR, f"{FEW_LEARNED}; always guessing the commonest class scores 0.600"),
+        (learned, 0.55, STAR, f"{FEW_LEARNED}; always guessing the commonest class scores 0.550"),
         (
             without_seed_one,
             0.102,
@@ -278,16 +278,16 @@ def test_the_caption_explains_columns_and_marks_and_says_what_is_missing(make, c
 
 
 def test_what_a_narrow_table_leaves_out_is_not_explained():
-    shown = evidence(make_study(seeds=SIX), learned, 0.6)
+    shown = evidence(make_study(seeds=SIX), learned, 0.55)
     left_out = ["curve", "n", "hit epoch", "learned", "val_accuracy [interval]"]
     assert table_caption(shown, left_out) == (
         "mean over seeds; difference [95% interval] from none, paired by seed; better, worse: the 95% interval "
-        "excludes 0 and p < 0.05 after Holm's correction" + STAR + "; always guessing the commonest class scores 0.600"
+        "excludes 0 and p < 0.05 after Holm's correction" + STAR + "; always guessing the commonest class scores 0.550"
     )
     assert table_caption(shown, [*left_out, "difference [interval]", "verdict"]) == (
         "mean over seeds; difference from none, paired by seed"
         + STAR
-        + "; always guessing the commonest class scores 0.600"
+        + "; always guessing the commonest class scores 0.550"
     )
     assert run_caption(evidence(make_study("none")), ["val_accuracy [interval]"]) == "mean over seeds"
 
@@ -300,7 +300,7 @@ def test_a_study_of_one_arm_has_a_caption_without_comparisons():
 
 def test_the_details_of_a_condition():
     make = {0: lambda config: complete(config, (0.5, 0.7, 0.6), seconds=3.0), 1: diverged, 2: failed}
-    (row,) = detail_rows(evidence(make_study("none", seeds=(0, 1, 2)), lambda config: make[config.seed](config)))
+    (row,) = detail_rows(evidence(make_study("none", seeds=(0, 1, 2)), lambda config: make[config.seed](config), 0.4))
     assert row == {
         "arm": "none",
         "mean val_accuracy": "0.350",
