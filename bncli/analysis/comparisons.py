@@ -47,7 +47,8 @@ def differences_table(
         - `n` (pairs), `mean_difference` (final value of the arm minus the baseline's), `low` and `high` (its 95 %
           interval, see `paired_differences`; missing if all differences are equal), `std_difference` (their sample
           standard deviation)
-        - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected over all rows)
+        - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected for the
+          number of rows that have one)
         - `wins`, `ties`, `losses` (pairs in which the arm is better, equal, worse)
         - `effect_size` with its 95 % interval `low_effect_size`, `high_effect_size` (Hedges' g_z, see `hedges_g`)
         - `n_learned`, `n_baseline_learned`, `n_both_learned` (pairs in which the arm, the baseline, or both learned,
@@ -180,8 +181,17 @@ def is_mixed(row: pd.Series[Any]) -> bool:
     Args:
         row: A row of `differences_table`.
     """
+    return bool(mixed_arms(row))
+
+
+def mixed_arms(row: pd.Series[Any]) -> list[str]:
+    """Return the arms of a comparison that learned in some seeds and not in others.
+
+    Args:
+        row: A row of `differences_table`.
+    """
     import pandas as pd
 
     n_pairs = row["wins"] + row["ties"] + row["losses"]
-    sides = (row["n_learned"], row["n_baseline_learned"])
-    return any(not pd.isna(n_learned) and 0 < n_learned < n_pairs for n_learned in sides)
+    sides = {"arm": row["n_learned"], "baseline": row["n_baseline_learned"]}
+    return [row[side] for side, n_learned in sides.items() if not pd.isna(n_learned) and 0 < n_learned < n_pairs]

@@ -145,7 +145,7 @@ class Evidence:
     @cached_property
     def interactions_table(self) -> pd.DataFrame:
         """One row per contrast along an axis; see `analysis.interactions.interactions_table`."""
-        return interactions_table(self.results, self.conditions, self.metric, self.baseline)
+        return interactions_table(self.results, self.conditions, self.metric, self.baseline, self.run_trivial)
 
     @cached_property
     def hits_table(self) -> pd.DataFrame:
@@ -194,6 +194,7 @@ _HIT_COLUMNS = {
     for name in (
         "threshold",
         "n_never",
+        "n_fallen",
         *(f"{part}_hit_epoch" for part in ("median", "low", "high")),
         *(f"{part}{what}_ratio" for what in ("epochs", "seconds") for part in ("", "low_", "high_")),
     )

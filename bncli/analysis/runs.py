@@ -84,10 +84,10 @@ Trivial = float | Mapping[RunConfig, float]
 
 
 def has_learned(result: RunResult, trivial: Trivial, metric: str = DEFAULT) -> bool:
-    """Return whether a run learned: its final `val_accuracy` is a tenth of the way from the trivial score to 1.
+    """Return whether a run learned: its final `val_accuracy` is a fifth of the way from the trivial score to 1.
 
-    That is above 0.19 on ten equal classes and above 0.55 on two: four standard errors above guessing among ten classes
-    with 200 validation rows, and two above guessing between two with 500. A run that diverged or failed did not learn.
+    That is above 0.28 on ten equal classes and above 0.6 on two: four standard errors above guessing between two
+    classes with 500 validation rows, and two with 100. A run that diverged or failed did not learn.
 
     Args:
         result: The run.

@@ -84,7 +84,7 @@ HISTORY_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 TOLERANCE = 1e-6
 """Relative difference up to which two values of a metric count as equal: they are computed in float32."""
 
-LEARNED = 0.1
+LEARNED = 0.2
 """Share of the distance from the trivial score to a perfect score that a run must cover to count as having learned."""
 
 
@@ -156,6 +156,6 @@ def least_learned(trivial: float) -> float:
         trivial: The trivial score, see `trivial_score`.
 
     >>> least_learned(0.5)
-    0.55
+    0.6
     """
     return trivial + LEARNED * (1 - trivial)

@@ -22,7 +22,7 @@ def by_rate(levels, spread=0.0):
     return make
 
 
-LEVELS = {"none": (0.6, 0.9, 0.5, math.inf), "batch": (0.7, 0.8, 0.95, 0.6)}
+LEVELS = {"none": (0.65, 0.9, 0.5, math.inf), "batch": (0.7, 0.8, 0.95, 0.65)}
 
 
 def rates(make=None, n=3, **arguments):

@@ -13,12 +13,12 @@ def three_seeds(make=scored):
     return evidence(make_study(seeds=(0, 1, 2)), make)
 
 
-def test_a_run_learned_if_it_went_a_tenth_of_the_way_to_a_perfect_score():
+def test_a_run_learned_if_it_went_a_fifth_of_the_way_to_a_perfect_score():
     config = make_study().base
-    scores = {0.4: False, 0.5: False, 0.55: False, 0.56: True, 1.0: True}
+    scores = {0.4: False, 0.5: False, 0.6: False, 0.61: True, 1.0: True}
     assert {score: has_learned(complete(config, (score,)), 0.5) for score in scores} == scores
-    assert has_learned(complete(config, (0.2,)), 0.1)
-    assert not has_learned(complete(config, (0.9, 0.19)), 0.1)
+    assert has_learned(complete(config, (0.3,)), 0.1)
+    assert not has_learned(complete(config, (0.9, 0.28)), 0.1)
     assert not has_learned(diverged(config, (0.9, 0.8)), 0.5)
     assert not has_learned(failed(config), 0.5)
 

@@ -89,6 +89,6 @@ def test_the_trivial_score_is_the_best_accuracy_of_a_constant_answer(classes):
     assert trivial_score(rows) == max(np.mean(rows == answer) for answer in range(10))
 
 
-@pytest.mark.parametrize(("trivial", "least"), [(0.0, 0.1), (0.1, 0.19), (0.5, 0.55), (1.0, 1.0)])
+@pytest.mark.parametrize(("trivial", "least"), [(0.0, 0.2), (0.1, 0.28), (0.5, 0.6), (1.0, 1.0)])
 def test_learning_takes_a_tenth_of_the_distance_to_a_perfect_score(trivial, least):
     assert least_learned(trivial) == pytest.approx(least)
