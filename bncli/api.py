@@ -19,8 +19,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.choice import check_choice
+from bncli.analysis.choice import check_choice, choice_of, choose
 from bncli.analysis.evidence import Evidence, make_evidence, read_evidence
+from bncli.analysis.tables import measured_metrics
 from bncli.config import RunConfig
 from bncli.engines.method import check_memory
 from bncli.errors import InvalidConfig, shown
@@ -115,9 +116,12 @@ class Result:
 
         Raises:
             UnknownName: There is no such metric.
-            InvalidConfig: The metric can't have this value.
+            InvalidConfig: The metric can't have this value, or no run has a value of it.
         """
         check_choice(metric, threshold, margin)
+        there = measured_metrics(self.evidence.results)
+        if metric not in there:
+            raise InvalidConfig(f"No run has a value of {metric}. There are values of: {', '.join(there)}.")
         chosen = dataclasses.replace(self.evidence, metric=metric, threshold=threshold, margin=margin)
         return Result(chosen, self.folder)
 
@@ -201,6 +205,7 @@ def compare(
     out: str | Path | None = None,
     engine: str = "auto",
     jobs: int = 1,
+    margin: float | None = None,
     **fields: Any,
 ) -> Result:
     """Train arms side by side, all else fixed, paired by seed.
@@ -211,6 +216,7 @@ def compare(
         out: A folder for the runs and the report; what is there is continued.
         engine: `auto`, `stacked` or `keras`.
         jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
+        margin: The smallest difference that matters, see `Result.by`; None for the one that the folder remembers.
         **fields: What all runs share, e.g. `dataset="circles"`, `lr=0.01`.
 
     Raises:
@@ -224,7 +230,7 @@ def compare(
     if study.axes:
         name = study.axes[0][0]
         raise InvalidConfig(f"compare holds all but the arms fixed, and {name} has several values. Try bncli.sweep.")
-    return run(study, out=out, engine=engine, jobs=jobs)
+    return run(study, out=out, engine=engine, jobs=jobs, margin=margin)
 
 
 def sweep(
@@ -234,6 +240,7 @@ def sweep(
     out: str | Path | None = None,
     engine: str = "auto",
     jobs: int = 1,
+    margin: float | None = None,
     **fields: Any,
 ) -> Result:
     """Train axes x arms x seeds: a field with a list of values is an axis.
@@ -244,6 +251,7 @@ def sweep(
         out: A folder for the runs and the report; what is there is continued.
         engine: `auto`, `stacked` or `keras`.
         jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
+        margin: The smallest difference that matters, see `Result.by`; None for the one that the folder remembers.
         **fields: What all runs share, and the axes, outermost first: `lr=[0.001, 0.01]` or `lr="log:1e-4:1:9"`.
 
     Raises:
@@ -256,10 +264,17 @@ def sweep(
     study = _study("sweep", arms, seeds, fields)
     if not study.axes:
         raise InvalidConfig("sweep needs a field with several values, e.g. lr=[0.001, 0.01]. Try bncli.compare.")
-    return run(study, out=out, engine=engine, jobs=jobs)
+    return run(study, out=out, engine=engine, jobs=jobs, margin=margin)
 
 
-def run(study: Study, *, out: str | Path | None = None, engine: str = "auto", jobs: int = 1) -> Result:
+def run(
+    study: Study,
+    *,
+    out: str | Path | None = None,
+    engine: str = "auto",
+    jobs: int = 1,
+    margin: float | None = None,
+) -> Result:
     """Train what a study lacks, and return its result.
 
     Args:
@@ -267,11 +282,13 @@ def run(study: Study, *, out: str | Path | None = None, engine: str = "auto", jo
         out: Its folder, which gets tables, figures and the page too; what is there is continued.
         engine: `auto`, `stacked` or `keras`.
         jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
+        margin: The smallest difference that matters, see `Result.by`; None for the one that the folder remembers.
 
     Raises:
         BncliError: A run can't be trained, or the folder can't be used; nothing was started.
     """
     check_name("engine", engine, ENGINES)
+    choice = choice_of(None, None, margin)
     study.check_size()
     folder = Path(out) if out else None
     study = as_begun(study, folder) if folder else study
@@ -280,8 +297,9 @@ def run(study: Study, *, out: str | Path | None = None, engine: str = "auto", jo
         warnings.warn(notice, stacklevel=3)
     with lock.hold(folder / RUNS_FILE) if folder else nullcontext():
         opened = open_folder(folder, study, plan) if folder else None
+        choice = choose(opened.store, margin=margin) if opened else choice
         results = _train(plan, opened, engine, jobs)
-        evidence = make_evidence(study, plan, results)
+        evidence = make_evidence(study, plan, results, *choice)
         if opened:
             write_files(read_evidence(opened.store.folder) if opened.is_part else evidence, opened.store)
     return Result(evidence, folder)

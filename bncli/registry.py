@@ -20,15 +20,20 @@ KEEPS_DOCSTRINGS = sys.flags.optimize < 2
 """Whether functions have docstrings; `python -OO` drops them."""
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
+def nearest(name: str, allowed: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
     """Return ` Did you mean 'x'?` for the most similar allowed name, or an empty string if none is similar.
 
-    >>> nearest("digit", ["circles", "digits"])
-    " Did you mean 'digits'?"
+    >>> nearest("digit", ["circles", "digits"]), nearest("Markdown", ["json", "md"], {"markdown": "md"})
+    (" Did you mean 'digits'?", " Did you mean 'md'?")
+
+    Args:
+        name: The name that was given.
+        allowed: The names that exist.
+        aliases: What they are called elsewhere, in lower case.
     """
     if len(name) > MAX_COMPARED:
         return ""
-    by_lower = {other.lower(): other for other in allowed}
+    by_lower = {other.lower(): other for other in allowed} | dict(aliases or {})
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
 
@@ -51,13 +56,14 @@ def canonical(name: str, allowed: Iterable[str], aliases: Mapping[str, str] | No
     return by_lower.get(name.strip().lower(), name)
 
 
-def check_name(kind: str, name: object, allowed: Iterable[str]) -> None:
+def check_name(kind: str, name: object, allowed: Iterable[str], aliases: Mapping[str, str] | None = None) -> None:
     """Check that `name` is one of `allowed`.
 
     Args:
         kind: What the name names, as the message calls it (`metric`, `data set`).
         name: The name to check.
         allowed: The names that exist.
+        aliases: What they are called elsewhere, in lower case; the message suggests the allowed name.
 
     Raises:
         UnknownName: It is not; the message lists the allowed names and suggests the most similar one.
@@ -66,11 +72,11 @@ def check_name(kind: str, name: object, allowed: Iterable[str]) -> None:
         return  # the usual case, and by far the quickest
     names = list(allowed)
     if name not in names:
-        raise UnknownName(f"Unknown {kind} {shown(name)}. Allowed: {', '.join(names)}.{_similar(name, names)}")
+        raise UnknownName(f"Unknown {kind} {shown(name)}. Allowed: {', '.join(names)}.{_similar(name, names, aliases)}")
 
 
-def _similar(name: object, names: Iterable[str]) -> str:
-    return nearest(name, names) if isinstance(name, str) else ""
+def _similar(name: object, names: Iterable[str], aliases: Mapping[str, str] | None) -> str:
+    return nearest(name, names, aliases) if isinstance(name, str) else ""
 
 
 class Registry(Generic[F]):

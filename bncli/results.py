@@ -38,7 +38,7 @@ class RunResult:
         state: `complete`; `diverged` if the loss became infinite or not a number, which stopped the run; `failed` if
             an exception was raised.
         params: Numbers of `total` and `trainable` parameters.
-        metrics: Final values by metric. Of a diverged run the accuracies are measured as usual; the losses are None.
+        metrics: Final values by metric. Of a diverged run the accuracies are trivial scores, and the losses are None.
         history: Values per epoch by metric, up to the last epoch; None for values that are not finite.
         seconds: Wall time of training and evaluation, rounded to microseconds. Runs that are trained by one program get
             equal shares of its time.

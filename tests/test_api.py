@@ -8,8 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 
 import bncli
+from bncli.analysis.choice import choose
 from bncli.errors import BncliError, InvalidConfig, StoreError, UnknownName
 from bncli.study.arms import parse_arms
+from bncli.study.folder import Store
 
 TINY = {"dataset": "circles", "model": "dense4", "epochs": 2, "n_samples": 64}
 
@@ -92,6 +94,34 @@ def test_the_same_runs_can_be_compared_by_another_metric(compared):
         compared.by(margin=0)
 
 
+def test_a_metric_that_no_run_has_is_refused_with_those_that_there_are(compared):
+    with pytest.raises(InvalidConfig) as caught:
+        compared.by("test_accuracy")
+    there = (
+        "val_accuracy, train_accuracy, accuracy, val_loss, train_loss, loss, val_brier, val_calibration_error, "
+        "population_val_accuracy, population_train_accuracy, population_val_loss, population_train_loss, "
+        "population_val_brier, population_val_calibration_error"
+    )
+    assert str(caught.value) == f"No run has a value of test_accuracy. There are values of: {there}."
+
+
+def test_a_margin_calls_arms_equivalent_and_a_folder_remembers_it(tmp_path):
+    out = tmp_path / "s"
+    found = bncli.compare(**TINY, arms=ARMS, seeds=5, out=out, margin=1.0)
+    assert found.differences["verdict"].tolist() == ["equivalent"]
+    again = bncli.run(found.study, out=out)
+    assert (again.evidence.margin, bncli.load(out).evidence.margin) == (1.0, 1.0)
+    swept = bncli.sweep(**TINY | {"epochs": [1, 2]}, arms=ARMS, seeds=1, margin=0.02)
+    assert (swept.evidence.margin, bncli.run(swept.study).evidence.margin) == (0.02, None)
+
+
+def test_a_folder_is_compared_by_the_metric_that_it_remembers(tmp_path):
+    first = bncli.compare(**TINY, arms=ARMS, seeds=1, out=tmp_path / "s")
+    choose(Store(tmp_path / "s"), "val_loss")
+    again = bncli.run(first.study, out=tmp_path / "s")
+    assert (first.evidence.metric, again.evidence.metric) == ("val_accuracy", "val_loss")
+
+
 def test_lists_and_ranges_are_axes_of_a_sweep(tmp_path):
     found = bncli.sweep(
         **TINY, lr=[0.01, np.float64(0.1)], momentum="lin:0:0.9:2", optimizer="sgd", arms="none", seeds=[3]
@@ -154,6 +184,8 @@ def test_engines_agree():
          "Received: [1.5]."),
         (lambda: bncli.compare(arms=[3]), "arms must be a list of labels, e.g. ['none', 'batch']. Received: [3]."),
         (lambda: bncli.compare(engine="fast"), "Unknown engine 'fast'. Allowed: auto, stacked, keras."),
+        (lambda: bncli.compare(margin=2), "--margin must be a number above 0 and at most 1 for the metric "
+         "val_accuracy. Received: 2."),
         (lambda: bncli.Study("s", bncli.RunConfig(), arms=3), "arms must be a list of labels, e.g. ['none', 'batch']. "
          "Received: 3."),
     ],

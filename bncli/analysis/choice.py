@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bncli.analysis.tables import Results, measured_metrics
@@ -102,7 +102,11 @@ def measured(metric: str, results: Results, where: str = "") -> str:
 
 
 def choose(
-    store: Store, metric: str | None = None, threshold: float | None = None, margin: float | None = None
+    store: Store,
+    metric: str | None = None,
+    threshold: float | None = None,
+    margin: float | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Choice:
     """Return what a folder's report compares by: what the user gives now, which is remembered, or gave last.
 
@@ -114,6 +118,7 @@ def choose(
         metric: The metric; None if the user names none, which is the default one if there is a threshold.
         threshold: The threshold; None if the user names none.
         margin: The margin; None if the user names none.
+        tell: Called with a note if the folder forgets a threshold or a margin.
 
     Raises:
         UnknownName: No such metric.
@@ -125,9 +130,11 @@ def choose(
     before = remembered(content, store)
     choice = _updated(before, Choice(metric, threshold, margin), default_metric(content["datasets"].values()))
     check_choice(choice.metric or DEFAULT, choice.threshold, choice.margin)
-    if (name := choice.metric or DEFAULT) != DEFAULT:
-        measured(name, [result for _, result in store.listed_runs(content)], f" in {str(store.folder)!r}")
     if choice != before:
+        if (name := choice.metric or DEFAULT) != DEFAULT:
+            measured(name, [result for _, result in store.listed_runs(content)], f" in {str(store.folder)!r}")
+        if tell and (note := _forgotten(before, choice)):
+            tell(note)
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
             store.write_study(store.need_study() | {KEY: choice._asdict()})
     return choice
@@ -140,6 +147,19 @@ def _updated(before: Choice, given: Choice, default: str) -> Choice:
     choice = given._replace(metric=given.metric or default)
     is_kept = choice.margin is None and choice.metric == before.metric
     return choice._replace(margin=before.margin) if is_kept else choice
+
+
+def _forgotten(before: Choice, choice: Choice) -> str:
+    """Which numbers of the choice before are lost with its metric, and how to keep them; empty for none."""
+    pairs = {"--threshold": (before.threshold, choice.threshold), "--margin": (before.margin, choice.margin)}
+    lost = {name: f"{name} {old:g}" for name, (old, new) in pairs.items() if old is not None and new is None}
+    if not lost:
+        return ""
+    given = f"{' and '.join(lost.values())} {'was' if len(lost) == 1 else 'were'} given"
+    again = f"give {' and '.join(lost)} again if {'it matters' if len(lost) == 1 else 'they matter'}."
+    if choice.metric == before.metric:
+        return f"{given} in an earlier call and is dropped by --metric {choice.metric} alone; {again}"
+    return f"{given} for {before.metric} and {'is' if len(lost) == 1 else 'are'} not used for {choice.metric}; {again}"
 
 
 def remembered(content: Mapping[str, Any], store: Store) -> Choice:

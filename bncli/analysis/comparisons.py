@@ -9,6 +9,7 @@ from bncli.analysis.effects import hedges_g
 from bncli.analysis.grid import Cell, distinct_cells
 from bncli.analysis.learning import LearnedPairs, learned_pairs
 from bncli.analysis.pairs import Differences, final_values, paired_differences, paired_values
+from bncli.analysis.runs import Trivial
 from bncli.analysis.seeds import always_valid_interval
 from bncli.analysis.statistics import NO_INTERVAL, Interval, holm, mean
 from bncli.analysis.tables import AXES, Conditions, Results, table_of
@@ -34,7 +35,7 @@ def differences_table(
     conditions: Conditions,
     metric: str = DEFAULT,
     baseline: str | None = None,
-    trivial: float | None = None,
+    trivial: Trivial | None = None,
     margin: float | None = None,
 ) -> pd.DataFrame:
     """Return one row per arm and point of the axes, for arms other than the baseline at points that both have.
@@ -46,7 +47,8 @@ def differences_table(
         - `n` (pairs), `mean_difference` (final value of the arm minus the baseline's), `low` and `high` (its 95 %
           interval, see `paired_differences`; missing if all differences are equal), `std_difference` (their sample
           standard deviation)
-        - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected over all rows)
+        - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected for the
+          number of rows that have one)
         - `wins`, `ties`, `losses` (pairs in which the arm is better, equal, worse)
         - `effect_size` with its 95 % interval `low_effect_size`, `high_effect_size` (Hedges' g_z, see `hedges_g`)
         - `n_learned`, `n_baseline_learned`, `n_both_learned` (pairs in which the arm, the baseline, or both learned,
@@ -88,7 +90,7 @@ def differences_table(
     return table_of(rows, conditions, COLUMNS)
 
 
-def _difference_row(cell: Cell, metric: str, trivial: float | None, margin: float | None) -> dict[str, Any]:
+def _difference_row(cell: Cell, metric: str, trivial: Trivial | None, margin: float | None) -> dict[str, Any]:
     """The columns of a comparison, with its `side` (see `Finding`) and whether it is `equivalent`."""
     found = paired_differences(cell.runs, cell.baseline_runs, metric)
     values, others = paired_values(final_values(cell.runs, metric), final_values(cell.baseline_runs, metric))
@@ -179,8 +181,17 @@ def is_mixed(row: pd.Series[Any]) -> bool:
     Args:
         row: A row of `differences_table`.
     """
+    return bool(mixed_arms(row))
+
+
+def mixed_arms(row: pd.Series[Any]) -> list[str]:
+    """Return the arms of a comparison that learned in some seeds and not in others.
+
+    Args:
+        row: A row of `differences_table`.
+    """
     import pandas as pd
 
     n_pairs = row["wins"] + row["ties"] + row["losses"]
-    sides = (row["n_learned"], row["n_baseline_learned"])
-    return any(not pd.isna(n_learned) and 0 < n_learned < n_pairs for n_learned in sides)
+    sides = {"arm": row["n_learned"], "baseline": row["n_baseline_learned"]}
+    return [row[side] for side, n_learned in sides.items() if not pd.isna(n_learned) and 0 < n_learned < n_pairs]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.effects import wilson_interval
 from bncli.analysis.grid import grid_points
-from bncli.analysis.pairs import final_values, mean_interval, paired_differences
-from bncli.analysis.runs import best_of, condition_columns, has_learned, seconds_per_epoch
+from bncli.analysis.pairs import final_values, mean_interval
+from bncli.analysis.runs import Trivial, best_of, condition_columns, has_learned, seconds_per_epoch
 from bncli.analysis.statistics import holm, known_values, mean, median
 from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, typed
-from bncli.analysis.verdicts import BETTER, SIGNIFICANT, finding_of
+from bncli.analysis.verdicts import BETTER, SIGNIFICANT, finding_between
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT
+from bncli.tasks.metrics import DEFAULT, lower_is_better
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ LEARNED_COLUMNS = (
 
 
 def conditions_table(
-    results: Results, conditions: Conditions, trivial: float | None = None, metric: str = DEFAULT
+    results: Results, conditions: Conditions, trivial: Trivial | None = None, metric: str = DEFAULT
 ) -> pd.DataFrame:
     """Return one row per condition, in the study's order.
 
@@ -45,20 +45,20 @@ def conditions_table(
           missing from these.
         - `mean_best_val_accuracy` (the best over epochs), `median_best_epoch`
         - `mean_seconds`, `mean_seconds_per_epoch`
-        - `best`: whether this arm is the clear winner in validation accuracy, see `clear_winner`, at its point of the
-          axes (at all of its points, if an axis has no effect on it)
+        - `best`: whether this arm is the clear winner in `metric`, see `clear_winner`, at its point of the axes (at all
+          of its points, if an axis has no effect on it)
 
     Args:
         results: The runs.
         conditions: The condition of each.
         trivial: The accuracy of the best constant answer, if it is known.
-        metric: The metric of `median_if_learned` and of the quartiles.
+        metric: The metric of `best`, of `median_if_learned` and of the quartiles.
     """
     import pandas as pd
 
     groups = results_by_condition(results, conditions)
     metrics = measured_metrics(results)
-    won = _points_won(groups, trivial)
+    won = _points_won(groups, trivial, metric)
     rows = [
         _condition_row(condition, runs, trivial, metric, metrics)
         | _learned_columns(runs, trivial, metric)
@@ -69,7 +69,7 @@ def conditions_table(
 
 
 def _condition_row(
-    condition: Condition, runs: Results, trivial: float | None, metric: str, metrics: list[str]
+    condition: Condition, runs: Results, trivial: Trivial | None, metric: str, metrics: list[str]
 ) -> dict[str, Any]:
     counted = [result for result in runs if result.state != "failed"]
     best = [best_of(result, DEFAULT) for result in counted]
@@ -91,7 +91,7 @@ def _condition_row(
     }
 
 
-def _learned_columns(runs: Results, trivial: float | None, metric: str) -> dict[str, Any]:
+def _learned_columns(runs: Results, trivial: Trivial | None, metric: str) -> dict[str, Any]:
     """How many runs learned, and the middle of what they score."""
     import numpy as np
 
@@ -120,13 +120,13 @@ def _spread(metric: str, values: np.ndarray) -> dict[str, float]:
     }
 
 
-def _points_won(groups: Mapping[Condition, Results], trivial: float | None) -> dict[int, list[bool]]:
+def _points_won(groups: Mapping[Condition, Results], trivial: Trivial | None, metric: str) -> dict[int, list[bool]]:
     """Whether each condition, by its place, is the clear winner at each of the points that it belongs to."""
     conditions = list(groups)
     runs = [_by_seed(group) for group in groups.values()]
     won: dict[int, list[bool]] = {place: [] for place in range(len(conditions))}
     for places in grid_points(conditions).values():
-        winner = clear_winner({place: runs[place] for place in places}, trivial)
+        winner = clear_winner({place: runs[place] for place in places}, trivial, metric)
         for place in places:
             won[place].append(place == winner)
     return won
@@ -136,24 +136,32 @@ def _by_seed(results: Results) -> Runs:
     return {result.config.seed: result for result in results if result.state != "failed"}
 
 
-def clear_winner(arms: Mapping[int, Runs], trivial: float | None = None) -> int | None:
-    """Return the arm that is clearly better in validation accuracy than all others; None if no arm is.
+def clear_winner(arms: Mapping[int, Runs], trivial: Trivial | None = None, metric: str = DEFAULT) -> int | None:
+    """Return the arm that is clearly better than all others; None if no arm is.
 
-    Its mean is the best, more than half of its seeds learned (see `has_learned`), and its paired difference from every
-    other arm has a 95 % interval that excludes 0 and a p-value below 0.05 after Holm's correction over the other arms.
+    Its mean is the best, more than half of its seeds learned (see `has_learned`), and it is better than every other arm
+    by the rules of `differences_table`: its paired difference has a 95 % interval that excludes 0 and a p-value below
+    0.05 after Holm's correction over the other arms.
 
     Args:
         arms: The runs of every arm at a point of the axes. Arms without runs don't compete.
         trivial: The accuracy of the best constant answer; None if it isn't known.
+        metric: What is compared.
     """
     competing = {place: runs for place, runs in arms.items() if runs}
     if len(competing) < 2:
         return None
-    best = max(competing, key=lambda place: mean(known_values(final_values(competing[place], DEFAULT).values())))
+    best = min(competing, key=lambda place: _rank(competing[place], metric))
     runs = competing.pop(best)
-    if trivial is not None and 2 * sum(has_learned(result, trivial) for result in runs.values()) <= len(runs):
+    if trivial is not None and 2 * sum(has_learned(result, trivial, metric) for result in runs.values()) <= len(runs):
         return None
-    found = [finding_of(paired_differences(runs, others, DEFAULT), DEFAULT) for others in competing.values()]
+    found = [finding_between(runs, others, metric, trivial) for others in competing.values()]
     corrected = holm([finding.p_value for finding in found])
     is_clear = all(finding.side == BETTER for finding in found) and all(p < SIGNIFICANT for p in corrected)
     return best if is_clear else None
+
+
+def _rank(runs: Runs, metric: str) -> float:
+    """The mean of a metric, smaller for a better one; infinite without a value."""
+    average = mean(known_values(final_values(runs, metric).values()))
+    return math.inf if math.isnan(average) else average if lower_is_better(metric) else -average

@@ -17,7 +17,7 @@ from bncli.analysis.hits import hits_table, reached_table
 from bncli.analysis.interactions import interactions_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
-from bncli.analysis.runs import history_table, runs_table
+from bncli.analysis.runs import Trivial, history_table, runs_table
 from bncli.analysis.tables import measured_metrics
 from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets
@@ -26,7 +26,7 @@ from bncli.errors import StoreError
 from bncli.results import RunResult
 from bncli.study.folder import Store
 from bncli.study.journal import RUNS_FILE
-from bncli.study.opening import stored_study
+from bncli.study.opening import data_label, stored_study
 from bncli.study.study import Condition, Plan, Study, data_key
 from bncli.tasks import metrics
 from bncli.tasks.metrics import HISTORY_METRICS, lower_is_better
@@ -51,6 +51,7 @@ class Evidence:
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
         training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
         test_trivial: As `trivial`, of the test rows.
+        own_trivial: The same for each run, on its own data; None if it isn't known, or if all have `trivial`.
     """
 
     study: Study
@@ -63,6 +64,7 @@ class Evidence:
     margin: float | None = None
     training_rows: int | None = None
     test_trivial: float | None = None
+    own_trivial: Mapping[RunConfig, float] | None = None
 
     def __post_init__(self) -> None:
         plain = {condition: _plain(condition) for condition in self.conditions.values()}
@@ -99,6 +101,11 @@ class Evidence:
             return None
         return self.test_trivial if metric.removeprefix(metrics.POPULATION).startswith("test_") else self.trivial
 
+    @property
+    def run_trivial(self) -> Trivial | None:
+        """What tells which runs learned: `trivial`, or `own_trivial` where the data sets differ in it."""
+        return self.own_trivial if self.trivial is None else self.trivial
+
     @cached_property
     def lag(self) -> Lag | None:
         """Where moving averages lag behind; see `analysis.lag.find_lag`."""
@@ -107,7 +114,7 @@ class Evidence:
     @cached_property
     def gap(self) -> Gap | None:
         """What scores lose to moving averages; see `analysis.gap.find_gap`."""
-        return find_gap(self.results, self.conditions, self.metric, self.trivial)
+        return find_gap(self.results, self.conditions, self.metric, self.run_trivial)
 
     @cached_property
     def points(self) -> dict[Point, list[int]]:
@@ -117,7 +124,7 @@ class Evidence:
     @cached_property
     def conditions_table(self) -> pd.DataFrame:
         """One row per condition; see `analysis.conditions.conditions_table`."""
-        return conditions_table(self.results, self.conditions, self.trivial, self.metric)
+        return conditions_table(self.results, self.conditions, self.run_trivial, self.metric)
 
     @cached_property
     def runs_table(self) -> pd.DataFrame:
@@ -132,12 +139,13 @@ class Evidence:
     @cached_property
     def differences_table(self) -> pd.DataFrame:
         """One row per arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
-        return differences_table(self.results, self.conditions, self.metric, self.baseline, self.trivial, self.margin)
+        runs = (self.results, self.conditions)
+        return differences_table(*runs, self.metric, self.baseline, self.run_trivial, self.margin)
 
     @cached_property
     def interactions_table(self) -> pd.DataFrame:
         """One row per contrast along an axis; see `analysis.interactions.interactions_table`."""
-        return interactions_table(self.results, self.conditions, self.metric, self.baseline)
+        return interactions_table(self.results, self.conditions, self.metric, self.baseline, self.run_trivial)
 
     @cached_property
     def hits_table(self) -> pd.DataFrame:
@@ -156,7 +164,7 @@ class Evidence:
         """One row per arm and point of the other axes, see `analysis.rates.lr_table`; None if `lr` is not an axis."""
         if "lr" not in self.axes:
             return None
-        return lr_table(self.results, self.conditions, self.metric, self.trivial, self.baseline)
+        return lr_table(self.results, self.conditions, self.metric, self.run_trivial, self.baseline)
 
     @cached_property
     def joined_table(self) -> pd.DataFrame:
@@ -186,6 +194,7 @@ _HIT_COLUMNS = {
     for name in (
         "threshold",
         "n_never",
+        "n_fallen",
         *(f"{part}_hit_epoch" for part in ("median", "low", "high")),
         *(f"{part}{what}_ratio" for what in ("epochs", "seconds") for part in ("", "low_", "high_")),
     )
@@ -237,6 +246,7 @@ def read_evidence(
         choice.margin,
         common_fact(data, "training_rows"),
         common_chance(study, data, "test_chance"),
+        own_chances(content["datasets"], results),
     )
 
 
@@ -279,6 +289,20 @@ def common_chance(study: Study, data: Sequence[Mapping[str, Any]], name: str) ->
     return found
 
 
+def own_chances(data: Mapping[str, Mapping[str, Any]], results: Sequence[RunResult]) -> dict[RunConfig, float] | None:
+    """Return the trivial score of every run on its own data; None if it is the same for all, or not known for all.
+
+    Args:
+        data: The facts on each data set, by `study.opening.data_label`.
+        results: The runs.
+    """
+    if len({facts.get("chance") for facts in data.values()}) < 2:
+        return None
+    found = {result.config: data.get(data_label(result.config), {}).get("chance") for result in results}
+    known = {config: chance for config, chance in found.items() if chance is not None}
+    return known if len(known) == len(found) else None
+
+
 def make_evidence(
     study: Study,
     plan: Plan,
@@ -301,10 +325,12 @@ def make_evidence(
         InvalidConfig: No run has a value of the metric.
     """
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
-    data = [dataset_facts(datasets.load(config)) for config in one_per_data]
+    by_label = {data_label(config): dataset_facts(datasets.load(config)) for config in one_per_data}
+    data = list(by_label.values())
     trivial, test_trivial = (common_chance(study, data, name) for name in ("chance", "test_chance"))
     fitting = default_metric(data)
     default = fitting if fitting in measured_metrics(results) else metrics.DEFAULT
     choice = (measured(metric or default, results), threshold, margin)
     rows = common_fact(data, "training_rows")
-    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial)
+    own = own_chances(by_label, results)
+    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial, own)

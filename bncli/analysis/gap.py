@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bncli.analysis.runs import has_learned
+from bncli.analysis.runs import Trivial, has_learned
 from bncli.analysis.statistics import known_values, mean
 from bncli.analysis.tables import Conditions, Results, results_by_condition
 from bncli.config import RunConfig
@@ -52,7 +52,7 @@ class Gap:
 
 
 def find_gap(
-    results: Results, conditions: Conditions, metric: str = DEFAULT, trivial: float | None = None
+    results: Results, conditions: Conditions, metric: str = DEFAULT, trivial: Trivial | None = None
 ) -> Gap | None:
     """Return the largest gap between moving and population statistics.
 
@@ -82,7 +82,7 @@ def find_gap(
     return Gap(worst.condition, worst.config, plain, worst.moving, worst.population, len(gaps))
 
 
-def _counts(run: RunResult, trivial: float | None) -> bool:
+def _counts(run: RunResult, trivial: Trivial | None) -> bool:
     return trivial is None or has_learned(run, trivial, f"{POPULATION}{DEFAULT}")
 
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bncli.analysis.grid import Cell, distinct_cells
 from bncli.analysis.pairs import paired_values
 from bncli.analysis.runs import seconds_per_epoch
-from bncli.analysis.statistics import bootstrap_interval, known_values, median
+from bncli.analysis.statistics import bootstrap_interval, known_values, mean, median
 from bncli.analysis.tables import AXES, Conditions, Results, Runs, table_of
 from bncli.registry import check_name
-from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, METRICS, TOLERANCE, least_learned, lower_is_better
+from bncli.results import RunResult
+from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, METRICS, TOLERANCE, least_learned, lower_is_better, reaches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 COLUMNS = (
-    *("condition", "arm", "baseline", AXES, "metric", "threshold", "n", "n_never"),
+    *("condition", "arm", "baseline", AXES, "metric", "threshold", "n", "n_never", "n_fallen"),
     *("median_hit_epoch", "low_hit_epoch", "high_hit_epoch", "n_pairs"),
     *("epochs_ratio", "low_epochs_ratio", "high_epochs_ratio"),
     *("seconds_ratio", "low_seconds_ratio", "high_seconds_ratio"),
@@ -62,7 +63,8 @@ def hits_table(
 
     Columns:
         - `condition`, `arm`, `baseline`, `param_<axis>`, `metric`, `threshold`
-        - `n`, `n_never` (runs that never reach the threshold)
+        - `n`, `n_never` (runs that never reach the threshold), `n_fallen` (runs that reach it and are not there at the
+          end, see `has_fallen`)
         - `median_hit_epoch` with its 95 % interval `low_hit_epoch`, `high_hit_epoch`
         - `n_pairs`, `epochs_ratio`, `seconds_ratio`, each ratio with `low_` and `high_`: the median over pairs of the
           baseline's epochs, or seconds, divided by the arm's. Above 1 the arm is faster.
@@ -86,7 +88,7 @@ def hits_table(
     """
     cells = distinct_cells(results, conditions, baseline)
     rows = [
-        hits.cell.columns | {"metric": metric, "threshold": hits.threshold} | _hits_row(hits)
+        hits.cell.columns | {"metric": metric, "threshold": hits.threshold} | _hits_row(hits, metric)
         for hits in _hits_of(cells, metric, threshold, trivial)
     ]
     return table_of(rows, conditions, COLUMNS)
@@ -184,6 +186,25 @@ def hit_epochs(runs: Runs, metric: str, level: float) -> dict[int, float]:
     return dict(zip(runs, epochs.tolist(), strict=True))
 
 
+def has_fallen(result: RunResult, metric: str, level: float, hit: float) -> bool:
+    """Return whether a run has hit a level and is not at or past it at the end.
+
+    It is not if it diverged, or if the mean of its last quarter does not reach the level; epochs before the hit epoch
+    don't count.
+
+    Args:
+        result: The run.
+        metric: One of `HISTORY_METRICS`.
+        level: The value to reach.
+        hit: The run's hit epoch, see `hit_epochs`.
+    """
+    if math.isinf(hit):
+        return False
+    values = result.history[metric]
+    last = known_values(values[max(int(hit) - 1, len(values) - _stretch(len(values))) :])
+    return result.state == "diverged" or not reaches(metric, mean(last), level)
+
+
 def _lowest_of_last(sums: np.ndarray, width: int) -> np.ndarray:
     """The lowest of the last `width` values in each column, up to each row."""
     import numpy as np
@@ -211,12 +232,15 @@ def _stretch(n_epochs: int) -> int:
     return max(1, n_epochs // STRETCH)
 
 
-def _hits_row(hits: _Hits) -> dict[str, Any]:
+def _hits_row(hits: _Hits, metric: str) -> dict[str, Any]:
     epochs = known_values(hits.own.values())
     low, high = bootstrap_interval(epochs, "median")
     row = {
         "n": len(epochs),
         "n_never": sum(map(math.isinf, epochs)),
+        "n_fallen": sum(
+            has_fallen(hits.cell.runs[seed], metric, hits.threshold, hit) for seed, hit in hits.own.items()
+        ),
         "median_hit_epoch": median(epochs),
         "low_hit_epoch": low,
         "high_hit_epoch": high,

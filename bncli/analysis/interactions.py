@@ -8,7 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.grid import Cell, distinct_cells
+from bncli.analysis.learning import learned_pairs
 from bncli.analysis.pairs import Differences, final_values, paired_differences
+from bncli.analysis.runs import Trivial
 from bncli.analysis.statistics import TOLERANCE, Interval, bootstrap_interval, holm, mean, sign_flip_test
 from bncli.analysis.tables import AXES, Conditions, Results, table_of
 from bncli.tasks.metrics import DEFAULT, lower_is_better
@@ -25,7 +27,11 @@ COLUMNS = (
 
 
 def interactions_table(
-    results: Results, conditions: Conditions, metric: str = DEFAULT, baseline: str | None = None
+    results: Results,
+    conditions: Conditions,
+    metric: str = DEFAULT,
+    baseline: str | None = None,
+    trivial: Trivial | None = None,
 ) -> pd.DataFrame:
     """Return one row per contrast: an arm's difference from the baseline at one value of an axis minus that at another.
 
@@ -39,13 +45,17 @@ def interactions_table(
         - `n` (seeds for which all four runs have a value), `from_difference` and `to_difference` (the mean differences
           from the baseline at both values, over these seeds)
         - `mean_difference` (`to_difference` minus `from_difference`), `low` and `high` (its 95 % interval)
-        - `p_value` (see `sign_flip_test`), `p_holm` (corrected over all rows)
+        - `p_value` (see `sign_flip_test`), `p_holm` (corrected for the number of rows that have one)
+
+    Where one of the four arms learned in some seeds and not in others (see `has_learned`), a mean says little, as in
+    `differences_table`: `mean_difference` and all that follow are missing.
 
     Args:
         results: The runs.
         conditions: The condition of each.
         metric: What is compared.
         baseline: The label of the baseline; the first arm if None.
+        trivial: The accuracy of the best constant answer; None if it isn't known, and all runs count alike.
 
     Raises:
         UnknownName: No such metric.
@@ -55,7 +65,7 @@ def interactions_table(
     for axis, line in _lines(results, conditions, baseline):
         for start, end in _contrasted(list(line)):
             columns = line[end].columns | {"axis": axis, "from": start, "to": end, f"param_{axis}": None}
-            rows.append(columns | {"metric": metric} | _contrast_row(line[start], line[end], metric))
+            rows.append(columns | {"metric": metric} | _contrast_row(line[start], line[end], metric, trivial))
     table = table_of(rows, conditions, COLUMNS)
     table["p_holm"] = holm(table["p_value"].tolist())
     return table
@@ -103,19 +113,18 @@ def _contrasted(values: Sequence[Value]) -> list[tuple[Value, Value]]:
     return [*pairwise(ordered), *ends]
 
 
-def _contrast_row(start: Cell, end: Cell, metric: str) -> dict[str, Any]:
+def _contrast_row(start: Cell, end: Cell, metric: str, trivial: Trivial | None) -> dict[str, Any]:
     before, after = _differences_at(start, end, metric)
     contrast = after.values - before.values
     low, high = _contrast_interval(before, after)
-    return {
-        "n": len(contrast),
-        "from_difference": mean(before.values),
-        "to_difference": mean(after.values),
-        "mean_difference": mean(contrast),
-        "low": low,
-        "high": high,
-        "p_value": sign_flip_test(contrast),
-    }
+    row = {"n": len(contrast), "from_difference": mean(before.values), "to_difference": mean(after.values)}
+    if trivial is not None and any(_is_mixed(cell, metric, trivial) for cell in (start, end)):
+        return row
+    return row | {"mean_difference": mean(contrast), "low": low, "high": high, "p_value": sign_flip_test(contrast)}
+
+
+def _is_mixed(cell: Cell, metric: str, trivial: Trivial) -> bool:
+    return learned_pairs(cell.runs, cell.baseline_runs, metric, trivial).is_mixed
 
 
 def _differences_at(start: Cell, end: Cell, metric: str) -> tuple[Differences, Differences]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bncli.analysis.pairs import Differences, paired_differences
-from bncli.analysis.runs import has_learned
+from bncli.analysis.runs import Trivial, has_learned
 from bncli.analysis.tables import Runs
 
 
@@ -32,7 +32,7 @@ class LearnedPairs(NamedTuple):
         return 0 < self.arm < self.n or 0 < self.baseline < self.n
 
 
-def learned_pairs(runs: Runs, baseline_runs: Runs, metric: str, trivial: float) -> LearnedPairs:
+def learned_pairs(runs: Runs, baseline_runs: Runs, metric: str, trivial: Trivial) -> LearnedPairs:
     """Count the pairs in which an arm and the baseline learned, see `has_learned`.
 
     Args:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.grid import cells
 from bncli.analysis.pairs import final_values, paired_differences
-from bncli.analysis.runs import has_learned
+from bncli.analysis.runs import Trivial, has_learned
 from bncli.analysis.statistics import known_values, mean
 from bncli.analysis.tables import AXES, Conditions, Results, Runs, table_of
 from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
@@ -56,7 +56,7 @@ def lr_table(
     results: Results,
     conditions: Conditions,
     metric: str = DEFAULT,
-    trivial: float | None = None,
+    trivial: Trivial | None = None,
     baseline: str | None = None,
 ) -> pd.DataFrame:
     """Return one row per arm and point of the other axes, in a study with the axis `lr`; else an empty table.
@@ -111,7 +111,7 @@ def _rates_by_point(results: Results, conditions: Conditions, baseline: str | No
     return {at: {arm: dict(sorted(rates.items())) for arm, rates in arms.items()} for at, arms in found.items()}
 
 
-def _tolerance_columns(rates: Rates, trivial: float | None, metric: str) -> dict[str, float]:
+def _tolerance_columns(rates: Rates, trivial: Trivial | None, metric: str) -> dict[str, float]:
     """The widest range of rates at which most seeds learn, with an interval of its width over resampled seeds."""
     import numpy as np
 

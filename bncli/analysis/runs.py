@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.tables import Conditions, Results, measured_metrics, typed
+from bncli.config import RunConfig
 from bncli.results import RunResult
 from bncli.study.study import Condition
 from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, POPULATION, best_epoch, least_learned
@@ -78,7 +79,11 @@ def seconds_per_epoch(result: RunResult) -> float:
     return result.seconds / n_epochs if n_epochs else math.nan
 
 
-def has_learned(result: RunResult, trivial: float, metric: str = DEFAULT) -> bool:
+Trivial = float | Mapping[RunConfig, float]
+"""The accuracy of the best constant answer: one for all runs, or that of each run on its own data."""
+
+
+def has_learned(result: RunResult, trivial: Trivial, metric: str = DEFAULT) -> bool:
     """Return whether a run learned: its final `val_accuracy` is a fifth of the way from the trivial score to 1.
 
     That is above 0.28 on ten equal classes and above 0.6 on two: four standard errors above guessing between two
@@ -91,7 +96,8 @@ def has_learned(result: RunResult, trivial: float, metric: str = DEFAULT) -> boo
             `population_val_accuracy`.
     """
     accuracy = result.metrics.get(f"{POPULATION}{DEFAULT}" if metric.startswith(POPULATION) else DEFAULT)
-    return result.state == "complete" and accuracy is not None and accuracy > least_learned(trivial)
+    score = trivial[result.config] if isinstance(trivial, Mapping) else trivial
+    return result.state == "complete" and accuracy is not None and accuracy > least_learned(score)
 
 
 def history_table(results: Results, conditions: Conditions) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""How many seeds it takes, and an interval that stays valid when seeds are added after looking."""
+"""An interval that stays valid when seeds are added after looking."""
 
 from __future__ import annotations
 
@@ -16,15 +16,9 @@ PRIOR = 1.0
 """Variance of the effect sizes that the always-valid interval is tuned to: it is narrowest for differences of about one
 standard deviation. It is valid for any."""
 
-POWER = 0.8
-"""Probability with which the advised number of seeds would show the effect."""
-
 MIN_SEEDS = 10
 """The fewest seeds for which the always-valid interval has ends: five differences of equal size are all on one side in
 6 % of cases, and then say nothing about their spread."""
-
-MAX_SEEDS = 10_000
-"""More seeds than this are not advised."""
 
 
 def always_valid_interval(differences: Sequence[float] | np.ndarray) -> Interval:
@@ -78,24 +72,3 @@ def always_valid_t(n: int) -> float:
     ratio = 1 + n * PRIOR
     base = (math.sqrt(ratio) / (1 - LEVEL)) ** (2 / n)
     return math.sqrt((n - 1) * (base - 1) / (1 - base / ratio))
-
-
-def needed_seeds(effect: float, differences: Sequence[float] | np.ndarray) -> int | None:
-    """Return the number of seeds, in all, whose always-valid interval would exclude 0 with a probability of 80 %.
-
-    Args:
-        effect: The mean difference that is to be found.
-        differences: Paired differences that tell the spread.
-
-    Returns:
-        The number; None if it is above `MAX_SEEDS`, or if there are fewer than two differences.
-    """
-    import numpy as np
-    from scipy.special import ndtri
-
-    sample = np.asarray(differences, dtype="float64")
-    if len(sample) < 2 or not np.isfinite(sample).all():
-        return None
-    size = abs(effect) / max(float(np.std(sample, ddof=1)), np.finfo("float64").tiny)
-    enough = (n for n in range(MIN_SEEDS, MAX_SEEDS + 1) if size * math.sqrt(n) >= always_valid_t(n) + ndtri(POWER))
-    return next(enough, None)

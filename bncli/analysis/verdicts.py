@@ -6,9 +6,11 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from bncli.analysis.effects import sign_test
-from bncli.analysis.learning import LearnedPairs
-from bncli.analysis.pairs import Differences
+from bncli.analysis.learning import LearnedPairs, learned_pairs
+from bncli.analysis.pairs import Differences, paired_differences
+from bncli.analysis.runs import Trivial
 from bncli.analysis.statistics import MIN_PAIRS, bootstrap_interval, mean, sign_flip_test
+from bncli.analysis.tables import Runs
 from bncli.tasks.metrics import lower_is_better
 
 if TYPE_CHECKING:
@@ -50,6 +52,21 @@ def finding_of(differences: Differences, metric: str) -> Finding:
     gain = -mean(values) if lower_is_better(metric) else mean(values)
     includes_0 = low <= 0 <= high or gain == 0
     return Finding(sign_flip_test(values), "" if includes_0 else _side(gain))
+
+
+def finding_between(runs: Runs, others: Runs, metric: str, trivial: Trivial | None) -> Finding:
+    """Return the finding of one arm against another: of their mean difference, or of `finding_where_some_learned`.
+
+    Args:
+        runs: The runs of the arm.
+        others: Those of the other.
+        metric: What is compared.
+        trivial: The accuracy of the best constant answer; None if it isn't known, and all runs count alike.
+    """
+    pairs = None if trivial is None else learned_pairs(runs, others, metric, trivial)
+    if pairs and pairs.is_mixed:
+        return finding_where_some_learned(pairs, metric)
+    return finding_of(paired_differences(runs, others, metric), metric)
 
 
 def finding_where_some_learned(pairs: LearnedPairs, metric: str) -> Finding:

@@ -148,6 +148,12 @@ class Claim:
             own.append((self.baseline or self.arm, {**self.where, **self.baseline_where}))
         return own
 
+    @property
+    def side_names(self) -> list[str]:
+        """Names that tell the sides apart: the arms, or one arm with its values of the axes on which they differ."""
+        axes = self.baseline_where if self.baseline in ("", self.arm) else {}
+        return [_side(arm, {name: where[name] for name in axes}) for arm, where in self.sides]
+
     def test(self) -> str:
         """Return one line that says how the claim is tested."""
         if self.not_testable:

@@ -113,7 +113,7 @@ def judge(claim: Claim, values: Sequence[float]) -> Verdict:
         return Verdict(claim, "inconclusive", n, text=f"{n_undefined} of {n} seeds have no value", advice=NO_VALUE)
     statistic = _statistic(claim, values)
     value, interval = typical(claim, values), bootstrap_interval(values, statistic)
-    needed = claim.min_seeds if statistic == "mean" else max(claim.min_seeds, MIN_MEDIAN)
+    needed = least_seeds(claim, statistic)
     if n < needed:
         found = _Decision("inconclusive", advice=missing_seeds(n, needed))
     elif math.isnan(interval.low):
@@ -124,6 +124,16 @@ def judge(claim: Claim, values: Sequence[float]) -> Verdict:
     p_value = None if found.tested is None else p_value_against(values, found.tested, statistic)
     text = _text(claim, values, value, interval, statistic)
     return Verdict(claim, verdict, n, value, *interval, text, found.advice, p_value)
+
+
+def least_seeds(claim: Claim, statistic: str) -> int:
+    """Return the fewest seeds with which a claim can have another verdict than `inconclusive`.
+
+    Args:
+        claim: The claim.
+        statistic: The statistic over seeds, `mean` or `median`.
+    """
+    return claim.min_seeds if statistic == "mean" else max(claim.min_seeds, MIN_MEDIAN)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -119,10 +120,10 @@ def _judge_runs(claim: Claim, grid: _Grid) -> Verdict:
     Where most seeds have one, that is the effect itself, and all seeds are judged.
     """
     seeds = _seed_values(claim, grid)
-    found, learners = judge(claim, [seed.value for seed in seeds]), [seed.value for seed in seeds if seed.learned]
+    found, learners = judge(claim, [seed.value for seed in seeds]), [seed.value for seed in seeds if not seed.dead]
     if len(learners) == len(seeds):
         return found
-    text = f"{found.text}; in {len(seeds) - len(learners)} of {len(seeds)} seeds a run did not learn"
+    text = f"{found.text}; {_dead_runs(seeds)}"
     if len(learners) < max(claim.min_seeds, len(seeds) / 2):
         return dataclasses.replace(found, text=text)
     others = judge(claim, learners)
@@ -131,6 +132,18 @@ def _judge_runs(claim: Claim, grid: _Grid) -> Verdict:
     text = f"{text}, in the others {others.text} ({others.verdict})"
     advice = "Runs that don't learn decide: compare how many learn."
     return dataclasses.replace(found, verdict="inconclusive", text=text, advice=advice)
+
+
+def _dead_runs(seeds: Sequence[_Seed]) -> str:
+    """In how many seeds a run did not learn, and of which side of the claim."""
+    counts = Counter(name for seed in seeds for name in seed.dead)
+    one, *others = counts
+    of_one, of_each = (f" of {one}", "") if not others else ("", _of_each(counts))
+    return f"in {sum(bool(seed.dead) for seed in seeds)} of {len(seeds)} seeds a run{of_one} did not learn{of_each}"
+
+
+def _of_each(counts: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{count} of {name}' for name, count in counts.items())})"
 
 
 def _shares_time(claim: Claim, grid: _Grid) -> bool:
@@ -164,21 +177,32 @@ class _Grid:
 
 @dataclass(frozen=True)
 class _Score:
-    """The claim's value for a seed, and whether the runs behind it learned."""
+    """The value of one side of a claim for a seed, and whether the runs behind it learned."""
 
     value: float
     learned: bool = True
 
 
-def _seed_values(claim: Claim, grid: _Grid) -> list[_Score]:
+@dataclass(frozen=True)
+class _Seed:
+    """The claim's value for a seed, and the sides whose runs behind it did not learn."""
+
+    value: float
+    dead: tuple[str, ...] = ()
+
+
+def _seed_values(claim: Claim, grid: _Grid) -> list[_Seed]:
     """The claim's value for every seed for which all runs are finished."""
     own, *others = (_side_values(claim, arm, where, grid) for arm, where in claim.sides)
-    if not others:
-        return list(own.values())
-    (other,) = others
     compare = _difference if claim.compare == "difference" else _ratio
-    pairs = [(own[seed], other[seed]) for seed in own if seed in other]
-    return [_Score(compare(a.value, b.value), a.learned and b.learned) for a, b in pairs]
+    found = []
+    for seed in own:
+        if all(seed in other for other in others):
+            scores = [own[seed], *(other[seed] for other in others)]
+            dead = (name for name, score in zip(claim.side_names, scores, strict=True) if not score.learned)
+            value = compare(scores[0].value, scores[1].value) if others else scores[0].value
+            found.append(_Seed(value, tuple(dead)))
+    return found
 
 
 def _side_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid) -> dict[int, _Score]:

@@ -12,7 +12,7 @@ from typing import Any
 from bncli.analysis.evidence import common_fact, read_evidence
 from bncli.claims import check
 from bncli.claims.claim import MIN_SEEDS, Claim, parse_claims
-from bncli.claims.judgement import Verdict
+from bncli.claims.judgement import Verdict, least_seeds
 from bncli.claims.verdicts import needs, verdicts_on
 from bncli.config import RunConfig
 from bncli.data.mnist import find_mnist_family
@@ -52,6 +52,15 @@ class Subject:
         needed = max((claim.min_seeds for claim in self.claims if claim.min_seeds > MIN_SEEDS), default=0)
         further = (seed for seed in itertools.count() if seed not in own)
         return (*own, *itertools.islice(further, max(0, needed - len(own))))
+
+    def undecided_by(self, n_seeds: int) -> dict[str, int]:
+        """Return the claims that so few seeds leave inconclusive, by id, and how many seeds each takes.
+
+        Args:
+            n_seeds: How many seeds are to be trained.
+        """
+        needed = {claim.id: least_seeds(claim, claim.statistic) for claim in self.claims if claim.measure}
+        return {name: number for name, number in needed.items() if n_seeds < number}
 
     @property
     def absent(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from rich import box
@@ -16,17 +16,21 @@ from rich.text import Text
 
 from bncli.cli.encoding import fitted
 from bncli.registry import check_name
-from bncli.report.rows import BEST
+from bncli.report.rows import BEST, INTERVAL
 
 FORMATS = ("table", "json", "jsonl", "csv", "md")
+
+FORMATS_ELSEWHERE = {"markdown": "md", "text": "table", "txt": "table", "ndjson": "jsonl", "tsv": "csv"}
+"""What other tools call such formats; the message on an unknown format suggests bncli's name."""
 
 _UNLIMITED = 10_000
 
 LEAST_WIDTH = 40
 """A terminal says that it is narrower only by mistake (`COLUMNS=1`); words are not taken apart for it."""
 
-INTERVAL = " [interval]"
-"""What `spare` has behind the name of a column whose intervals may be left out."""
+
+Caption = str | Callable[[Collection[str]], str]
+"""A paragraph below a table, or a function that makes it for what the table leaves out (see `spare`)."""
 
 
 class _Console(Console):
@@ -79,14 +83,14 @@ def check_format(name: str) -> None:
     Raises:
         UnknownName: There is no such format.
     """
-    check_name("format", name, FORMATS)
+    check_name("format", name, FORMATS, FORMATS_ELSEWHERE)
 
 
 def print_rows(
     rows: Sequence[dict[str, str]],
     *,
     title: str = "",
-    caption: str = "",
+    caption: Caption = "",
     format: str = "table",
     spare: Sequence[str] = (),
 ) -> None:
@@ -101,20 +105,30 @@ def print_rows(
             `NAME [interval]` for the intervals in a column.
     """
     rows = [{fitted(name, sys.stdout): fitted(cell, sys.stdout) for name, cell in row.items()} for row in rows]
-    title, caption = fitted(title, sys.stdout), fitted(caption, sys.stdout)
+    title = fitted(title, sys.stdout)
     if format == "md":
-        _print_markdown(rows, title, caption)
+        _print_markdown(rows, title, _captioned(caption, ()))
         return
     plain, wide = open_console(stderr=False), open_console(stderr=False)
     rows, left_out = _fitted(rows, wide, spare)
     wide.width = max(wide.width, _width(rows, wide))
-    if left_out:
-        caption = f"{caption}\nLeft out, for want of width: {', '.join(left_out)} (--format csv has all)".lstrip()
+    below = _captioned(caption, left_out)
     if title:
         plain.print(Text(title, style="italic"))
     wide.print(_table(rows), crop=False)
-    if caption:
-        plain.print(Text(caption, style="dim italic"))
+    if below:
+        plain.print(Text(below, style="dim italic"))
+
+
+def _captioned(caption: Caption, left_out: Sequence[str]) -> str:
+    """The paragraph below a table, with a line on what the table leaves out."""
+    text = caption if isinstance(caption, str) else caption(left_out)
+    if left_out:
+        parts = [
+            f"intervals of {part.removesuffix(INTERVAL)}" if part.endswith(INTERVAL) else part for part in left_out
+        ]
+        text = f"{text}\nLeft out, for want of width: {', '.join(parts)} (--format csv has all)".lstrip()
+    return fitted(text, sys.stdout)
 
 
 def _print_markdown(rows: Sequence[dict[str, str]], title: str, caption: str) -> None:
@@ -138,7 +152,7 @@ def _fitted(
         name = part.removesuffix(INTERVAL)
         if rows and name in rows[0]:
             rows = [_without(row, name, whole=name == part) for row in rows]
-            left_out.append(part if name == part else f"intervals of {name}")
+            left_out.append(part)
     return rows, left_out
 
 

@@ -97,8 +97,23 @@ def again(command: str, own: Sequence[str], options: Options) -> list[str]:
     return [command, *own, *typed(options, (field.name for field in OPTIONS if field.name != "dry_run"))]
 
 
-def after_train(study: Study, options: Options) -> list[str]:
-    """Return a comparison of the trained arm with no normalization; a sweep if the study's preset has axes."""
+def has_diverged(evidence: Evidence | None) -> bool:
+    """Return whether any run diverged."""
+    return evidence is not None and any(result.state == "diverged" for result in evidence.results)
+
+
+def after_train(study: Study, options: Options, own: Sequence[str] = (), *, diverged: bool = False) -> list[str]:
+    """Return a comparison of the trained arm with no normalization; a sweep if the study's preset has axes.
+
+    Args:
+        study: The study of `train`.
+        options: Its options.
+        own: The words of `--arm`.
+        diverged: Whether a run diverged: then the same training at a tenth of the learning rate is next.
+    """
+    if diverged:
+        same = typed(_without_fields(options, "lr"), [name for name in OF_THE_STUDY if name != "lr"])
+        return ["train", *own, "--lr", f"{0.1 * study.base.lr:g}", *same]
     (arm,) = study.arms
     arms = [] if arm.label == NONE else ["--arms", f"{NONE},{arm.label}"]
     has_axes = bool(options.preset) and bool(load_study(str(options.preset)).vary(options.fields()).axes)
@@ -110,18 +125,22 @@ def after_train(study: Study, options: Options) -> list[str]:
 def after_compare(evidence: Evidence, arms: Sequence[str], options: Options) -> list[str]:
     """Return the same comparison with a momentum at which nothing lags, or else a sweep of the learning rate.
 
+    Where runs diverged, it is a sweep of smaller learning rates.
+
     Args:
         evidence: The result of the comparison.
         arms: The words of `--arms`.
         options: The other options.
     """
-    lag = evidence.lag if evidence.gap or not has_population(evidence.results) else None
+    diverged = has_diverged(evidence)
+    lag = evidence.lag if not diverged and (evidence.gap or not has_population(evidence.results)) else None
     momentum = smaller_momentum(lag.momentum, lag.n_steps) if lag else None
     if momentum and not any(MOMENTUM in label for label in evidence.arms):
         same = typed(_without_fields(options, MOMENTUM), OF_THE_STUDY)
         return ["compare", *arms, *same, "--set", f"{MOMENTUM}={momentum:g}"]
     rate, allowed = evidence.study.base.lr, FIELDS["lr"]
-    rates = [rate * factor for factor in (0.1, 1, 10) if rate * factor <= allowed.high]
+    factors = (0.01, 0.1, 1) if diverged else (0.1, 1, 10)
+    rates = [rate * factor for factor in factors if rate * factor <= allowed.high]
     axis = f"lr={','.join(f'{value:g}' for value in rates)}"
     names = [name for name in OF_THE_STUDY if name != "lr"]
     return ["sweep", axis, *arms, *typed(_without_fields(options, "lr"), names)]
@@ -141,6 +160,11 @@ def _without_fields(options: Options, *fields: str) -> Options:
 def by_another_metric(folder: Path, metric: str) -> list[str]:
     """Return the report of a folder by another metric than the present one."""
     return ["report", str(folder), "--metric", "val_loss" if metric == DEFAULT else DEFAULT]
+
+
+def after_sweep(folder: Path, metric: str, *, diverged: bool) -> list[str]:
+    """Return the report of a folder by another metric; its state, which says where runs diverged, if any did."""
+    return ["status", str(folder)] if diverged else by_another_metric(folder, metric)
 
 
 def after_report(folder: Path, evidence: Evidence) -> list[str]:

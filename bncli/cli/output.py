@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bncli.cli import console
@@ -68,6 +69,9 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     """
     from bncli.report.exports import as_json
     from bncli.report.rows import (
+        DIFFERENCE,
+        HIT_EPOCH,
+        INTERVAL,
         LEARNED,
         MIDDLE,
         POPULATION_COLUMN,
@@ -87,12 +91,14 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     elif format == "csv":
         console.write(to_csv(evidence.runs_table if single else evidence.joined_table))
     elif single:
-        spare = ["loss", "val_loss", "params", "accuracy", "state", f"{evidence.metric}{console.INTERVAL}"]
-        console.print_rows(run_rows(evidence), caption=run_caption(evidence), format=format, spare=spare)
+        more = [f"{evidence.metric}{INTERVAL}", "test_loss", "train_accuracy", "val_accuracy"]
+        columns = ["loss", "val_loss", "params", "accuracy", "state", *more]
+        spare = [name for name in columns if name != evidence.metric]  # what was asked for stays
+        console.print_rows(run_rows(evidence), caption=partial(run_caption, evidence), format=format, spare=spare)
     else:
-        caption, title = table_caption(evidence), evidence.study.name
-        intervals = (f"{evidence.metric}{console.INTERVAL}", f"difference{console.INTERVAL}")
-        spare = ["curve", MIDDLE, "n", "hit epoch", LEARNED, POPULATION_COLUMN, *intervals, VERDICT]
+        caption, title = partial(table_caption, evidence), evidence.study.name
+        intervals = (f"{evidence.metric}{INTERVAL}", f"{DIFFERENCE}{INTERVAL}")
+        spare = ["curve", MIDDLE, "n", HIT_EPOCH, LEARNED, POPULATION_COLUMN, *intervals, VERDICT]
         console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
 
 

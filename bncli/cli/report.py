@@ -32,7 +32,7 @@ def report(
 ) -> None:
     """Make tables, figures and report.html again from stored runs, without TensorFlow."""
     console.check_format(format)
-    evidence = read_evidence(folder, *choose(Store(folder), metric, threshold, margin))
+    evidence = read_evidence(folder, *choose(Store(folder), metric, threshold, margin, console.warn))
     with output.then(partial(output.write_folder, evidence, Store(folder), quiet=quiet)):
         output.show_evidence(evidence, format, single=is_of_train(evidence.study))
     hints.say_next(hints.after_report(folder, evidence), format, quiet=quiet)

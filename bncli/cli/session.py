@@ -219,7 +219,7 @@ class Session:
                 if self.options.restart:
                     self.empty(self.out)
                 self.opened = open_folder(self.out, self.study, self.plan, self.shard, anew=self.options.restart)
-                self.choice = choose(self.opened.store, *self.given)
+                self.choice = choose(self.opened.store, *self.given, console.warn)
             yield
 
     def empty(self, folder: Path) -> None:

@@ -39,6 +39,7 @@ def sweep(
     session = Session(study, options, folder)
     session.run()
     own = [*(axes or []), *hints.of_arms(arms)]
-    by_another = hints.by_another_metric(folder, session.choice.metric or DEFAULT)
-    following = hints.again("sweep", own, options) if options.dry_run else by_another
+    diverged = hints.has_diverged(session.shown)
+    done = hints.after_sweep(folder, session.choice.metric or DEFAULT, diverged=diverged)
+    following = hints.again("sweep", own, options) if options.dry_run else done
     hints.say_after(following, options)

@@ -43,15 +43,17 @@ def train(
 ) -> None:
     """Train one configuration, for one or many seeds."""
     study = study_of(options, arm)
-    own = [*(["--arm", arm] if arm else []), *(["--save-model", str(save_model)] if save_model else [])]
+    of_arm = ["--arm", arm] if arm else []
+    own = [*of_arm, *(["--save-model", str(save_model)] if save_model else [])]
     if summary:
         _print_summary(study)
         hints.say_after(hints.again(TRAIN, own, options), options)
         return
     _check_save(save_model, study.seeds)
-    Session(study, options, options.out, save_model=save_model).run(single=True)
-    following = hints.again(TRAIN, own, options) if options.dry_run else hints.after_train(study, options)
-    hints.say_after(following, options)
+    session = Session(study, options, options.out, save_model=save_model)
+    session.run(single=True)
+    done = hints.after_train(study, options, of_arm, diverged=hints.has_diverged(session.shown))
+    hints.say_after(hints.again(TRAIN, own, options) if options.dry_run else done, options)
 
 
 def study_of(options: Options, arm: str | None) -> Study:

@@ -19,6 +19,7 @@ from bncli.cli.options import (
     option,
 )
 from bncli.cli.session import EXIT_FAILED_RUNS, Session, check_failed
+from bncli.errors import cut
 from bncli.registry import check_name
 from bncli.report.spelling import counted
 from bncli.report.verdict_file import store_verdicts
@@ -26,6 +27,7 @@ from bncli.study.execution import ENGINES
 from bncli.study.files import presets
 from bncli.study.folder import Store
 from bncli.study.places import ROOT, default_folder
+from bncli.values import plain_text
 
 if TYPE_CHECKING:
     from bncli.claims.judgement import Verdict
@@ -129,8 +131,20 @@ def _runs_of(
         results, conditions, trivial = stored(folder)
         return list(results), dict(conditions), trivial
     study = subject.study.vary(seeds=options.seed_list() or subject.seeds)
+    _say_too_few(subject, len(study.seeds))
     trained = Session(study, options, folder, select=lambda plan: part_of(plan, subject.claims)).results()
     return *trained, trivial_score_of(folder)
+
+
+def _say_too_few(subject: Subject, n_seeds: int) -> None:
+    """Say before training which claims the seeds can't decide."""
+    needed = subject.undecided_by(n_seeds)
+    if needed:
+        console.warn(
+            f"{counted(n_seeds, 'seed')} will leave {counted(len(needed), 'claim')} of "
+            f"{plain_text(subject.study.name)} inconclusive: {cut(plain_text(', '.join(needed), None))}. "
+            f"Try --seeds {max(needed.values())}."
+        )
 
 
 def _renew_report(store: Store, *, quiet: bool) -> None:

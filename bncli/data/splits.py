@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -154,9 +155,21 @@ def with_test_part(name: str, raw: RawDataset, share: float, seed: int) -> RawDa
         train, val, test = ((x[mask], y[mask]) for mask in (~is_val & ~is_test, is_val & ~is_test, is_test))
     if not (len(train[1]) and len(val[1])):
         raise InvalidConfig(f"test_size={share:g} leaves {quoted(name)} without training or validation rows.")
+    few = _few_rows(name, share, [len(y) for _, y in (train, val, test)], len(raw.class_names))
+    drawn = replace(raw, given="", notices=(*raw.notices, *few))
     return replace(
-        raw, x_train=train[0], y_train=train[1], x_val=val[0], y_val=val[1], x_test=test[0], y_test=test[1], given=""
+        drawn, x_train=train[0], y_train=train[1], x_val=val[0], y_val=val[1], x_test=test[0], y_test=test[1]
     )
+
+
+def _few_rows(name: str, share: float, sizes: Sequence[int], n_classes: int) -> list[str]:
+    """A notice if a part is too small for two rows of every class (scikit-learn refuses less than one)."""
+    if min(sizes) >= 2 * n_classes:
+        return []
+    parts = "{} training, {} validation and {} test rows".format(*sizes)
+    return [
+        f"test_size={share:g} splits {quoted(name)} into {parts}: a part with fewer than two rows a class says little."
+    ]
 
 
 def _is_drawn(groups: np.ndarray, share: float, seed: int) -> np.ndarray:

@@ -87,7 +87,7 @@ def finished_result(
     """Return the result of a run that ended without an error: complete, or diverged.
 
     A diverged run predicts no class, and which one its NaN stand for would depend on the order of the labels. So its
-    accuracies are trivial scores.
+    accuracies are trivial scores; `accuracy`, too, which `fit` averages over an epoch that has such predictions.
 
     Args:
         config: The run.
@@ -101,7 +101,8 @@ def finished_result(
     diverged = history["loss"][-1] is None
     if diverged:
         scores = {name: _without_answers(name, dataset) for name in scores}
-        history["val_accuracy"][-1] = _without_answers("val_accuracy", dataset)
+        for name, values in history.items():
+            values[-1] = _without_answers(name, dataset)
     return RunResult(
         config,
         "diverged" if diverged else "complete",
@@ -116,8 +117,8 @@ def finished_result(
 
 def _without_answers(metric: str, dataset: Dataset) -> float | None:
     """What a network scores that answers nothing: the trivial score as its accuracy, and no loss."""
-    part, _, score = metric.removeprefix(POPULATION).partition("_")
-    return trivial_score(dataset.parts[part][1]) if score == "accuracy" else None
+    part, _, score = metric.removeprefix(POPULATION).rpartition("_")
+    return trivial_score(dataset.parts[part or "train"][1]) if score == "accuracy" else None
 
 
 def failed_result(config: RunConfig, error: Exception, engine: str) -> RunResult:

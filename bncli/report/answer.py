@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.comparisons import is_clear, is_mixed
 from bncli.analysis.effects import wilson_interval
 from bncli.analysis.seeds import MIN_SEEDS
-from bncli.analysis.verdicts import EQUIVALENT, UNDECIDED, VERDICTS, pairs_needed
+from bncli.analysis.verdicts import BETTER, EQUIVALENT, UNDECIDED, VERDICTS, WORSE, pairs_needed
 from bncli.report.interactions import interaction_sentence
-from bncli.report.notes import statistics_note
+from bncli.report.notes import fallen_note, statistics_note
 from bncli.report.spelling import (
     are_equal,
     counted,
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bncli.analysis.evidence import Evidence
+
+
+MAX_POINTS = 3
+"""The most points of the axes at which an arm's verdict is told one by one."""
 
 
 @dataclass(frozen=True)
@@ -165,20 +169,44 @@ def _hit_epochs(evidence: Evidence, row: pd.Series[Any]) -> list[str]:
 
 
 def _tally(evidence: Evidence, compared: pd.DataFrame) -> str:
-    """How many comparisons have which verdict."""
-    found = compared["verdict"].tolist()
-    words = [word for word in VERDICTS if word != EQUIVALENT or evidence.margin is not None]
-    what = f"{len(compared)} comparisons with {evidence.baseline} in {METRICS[evidence.metric].label}"
-    return f"{what}: {', '.join(f'{found.count(word)} {word}' for word in words)}."
+    """Which arms are better, worse or equivalent, and how many comparisons are undecided."""
+    label, n = METRICS[evidence.metric].label, len(compared)
+    found = {word: compared[compared["verdict"] == word] for word in VERDICTS if word != UNDECIDED}
+    parts = [f"{word}: {_named(evidence, rows, compared)}" for word, rows in found.items() if len(rows)]
+    n_undecided = n - sum(map(len, found.values()))
+    if not parts:
+        return f"All {n} comparisons with {evidence.baseline} in {label} are undecided."
+    first, *others = [*parts, f"undecided: {n_undecided} of {counted(n, 'comparison')}"]
+    word, _, names = first.partition(":")
+    than = "to" if word == EQUIVALENT else "than"
+    return f"{word.capitalize()} {than} {evidence.baseline} in {label}:{'; '.join([names, *others])}."
+
+
+def _named(evidence: Evidence, rows: pd.DataFrame, compared: pd.DataFrame) -> str:
+    """The arms of some comparisons, each with its points of the axes, or with their number if they are many or all."""
+    texts = []
+    for arm, own in rows.groupby("arm", sort=False):
+        n_all = int((compared["arm"] == arm).sum())
+        if len(own) > MAX_POINTS or len(own) == n_all > 1:
+            count = f"all {n_all}" if len(own) == n_all else f"{len(own)} of {n_all}"
+            texts.append(f"{arm} ({count} comparisons)")
+        else:
+            texts.append(f"{arm}{' and'.join(_at(evidence, row) for _, row in own.iterrows())}")
+    return ", ".join(texts)
 
 
 def _extremes(evidence: Evidence, compared: pd.DataFrame) -> str:
-    """The largest and the smallest difference, regardless of sign."""
-    ordered = compared.loc[compared["mean_difference"].abs().sort_values(ascending=False, kind="stable").index]
+    """The largest and the smallest difference, regardless of sign, of those that are better or worse if any are."""
+    clear = compared[compared["verdict"].isin([BETTER, WORSE])]
+    told, kind = (compared, "") if clear.empty else (clear, " clear")
+    sizes = told["mean_difference"].abs().sort_values(ascending=False, kind="stable")
     largest, smallest = (
-        f"{row['arm']}{_at(evidence, row)}, {_difference_of(row)}" for row in (ordered.iloc[0], ordered.iloc[-1])
+        f"{row['arm']}{_at(evidence, row)}, {_difference_of(row)}"
+        for row in (told.loc[sizes.index[0]], told.loc[sizes.index[-1]])
     )
-    return f"Largest difference: {largest}. Smallest: {smallest}."
+    if len(told) == 1:
+        return f"The clear difference: {largest}."
+    return f"Largest{kind} difference: {largest}. Smallest: {smallest}."
 
 
 def _best_rates(evidence: Evidence) -> list[str]:
@@ -204,9 +232,7 @@ def _best_rates(evidence: Evidence) -> list[str]:
 
 def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     """What limits the answer."""
-    note = statistics_note(evidence)
-    if note:
-        yield note
+    yield from filter(None, (statistics_note(evidence), fallen_note(evidence)))
     too_few = _too_few_seeds(int(compared["n"].min()), len(compared)) if len(compared) else ""
     if too_few:
         yield too_few

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bncli.data.facts import PART_NAMES
 from bncli.report.style import COLOURS, blank, short, wrapped
 
 if TYPE_CHECKING:
@@ -21,36 +23,38 @@ MAX_LEGEND_CLASSES = 18
 
 
 def draw_dataset(data: Dataset) -> Figure:
-    """Draw a data set: a grid of images for images, else points coloured by class.
+    """Draw a data set: a grid of training images for images, else the points of every part, coloured by class.
 
     More than two features are shown by their first two principal components.
     """
     return _draw_images(data) if data.is_image else _draw_points(data, *_coordinates(data))
 
 
-def _coordinates(data: Dataset) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Two coordinates of every training and validation row, and their names."""
+def _coordinates(data: Dataset) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Two coordinates of the rows of every part, and their names."""
     import numpy as np
 
-    train, val = (x.reshape(len(x), -1) for x in (data.x_train, data.x_val))
-    if train.shape[1] == 2:
-        return train, val, data.feature_names or ("x1", "x2")
-    if train.shape[1] == 1:
+    parts = {part: x.reshape(len(x), -1) for part, (x, _) in data.parts.items()}
+    width = parts["train"].shape[1]
+    if width == 2:
+        return parts, data.feature_names or ("x1", "x2")
+    if width == 1:
         names = (*(data.feature_names or ("x1",)), "class number")
-        return np.column_stack([train, data.y_train]), np.column_stack([val, data.y_val]), names
+        return {part: np.column_stack([x, data.parts[part][1]]) for part, x in parts.items()}, names
     from sklearn.decomposition import PCA
 
-    pca = PCA(n_components=2, random_state=0).fit(train)
+    pca = PCA(n_components=2, random_state=0).fit(parts["train"])
     shares = pca.explained_variance_ratio_
     names = tuple(f"principal component {i + 1} ({share:.0%} of variance)" for i, share in enumerate(shares))
-    return pca.transform(train), pca.transform(val), names
+    return {part: pca.transform(x) for part, x in parts.items()}, names
 
 
-def _draw_points(data: Dataset, train: np.ndarray, val: np.ndarray, names: tuple[str, ...]) -> Figure:
-    figure = blank(9.0, 4.4)
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    parts = (("training", train, data.y_train), ("validation", val, data.y_val))
-    for axes, (part, x, y) in zip(panels, parts, strict=True):
+def _draw_points(data: Dataset, parts: Mapping[str, np.ndarray], names: tuple[str, ...]) -> Figure:
+    width = 4.5 * len(parts)
+    figure = blank(width, 4.4)
+    panels = figure.subplots(1, len(parts), sharex=True, sharey=True)
+    for axes, (part, x) in zip(panels, parts.items(), strict=True):
+        y = data.parts[part][1]
         for number, name in enumerate(data.class_names):
             turn, place = divmod(number, len(COLOURS) - 1)
             look = {
@@ -60,7 +64,7 @@ def _draw_points(data: Dataset, train: np.ndarray, val: np.ndarray, names: tuple
             }
             chosen = x[y == number]
             axes.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.7, lw=0.5, **look)
-        axes.set_title(f"{part}, {len(y)} rows", fontsize=10)
+        axes.set_title(f"{PART_NAMES[part]}, {len(y)} rows", fontsize=10)
         axes.set(xlabel=wrapped(names[0], 3.4), ylabel=wrapped(names[1], 3.4))
         axes.label_outer()
         if data.input_shape == (1,):
@@ -68,7 +72,7 @@ def _draw_points(data: Dataset, train: np.ndarray, val: np.ndarray, names: tuple
     handles, labels = (found[:MAX_LEGEND_CLASSES] for found in panels[0].get_legend_handles_labels())
     title = "class" if data.n_classes == len(labels) else f"first {len(labels)} of {data.n_classes} classes"
     figure.legend(handles, labels, loc="outside right upper", title=title, frameon=False)
-    figure.suptitle(wrapped(data.name, 9.0), fontsize=10)
+    figure.suptitle(wrapped(data.name, width), fontsize=10)
     return figure
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 NOTE = (
     "How the difference from the baseline changes along an axis: the difference at `to` minus that at `from`, a paired "
-    "difference of differences [95% interval]. p: sign-flip test. p (Holm): corrected over all rows of this table."
+    "difference of differences [95% interval]. p: sign-flip test. p (Holm): corrected for the number of rows of this "
+    "table that have a p. Where only some seeds of an arm learned at one of the values, a mean says little, and the "
+    "change is left out."
 )
 
 
@@ -52,12 +54,27 @@ def interaction_sentence(evidence: Evidence) -> str:
 
     That axis, and the arm, are those of the clear change between ends with the smallest p-value, the largest change if
     there are equals; of one between neighbours if none between ends is clear. At several points of the other axes the
-    largest and the smallest change are told.
+    largest and the smallest change are told. Contrasts where only some seeds learned are counted.
     """
     table = evidence.interactions_table
-    table = table[table["mean_difference"].notna()]
-    if table.empty:
+    told = table[table["mean_difference"].notna()]
+    return " ".join(filter(None, ("" if told.empty else _change_told(evidence, told), _left_out(evidence))))
+
+
+def _left_out(evidence: Evidence) -> str:
+    """How many contrasts have no change because only some seeds learned; empty if there are none."""
+    table = evidence.interactions_table
+    n_left_out = int((table["mean_difference"].isna() & (table["n"] > 0)).sum())
+    if not n_left_out:
         return ""
+    return (
+        f"How differences from {evidence.baseline} change along {_listed(evidence)} is left out in {n_left_out} of "
+        f"{counted(len(table), 'contrast')}: only some seeds of an arm learned there, and a mean says little."
+    )
+
+
+def _change_told(evidence: Evidence, table: pd.DataFrame) -> str:
+    """The sentence on the contrasts that have a change."""
     sizes = table.assign(size=table["mean_difference"].abs())
     clear = sizes[[_is_clear_change(row) for _, row in table.iterrows()]]
     if clear.empty:

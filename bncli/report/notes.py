@@ -8,7 +8,7 @@ from bncli.analysis.gap import Gap, has_population
 from bncli.analysis.lag import MAX_LEFT, MOMENTUM, Lag, n_steps
 from bncli.config import DEFAULTS, NORM_FIELDS
 from bncli.report.spelling import counted, number, point_label
-from bncli.tasks.metrics import METRICS
+from bncli.tasks.metrics import METRICS, lower_is_better
 from bncli.values import show
 
 if TYPE_CHECKING:
@@ -84,6 +84,24 @@ def _averages(gap: Gap, steps: int) -> str:
     if share > MAX_LEFT:
         return f"averages that still hold {share:.0%} of their initial values after {counted(steps, 'step')}"
     return f"averages that lag behind the weights (momentum {gap.config.norm_momentum:g})"
+
+
+def fallen_note(evidence: Evidence) -> str:
+    """Say how many runs reached the threshold and did not stay there; empty if all did.
+
+    Example: `Note: runs that reach the threshold and end below it: none 1 of 9, batch:before 2 of 10. Their hit epochs
+    and speed-ups count all the same.`
+    """
+    table = evidence.hits_table
+    hits = table.assign(n_hits=table["n"] - table["n_never"]).groupby("arm", sort=False)[["n_fallen", "n_hits"]].sum()
+    parts = [f"{arm} {row['n_fallen']} of {row['n_hits']}" for arm, row in hits.iterrows() if row["n_fallen"]]
+    if not parts:
+        return ""
+    past = "above" if lower_is_better(evidence.curve_metric) else "below"
+    return (
+        f"Note: runs that reach the threshold and end {past} it: {', '.join(parts)}. Their hit epochs and speed-ups "
+        "count all the same."
+    )
 
 
 def lag_note(lag: Lag | None, evidence: Evidence) -> str:

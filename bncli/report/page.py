@@ -6,12 +6,15 @@ It needs no network, has no time stamps, and escapes all text from users.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.choice import default_metric
 from bncli.analysis.statistics import MIN_PAIRS
+from bncli.analysis.verdicts import UNDECIDED
 from bncli.claims.discovery import method
 from bncli.config import FIELDS
 from bncli.report.answer import answer_of
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 1_000
 """The most rows of a table in the page; the CSV files have all."""
+
+TRAINING = (["train"], ["compare"], ["sweep"])
+"""The commands that choose what arms are compared by."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Part:
 
 
 def _is_number(text: str) -> bool:
-    return text in ("-", "never", *NEVER.values()) or bool(re.match(r"([<>] )?[+-]?(\d|inf)", text))
+    return text in ("-", "never", UNDECIDED, *NEVER.values()) or bool(re.match(r"([<>] )?[+-]?(\d|inf)", text))
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ def render(
             figures=figures,
             claims=verdicts,
             method=method(verdicts),
-            command=content.get("command", ""),
+            command=_command(evidence, content),
             provenance=_provenance(content),
             data=_data(content),
             settings=_settings(evidence),
@@ -157,10 +163,11 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         f"Differences from {evidence.baseline} in {evidence.metric}",
         difference_rows(evidence),
         "Arm minus baseline: mean over pairs of runs with the same seed [95% interval]. p: sign-flip test, omitted "
-        f"below {MIN_PAIRS} pairs. p (Holm): corrected over all rows. Verdict: {verdict_text(evidence)}. Effect size: "
-        "Hedges' g, the mean of the differences divided by their standard deviation, corrected for few pairs [95% "
-        "interval]. Where only some runs of an arm learned, p and verdict come from whether runs learn (sign test) and "
-        "from the difference among pairs in which both did, and p is twice the smaller one.",
+        f"below {MIN_PAIRS} pairs. p (Holm): corrected for the number of rows that have a p. Verdict: "
+        f"{verdict_text(evidence)}. Effect size: Hedges' g, the mean of the differences divided by their standard "
+        "deviation, corrected for few pairs [95% interval]. Where only some runs of an arm learned, p and verdict come "
+        "from whether runs learn (sign test) and from the difference among pairs in which both did, and p is twice the "
+        "smaller one.",
     )
     yield _part("Interactions", interaction_rows(evidence), NOTE)
     yield _part(
@@ -170,9 +177,11 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         "stretch of up to a quarter of the epochs from there on averages at least the threshold, and none before does, "
         "so that noise does not look like speed. The baseline's gain: from guessing the commonest class (a loss: from "
         "its first epoch) to the best quarter of its mean curve. The threshold is at least what counts as learned. "
-        "Speed-up: the baseline's epochs, or seconds, divided by "
-        "the arm's, median over pairs. Above 1 the arm is faster. Baseline never, arm never: only that side "
-        "never reaches the threshold. Stacked runs share one timing; intervals don't cover its error.",
+        "Fell back: runs that reach the threshold, and diverge or are below it (a loss: above it) in the mean of the "
+        "last quarter of their epochs. Speed-up: the baseline's epochs, or seconds, divided by the arm's, median over "
+        "pairs. Above 1 the arm is faster. Baseline never, arm never: only that side never reaches the threshold. "
+        "Undecided: the interval reaches from arm never to baseline never. Stacked runs share one timing; intervals "
+        "don't cover its error.",
     )
     yield _part(
         "Learning rates",
@@ -194,6 +203,34 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
 def _part(title: str, rows: Sequence[Mapping[str, str]], note: str) -> Part:
     cut = f" The first {MAX_ROWS:,} of {len(rows):,} rows; the CSV files have all." if len(rows) > MAX_ROWS else ""
     return Part(title, rows[:MAX_ROWS], note + cut)
+
+
+def _command(evidence: Evidence, content: Mapping[str, Any]) -> str:
+    """The command that began the study, with the metric, threshold and margin that the folder has come to remember."""
+    command: str = content.get("command", "")
+    default = default_metric(content.get("datasets", {}).values())
+    chosen = {
+        "--metric": None if evidence.metric == default else evidence.metric,
+        "--threshold": evidence.threshold,
+        "--margin": evidence.margin,
+    }
+    try:
+        words = shlex.split(command)
+    except ValueError:  # the file was written by someone else
+        return command
+    if words[1:2] not in TRAINING:
+        return command
+    options = [word for name, value in chosen.items() if value is not None for word in (name, str(value))]
+    return shlex.join([*_without(words, chosen), *options])
+
+
+def _without(words: Sequence[str], options: Collection[str]) -> list[str]:
+    """The words of a command without some options and their values."""
+    kept = [not word.startswith(tuple(f"{name}=" for name in options)) for word in words]
+    for place, word in enumerate(words):
+        if word in options:
+            kept[place : place + 2] = [False] * len(kept[place : place + 2])
+    return [word for word, is_kept in zip(words, kept, strict=True) if is_kept]
 
 
 def _provenance(content: Mapping[str, Any]) -> Part:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.comparisons import mixed_arms
 from bncli.analysis.runs import seed_curves
-from bncli.report.notes import norm_note, statistics_note
+from bncli.report.notes import fallen_note, norm_note, statistics_note
 from bncli.report.spelling import (
     effect,
     epochs,
@@ -22,7 +24,7 @@ from bncli.report.spelling import (
     whole_number,
 )
 from bncli.report.splits import split_note
-from bncli.tasks.metrics import DEFAULT, METRICS, TOLERANCE, lower_is_better, population_of
+from bncli.tasks.metrics import METRICS, TOLERANCE, lower_is_better, population_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +41,12 @@ LEARNED, MIDDLE, VERDICT = "learned", "median if learned", "verdict"
 POPULATION_COLUMN = "population"
 """The column of the main table for the same metric with population statistics, where a gap is worth a sentence."""
 
+HIT_EPOCH, DIFFERENCE = "hit epoch", "difference"
+"""Columns of the main table that its caption explains."""
+
+INTERVAL = " [interval]"
+"""Behind the name of a column, this names the intervals in it, which a narrow terminal leaves out before the column."""
+
 Rows = list[dict[str, str]]
 
 
@@ -54,8 +62,7 @@ def result_rows(evidence: Evidence) -> Rows:
     curves, shares = _sparklines(evidence), evidence.conditions_table["p_learn"]
     rows = []
     for place, row in table.iterrows():
-        is_best = row["best"] and metric == DEFAULT
-        cells = _axis_values(evidence, row) | {"arm": str(row["arm"]) + (BEST if is_best else "")}
+        cells = _axis_values(evidence, row) | {"arm": str(row["arm"]) + (BEST if row["best"] else "")}
         cells[metric] = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
         if twin:
             cells[POPULATION_COLUMN] = number(row[f"mean_{twin}"])
@@ -64,9 +71,9 @@ def result_rows(evidence: Evidence) -> Rows:
         if _is_mixed(shares):
             cells[MIDDLE] = number(row["median_if_learned"])
         if len(evidence.arms) > 1:
-            cells["difference"] = _difference(row, row["low_difference"], row["high_difference"])
+            cells[DIFFERENCE] = _difference(row, row["low_difference"], row["high_difference"])
             cells[VERDICT] = field_value(row["verdict"])
-        cells |= {"hit epoch": _hit_epoch(row), "curve": curves.get(place, ""), "n": str(row["n"])}
+        cells |= {HIT_EPOCH: _hit_epoch(row), "curve": curves.get(place, ""), "n": str(row["n"])}
         rows.append(cells | {state: str(row[f"n_{state}"]) for state in states})
     return rows
 
@@ -120,7 +127,7 @@ def detail_rows(evidence: Evidence) -> Rows:
             "n": str(row["n"]),
             "P(learn)": interval(row["p_learn"], row["low_p_learn"], row["high_p_learn"]),
             "median if learned": number(row["median_if_learned"]),
-            "quartiles": f"{number(row['q25_if_learned'])} to {number(row['q75_if_learned'])}",
+            "quartiles": _range(row["q25_if_learned"], row["q75_if_learned"]),
             "diverged": str(row["n_diverged"]),
             "failed": str(row["n_failed"]),
             "seconds": number(row["mean_seconds"]),
@@ -129,6 +136,10 @@ def detail_rows(evidence: Evidence) -> Rows:
         }
         for _, row in evidence.conditions_table.iterrows()
     ]
+
+
+def _range(low: float, high: float) -> str:
+    return "-" if math.isnan(low) else f"{number(low)} to {number(high)}"
 
 
 def difference_rows(evidence: Evidence) -> Rows:
@@ -159,6 +170,7 @@ def _both_learned(row: pd.Series[Any]) -> dict[str, str]:
 
 def hit_rows(evidence: Evidence) -> Rows:
     """Return when every arm reaches the threshold, and how much sooner than the baseline."""
+    has_fallen = evidence.hits_table["n_fallen"].any()
     return [
         _axis_values(evidence, row)
         | {
@@ -166,6 +178,9 @@ def hit_rows(evidence: Evidence) -> Rows:
             "threshold": number(row["threshold"]),
             "hit epoch": _hit_epoch(row),
             "never": f"{row['n_never']} of {row['n']}",
+        }
+        | ({"fell back": str(row["n_fallen"])} if has_fallen else {})
+        | {
             "speed-up in epochs": _ratio(row, "epochs"),
             "in seconds": _ratio(row, "seconds"),
             "pairs": str(row["n_pairs"]) if row["arm"] != row["baseline"] else "-",
@@ -221,8 +236,9 @@ def run_rows(evidence: Evidence) -> Rows:
 
 
 def _shown(evidence: Evidence) -> list[str]:
-    """The main metrics that a run has."""
-    return [name for name, metric in METRICS.items() if metric.is_main and name in evidence.runs_table]
+    """The main metrics that a run has, and the one that arms are compared by."""
+    wanted = [name for name, metric in METRICS.items() if metric.is_main or name == evidence.metric]
+    return [name for name in wanted if name in evidence.runs_table]
 
 
 def _mean_row(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
@@ -234,38 +250,93 @@ def _mean_row(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
     return {"arm": str(row["arm"]), "seed": "mean", "state": f"of {row['n']}"} | means | sizes
 
 
-def run_caption(evidence: Evidence) -> str:
-    """Return the caption of the table of runs: what the last row is, what the arm is, what its scores suffer from."""
+def run_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
+    """Return the caption of the table of runs: what the last row is, what the arm is, what its scores suffer from.
+
+    Args:
+        evidence: The study with its results.
+        left_out: What the table does not show, see `table_caption`.
+    """
     has_mean = (evidence.conditions_table["n"] > 1).any()
-    lines = ("mean [95% interval] over seeds" if has_mean else "", norm_note(evidence), statistics_note(evidence))
+    mean = _mean("mean", evidence.metric, left_out)
+    lines = (f"{mean} over seeds" if has_mean else "", norm_note(evidence), statistics_note(evidence))
     return "\n".join(line for line in lines if line)
 
 
-def table_caption(evidence: Evidence) -> str:
-    """Return the caption of the main table, in lines: what columns and marks mean, what arms are, what they lack."""
-    lines = (columns_caption(evidence), norm_note(evidence), statistics_note(evidence), split_note(evidence))
+def _mean(word: str, column: str, left_out: Collection[str]) -> str:
+    """A word for a mean, with a mention of its interval if that is shown."""
+    return word if f"{column}{INTERVAL}" in left_out else f"{word} [95% interval]"
+
+
+def table_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
+    """Return the caption of the main table, in lines: what columns and marks mean, what arms are, what they lack.
+
+    Args:
+        evidence: The study with its results.
+        left_out: What the table does not show, for want of width: names of columns, with `INTERVAL` behind a name only
+            the intervals in it.
+    """
+    fallen = "" if HIT_EPOCH in left_out else fallen_note(evidence)
+    notes = (norm_note(evidence), statistics_note(evidence), fallen, split_note(evidence))
+    lines = (columns_caption(evidence, left_out), *notes)
     return "\n".join(line for line in lines if line)
 
 
-def columns_caption(evidence: Evidence) -> str:
-    """Return what the columns and marks of the main table mean, and which runs are missing."""
-    several = len(evidence.arms) > 1
-    parts = ["mean [95% interval] over seeds"]
-    if several:
-        parts.append(f"difference from {evidence.baseline}, paired by seed")
-        parts.append(verdict_text(evidence))
+def columns_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
+    """Return what the columns and marks of the main table mean, and which runs are missing.
+
+    Args:
+        evidence: The study with its results.
+        left_out: What the table does not show, see `table_caption`.
+    """
+    parts = {
+        "mean": f"{_mean('mean', evidence.metric, left_out)} over seeds",
+        **_comparison_captions(evidence, left_out),
+        **_learning_captions(evidence),
+        "trivial": _trivial_caption(evidence),
+        "missing": f"{evidence.n_missing} of {evidence.n_planned} runs are still missing" if evidence.n_missing else "",
+    }
+    return "; ".join(text for part, text in parts.items() if text and part not in left_out)
+
+
+def _comparison_captions(evidence: Evidence, left_out: Collection[str]) -> dict[str, str]:
+    """What the columns of the comparison with the baseline mean, by column."""
+    if len(evidence.arms) < 2:
+        return {}
+    is_first = f"{evidence.metric}{INTERVAL}" in left_out  # to have intervals
+    difference = _mean(DIFFERENCE, DIFFERENCE, left_out) if is_first else DIFFERENCE
+    return {
+        DIFFERENCE: f"{difference} from {evidence.baseline}, paired by seed",
+        VERDICT: "; ".join(filter(None, (verdict_text(evidence), _mixed_caption(evidence)))),
+    }
+
+
+def _mixed_caption(evidence: Evidence) -> str:
+    """What verdicts rest on where a mean over all seeds says little, and of which arms; empty if there are none."""
+    mixed = {name for _, row in evidence.differences_table.iterrows() for name in mixed_arms(row)}
+    arms = ", ".join(arm for arm in evidence.arms if arm in mixed)
+    if not arms:
+        return ""
+    return (
+        f"where only some seeds of an arm learned ({arms}), the verdict rests on whether runs learn, and on the "
+        "seeds in which both arms did"
+    )
+
+
+def _learning_captions(evidence: Evidence) -> dict[str, str]:
+    """What the columns and the mark on how a condition learned mean, by column."""
+    table = evidence.conditions_table
+    parts = {HIT_EPOCH: f"hit epoch: median epoch at which {threshold_text(evidence)}"}
     if evidence.gap and population_of(evidence.metric):
-        parts.append(
-            "population: mean with statistics that are re-estimated after training in place of moving averages"
-        )
-    parts.append(f"hit epoch: median epoch at which {threshold_text(evidence)}")
-    if evidence.metric == DEFAULT and evidence.conditions_table["best"].any():
-        parts.append("* better in validation accuracy than every other arm")
-    if (evidence.conditions_table["p_learn"] < 1).any():
-        parts.append("learned: runs that end more than a fifth of the way from guessing to 1")
+        text = "mean with statistics that are re-estimated after training in place of moving averages"
+        parts = {POPULATION_COLUMN: f"population: {text}"} | parts
+    if table["best"].any():
+        parts[BEST] = f"* better in {METRICS[evidence.metric].label} than every other arm"
+    if (table["p_learn"] < 1).any():
+        parts[LEARNED] = "learned: runs that end more than a fifth of the way from guessing to 1"
+    return parts
+
+
+def _trivial_caption(evidence: Evidence) -> str:
     trivial = evidence.trivial_score(evidence.metric)
-    if trivial is not None:
-        parts.append(f"always guessing the commonest class scores {trivial:.3f}")
-    if evidence.n_missing:
-        parts.append(f"{evidence.n_missing} of {evidence.n_planned} runs are still missing")
-    return "; ".join(parts)
+    return "" if trivial is None else f"always guessing the commonest class scores {trivial:.3f}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bncli.analysis.evidence import Evidence
+from bncli.analysis.verdicts import UNDECIDED
 from bncli.tasks.metrics import TOLERANCE
 from bncli.values import show
 
@@ -127,10 +128,14 @@ def p_value(value: float) -> str:
 def ratio(value: float, low: float, high: float) -> str:
     """Spell a speed-up over the baseline with its interval: infinite if only the baseline never gets there.
 
+    An interval from 0 to infinity excludes nothing, so the value in it, whatever it is, says nothing either.
+
     Example:
         >>> ratio(2, 1.5, 3), ratio(math.inf, math.inf, math.inf), ratio(0, 0, 0), ratio(2, 0, math.inf)
-        ('2 [1.5, 3]', 'baseline never', 'arm never', '2 [arm never, baseline never]')
+        ('2 [1.5, 3]', 'baseline never', 'arm never', 'undecided')
     """
+    if low == 0 and math.isinf(high):
+        return UNDECIDED
     if math.isnan(low) or value in NEVER:
         return _ratio(value)
     return f"{_ratio(value)} [{_ratio(low)}, {_ratio(high)}]"

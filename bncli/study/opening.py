@@ -157,7 +157,7 @@ def _with_new_ids(content: Mapping[str, Any], plan: Plan) -> list[dict[str, Any]
 
 def _data(plan: Plan) -> dict[str, Any]:
     """The facts on each data set of a plan and its fingerprint, by label."""
-    return {_data_label(config): _data_facts(config) for config in _one_per_data(plan)}
+    return {data_label(config): _data_facts(config) for config in _one_per_data(plan)}
 
 
 def _networks(plan: Plan) -> dict[str, Any]:
@@ -175,8 +175,8 @@ def _one_per_data(plan: Plan) -> Iterable[RunConfig]:
     return {data_key(config): config for config, _ in plan.runs}.values()
 
 
-def _data_label(config: RunConfig) -> str:
-    """A label for the data of a run: `mnist train_rows=1:8001 scaling=unit`."""
+def data_label(config: RunConfig) -> str:
+    """Return a label for the data of a run: `mnist train_rows=1:8001 scaling=unit`; equal labels, the same data."""
     varied = {"data_seed": datasets.drawn_with(config), "vary_data": False} if config.vary_data else {}
     chosen = ((name, varied.get(name, getattr(config, name))) for name in DATA_FIELDS[1:])
     return " ".join([config.dataset, *(f"{name}={show(value)}" for name, value in chosen if value != ABSENT[name])])

@@ -80,6 +80,57 @@ def test_a_margin_is_remembered_until_there_is_another_one_or_another_metric(sto
     assert read_evidence(store.folder).margin == 2.0
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        (
+            (None, None, 0.02),
+            ("val_loss",),
+            "--margin 0.02 was given for val_accuracy and is not used for val_loss; give --margin again if it matters.",
+        ),
+        (
+            ("val_loss", 0.5, 0.1),
+            ("val_accuracy",),
+            "--threshold 0.5 and --margin 0.1 were given for val_loss and are not used for val_accuracy; "
+            "give --threshold and --margin again if they matter.",
+        ),
+        (
+            ("val_loss", None, 0.1),
+            (None, 0.9),
+            "--margin 0.1 was given for val_loss and is not used for val_accuracy; give --margin again if it matters.",
+        ),
+        (
+            ("val_loss", 0.5, 0.1),
+            ("val_loss",),
+            "--threshold 0.5 was given in an earlier call and is dropped by --metric val_loss alone; "
+            "give --threshold again if it matters.",
+        ),
+    ],
+)
+def test_a_number_that_the_folder_forgets_is_told_once(store, first, then, expected):
+    notes = []
+    choose(store, *first, tell=notes.append)
+    choose(store, tell=notes.append)
+    assert notes == []
+    choose(store, *then, tell=notes.append)
+    choose(store, *then, tell=notes.append)
+    assert notes == [expected]
+
+
+def test_numbers_that_are_kept_or_replaced_are_not_told(store):
+    notes = []
+    choose(store, None, 0.8, 0.02, notes.append)
+    for choice in ((None, 0.9), (None, None, 0.03), ("val_loss", 0.5, 0.1)):
+        choose(store, *choice, tell=notes.append)
+    assert notes == []
+
+
+def test_a_choice_that_stays_reads_no_runs(store, monkeypatch):
+    choose(store, "val_loss")
+    monkeypatch.setattr(Store, "listed_runs", None)
+    assert choose(store) == choose(store, "val_loss") == Choice("val_loss")
+
+
 def test_what_a_folder_remembers_without_a_margin_is_read(store):
     store.write_study(store.need_study() | {KEY: {"metric": "val_loss", "threshold": 0.5}})
     assert choose(store) == Choice("val_loss", 0.5, None)

@@ -245,6 +245,27 @@ def test_only_a_clear_winner_that_learned_is_marked(none, batch, expected):
     assert column(shown.conditions_table, "best") == expected
 
 
+def test_the_winner_is_found_by_the_metric_of_the_comparison():
+    def make(config):
+        gain = 0.1 * (config.norm == "batch")
+        return complete(config, (0.0, 0.8 + gain), train_accuracy=0.9 - gain)
+
+    study = make_study(seeds=SEVEN)
+    best = {
+        name: column(evidence(study, make, 0.5, metric=name).conditions_table, "best")
+        for name in ("val_accuracy", "train_accuracy", "val_loss")
+    }
+    assert best == {"val_accuracy": [False, True], "train_accuracy": [True, False], "val_loss": [False, True]}
+
+
+def test_an_arm_whose_verdict_is_undecided_because_some_seeds_did_not_learn_is_not_marked():
+    """Its mean loss is the best among runs that have one, but three of nine diverged."""
+    values = {"none": (0.7,) * 9, "batch": (*(math.inf,) * 3, *(0.71, 0.71, 0.72, 0.71, 0.72, 0.71))}
+    shown = evidence(make_study(seeds=range(9)), finals(values), 0.5, metric="val_loss")
+    assert column(shown.differences_table, "verdict") == ["undecided"]
+    assert column(shown.conditions_table, "best") == [False, False]
+
+
 def test_the_winner_must_beat_every_other_arm_not_the_baseline_alone():
     study = make_study("none,batch:before,layer:before", seeds=SEVEN)
     rest = (0.9, 0.9, 0.9)

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from fakes import IGNORED_AXIS, TRIVIAL, TWO_AXES, complete, diverged, evidence, failed, learned, make_study, record
 
-from bncli.analysis.evidence import common_chance, read_evidence
+from bncli.analysis.evidence import common_chance, make_evidence, own_chances, read_evidence
 from bncli.data import datasets
 from bncli.errors import StoreError
 from bncli.study.folder import STUDY_FILE
-from bncli.study.opening import open_folder
+from bncli.study.opening import data_label, open_folder
 
 TABLES = (
     "conditions_table",
@@ -102,6 +102,29 @@ def test_data_sets_with_different_trivial_scores_have_none_in_common(folder):
     study = make_study(axes=(("n_samples", (40, 43)),))
     record(folder, evidence(study))
     assert read_evidence(folder).trivial is None
+
+
+def test_where_data_sets_differ_in_the_trivial_score_each_run_is_measured_against_its_own(folder):
+    study = make_study("none", axes=(("n_samples", (40, 43)),), seeds=range(3), vary_data=True)
+    shown = evidence(study, lambda config: complete(config, (0.65,)))
+    made = make_evidence(study, study.plan(), shown.results)
+    assert made.trivial is None
+    assert list(made.own_trivial.values()) == [0.65, 0.5, 0.55, 0.6364, 0.5, 0.5455]
+    table = made.conditions_table
+    assert table[["n_chance", "n_learned"]].to_numpy().tolist() == [[1, 2], [1, 2]]
+    assert table["p_learn"].tolist() == pytest.approx([2 / 3, 2 / 3])
+    read = read_evidence(record(folder, shown).folder)
+    assert read.own_trivial == made.own_trivial
+    pd.testing.assert_frame_equal(read.joined_table, made.joined_table)
+
+
+def test_a_run_on_data_of_unknown_trivial_score_leaves_all_unmeasured():
+    shown = evidence(make_study("none", axes=(("n_samples", (40, 43)),)))
+    labels = list(dict.fromkeys(data_label(result.config) for result in shown.results))
+    facts = dict(zip(labels, ({"chance": 0.5}, {"chance": 0.6}), strict=True))
+    assert list(own_chances(facts, shown.results).values()) == [0.5, 0.5, 0.6, 0.6]
+    assert own_chances(facts | {labels[1]: {}}, shown.results) is None
+    assert own_chances(facts | {labels[1]: {"chance": 0.5}}, shown.results) is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import column, complete, diverged, failed, make_study, make_table
 
-from bncli.analysis.hits import gain_level, hit_epochs, hits_table, reached_table
+from bncli.analysis.hits import gain_level, has_fallen, hit_epochs, hits_table, reached_table
 from bncli.analysis.statistics import bootstrap_interval
 from bncli.results import hit_epoch
 
@@ -63,7 +63,7 @@ def test_a_diverged_or_failed_run_hits_only_before_it_ended():
 def test_the_table_of_hits():
     table = hits([SLOW] * 5, [RISING] * 5)
     assert list(table.columns) == [
-        *("condition", "arm", "baseline", "metric", "threshold", "n", "n_never"),
+        *("condition", "arm", "baseline", "metric", "threshold", "n", "n_never", "n_fallen"),
         *("median_hit_epoch", "low_hit_epoch", "high_hit_epoch", "n_pairs"),
         *("epochs_ratio", "low_epochs_ratio", "high_epochs_ratio"),
         *("seconds_ratio", "low_seconds_ratio", "high_seconds_ratio"),
@@ -204,6 +204,37 @@ def test_runs_of_zero_seconds_have_no_ratio_of_seconds():
     table = make_table(hits_table, make_study(seeds=(0, 1)), by_seed([SLOW] * 2, [RISING] * 2, 0.0), threshold=0.5)
     assert table.loc[1, "epochs_ratio"] == 1.5
     assert math.isnan(table.loc[1, "seconds_ratio"])
+
+
+@pytest.mark.parametrize(
+    ("curve", "fallen"),
+    [
+        ((0.1, 0.6, 0.1, 0.1), True),
+        ((0.1, 0.6, 0.6, 0.4), True),
+        ((0.1, 0.6, 0.4, 0.6), False),
+        ((0.1, 0.1, 0.1, 0.6), False),
+        ((0.1, 0.1, 0.1, 0.1), False),
+        ((*[0.1] * 9, 0.6, 0.5, 0.5), False),
+        ((*[0.6] * 9, 0.6, 0.4, 0.45), True),
+        ((*[0.1] * 11, 0.9), False),
+    ],
+    ids=["collapsed", "below-at-the-end", "dip", "late", "never", "late-of-12", "last-quarter-of-12", "last-of-12"],
+)
+def test_a_run_has_fallen_if_its_last_quarter_is_below_the_threshold(curve, fallen):
+    run = complete(make_study().base, curve)
+    (hit,) = hit_epochs({0: run}, "val_accuracy", 0.5).values()
+    assert has_fallen(run, "val_accuracy", 0.5, hit) is fallen
+
+
+def test_a_run_that_diverged_after_it_hit_has_fallen():
+    run = diverged(make_study().base, (0.1, 0.6, 0.6))
+    assert has_fallen(run, "val_accuracy", 0.5, 2.0)
+    assert not has_fallen(run, "val_accuracy", 0.9, math.inf)
+
+
+def test_fallen_runs_are_counted_and_keep_their_hit_epochs():
+    table = hits([(0.1, 0.6, 0.6, 0.6), (0.1, 0.6, 0.1, 0.1)], [RISING] * 2)
+    assert (column(table, "n_fallen"), column(table, "median_hit_epoch")) == ([1, 0], [2, 2])
 
 
 def test_failed_runs_are_left_out_of_hits():

@@ -1,11 +1,11 @@
-"""The always-valid interval, and the number of seeds that it takes."""
+"""The always-valid interval."""
 
 import math
 
 import numpy as np
 import pytest
 
-from bncli.analysis.seeds import MIN_SEEDS, always_valid_interval, always_valid_t, needed_seeds
+from bncli.analysis.seeds import MIN_SEEDS, always_valid_interval, always_valid_t
 from bncli.analysis.statistics import bootstrap_interval
 
 
@@ -43,13 +43,3 @@ def test_whoever_looks_again_and_again_is_wrong_in_at_most_5_percent(looks):
     sample = np.random.default_rng(1).normal(size=(4000, 100))
     assert ever_wrong(sample, looks, lambda n: stdtrit(n - 1, 0.975)) > 0.14
     assert ever_wrong(sample, looks, always_valid_t) <= 0.05
-
-
-def test_the_number_of_seeds_shows_the_effect_with_the_power_that_was_asked_for():
-    rng = np.random.default_rng(2)
-    needed = needed_seeds(0.8, rng.normal(size=10_000))
-    shown = ever_wrong(rng.normal(0.8, 1, size=(4000, needed)), [needed], always_valid_t)
-    assert shown == pytest.approx(0.8, abs=0.05)
-    assert needed_seeds(1e-6, [1.0, 2.0]) is None
-    assert needed_seeds(1.0, [1.0]) is None
-    assert needed_seeds(1.0, [1.0, 1.0]) == MIN_SEEDS

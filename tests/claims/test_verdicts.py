@@ -86,8 +86,8 @@ def test_arms_that_differ_in_their_death_rate_alone_are_no_contradiction():
     found = better(learning(dead))
     assert found.verdict == "inconclusive"
     assert found.text == (
-        "mean difference -0.160 [-0.261, -0.080], n = 20, seeds -0.402 to 0.000; in 8 of 20 seeds a run did not learn, "
-        "in the others mean difference 0 [0, 0], n = 12, seeds 0 to 0 (inconclusive)"
+        "mean difference -0.160 [-0.261, -0.080], n = 20, seeds -0.402 to 0.000; in 8 of 20 seeds a run of "
+        "batch:before did not learn, in the others mean difference 0 [0, 0], n = 12, seeds 0 to 0 (inconclusive)"
     )
     assert found.advice == "Runs that don't learn decide: compare how many learn."
 
@@ -95,13 +95,30 @@ def test_arms_that_differ_in_their_death_rate_alone_are_no_contradiction():
 def test_runs_that_did_not_learn_change_no_verdict_that_the_others_share():
     found = better(learning({("none", 3)}, gain=0.05))
     assert found.verdict == "reproduced"
-    assert found.text.endswith("; in 1 of 20 seeds a run did not learn")
+    assert found.text.endswith("; in 1 of 20 seeds a run of none did not learn")
 
 
 def test_where_most_seeds_do_not_learn_that_is_the_effect():
     found = better(learning({("none", seed) for seed in range(18)}, gain=-0.01))
     assert found.verdict == "reproduced"
-    assert found.text.endswith("; in 18 of 20 seeds a run did not learn")
+    assert found.text.endswith("; in 18 of 20 seeds a run of none did not learn")
+
+
+def test_runs_of_both_sides_that_did_not_learn_are_counted_for_each():
+    found = better(learning({("batch", seed) for seed in range(8)} | {("none", seed) for seed in range(6, 9)}))
+    assert found.text.split("; ")[1].split(", in the others")[0] == (
+        "in 9 of 20 seeds a run did not learn (8 of batch:before, 3 of none)"
+    )
+
+
+def test_an_arm_that_is_compared_with_itself_is_named_with_its_value_of_the_axis():
+    table = {"id": "a", "statement": "s", "measure": "final", "arm": "none", "expect": "above"}
+    table |= {"where": {"lr": 0.01}, "baseline_where": {"lr": 1.0}}
+    study = replace(make_study("none", (("lr", (0.01, 1.0)),), SEEDS), claims=(table,))
+    plan = study.plan()
+    results = [complete(config, (0.9 if config.lr == 0.01 else 0.5,)) for config, _ in plan.runs]
+    (found,) = verdicts(study, results, dict(plan.runs), 0.5)
+    assert found.text.split("; ")[1] == f"in {len(SEEDS)} of {len(SEEDS)} seeds a run of none lr=1 did not learn"
 
 
 def test_only_runs_behind_the_value_count_as_not_learned():

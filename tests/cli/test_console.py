@@ -15,10 +15,16 @@ ROWS = [
 ]
 
 
-def test_an_unknown_format_is_refused_with_the_nearest_one():
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("jsnl", "jsonl"), ("markdown", "md"), ("Markdown", "md"), ("markdwon", "md"), ("text", "table"), ("tsv", "csv")],
+)
+def test_an_unknown_format_is_refused_with_the_nearest_one(name, meant):
     with pytest.raises(UnknownName) as caught:
-        console.check_format("jsnl")
-    assert str(caught.value) == ("Unknown format 'jsnl'. Allowed: table, json, jsonl, csv, md. Did you mean 'jsonl'?")
+        console.check_format(name)
+    assert (
+        str(caught.value) == f"Unknown format '{name}'. Allowed: table, json, jsonl, csv, md. Did you mean '{meant}'?"
+    )
 
 
 # Tables
@@ -79,6 +85,19 @@ def test_a_narrow_terminal_leaves_out_what_is_least_important_and_says_so(monkey
     assert " sigmoid     batch:before *  0.966  +0.030 [+0.009, +0.045]  5.5 [2, never]" in shown
     assert max(map(len, shown.splitlines())) <= 80
     assert "Left out, for want of width: curve, n, intervals of score (--format csv has all)" in " ".join(shown.split())
+
+
+def test_the_caption_can_be_made_for_what_is_left_out(monkeypatch):
+    terminal = open_terminal(monkeypatch)
+    row = {"arm": "none", "score": "0.966 [0.945, 0.978]", "curve": "x" * 40, "more": "y" * 20}
+    console.print_rows(
+        [row], caption=lambda left_out: f"without {left_out}", spare=("curve", "score [interval]", "more")
+    )
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    assert lines[-2:] == ["without ['curve']", "Left out, for want of width: curve (--format csv has all)"]
+    terminal.truncate(0)
+    console.print_rows([{"arm": "none"}], caption=lambda left_out: f"without {left_out}", spare=("curve",))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()[-1] == "without []"
 
 
 def test_a_table_that_fits_is_whole(monkeypatch):

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 from commands import TINY
-from fakes import failed
+from fakes import diverged, failed
 
 from bncli.cli.hints import say_next
 
@@ -82,6 +82,24 @@ def test_every_next_command_fits_and_is_accepted(bncli, command):
     words = following(bncli(*command.split()))
     assert shlex.join(words) == CASES[command]
     assert not words or is_accepted(bncli, words)
+
+
+DIVERGED = {
+    "train -d circles --arm batch --set lr=5 --set seed=3 -e 2 --out s": (
+        "train --arm batch --lr 0.5 -d circles -e 2 --set seed=3"
+    ),
+    "train -d circles --lr 5 --seeds 2": "train --lr 0.5 -d circles -s 2",
+    "compare -d moons --arms none,batch --lr 5": "sweep lr=0.05,0.5,5 --arms none,batch -d moons",
+    "sweep lr=1,5 -d circles --out s": "status s",
+}
+
+
+@pytest.mark.parametrize("command", DIVERGED)
+def test_after_diverged_runs_come_smaller_learning_rates_or_where_they_are(bncli, command):
+    bncli.trainer = lambda configs, *_: ([diverged(config)] for config in configs)
+    words = following(bncli(*command.split()))
+    assert shlex.join(words) == DIVERGED[command]
+    assert is_accepted(bncli, words)
 
 
 def test_names_with_spaces_are_quoted(bncli, folder):

@@ -51,6 +51,16 @@ def test_a_folder_remembers_a_margin_and_says_what_is_equivalent(bncli, engine):
     assert (status, err) == (2, f"Error: --margin must be {allowed}. Received: 0.\n")
 
 
+def test_a_margin_that_another_metric_makes_the_folder_forget_is_told(bncli, engine):
+    bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q", "--margin", "0.02")
+    told = (
+        "Note: --margin 0.02 was given for val_accuracy and is not used for val_loss; "
+        "give --margin again if it matters.\n"
+    )
+    assert bncli("report", "s", "-q", "--metric", "val_loss")[2] == told
+    assert bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q", "--metric", "val_loss")[2] == ""
+
+
 def test_report_prints_the_same_as_the_sweep(bncli, engine):
     sweep = bncli("sweep", "lr=0.1,0.2", *TINY, "-o", "s", "-q")[1]
     assert bncli("report", "s", "-q") == (0, sweep, "")

@@ -38,7 +38,8 @@ def test_a_comparison_with_a_test_part_is_reported_on_it(folder):
     assert {row["metric"] for row in table} == {"test_accuracy"}
     assert " val_accuracy " in call(folder, "report", "out", "--metric", "val_accuracy")[0]
     journal = (folder / "out" / "runs.jsonl").read_bytes()
-    assert " test_accuracy " in call(folder, *compare)[0]
+    assert " val_accuracy " in call(folder, *compare)[0]  # the folder remembers the metric
+    assert " test_accuracy " in call(folder, *compare, "--metric", "test_accuracy")[0]
     assert (folder / "out" / "runs.jsonl").read_bytes() == journal
 
 
@@ -108,6 +109,16 @@ def test_vary_data_where_the_split_is_given(bncli, engine, folder):
         "vary_data=true draws another split for every seed, but the validation rows of 'mine.csv' are given. "
         "Try: leave vary_data out."
     )
+
+
+def test_a_split_of_few_rows_is_told_before_training(bncli, engine):
+    words = ("--dataset", "moons", "--set", "n_samples=8", "--test-size", "0.25")
+    told = (
+        "Note: test_size=0.25 splits 'moons' into 3 training, 3 validation and 2 test rows: "
+        "a part with fewer than two rows a class says little."
+    )
+    assert bncli("compare", *words, "--model", "dense4")[2].splitlines()[0] == told
+    assert bncli("dataset", "moons", *words[2:])[2].splitlines()[0] == told
 
 
 def test_the_next_command_keeps_both_options(bncli, engine, folder):

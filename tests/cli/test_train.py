@@ -2,9 +2,10 @@
 
 import csv
 import io
+import re
 
 import pytest
-from commands import TINY
+from commands import TINY, open_terminal
 from fakes import learned
 
 
@@ -16,6 +17,22 @@ def test_train_prints_a_row_per_run(bncli, engine):
         ("batch:after", "0", "complete"),
         ("batch:after", "1", "complete"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "heading"),
+    [
+        ("val_accuracy", "arm   seed  state             val_accuracy  train_accuracy  accuracy  seconds"),
+        ("val_loss", "arm   seed  state     val_accuracy  train_accuracy           val_loss  seconds"),
+        ("loss", "arm   seed  state     val_accuracy  train_accuracy               loss  seconds"),
+        ("accuracy", "arm   seed  val_accuracy  train_accuracy              accuracy  seconds"),
+    ],
+)
+def test_a_narrow_terminal_shows_the_metric_that_was_asked_for(bncli, engine, monkeypatch, metric, heading):
+    terminal = open_terminal(monkeypatch)
+    bncli("train", *TINY, "--seeds", "2", "--metric", metric, "-q")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    assert [line.strip() for line in lines if line.split()[:1] == ["arm"]] == [heading]
 
 
 def test_train_takes_a_single_seed_and_the_norm_of_its_fields(bncli, engine):

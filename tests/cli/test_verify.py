@@ -195,9 +195,20 @@ def test_a_second_call_trains_nothing_and_more_seeds_only_the_new(bncli, own, en
 
 
 def test_fewer_seeds_are_inconclusive(bncli, own, engine):
-    _, out, _ = bncli(own, "--seeds", "2", "--claim", "better", "--format", "csv")
+    _, out, err = bncli(own, "--seeds", "2", "--claim", "better", "--format", "csv", "--quiet")
+    assert err == "Note: 2 seeds will leave 1 claim of own inconclusive: better. Try --seeds 6.\n"
     assert rows(out)["better"]["verdict"] == "inconclusive"
     assert rows(out)["better"]["advice"] == "4 more seeds are needed: a verdict takes 6."
+
+
+def test_a_study_of_too_few_seeds_says_so_before_it_trains(bncli, own, engine):
+    Path(own).write_text(OWN.replace("seeds = 6", "seeds = 3"))
+    said = bncli(own)[2].splitlines()
+    assert said[:2] == [
+        "Note: 3 seeds will leave 2 claims of own inconclusive: better, worse. Try --seeds 6.",
+        "6 runs: 2 conditions x 3 seeds",
+    ]
+    assert bncli(own, "--seeds", "6", "--quiet")[2] == ""
 
 
 def test_as_many_seeds_are_trained_as_a_claim_asks_for(bncli, own, engine, folder):

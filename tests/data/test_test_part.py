@@ -72,6 +72,22 @@ def test_the_test_part_is_scaled_with_the_numbers_of_the_training_rows():
         data.x_test[0] = 0
 
 
+@pytest.mark.parametrize(
+    ("n_samples", "test_size", "expected"),
+    [
+        (8, 0.25, ["3 training, 3 validation and 2 test rows"]),
+        (8, 0.5, ["2 training, 2 validation and 4 test rows"]),
+        (20, 0.2, []),
+    ],
+)
+def test_parts_of_a_row_or_two_are_told(n_samples, test_size, expected):
+    data = load("moons", n_samples=n_samples, test_size=test_size)
+    assert list(data.notices) == [
+        f"test_size={test_size} splits 'moons' into {parts}: a part with fewer than two rows a class says little."
+        for parts in expected
+    ]
+
+
 def test_the_fingerprint_covers_the_test_part():
     raw = load("circles", test_size=0.2)
     no_test = datasets.Dataset("x", raw.x_train, raw.y_train, raw.x_val, raw.y_val, ("0", "1"), (), "none")

@@ -25,7 +25,7 @@ from bncli.data import datasets
 from bncli.engines import stacked
 from bncli.engines.method import LANES, MAX_STACK, Method
 from bncli.engines.program import Program
-from bncli.tasks.metrics import trivial_score
+from bncli.tasks.metrics import HISTORY_METRICS, trivial_score
 
 SIDE_BY_SIDE = Method(2, stacked=False, matrix_conv=False)
 ALONE = Method(1, stacked=False, matrix_conv=False)
@@ -84,7 +84,11 @@ def test_a_diverged_network_scores_the_trivial_score_whatever_the_order_of_the_l
     assert diverged.error == "The loss was not finite in epoch 1."
     assert diverged.metrics["val_accuracy"] == pytest.approx(trivial_score(data.y_val))
     assert diverged.metrics["train_accuracy"] == pytest.approx(trivial_score(data.y_train))
-    assert diverged.history["val_accuracy"][-1] == diverged.metrics["val_accuracy"]
+    assert diverged.metrics["accuracy"] == diverged.metrics["train_accuracy"]
+    assert {name: values[-1] for name, values in diverged.history.items()} == {
+        name: diverged.metrics[name] for name in HISTORY_METRICS
+    }
+    assert [diverged.metrics[name] for name in ("loss", "val_loss", "train_loss")] == [None] * 3
     assert diverged.metrics["population_val_accuracy"] == diverged.metrics["val_accuracy"]
     assert diverged.metrics["val_brier"] is None
 

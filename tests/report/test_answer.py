@@ -4,6 +4,7 @@ import pytest
 from fakes import complete, diverged, evidence, failed, gaining, learned, make_study
 
 from bncli.report.answer import answer_of
+from bncli.report.rows import hit_rows, table_caption
 
 LR = (("lr", (0.001, 0.01, 0.1)),)
 GAINS = (0.1, 0.12, 0.11, 0.1, 0.13, 0.12)
@@ -68,13 +69,64 @@ def test_several_comparisons_are_counted_and_the_extremes_named():
     axes = (("activation", ("relu", "tanh")), ("lr", (0.01, 0.1)))
     answer = answer_of(evidence(make_study(axes=axes, seeds=range(9)), make))
     assert answer.sentences == (
-        "4 comparisons with none in validation accuracy: 2 better, 2 worse, 0 undecided.",
-        "Largest difference: batch:before at activation relu, lr 0.01, +0.200 (the same in all 9 pairs of "
+        "Better than none in validation accuracy: batch:before at activation relu, lr 0.01 and at activation tanh, lr "
+        "0.01; worse: batch:before at activation relu, lr 0.1 and at activation tanh, lr 0.1; undecided: 0 of 4 "
+        "comparisons.",
+        "Largest clear difference: batch:before at activation relu, lr 0.01, +0.200 (the same in all 9 pairs of "
         "seeds). Smallest: batch:before at activation tanh, lr 0.1, -0.100 (the same in all 9 pairs of seeds).",
         "From lr 0.01 to 0.1, batch:before's advantage over none in validation accuracy shrinks by 0.300 (all equal) "
         "with activation relu; the advantage shrinks by 0.300 (all equal) with activation tanh.",
     )
     assert answer.notes == (DECIDED,)
+
+
+def test_what_is_decided_comes_before_what_is_not():
+    """The arm layer is clearly better by less than batch may be, which is undecided."""
+
+    def make(config):
+        gain = {"none": 0.0, "batch": 0.3 * (-1) ** config.seed + 0.08, "layer": 0.05 + 0.001 * config.seed}
+        return complete(config, (0.4, 0.6 + gain[config.norm]))
+
+    answer = answer_of(evidence(make_study("none,batch:before,layer:before", seeds=range(8)), make, 0.1))
+    assert answer.sentences == (
+        "Better than none in validation accuracy: layer:before; undecided: 1 of 2 comparisons.",
+        "The clear difference: layer:before, +0.054 (95% interval +0.052 to +0.056, 8 pairs of seeds).",
+    )
+
+
+def test_many_points_of_an_arm_are_counted():
+    rates = (0.001, 0.01, 0.05, 0.1, 0.2)
+
+    def make(config):
+        gain = 0.0 if config.norm == "none" else UNCLEAR[config.seed % 6] if config.lr == 0.2 else -0.1
+        return complete(config, (0.4, 0.6 + gain))
+
+    shown = evidence(make_study(axes=(("lr", rates),), seeds=range(9)), make, 0.1)
+    assert answer_of(shown).sentences[0] == (
+        "Worse than none in validation accuracy: batch:before (4 of 5 comparisons); undecided: 1 of 5 comparisons."
+    )
+
+
+def test_runs_that_reach_the_threshold_and_fall_back_are_noted():
+    """Two of six runs with the norm are the fastest, and end at chance."""
+
+    def make(config):
+        if config.norm == "none":
+            return complete(config, (0.1, 0.5, 0.9))
+        return complete(config, (0.1, 0.9, 0.1) if config.seed < 2 else (0.1, 0.9, 0.9))
+
+    note = (
+        "Note: runs that reach the threshold and end below it: batch:before 2 of 6. Their hit epochs and speed-ups "
+        "count all the same."
+    )
+    shown = evidence(make_study(seeds=range(6)), make, 0.1, threshold=0.8)
+    assert answer_of(shown).notes[0] == note
+    assert table_caption(shown).splitlines()[1:] == [note]
+    assert len(table_caption(shown, ["hit epoch"]).splitlines()) == 1
+    assert [row["fell back"] for row in hit_rows(shown)] == ["0", "2"]
+    loss = evidence(make_study(seeds=range(6)), make, 0.1, threshold=1.2, metric="val_loss")
+    assert answer_of(loss).notes[0] == note.replace("below", "above")
+    assert "fell back" not in hit_rows(evidence(make_study(seeds=range(6)), gaining(GAINS)))[0]
 
 
 def test_a_difference_within_the_margin_is_equivalent():
@@ -86,7 +138,7 @@ def test_a_difference_within_the_margin_is_equivalent():
     )
     several = evidence(make_study(axes=LR, seeds=range(9)), gaining((*gains, *gains)), 0.2, margin=0.01)
     assert answer_of(several).sentences[0] == (
-        "3 comparisons with none in validation accuracy: 0 better, 0 worse, 3 equivalent, 0 undecided."
+        "Equivalent to none in validation accuracy: batch:before (all 3 comparisons); undecided: 0 of 3 comparisons."
     )
 
 
@@ -102,7 +154,7 @@ def test_an_arm_that_dies_in_some_seeds_is_not_called_worse_for_its_mean(axes):
     shown = evidence(make_study(axes=axes, seeds=range(10)), make, 0.1)
     answer = answer_of(shown)
     if axes:
-        assert answer.sentences[0] == "2 comparisons with none in validation accuracy: 0 better, 0 worse, 2 undecided."
+        assert answer.sentences[0] == "All 2 comparisons with none in validation accuracy are undecided."
         assert answer.notes[-1].startswith("In 2 comparisons only some seeds learned: there the verdict rests on ")
         return
     assert answer.sentences[0] == (

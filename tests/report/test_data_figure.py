@@ -1,5 +1,7 @@
 """The figure of a data set."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawings import legend
@@ -39,6 +41,17 @@ def test_points_are_drawn_in_two_dimensions_by_class(shape, features, labels):
     assert legend(figure) == ["class 0", "class 1", "class 2"]
     assert [len(each.get_offsets()) for each in left.collections] == [8, 8, 8]
     assert [len(each.get_offsets()) for each in right.collections] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("shape", [(2,), (1,), (9,)])
+def test_the_test_rows_have_a_panel_of_their_own(shape):
+    data = make_dataset(shape, 3)
+    figure = draw_dataset(replace(data, x_test=data.x_train[:12], y_test=data.y_train[:12]))
+    titles = ["training, 24 rows", "validation, 6 rows", "test, 12 rows"]
+    assert [axes.get_title() for axes in figure.axes] == titles
+    training, _, test = figure.axes
+    assert [len(each.get_offsets()) for each in test.collections] == [4, 4, 4]
+    assert np.allclose(test.collections[1].get_offsets(), training.collections[1].get_offsets()[:4])
 
 
 def test_two_features_are_drawn_as_they_are():

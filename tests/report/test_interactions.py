@@ -3,7 +3,7 @@
 import pytest
 from fakes import complete, evidence, make_study
 
-from bncli.report.interactions import interaction_rows, interaction_sentence
+from bncli.report.interactions import NOTE, interaction_rows, interaction_sentence
 
 LR = ("lr", (0.005, 0.05))
 THREE = ("lr", (0.005, 0.05, 0.5))
@@ -26,7 +26,7 @@ def sentence(leads, axes=(LR,), n=8, metric="val_accuracy", spread=0.01):
         scale = 1 if config.lr == 0.05 else 0.5
         return leading(leads, spread * scale)(config)
 
-    return interaction_sentence(evidence(make_study(axes=axes, seeds=range(n)), make, metric=metric))
+    return interaction_sentence(evidence(make_study(axes=axes, seeds=range(n)), make, None, metric=metric))
 
 
 def test_the_largest_and_the_smallest_change_between_the_ends_are_told():
@@ -80,6 +80,46 @@ def test_a_clear_change_between_neighbours_is_told_where_the_ends_are_not_clear(
     )
 
 
+def some_die_at(rate):
+    """Runs in which the arm leads by 0.3 from the rate 0.05 on, and is dead at one rate in two of nine seeds."""
+
+    def make(config):
+        dies = config.lr == rate and config.norm != "none" and config.seed < 2
+        lead = 0.3 * (config.lr >= 0.05) * (config.norm != "none")
+        return complete(config, (0.1, 0.1 if dies else 0.5 + lead))
+
+    return make
+
+
+def test_contrasts_where_only_some_seeds_learned_are_left_out_and_counted():
+    shown = evidence(make_study(axes=(THREE,), seeds=range(9)), some_die_at(0.5), 0.1)
+    assert interaction_sentence(shown) == (
+        "From lr 0.005 to 0.05, batch:before's advantage over none in validation accuracy grows by 0.300 (all equal). "
+        "How differences from none change along lr is left out in 2 of 3 contrasts: only some seeds of an arm learned "
+        "there, and a mean says little."
+    )
+    cells = [(row["difference there"], row["change"], row["p"], row["p (Holm)"]) for row in interaction_rows(shown)]
+    assert cells == [
+        ("0.000 to +0.300", "+0.300 (all equal)", "0.004", "0.004"),
+        ("+0.300 to +0.144", "-", "-", "-"),
+        ("0.000 to +0.144", "-", "-", "-"),
+    ]
+    assert NOTE == (
+        "How the difference from the baseline changes along an axis: the difference at `to` minus that at `from`, a "
+        "paired difference of differences [95% interval]. p: sign-flip test. p (Holm): corrected for the number of "
+        "rows of this table that have a p. Where only some seeds of an arm learned at one of the values, a mean says "
+        "little, and the change is left out."
+    )
+
+
+def test_where_all_contrasts_are_left_out_nothing_else_is_said():
+    shown = evidence(make_study(axes=(LR,), seeds=range(9)), some_die_at(0.05), 0.1)
+    assert interaction_sentence(shown) == (
+        "How differences from none change along lr is left out in 1 of 1 contrast: only some seeds of an arm learned "
+        "there, and a mean says little."
+    )
+
+
 def test_there_is_no_sentence_without_an_axis():
     assert interaction_sentence(evidence(make_study())) == ""
     assert interaction_rows(evidence(make_study())) == []
@@ -87,7 +127,7 @@ def test_there_is_no_sentence_without_an_axis():
 
 def test_the_rows_of_the_page():
     study = make_study(axes=(ACTIVATION, LR), seeds=range(3))
-    rows = interaction_rows(evidence(study, leading({0.005: 0.1, 0.05: 0.3})))
+    rows = interaction_rows(evidence(study, leading({0.005: 0.1, 0.05: 0.3}), None))
     assert len(rows) == 4
     assert rows[1] == {
         "arm": "batch:before",

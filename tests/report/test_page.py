@@ -123,9 +123,54 @@ def test_the_page_has_every_setting_and_the_command(tmp_path):
     assert content["versions"]["keras"] in [row[1] for row in found.rows if row[0] == "keras"]
 
 
+@pytest.mark.parametrize(
+    ("command", "choice", "expected"),
+    [
+        ("bncli compare -o 'my dir'", {}, "bncli compare -o 'my dir'"),
+        (
+            "bncli sweep lr=0.1,1",
+            {"metric": "val_loss", "threshold": 0.25, "margin": 0.01},
+            "bncli sweep lr=0.1,1 --metric val_loss --threshold 0.25 --margin 0.01",
+        ),
+        ("bncli compare --metric val_loss -s 3 --margin=0.5", {"margin": 0.1}, "bncli compare -s 3 --margin 0.1"),
+        ("bncli train --threshold=0.5 -q", {"threshold": 0.5}, "bncli train -q --threshold 0.5"),
+        ("bncli compare --metric", {}, "bncli compare"),
+        ("bncli verify circles-lr", {"metric": "val_loss"}, "bncli verify circles-lr"),
+        ("bncli compare 'no end", {"metric": "val_loss"}, "bncli compare 'no end"),
+        ("", {"metric": "val_loss"}, None),
+    ],
+)
+def test_the_command_that_runs_it_again_compares_by_what_the_page_does(command, choice, expected):
+    text = page.render(evidence(make_study(seeds=(0,)), **choice), [], {"command": command})
+    shown = re.findall(r"<pre tabindex=\"0\"><code>(.*)</code></pre>", text)
+    assert [html.unescape(each) for each in shown] == ([] if expected is None else [expected])
+
+
+def test_notes_say_for_how_many_rows_a_p_value_is_corrected():
+    """At the second rate one seed is done, so that its row has no p, and that of the first is corrected for one."""
+
+    def make(config):
+        return learned(config) if config.lr == 0.01 or config.seed == 0 else None
+
+    found = Page(page.render(evidence(make_study(axes=(("lr", (0.01, 0.1)),), seeds=range(6)), make, 0.1), [], {}))
+    head = next(row for row in found.rows if "p (Holm)" in row)
+    rows = found.rows[found.rows.index(head) + 1 :][:2]
+    assert [(row[head.index("p")], row[head.index("p (Holm)")]) for row in rows] == [("0.031", "0.031"), ("-", "-")]
+    assert [part for part in found.text if part.startswith("Arm minus baseline")] == [
+        "Arm minus baseline: mean over pairs of runs with the same seed [95% interval]. p: sign-flip test, omitted "
+        "below 5 pairs. p (Holm): corrected for the number of rows that have a p. Verdict: better, worse: the 95% "
+        "interval excludes 0 and p < 0.05 after Holm's correction. Effect size: Hedges' g, the mean of the differences "
+        "divided by their standard deviation, corrected for few pairs [95% interval]. Where only some runs of an arm "
+        "learned, p and verdict come from whether runs learn (sign test) and from the difference among pairs in which "
+        "both did, and p is twice the smaller one."
+    ]
+
+
 def test_the_answer_and_the_rows_are_those_of_the_tables(text):
     found = Page(text)
-    assert any(part.startswith("4 comparisons with none in validation accuracy: ") for part in found.text)
+    assert any(
+        part.startswith("All 4 comparisons with none in validation accuracy are undecided. ") for part in found.text
+    )
     heads = [row for row in found.rows if row[:3] == ["activation", "lr", "arm"]]
     assert len(heads) == 4
     first = found.rows[found.rows.index(heads[0]) + 1]

@@ -1,10 +1,12 @@
 """The tables that people read, and the caption of the main one."""
 
+from dataclasses import replace
+
 import pytest
 from fakes import complete, diverged, evidence, failed, gaining, learned, make_study
 
+from bncli.report.page import Part
 from bncli.report.rows import (
-    BEST,
     detail_rows,
     difference_rows,
     hit_rows,
@@ -18,6 +20,11 @@ from bncli.report.rows import (
 LR = (("lr", (0.001, 0.01, 0.1)),)
 STAR = "; * better in validation accuracy than every other arm"
 FEW_LEARNED = "; learned: runs that end more than a fifth of the way from guessing to 1"
+CAPTION = (
+    "mean [95% interval] over seeds; difference from none, paired by seed; better, worse: the 95% interval excludes 0 "
+    "and p < 0.05 after Holm's correction; hit epoch: median epoch at which the smoothed val_accuracy reaches 95% of "
+    "the baseline's gain"
+)
 SIX = range(6)
 GAINS = (0.1, 0.12, 0.11, 0.1, 0.13, 0.12)
 
@@ -84,6 +91,22 @@ def test_where_some_seeds_did_not_learn_their_number_and_the_middle_of_the_other
     assert detail_rows(shown)[1]["quartiles"] == "0.970 to 0.980"
 
 
+def test_the_caption_says_what_a_verdict_rests_on_where_only_some_seeds_learned():
+    def make(config):
+        dies = (config.norm, config.seed) in (("batch", 2), ("none", 4), ("none", 5))
+        return complete(config, (0.1, 0.1 if dies else 0.97))
+
+    shown = evidence(make_study("none,batch:before,layer:before", seeds=SIX), make, 0.1)
+    assert [row["verdict"] for row in result_rows(shown)] == ["-", "undecided", "undecided"]
+    assert table_caption(shown) == (
+        "mean [95% interval] over seeds; difference from none, paired by seed; better, worse: the 95% interval "
+        "excludes 0 and p < 0.05 after Holm's correction; where only some seeds of an arm learned (none, "
+        "batch:before), the verdict rests on whether runs learn, and on the seeds in which both arms did; hit epoch: "
+        "median epoch at which the smoothed val_accuracy reaches 95% of the baseline's gain; learned: runs that end "
+        "more than a fifth of the way from guessing to 1; always guessing the commonest class scores 0.100"
+    )
+
+
 def test_where_all_seeds_of_an_arm_did_not_learn_there_is_no_middle():
     rows = result_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.4))
     assert [row["learned"] for row in rows] == ["0 of 6", "6 of 6"]
@@ -113,14 +136,22 @@ def test_axes_without_effect_are_dashes_and_values_are_spelled_as_typed():
     assert cells == [("-", "-", "1e-05"), *((g, c, "1e-05") for g in "12" for c in ("false", "true"))]
 
 
-@pytest.mark.parametrize("metric", ["val_loss", "train_accuracy"])
-def test_other_metrics_have_no_mark_of_the_best_accuracy(metric):
-    shown = evidence(make_study(), metric=metric)
-    rows = result_rows(shown)
-    assert metric in rows[0]
-    assert not any(row["arm"].endswith(BEST) for row in rows)
-    assert "best validation accuracy" not in table_caption(shown)
-    assert ("guessing the commonest class" in table_caption(shown)) == (metric == "train_accuracy")
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [("val_loss", "validation loss"), ("accuracy", "training accuracy (as fit reports it)")],
+)
+def test_the_best_arm_is_marked_by_the_metric_of_the_comparison(metric, label):
+    shown = evidence(make_study(seeds=SIX), gaining(GAINS), 0.2, metric=metric)
+    assert [row["arm"] for row in result_rows(shown)] == ["none", "batch:before *"]
+    trivial = "" if metric == "val_loss" else "; always guessing the commonest class scores 0.200"
+    caption = CAPTION.replace("val_accuracy", metric)
+    assert table_caption(shown) == f"{caption}; * better in {label} than every other arm{trivial}"
+
+
+def test_an_arm_that_is_better_in_validation_alone_is_not_marked_by_another_metric():
+    shown = evidence(make_study(seeds=SIX), gaining(GAINS), 0.2, metric="train_accuracy")
+    assert [row["arm"] for row in result_rows(shown)] == ["none", "batch:before"]
+    assert table_caption(shown) == f"{CAPTION}; always guessing the commonest class scores 0.200"
 
 
 def test_single_runs_have_one_row_per_seed():
@@ -153,6 +184,16 @@ def test_below_several_runs_there_is_a_row_of_means_like_that_of_the_main_table(
     assert mean["val_loss"].endswith("]")
     assert mean["val_accuracy"] == f"{shown.runs_table['val_accuracy'].mean():.3f}"
     assert run_caption(shown) == "mean [95% interval] over seeds"
+
+
+def test_a_table_of_runs_has_the_metric_that_was_asked_for():
+    def with_brier(config):
+        result = learned(config)
+        return replace(result, metrics=result.metrics | {"val_brier": 0.25})
+
+    rows = run_rows(evidence(make_study("none", seeds=(0, 1)), with_brier, metric="val_brier"))
+    assert [row["val_brier"] for row in rows] == ["0.250", "0.250", "0.250 (all equal)"]
+    assert [list(row) for row in rows] == [list(rows[0])] * 3
 
 
 def test_a_single_run_has_no_row_of_means():
@@ -195,6 +236,22 @@ def test_the_table_of_hits_counts_runs_that_never_reach_the_threshold():
     ]
 
 
+def test_a_speed_up_that_may_be_anything_is_undecided_as_a_number_in_its_column():
+    def make(config):
+        never = (config.norm, config.seed) in {*(("batch", seed) for seed in range(3)), ("none", 3), ("none", 4)}
+        return complete(config, (0.1, 0.1 if never else 0.9))
+
+    _, row = hit_rows(evidence(make_study(seeds=range(6)), make, 0.1, threshold=0.5))
+    cells = (row["hit epoch"], row["speed-up in epochs"], row["in seconds"], row["pairs"])
+    assert cells == ("never", "undecided", "undecided", "6")
+    assert "speed-up in epochs" in Part("", [row]).numeric
+
+
+def test_quartiles_of_no_run_are_one_dash():
+    rows = detail_rows(evidence(make_study(seeds=SIX), gaining(GAINS), 0.4))
+    assert [row["quartiles"] for row in rows] == ["-", "0.603 to 0.620"]
+
+
 def test_only_a_study_with_the_axis_lr_has_a_table_of_rates():
     assert rate_rows(evidence(make_study())) == []
     rows = rate_rows(evidence(make_study(axes=LR, seeds=range(6)), gaining(GAINS), 0.4))
@@ -219,7 +276,7 @@ def test_a_diverged_run_keeps_its_last_value_in_the_mean_curve():
     [
         (lambda config: complete(config, (0.7, 0.7)), 0.5, "", "; always guessing the commonest class scores 0.500"),
         (learned, None, STAR, ""),
-        (learned, 0.6, STAR, f"{FEW_LEARNED}; always guessing the commonest class scores 0.600"),
+        (learned, 0.55, STAR, f"{FEW_LEARNED}; always guessing the commonest class scores 0.550"),
         (
             without_seed_one,
             0.102,
@@ -229,12 +286,22 @@ def test_a_diverged_run_keeps_its_last_value_in_the_mean_curve():
     ],
 )
 def test_the_caption_explains_columns_and_marks_and_says_what_is_missing(make, chance, star, more):
-    expected = (
-        "mean [95% interval] over seeds; difference from none, paired by seed; better, worse: the 95% interval "
-        "excludes 0 and p < 0.05 after Holm's correction; hit epoch: median epoch at which the smoothed val_accuracy "
-        "reaches 95% of the baseline's gain"
+    assert table_caption(evidence(make_study(seeds=SIX), make, chance)) == CAPTION + star + more
+
+
+def test_what_a_narrow_table_leaves_out_is_not_explained():
+    shown = evidence(make_study(seeds=SIX), learned, 0.55)
+    left_out = ["curve", "n", "hit epoch", "learned", "val_accuracy [interval]"]
+    assert table_caption(shown, left_out) == (
+        "mean over seeds; difference [95% interval] from none, paired by seed; better, worse: the 95% interval "
+        "excludes 0 and p < 0.05 after Holm's correction" + STAR + "; always guessing the commonest class scores 0.550"
     )
-    assert table_caption(evidence(make_study(seeds=SIX), make, chance)) == expected + star + more
+    assert table_caption(shown, [*left_out, "difference [interval]", "verdict"]) == (
+        "mean over seeds; difference from none, paired by seed"
+        + STAR
+        + "; always guessing the commonest class scores 0.550"
+    )
+    assert run_caption(evidence(make_study("none")), ["val_accuracy [interval]"]) == "mean over seeds"
 
 
 def test_a_study_of_one_arm_has_a_caption_without_comparisons():
