@@ -1,9 +1,12 @@
-"""Forms of Keras' layers that vectorize over runs: the same weights and outputs, written with other operations."""
+"""Forms of Keras' layers that vectorize over runs: the same weights and outputs, written with other operations.
+
+`networks.forms.REPLACED` has the names of the layers that are replaced by one.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bncli.backend import keras, tf
@@ -18,14 +21,25 @@ from bncli.networks.network import network_of
 def build_stackable(config: RunConfig, dataset: Dataset, method: Method) -> keras.Model:
     """Build a run's network from the layers that `method` needs; it has the variables of the oracle's network."""
     network = network_of(config.model)
-    if not network.can_stack:
-        return network.build(config, dataset.input_shape, dataset.n_classes, config.seed)
+    if network.digest:
+        model = network.build(config, dataset.input_shape, dataset.n_classes, config.seed)
+        return restacked(model) if method.stacked else model
     layers: dict[str, Callable[..., keras.Layer]] = {"dropout": PhiloxDropout}
     if method.stacked:
         layers["lstm"] = _unrolled_lstm
     if method.matrix_conv:
         layers |= {"conv": MatrixConv2D, "pool": ReshapedMaxPooling2D}
     return build_model(config, dataset.input_shape, dataset.n_classes, config.seed, layers)
+
+
+def restacked(model: keras.Model) -> keras.Model:
+    """Return a copy of a model in layers that stack; see `networks.forms` for which models have one."""
+
+    def clone(layer: keras.Layer) -> keras.Layer:
+        form = FORMS.get(type(layer).__name__, type(layer).from_config)
+        return form(layer.get_config())
+
+    return keras.models.clone_model(model, clone_function=clone, recursive=True)
 
 
 def _unrolled_lstm(**arguments: Any) -> keras.Layer:
@@ -47,7 +61,7 @@ class PhiloxDropout(keras.layers.Dropout):  # type: ignore[misc]
 
 
 class MatrixConv2D(keras.layers.Conv2D):  # type: ignore[misc]
-    """Keras' convolution (stride 1, no padding) as one product of patches and kernel matrix, which XLA can stack."""
+    """Keras' convolution as one product of patches and kernel matrix, which XLA can stack."""
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Return the convolution of `inputs`.
@@ -57,22 +71,94 @@ class MatrixConv2D(keras.layers.Conv2D):  # type: ignore[misc]
             kernel: Shape (kernel height, kernel width, channels, filters).
         """
         size_h, size_w, n_in, n_out = kernel.shape
-        height, width = inputs.shape[1] - size_h + 1, inputs.shape[2] - size_w + 1
-        shifts = [inputs[:, i : i + height, j : j + width] for i in range(size_h) for j in range(size_w)]
+        shifts = _shifts(inputs, (size_h, size_w), self.strides, self.padding, self.dilation_rate)
+        height, width = shifts[0].shape[1:3]
         patches = tf.reshape(tf.concat(shifts, axis=-1), [-1, size_h * size_w * n_in])
         flat = tf.matmul(patches, tf.reshape(kernel, [size_h * size_w * n_in, n_out]))
         return tf.reshape(flat, [-1, height, width, n_out])
 
 
+class ShiftedDepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
+    """Keras' depthwise convolution as a sum of shifted inputs, each times one row of the kernel."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return the convolution of `inputs`, shape (rows, height, width, channels)."""
+        shifts = _shifts(inputs, self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        kernel = tf.unstack(tf.reshape(self.kernel, [-1, *self.kernel.shape[2:]]))
+        found = tf.add_n([shift[..., None] * one for shift, one in zip(shifts, kernel, strict=True)])
+        outputs = tf.reshape(found, [-1, *found.shape[1:3], found.shape[3] * found.shape[4]])
+        outputs = outputs + self.bias if self.use_bias else outputs
+        return self.activation(outputs)
+
+
 class ReshapedMaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]
-    """Keras' 2x2 max pooling as a maximum over two axes, which XLA compiles well.
+    """Keras' max pooling as a maximum over axes, which XLA compiles well.
 
     Where values tie, they share the gradient; in Keras the first one gets it all. After ReLU, ties are zeros, whose
     gradient is zero anyway.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Return the maximum of every 2x2 square of `inputs`, shape (rows, height, width, channels)."""
-        height, width, channels = inputs.shape[1] // 2, inputs.shape[2] // 2, inputs.shape[3]
-        even = inputs[:, : height * 2, : width * 2]
-        return tf.reduce_max(tf.reshape(even, [-1, height, 2, width, 2, channels]), axis=(2, 4))
+        """Return the maximum of every window of `inputs`, shape (rows, height, width, channels)."""
+        if self.padding == "same" or self.strides != self.pool_size:
+            lowest = inputs.dtype.min
+            return tf.reduce_max(tf.stack(_shifts(inputs, self.pool_size, self.strides, self.padding, fill=lowest)), 0)
+        size_h, size_w = self.pool_size
+        height, width, channels = inputs.shape[1] // size_h, inputs.shape[2] // size_w, inputs.shape[3]
+        even = inputs[:, : height * size_h, : width * size_w]
+        return tf.reduce_max(tf.reshape(even, [-1, height, size_h, width, size_w, channels]), axis=(2, 4))
+
+
+class ShiftedAveragePooling2D(keras.layers.AveragePooling2D):  # type: ignore[misc]
+    """Keras' average pooling as a sum of shifted inputs; with `same`, only cells of the image count."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return the mean of every window of `inputs`, shape (rows, height, width, channels)."""
+
+        def summed(images: tf.Tensor) -> tf.Tensor:
+            return tf.add_n(_shifts(images, self.pool_size, self.strides, self.padding))
+
+        return summed(inputs) / summed(tf.ones([1, *inputs.shape[1:3], 1], inputs.dtype))
+
+
+def _shifts(
+    images: tf.Tensor,
+    sizes: Sequence[int],
+    strides: Sequence[int],
+    padding: str,
+    dilation: Sequence[int] = (1, 1),
+    fill: float = 0.0,
+) -> list[tf.Tensor]:
+    """What lies under each cell of a window of these sizes at all its places, row by row of the window."""
+    spans = [(size - 1) * step + 1 for size, step in zip(sizes, dilation, strict=True)]
+    if padding == "same":
+        margins = [_margins(*each) for each in zip(images.shape[1:3], spans, strides, strict=True)]
+        images = tf.pad(images, [(0, 0), *margins, (0, 0)], constant_values=fill)
+    ends = [side - span + 1 for side, span in zip(images.shape[1:3], spans, strict=True)]
+    return [
+        images[:, top : top + ends[0] : strides[0], left : left + ends[1] : strides[1]]
+        for top in range(0, spans[0], dilation[0])
+        for left in range(0, spans[1], dilation[1])
+    ]
+
+
+def _margins(side: int, span: int, stride: int) -> tuple[int, int]:
+    """How many cells TensorFlow adds before and after an image's side for the padding `same`."""
+    total = max((math.ceil(side / stride) - 1) * stride + span - side, 0)
+    return total // 2, total - total // 2
+
+
+def _unrolled(layer: type[keras.layers.RNN]) -> Callable[[dict[str, Any]], keras.Layer]:
+    return lambda config: layer.from_config(config | {"unroll": True})
+
+
+FORMS: dict[str, Callable[[dict[str, Any]], keras.Layer]] = {
+    "Conv2D": MatrixConv2D.from_config,
+    "DepthwiseConv2D": ShiftedDepthwiseConv2D.from_config,
+    "MaxPooling2D": ReshapedMaxPooling2D.from_config,
+    "AveragePooling2D": ShiftedAveragePooling2D.from_config,
+    "Dropout": PhiloxDropout.from_config,
+    "LSTM": _unrolled(keras.layers.LSTM),
+    "GRU": _unrolled(keras.layers.GRU),
+}
+"""The forms by the names of Keras' layers, as functions of a layer's config."""

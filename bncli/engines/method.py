@@ -137,7 +137,7 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
         always_stack: Whether to stack large networks too.
     """
     cost = cost_of(config, dataset)
-    if not network_of(config.model).can_stack or (cost.macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack):
+    if cost.alone or (cost.macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack):
         return Method(_side_by_side(n_runs), stacked=False, matrix_conv=False)
     batch_size = min(config.batch_size, len(dataset.y_train))
     n_full, n_left = divmod(len(dataset.y_train), batch_size)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bncli.networks.forms import why_not_stacked
 from bncli.networks.layout import Layer
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Cost:
         n_activations: Numbers that all layers compute for one row: outputs, a convolution's patches, an LSTM's gates.
         n_outputs: Those of the layers with weights alone.
         widest: Numbers in the largest output of one layer.
+        alone: What keeps the network from being vectorized over runs; an empty text if nothing does.
     """
 
     n_layers: int
@@ -32,6 +34,7 @@ class Cost:
     n_activations: int
     n_outputs: int
     widest: int
+    alone: str = ""
 
 
 def cost_of_layers(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> Cost:
@@ -70,6 +73,7 @@ def cost_of_model(model: keras.Model, input_shape: tuple[int, ...]) -> Cost:
         n_activations=math.prod(input_shape) + sum(sizes),
         n_outputs=sum(outputs[id(layer)][0] for layer in layers if n_weights[id(layer)]),
         widest=max([math.prod(input_shape), *sizes]),
+        alone=why_not_stacked(model),
     )
 
 

@@ -46,7 +46,6 @@ class FunctionNetwork:
         self.reference, self.source = reference, source
         self.digest: str | None = source.digest
         self.text: str | None = source.text
-        self.can_stack = False
         self.asked = tuple(name for name, _ in source.parameters)
         self._function: Callable[..., Any] | None = None
         self._costs: dict[tuple[Any, ...], Cost] = {}

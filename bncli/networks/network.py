@@ -24,12 +24,10 @@ class Network(Protocol):
     Attributes:
         digest: A hash of what builds the network, if it can change; None for a spec.
         text: What the hash is of.
-        can_stack: Whether its layers have forms that vectorize over runs.
     """
 
     digest: str | None
     text: str | None
-    can_stack: bool
 
     def unused_fields(self, fields: NetworkFields) -> set[str]:
         """Return the fields that have no effect on the network, whatever their value."""
@@ -54,7 +52,6 @@ class SpecNetwork:
 
     digest: str | None = None
     text: str | None = None
-    can_stack = True
 
     def __init__(self, model: str) -> None:
         parse_spec(model)

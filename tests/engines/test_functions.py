@@ -1,14 +1,16 @@
 """Networks that a user's function builds, in both engines."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from bncli.config import RunConfig, resolve
 from bncli.data import datasets
 from bncli.engines import keras as oracle
-from bncli.engines import stacked
+from bncli.engines import method, stacked
 
 NETS = """
 import keras
@@ -60,6 +62,17 @@ def test_engines_agree(function, norm):
             np.testing.assert_allclose(ours.history[name], values, rtol=2e-4, atol=2e-5, err_msg=name)
         for name, value in theirs.metrics.items():
             np.testing.assert_allclose(ours.metrics[name], value, rtol=2e-3, atol=2e-4, err_msg=name)
+
+
+def test_a_residual_network_stacks_without_a_loop_over_runs(monkeypatch):
+    strict = functools.partial(tf.vectorized_map, fallback_to_while_loop=False)
+    monkeypatch.setattr(tf, "vectorized_map", strict)
+    configs = runs_of("residual", "batch")
+    data = datasets.load(configs[0])
+    assert method.choose(configs[0], data, 2, has_gpu=False).stacked
+    assert [result.state for result in train(stacked, configs)] == ["complete", "complete"]
+    (other,) = runs_of("Subclass", "batch")[:1]
+    assert not method.choose(other, data, 2, has_gpu=False).stacked
 
 
 def test_seeds_differ_and_a_run_repeats():
