@@ -178,8 +178,8 @@ class Options:
         option(
             "--model",
             "-m",
-            metavar="NAME|SPEC",
-            help="Model: a name, or a spec such as 'conv32 pool flatten dense64'.",
+            metavar="NAME|SPEC|FILE.py",
+            help="Model: a name, a spec such as 'conv32 pool flatten dense64', or a Python function as FILE.py:FUNCTION.",
             complete=lambda: models.REGISTRY,
         ),
     ] = None

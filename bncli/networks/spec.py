@@ -90,7 +90,8 @@ def _parse_word(model: str, text: str) -> tuple[Word, int]:
         raise InvalidConfig(
             f"Unknown layer {shown(text)} in model {shown(model)}. Allowed: the name of a model "
             f"({', '.join(REGISTRY)}), or a spec of the words dense64, conv32, lstm32, dropout0.2, pool, flatten, norm "
-            f"and softmax, where dense64*3 repeats a word.{nearest(text, [*REGISTRY, *_SIZES])}"
+            "and softmax, where dense64*3 repeats a word, or a Python function as FILE.py:FUNCTION."
+            f"{nearest(text, [*REGISTRY, *_SIZES])}"
         )
     try:
         repeat = read_whole(match["repeat"] or "1", 1, MAX_LAYERS)

@@ -69,6 +69,16 @@ class Block:
         return int(found[1]) if found else 0
 
     @property
+    def is_file(self):
+        """Whether it is a file for the commands of its page; a Python file is one if its first line names it."""
+        return self.language in FILES or (self.language == "python" and re.match(r"# [\w-]+\.py\n", self.text))
+
+    @property
+    def is_run(self):
+        """Whether it is to be run."""
+        return self.language in RUN and not self.is_file and self.reason is None
+
+    @property
     def name(self):
         """The file that it is, as its first line says: `# mine.toml`."""
         return self.text.split("\n")[0].removeprefix("# ").split(":")[0]
@@ -137,7 +147,7 @@ def run(folder, tmp_path_factory, monkeypatch):
 
     def call(block):
         for file in BLOCKS:
-            if file.page == block.page and file.language in FILES:
+            if file.page == block.page and file.is_file:
                 (folder / file.name).write_text(file.text)
         command = ["bash", "-e", "-c", block.script]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
@@ -147,7 +157,7 @@ def run(folder, tmp_path_factory, monkeypatch):
 
 def test_there_are_pages_with_commands():
     assert {"README.md", "CONTRIBUTING.md", "docs/running.md"} <= {block.page for block in BLOCKS}
-    assert sum(block.reason is None and block.language in RUN for block in BLOCKS) > 20
+    assert sum(block.is_run for block in BLOCKS) > 20
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -158,7 +168,7 @@ def test_every_block_is_of_a_kind_that_is_known(path):
     assert text.count("```") == 2 * len(found)  # none is indented, or left open
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language in RUN and b.reason is None], ids=str)
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.is_run], ids=str)
 def test_the_commands_of_a_block_run(run, block):
     assert block.script, "A console block needs a line that begins with '$ '."
     lacking = [name for name in OPTIONAL if re.search(rf"\b{name}\b", block.script) and not shutil.which(name)]
@@ -177,10 +187,10 @@ def test_a_block_that_is_not_run_says_why(block):
     assert block.language in RUN
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language in FILES], ids=str)
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.is_file], ids=str)
 def test_a_file_has_a_name_and_a_command_that_takes_it(block):
-    assert re.fullmatch(rf"[\w-]+\.{block.language}", block.name)
-    commands = [other.script for other in BLOCKS if other.page == block.page and other.language in RUN]
+    assert re.fullmatch(r"[\w-]+\.(toml|py)", block.name)
+    commands = [other.script for other in BLOCKS if other.page == block.page and other.is_run]
     assert any(block.name in command for command in commands)
 
 

@@ -49,7 +49,7 @@ def test_an_unknown_word_gets_a_suggestion():
     assert str(caught.value) == (
         f"Unknown layer 'dens64' in model 'dens64'. Allowed: the name of a model ({', '.join(models.REGISTRY)}), or a "
         "spec of the words dense64, conv32, lstm32, dropout0.2, pool, flatten, norm and softmax, where dense64*3 "
-        "repeats a word. Did you mean 'dense'?"
+        "repeats a word, or a Python function as FILE.py:FUNCTION. Did you mean 'dense'?"
     )
 
 
