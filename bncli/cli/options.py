@@ -179,7 +179,7 @@ class Options:
             "--model",
             "-m",
             metavar="NAME|SPEC|FILE.py",
-            help="Model: a name, a spec such as 'conv32 pool flatten dense64', or a Python function as FILE.py:FUNCTION.",
+            help="Model: a name, a spec such as 'conv32 pool flatten dense64', or a function as FILE.py:FUNCTION.",
             complete=lambda: models.REGISTRY,
         ),
     ] = None
