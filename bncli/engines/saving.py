@@ -41,6 +41,10 @@ def with_scaling(model: keras.Model, scaler: Scaler | None) -> keras.Model:
     factor = 1 / np.asarray(scaler.divisor, "float64")
     offset = -np.asarray(scaler.shift, "float64") * factor
     scaling = keras.layers.Rescaling(factor.tolist(), offset.tolist(), name="scaling")
-    saved = keras.Sequential([keras.Input(model.input_shape[1:]), scaling, *model.layers])
+    inputs = keras.Input(model.input_shape[1:])
+    if isinstance(model, keras.Sequential):
+        saved = keras.Sequential([inputs, scaling, *model.layers])
+    else:
+        saved = keras.Model(inputs, model(scaling(inputs)))
     saved.compile(model.optimizer, model.loss, metrics=["accuracy"], jit_compile=False)
     return saved

@@ -12,6 +12,7 @@ from typing import Any
 from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig, ignored_fields, resolve
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, cut, shown
+from bncli.networks.reference import reference_of
 from bncli.registry import check_name
 from bncli.study.arms import Arm, arms_of
 from bncli.study.axes import MAX_RUNS, check_count
@@ -191,6 +192,7 @@ class Study:
             at = dict(zip((name for name, _ in self.axes), values, strict=True))
             for arm in self.arms:
                 config, ignored = resolve(self.base.replace(**at, **dict(arm.changes)))
+                _check_place(arm, config)
                 ignored_everywhere &= set(ignored)
                 on_data |= dict.fromkeys(datasets.load(config).notices)
                 condition = Condition(arm.label, _in_effect(at, config))
@@ -199,6 +201,16 @@ class Study:
                     continue
                 runs |= {config.with_seed(seed): condition for seed in self.seeds}
         return Plan(tuple(runs.items()), (*on_data, *_notices(self, ignored_everywhere, n_repeats)))
+
+
+def _check_place(arm: Arm, config: RunConfig) -> None:
+    """Refuse an arm that places a normalization in a network of a function that does so itself."""
+    placed = "placement" in dict(arm.changes) and reference_of(config.model)
+    if placed and "placement" in ignored_fields(config):
+        raise InvalidConfig(
+            f"Arm {shown(arm.label)}: the function of model {shown(config.model)} places its normalizations itself. "
+            f"Try {config.norm}, without a place."
+        )
 
 
 def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, Value], ...]:

@@ -35,6 +35,9 @@ class Subclass(keras.Model):
 """
 
 
+NETS_IN = ("residual", "Subclass")
+
+
 @pytest.fixture(autouse=True)
 def nets(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -51,8 +54,14 @@ def train(engine, configs):
     return [result for batch in engine.train(configs, datasets.load(configs[0])) for result in batch]
 
 
-@pytest.mark.parametrize("function", ["residual", "Subclass"])
-@pytest.mark.parametrize("norm", ["none", "batch", "group"])
+@pytest.mark.parametrize(
+    ("function", "norm"),
+    [
+        ("residual", "batch"),
+        ("Subclass", "batch"),
+        *(pytest.param(function, norm, marks=pytest.mark.slow) for function in NETS_IN for norm in ("none", "group")),
+    ],
+)
 def test_engines_agree(function, norm):
     """Kernels, dropout masks, regularizers and all metrics: equal to round-off."""
     configs = runs_of(function, norm)

@@ -1,0 +1,105 @@
+"""A user's own network, as real processes and through the command line: trained, continued, reported, refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NETS = """
+import keras
+from keras import layers
+
+def build(input_shape, n_outputs, norm, width=4):
+    inputs = keras.Input(input_shape)
+    x = layers.Add()([layers.Dense(width)(inputs), layers.Dense(width)(inputs)])
+    return keras.Model(inputs, layers.Dense(n_outputs)(layers.ReLU()(norm()(x))))
+
+def wide(input_shape, n_outputs, norm):
+    return build(input_shape, n_outputs, norm, width=8)
+
+def broken(input_shape, n_outputs):
+    return layers.Dense(n_outputs)(input_shape / 2)
+"""
+TINY = ["-d", "circles", "--set", "n_samples=64", "-e", "2", "-s", "2"]
+
+
+@pytest.fixture(autouse=True)
+def nets(folder):
+    (folder / "nets.py").write_text(NETS)
+
+
+def process(*arguments):
+    done = subprocess.run([sys.executable, "-m", "bncli", *arguments], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def error(*arguments):
+    """The message of a call that trains nothing."""
+    done = process(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    return next(line for line in done.stderr.splitlines() if line.startswith("Error: ")).removeprefix("Error: ")
+
+
+def rows(done):
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_function_is_compared_continued_and_reported_without_its_file():
+    first = rows(process("compare", "-m", "nets.py", *TINY, "-o", "s", "-f", "json"))
+    assert [(row["arm"], row["n"]) for row in first["conditions"]] == [("none", 2), ("batch", 2)]
+    records = [json.loads(line) for line in Path("s/runs.jsonl").read_text().splitlines()]
+    assert {record["params"]["total"] for record in records} == {34, 34 + 16}
+    assert len({record["config"]["model_digest"] for record in records}) == 1
+    again = rows(process("compare", "-m", "nets.py", *TINY[:-1], "3", "-o", "s", "-f", "json", "--jobs", "2"))
+    assert [row["n"] for row in again["conditions"]] == [3, 3]
+    Path("nets.py").unlink()
+    assert rows(process("report", "s", "-f", "json")) == again
+
+
+@pytest.mark.slow
+def test_a_saved_network_of_a_function_takes_raw_rows(folder):
+    done = process(
+        "train", "-m", "nets.py", "--arm", "batch", "-d", "breast_cancer", "-e", "1", "--save-model", "w.keras"
+    )
+    assert done.returncode == 0, done.stderr
+    script = (
+        "import keras, sys; model = keras.models.load_model('w.keras'); "
+        "print(model.predict(keras.ops.ones((2, 30)), verbose=0).sum(axis=1).round(4).tolist())"
+    )
+    plain = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert plain.stdout == "[1.0, 1.0]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["train", "-m", "nets.py:broken", "-d", "circles"],
+            "broken() in nets.py fails, line 14: TypeError: unsupported operand type(s) for /: 'tuple' and 'int'.",
+        ),
+        (
+            ["compare", "-m", "nets.py", "-d", "circles", "--arms", "none,batch:after"],
+            "Arm 'batch:after': the function of model 'nets.py' places its normalizations itself. Try batch, without a "
+            "place.",
+        ),
+        (
+            ["sweep", "model=nets.py,net.py", "-d", "circles", "--arms", "none,batch"],
+            "model 'net.py' can't be read (No such file or directory). Give the path of a Python file.",
+        ),
+    ],
+)
+def test_what_is_refused_before_anything_is_trained(arguments, message):
+    assert error(*arguments) == message
+    assert not Path("studies").exists()
+
+
+@pytest.mark.slow
+def test_functions_can_be_an_axis():
+    done = process("sweep", "model=nets.py,nets.py:wide", *TINY, "--arms", "none,batch", "-q", "-f", "csv")
+    lines = done.stdout.splitlines()
+    assert (done.returncode, len(lines)) == (0, 5), done.stderr
+    assert {line.split(",")[1] for line in lines[1:]} == {"nets.py", "nets.py:wide"}
