@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bncli.atomic import replace_file
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.networks.spec import n_output_units
+from bncli.networks.network import network_of
 from bncli.report.spelling import counted
 from bncli.values import plain_text
 
@@ -43,7 +43,7 @@ def description(path: Path, config: RunConfig) -> str:
     takes = (
         f"raw images of shape {shape}" if data.is_image else f"raw rows of {counted(data.input_shape[0], 'feature')}"
     )
-    if n_output_units(config.model, data.n_classes) == 1:
+    if network_of(config.model).output_units(config, data.input_shape, data.n_classes) == 1:
         other, positive = map(plain_text, data.class_names)
         gives = f"the probability of class {positive} (the other class is {other})"
     else:

@@ -75,6 +75,11 @@ class FunctionNetwork:
             self._costs[key] = cost_of_model(self.build(fields, input_shape, n_classes, 0), input_shape)
         return self._costs[key]
 
+    def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
+        """Return the number of outputs of the function's model."""
+        units: int = self.build(fields, input_shape, n_classes, 0).output_shape[-1]
+        return units
+
     def build(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int) -> keras.Model:
         """Build the network. Its random numbers depend on the seed alone, and so do its initial weights.
 

@@ -12,7 +12,7 @@ from bncli.networks.function import FunctionNetwork
 from bncli.networks.initial import seeded_values
 from bncli.networks.layout import NORM_FIELDS, NetworkFields, lay_out
 from bncli.networks.reference import Reference, Source, read_source, reference_of
-from bncli.networks.spec import has_placement, parse_spec
+from bncli.networks.spec import has_placement, n_output_units, parse_spec
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +37,9 @@ class Network(Protocol):
 
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return what the network costs."""
+
+    def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
+        """Return the number of outputs: one per class, or one alone for two classes."""
 
     def build(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int) -> keras.Model:
         """Build the network with the initial weights of a seed; it outputs probabilities."""
@@ -72,6 +75,10 @@ class SpecNetwork:
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return the cost of the layers."""
         return cost_of_layers(lay_out(fields, input_shape, n_classes), input_shape)
+
+    def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
+        """Return the number of outputs that the spec asks for."""
+        return n_output_units(fields.model, n_classes)
 
     build = staticmethod(build_model)
 
