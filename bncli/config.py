@@ -92,7 +92,8 @@ class RunConfig:
     model: str = _text(
         "mlp",
         "network",
-        "name of a model, a spec such as 'conv32 pool flatten dense64', or a Python function as FILE.py:FUNCTION",
+        "name of a model, a spec such as 'conv32 pool flatten dense64', a Python function as FILE.py:FUNCTION, or a "
+        ".keras file",
     )
     model_digest: str | None = _text(
         None, "network", "hash of the model's file; filled in, so that another file is another run", optional=True
@@ -119,10 +120,17 @@ class RunConfig:
         choices=USE_BIAS,
     )
     norm: str = _text(
-        "none", "normalization", "normalization layer", choices=tuple(norms.names()), aliases=norms.ALIASES
+        "none",
+        "normalization",
+        "normalization layer; as-is: those that a model of your own has",
+        choices=(*norms.names(), norms.AS_IS),
+        aliases=norms.ALIASES,
     )
     placement: str = _text(
-        "before", "normalization", "before or after each activation, or on the input only", choices=PLACEMENTS
+        "before",
+        "normalization",
+        "before or after each activation, or on the input only; in-place: where a model of your own has them",
+        choices=PLACEMENTS,
     )
     norm_input: bool = _flag(False, "normalization", "normalize the network's input too")
     norm_output: bool = _flag(False, "normalization", "normalize the output layer too, before its activation")

@@ -23,7 +23,7 @@ INITIALIZERS = (
     "random_uniform", "random_normal", "truncated_normal", "orthogonal",
 )  # fmt: skip
 
-PLACEMENTS = ("before", "after", "input")
+PLACEMENTS = ("before", "after", "input", "in-place")
 
 USE_BIAS = ("auto", "true", "false", "unshifted")
 

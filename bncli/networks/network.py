@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bncli.errors import InvalidConfig, shown
 from bncli.networks import norms
 from bncli.networks.building import build_model
 from bncli.networks.cost import Cost, cost_of_layers
+from bncli.networks.file import FileNetwork, file_digest
 from bncli.networks.function import FunctionNetwork
 from bncli.networks.initial import seeded_values
 from bncli.networks.layout import NORM_FIELDS, NetworkFields, lay_out
 from bncli.networks.reference import Reference, Source, read_source, reference_of
+from bncli.networks.rewriting import IN_PLACE
 from bncli.networks.spec import has_placement, n_output_units, parse_spec
 
 if TYPE_CHECKING:
@@ -23,11 +26,15 @@ class Network(Protocol):
 
     Attributes:
         digest: A hash of what builds the network, if it can change; None for a spec.
-        text: What the hash is of.
+        text: What the hash is of, if that is a text.
+        rewrites: Whether arms are made by rewriting a model that is there.
+        has_norms: Whether that model has normalizations.
     """
 
     digest: str | None
     text: str | None
+    rewrites: bool
+    has_norms: bool
 
     def unused_fields(self, fields: NetworkFields) -> set[str]:
         """Return the fields that have no effect on the network, whatever their value."""
@@ -55,6 +62,8 @@ class SpecNetwork:
 
     digest: str | None = None
     text: str | None = None
+    rewrites = False
+    has_norms = False
 
     def __init__(self, model: str) -> None:
         parse_spec(model)
@@ -70,6 +79,12 @@ class SpecNetwork:
 
     def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
         """Lay the network out."""
+        if fields.norm == norms.AS_IS or fields.placement == IN_PLACE:
+            what = f"norm {norms.AS_IS}" if fields.norm == norms.AS_IS else f"placement {IN_PLACE}"
+            raise InvalidConfig(
+                f"{what} is for models that have normalizations of their own, a .keras file or a function without the "
+                f"parameter norm. Received the model {shown(fields.model)}."
+            )
         lay_out(fields, input_shape, n_classes)
 
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
@@ -92,7 +107,11 @@ def network_of(model: str) -> Network:
         InvalidConfig: The spec can't be read, or there is no such function.
     """
     reference = reference_of(model)
-    return _of_function(reference, read_source(reference)) if reference else _of_spec(model)
+    if reference is None:
+        return _of_spec(model)
+    if reference.is_file:
+        return _of_file(reference.place, file_digest(reference.place))
+    return _of_function(reference, read_source(reference))
 
 
 def check_model_name(model: str) -> None:
@@ -108,6 +127,12 @@ def check_model_name(model: str) -> None:
 @lru_cache(maxsize=256)
 def _of_spec(model: str) -> Network:
     return SpecNetwork(model)
+
+
+@lru_cache(maxsize=32)
+def _of_file(path: str, digest: str) -> Network:
+    """The network of a file; other contents are another network."""
+    return FileNetwork(path, digest)
 
 
 @lru_cache(maxsize=32)

@@ -32,6 +32,9 @@ ALIASES = (
 NONE = "none"
 """The value of the field `norm` for a network without normalization."""
 
+AS_IS = "as-is"
+"""The value of the field `norm` for a model of the user's with the normalizations that it has."""
+
 OVER_ONE_VALUE = {"layer": "always outputs 0", "group": "always outputs 0", "rms": "outputs only its sign"}
 """The normalizations with statistics within one sample, and what is left of a value that is normalized by itself."""
 
@@ -57,7 +60,7 @@ def fields(name: str) -> tuple[str, ...]:
     >>> fields("layer")
     ('norm_epsilon', 'center', 'scale')
     """
-    return () if name == NONE else tuple(inspect.signature(REGISTRY[name]).parameters)
+    return () if name in (NONE, AS_IS) else tuple(inspect.signature(REGISTRY[name]).parameters)
 
 
 def learns_shift(name: str, *, center: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Networks that are named by the place of a Python function: `FILE.py[:FUNCTION]` or `package.module:FUNCTION`.
+"""Networks that are named by a place: `FILE.py[:FUNCTION]`, `package.module:FUNCTION` or `FILE.keras`.
 
 A file is read here but not run: which parameters its function has is seen from its text.
 """
@@ -36,11 +36,13 @@ class Reference:
         place: The file or the module, as the user typed it.
         function: The function's name.
         is_module: Whether `place` is a module.
+        is_file: Whether `place` is a `.keras` file, which has no function.
     """
 
     place: str
     function: str
     is_module: bool = False
+    is_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,21 @@ class Source:
 def reference_of(model: str) -> Reference | None:
     """Return the place that a model names; None for a spec or a registered name.
 
+    Raises:
+        InvalidConfig: It is an HDF5 file.
+
     >>> reference_of("nets.py"), reference_of("mlp")
-    (Reference(place='nets.py', function='build', is_module=False), None)
+    (Reference(place='nets.py', function='build', is_module=False, is_file=False), None)
     >>> reference_of("lab.nets:residual")
-    Reference(place='lab.nets', function='residual', is_module=True)
+    Reference(place='lab.nets', function='residual', is_module=True, is_file=False)
     """
+    if model.endswith(".keras"):
+        return Reference(model, "", is_file=True)
+    if model.lower().endswith((".h5", ".hdf5")):
+        raise InvalidConfig(
+            f"model {shown(model)}: HDF5 files can run code when they are loaded, and are not read. Convert it where "
+            "you trust it: keras.models.load_model(FILE).save('model.keras')."
+        )
     found = _FILE.fullmatch(model)
     if found:
         return Reference(found["file"], found["function"] or DEFAULT_FUNCTION)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bncli.analysis.gap import Gap, has_population
 from bncli.analysis.lag import MAX_LEFT, MOMENTUM, Lag, n_steps
 from bncli.config import DEFAULTS, NORM_FIELDS
+from bncli.networks.norms import AS_IS
 from bncli.report.spelling import counted, number, point_label
 from bncli.tasks.metrics import METRICS, lower_is_better
 from bncli.values import show
@@ -80,6 +81,8 @@ def _others(gap: Gap) -> str:
 
 
 def _averages(gap: Gap, steps: int) -> str:
+    if gap.config.norm == AS_IS:  # whose momentum is not a field of the run
+        return "averages that lag behind the weights"
     share = gap.config.norm_momentum**steps if steps else 0.0
     if share > MAX_LEFT:
         return f"averages that still hold {share:.0%} of their initial values after {counted(steps, 'step')}"
@@ -135,7 +138,7 @@ def smaller_momentum(momentum: float, steps: int) -> float | None:
 
 def _remedy(evidence: Evidence, arm: str, momentum: float, steps: int) -> str:
     smaller = smaller_momentum(momentum, steps)
-    if smaller is None:
+    if smaller is None or arm == AS_IS:
         return "more epochs"
     if MOMENTUM in arm or MOMENTUM in evidence.axes:
         return f"{MOMENTUM} {smaller:g} or less, or more epochs"

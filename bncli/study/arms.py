@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bncli.config import FIELDS, NORM_FIELDS, RunConfig, field_name, parse_value
 from bncli.errors import InvalidConfig, shown
 from bncli.networks import norms
+from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
 from bncli.registry import canonical, check_name
 from bncli.values import Value
@@ -19,12 +20,19 @@ ARM_FIELDS = (*(name for name in NORM_FIELDS if name not in ("norm", "placement"
 
 
 def default_arms(model: str) -> tuple[str, ...]:
-    """Return the labels of the arms that are compared if none are named: a function places its norms itself.
+    """Return the labels of the arms that are compared if none are named.
 
-    >>> default_arms("mlp"), default_arms("nets.py")
-    (('none', 'batch:before', 'batch:after'), ('none', 'batch'))
+    A function that asks for its normalizations places them itself. A model that has some is compared as it is.
+
+    >>> default_arms("mlp")
+    ('none', 'batch:before', 'batch:after')
     """
-    return ("none", "batch") if reference_of(model) else DEFAULT_ARMS
+    if not reference_of(model):
+        return DEFAULT_ARMS
+    network = network_of(model)
+    if not network.rewrites:
+        return ("none", "batch")
+    return ("none", norms.AS_IS) if network.has_norms else DEFAULT_ARMS
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,9 @@ def parse_arm(text: str) -> Arm:
     """
     treatment, *extras = text.strip().split("+")
     name, colon, placement = treatment.partition(":")
-    name = canonical(name, norms.names(), dict(norms.ALIASES))
-    check_name("arm", name, norms.names())
+    allowed = [*norms.names(), norms.AS_IS]
+    name = canonical(name, allowed, dict(norms.ALIASES))
+    check_name("arm", name, allowed)
     changes: dict[str, Value] = {"norm": name}
     if colon:
         placement = canonical(placement, FIELDS["placement"].choices)
@@ -68,7 +77,7 @@ def parse_arm(text: str) -> Arm:
         check_name("field of an arm", field, ARM_FIELDS)
         changes[field] = parse_value(field, value)
         label += f"+{field}={value.strip()}"
-    if name == norms.NONE and set(changes) - {"norm", "use_bias"}:
+    if name in (norms.NONE, norms.AS_IS) and set(changes) - {"norm", "use_bias"}:
         raise InvalidConfig(f"Arm {shown(text)}: without a normalization there is nothing to place or set. Try none.")
     RunConfig.from_dict(changes)
     return Arm(label, tuple(changes.items()))

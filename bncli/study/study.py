@@ -12,7 +12,10 @@ from typing import Any
 from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig, ignored_fields, resolve
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, cut, shown
+from bncli.networks import norms
+from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
+from bncli.networks.rewriting import IN_PLACE
 from bncli.registry import check_name
 from bncli.study.arms import Arm, arms_of
 from bncli.study.axes import MAX_RUNS, check_count
@@ -191,8 +194,7 @@ class Study:
         for values in itertools.product(*(values for _, values in self.axes)):
             at = dict(zip((name for name, _ in self.axes), values, strict=True))
             for arm in self.arms:
-                config, ignored = resolve(self.base.replace(**at, **dict(arm.changes)))
-                _check_place(arm, config)
+                config, ignored = resolve(_placed(arm, self.base.replace(**at, **dict(arm.changes))))
                 ignored_everywhere &= set(ignored)
                 on_data |= dict.fromkeys(datasets.load(config).notices)
                 condition = Condition(arm.label, _in_effect(at, config))
@@ -203,14 +205,18 @@ class Study:
         return Plan(tuple(runs.items()), (*on_data, *_notices(self, ignored_everywhere, n_repeats)))
 
 
-def _check_place(arm: Arm, config: RunConfig) -> None:
-    """Refuse an arm that places a normalization in a network of a function that does so itself."""
-    placed = "placement" in dict(arm.changes) and reference_of(config.model)
-    if placed and "placement" in ignored_fields(config):
+def _placed(arm: Arm, config: RunConfig) -> RunConfig:
+    """The run of an arm in a model of the user's, where an arm without a place keeps the model's own places."""
+    if not reference_of(config.model):
+        return config
+    is_placed, network = "placement" in dict(arm.changes), network_of(config.model)
+    if is_placed and "placement" in network.unused_fields(config):
         raise InvalidConfig(
             f"Arm {shown(arm.label)}: the function of model {shown(config.model)} places its normalizations itself. "
             f"Try {config.norm}, without a place."
         )
+    keeps = network.rewrites and not is_placed and config.norm not in (norms.NONE, norms.AS_IS)
+    return config.replace(placement=IN_PLACE) if keeps else config
 
 
 def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, Value], ...]:

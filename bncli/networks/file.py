@@ -1,0 +1,93 @@
+"""Networks that are read from a `.keras` file: their layers, without their weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bncli.errors import InvalidConfig, first_line, shown
+from bncli.networks.layout import NetworkFields
+from bncli.networks.own import OwnNetwork
+from bncli.networks.sites import NORMS
+
+if TYPE_CHECKING:
+    import keras
+
+SAFE_KERAS = (3, 13, 1)
+"""The first version of Keras in which no known way is left for a `.keras` file to run code that is in it."""
+
+
+class FileNetwork(OwnNetwork):
+    """The network in a `.keras` file; its arms are made by rewriting.
+
+    Args:
+        path: The file, as the user typed it.
+        digest: The hash of its contents.
+    """
+
+    def __init__(self, path: str, digest: str) -> None:
+        super().__init__()
+        self.path, self.label, self.digest = Path(path).expanduser(), f"model {shown(path)}", digest
+        self.has_norms = any(name in self._config() for name in NORMS)
+        self._model: keras.Model | None = None
+
+    def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
+        """Load the model, once. No code in the file is run: Keras' safe mode refuses it."""
+        if self._model is None:
+            _check_version()
+            import keras
+
+            if file_digest(str(self.path)) != self.digest:
+                raise InvalidConfig(f"The file of {self.label} has changed while bncli was running.")
+            self._model = keras.models.load_model(self.path, compile=False, safe_mode=True)
+        shape = getattr(self._model, "input_shape", None)
+        if isinstance(shape, tuple) and not _fits(shape[1:], input_shape):
+            raise InvalidConfig(f"{self.label} takes rows of shape {shape[1:]}, but the data has shape {input_shape}.")
+        return self._model
+
+    def told(self, error: BaseException) -> str:
+        """Say why Keras can't load the file."""
+        return f"{self.label} can't be loaded: {type(error).__name__}: {first_line(error)}."
+
+    def _config(self) -> str:
+        """The text of the model's config."""
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return json.dumps(json.loads(archive.read("config.json")))
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise InvalidConfig(
+                f"{self.label} is not a model that Keras 3 saved ({type(error).__name__}: {first_line(error)})."
+            ) from error
+
+
+def file_digest(path: str) -> str:
+    """Return sixteen hexadecimal digits of the SHA-256 of a file's contents.
+
+    Raises:
+        InvalidConfig: It can't be read.
+    """
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InvalidConfig(f"model {shown(path)} can't be read ({reason}). Give the path of a .keras file.") from error
+
+
+def _check_version() -> None:
+    import keras
+
+    version = tuple(int(part) for part in keras.__version__.split(".")[:3] if part.isdigit())
+    if version < SAFE_KERAS:
+        raise InvalidConfig(
+            f"Keras {keras.__version__} can be made to run code that is in a .keras file. Update it to "
+            f"{'.'.join(map(str, SAFE_KERAS))} or later."
+        )
+
+
+def _fits(shape: tuple[int | None, ...], row: tuple[int, ...]) -> bool:
+    """Whether rows of a shape can be the input of a model; None stands for any size."""
+    return len(shape) == len(row) and all(side in (None, size) for side, size in zip(shape, row, strict=True))

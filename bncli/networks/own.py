@@ -1,0 +1,238 @@
+"""Networks that bncli gets as Keras models: built for every seed anew, and rewritten for arms where need be."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import random
+import sys
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bncli.errors import BncliError, InvalidConfig, first_line
+from bncli.networks import norms
+from bncli.networks.cost import Cost, cost_of_model
+from bncli.networks.graphs import is_graph, unfolded
+from bncli.networks.layout import NORM_FIELDS, REDUNDANT_BEFORE, NetworkFields
+from bncli.networks.rewriting import Norm, copy_weights, rewrite
+from bncli.networks.seeds import derive
+
+if TYPE_CHECKING:
+    import keras
+
+SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", *NORM_FIELDS)
+"""The fields that shape the networks of specs."""
+
+_turn = threading.Lock()
+"""One network is built at a time: its random numbers come from Python's and NumPy's global generators."""
+
+
+class OwnNetwork(ABC):
+    """A network that is a Keras model of the user's; see `network.Network` for what every network can do.
+
+    Attributes:
+        label: How messages call it.
+        digest: A hash of what it is made from.
+        text: The text that the hash is of; None if it is of bytes.
+        rewrites: Whether arms are made by rewriting the model; otherwise it asks for its normalizations.
+        has_norms: Whether there is a normalization in it, as far as its text tells.
+    """
+
+    label: str
+    digest: str | None
+    text: str | None = None
+    rewrites = True
+    has_norms = False
+
+    def __init__(self) -> None:
+        self._costs: dict[tuple[Any, ...], Cost] = {}
+
+    @abstractmethod
+    def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
+        """Return the user's model."""
+
+    @abstractmethod
+    def told(self, error: BaseException) -> str:
+        """Say what failed in the user's model."""
+
+    def unused_fields(self, fields: NetworkFields) -> set[str]:
+        """Return the fields of network and normalization that rewriting does not use."""
+        used = {"norm", *norms.fields(fields.norm)}
+        used |= {"use_bias"} if fields.norm != norms.AS_IS else set()
+        used |= {"placement"} if fields.norm not in (norms.AS_IS, norms.NONE) else set()
+        return set(SHAPING) - used
+
+    def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
+        """Build the network once.
+
+        Raises:
+            InvalidConfig: The model can't be made, does not fit the data, or has no place for the normalization.
+        """
+        self.cost(fields, input_shape, n_classes)
+
+    def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
+        """Return what the network costs, from the layers that it has when it is built."""
+        key = (*(getattr(fields, name) for name in SHAPING), input_shape, n_classes)
+        if key not in self._costs:
+            self._costs[key] = cost_of_model(self.build(fields, input_shape, n_classes, 0), input_shape)
+        return self._costs[key]
+
+    def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
+        """Return the number of outputs of the model."""
+        units: int = self.build(fields, input_shape, n_classes, 0).output_shape[-1]
+        return units
+
+    def build(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int) -> keras.Model:
+        """Build the network. Its random numbers depend on the seed alone, and so do its initial weights.
+
+        Returns:
+            The user's model, rewritten for the arm if it does not ask for its normalizations. One that outputs logits
+            gets a softmax or sigmoid at its end.
+
+        Raises:
+            InvalidConfig: See `check`.
+        """
+        importlib.import_module("bncli.backend")
+        with _turn, seeded(derive(seed, "network")):
+            with self._user_code():
+                model = self.make(fields, input_shape, n_classes)
+                check_model(model, self.label, input_shape, n_classes)
+            if self.rewrites:
+                model = self._rewritten(model, fields)
+            return with_probabilities(model, input_shape)
+
+    def _rewritten(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
+        """The model of an arm, with the initial weights of the model as it is."""
+        if not is_graph(model):
+            if fields.norm == norms.AS_IS:
+                return model
+            raise InvalidConfig(
+                f"{self.label} is a subclass of keras.Model, whose layers can't be rewritten. Let a function ask for "
+                "its normalizations, by a parameter norm; or compare the arm as-is alone."
+            )
+        try:
+            source = unfolded(model, keep_weights=self.keeps_weights)
+            if fields.norm == norms.AS_IS:
+                return source
+            found = rewrite(source, norm_of(fields)).model
+        except InvalidConfig as error:
+            raise InvalidConfig(f"{self.label}: {error}") from error
+        except Exception as error:
+            raise InvalidConfig(
+                f"{self.label} can't be rewritten for {fields.norm} ({type(error).__name__}: {first_line(error)})."
+            ) from error
+        copy_weights(source, found)
+        return found
+
+    keeps_weights = False
+    """Whether the initial weights are those that the user's model has."""
+
+    def seeded_values(
+        self, model: keras.Model, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int
+    ) -> dict[str, Any]:
+        """Return the values that all variables of `model` would have with another seed, by their paths."""
+        other = self.build(fields, input_shape, n_classes, seed)
+        pairs = zip(model.variables, other.variables, strict=True)
+        return {variable.path: drawn.value for variable, drawn in pairs}
+
+    @contextmanager
+    def _user_code(self) -> Iterator[None]:
+        """Run the user's code: what it prints goes to stderr, and an error is told without bncli's and Keras' lines."""
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                yield
+        except BncliError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise InvalidConfig(self.told(error)) from error
+
+
+def norm_of(fields: NetworkFields) -> Norm:
+    """Return what rewriting puts at the sites of a model for a run."""
+    is_none = fields.norm == norms.NONE
+    return Norm(
+        make=None if is_none else lambda: norms.make(fields),
+        placement=fields.placement,
+        use_bias="auto" if fields.use_bias == "unshifted" else fields.use_bias,
+        cancels_bias=cancels_bias(fields),
+    )
+
+
+def cancels_bias(fields: NetworkFields) -> bool:
+    """Return whether the normalization of a run makes a bias directly before it redundant."""
+    return fields.norm in REDUNDANT_BEFORE and norms.learns_shift(fields.norm, center=fields.center)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed Python's, NumPy's and TensorFlow's random numbers, as `keras.utils.set_random_seed` does, for a block.
+
+    Python's and NumPy's states are put back afterwards; TensorFlow has no way to.
+    """
+    import keras
+    import numpy as np
+
+    states = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def check_model(model: Any, label: str, input_shape: tuple[int, ...], n_classes: int) -> None:
+    """Check that a function returned a model of one input and one output of the right shape; build it if it is not."""
+    import keras
+    import numpy as np
+
+    if not isinstance(model, keras.Model):
+        raise InvalidConfig(f"{label} must return a keras.Model. Received: {type(model).__name__}.")
+    outputs = model(np.zeros((2, *input_shape), "float32"), training=False)
+    shape = tuple(getattr(outputs, "shape", ()))
+    allowed = [(2, n_classes), *([(2, 1)] if n_classes == 2 else [])]
+    if shape not in allowed:
+        one = ", or (1,) for the second of two classes" if n_classes == 2 else ""
+        received = f"the shape {shape[1:]}" if shape else type(outputs).__name__
+        raise InvalidConfig(
+            f"{label} returns a model whose output for one row has {received}. Allowed: ({n_classes},), one number per "
+            f"class{one}. Its parameter n_outputs is the number of classes."
+        )
+
+
+def with_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> keras.Model:
+    """Return a model whose outputs are probabilities: logits get a softmax, or a sigmoid for one output.
+
+    The activation of the last layer tells which they are, or, where there is none, the outputs for random rows. A
+    subclassed model becomes a layer of a sequential one, which knows its shapes.
+    """
+    import keras
+    import numpy as np
+
+    is_graph, end = hasattr(model, "operations"), []
+    if not _gives_probabilities(model, input_shape):
+        n_outputs = model(np.zeros((1, *input_shape), "float32"), training=False).shape[-1]
+        end = [keras.layers.Activation("sigmoid" if n_outputs == 1 else "softmax", name="probabilities")]
+    if not is_graph:
+        return keras.Sequential([keras.Input(input_shape), model, *end])
+    return keras.Model(model.inputs, end[0](model.outputs[0])) if end else model
+
+
+def _gives_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> bool:
+    import keras
+    import numpy as np
+
+    last = model.layers[-1] if hasattr(model, "operations") else None
+    if isinstance(last, keras.layers.Softmax):
+        return True
+    name = getattr(getattr(last, "activation", None), "__name__", None)
+    if name is not None:
+        return name in ("softmax", "sigmoid")
+    rows = np.random.default_rng(0).normal(size=(64, *input_shape)).astype("float32")
+    found = keras.ops.convert_to_numpy(model(rows, training=False))
+    if found.min() < 0 or found.max() > 1:
+        return False
+    return found.shape[-1] == 1 or bool(np.allclose(found.sum(axis=-1), 1, atol=1e-3))

@@ -1,0 +1,128 @@
+"""Networks that are read from `.keras` files: loaded without code, drawn anew for every seed, refused by name."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from bncli.config import RunConfig
+from bncli.errors import InvalidConfig
+from bncli.networks.network import network_of
+
+SHAPE = (6,)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def saved(*parts, name="net.keras"):
+    model = keras.Sequential([keras.Input(SHAPE), *parts])
+    model.save(name)
+    return model
+
+
+def normed():
+    return saved(layers.Dense(5, use_bias=False), layers.BatchNormalization(), layers.ReLU(), layers.Dense(3))
+
+
+def build(model="net.keras", shape=SHAPE, n_classes=3, seed=0, **fields):
+    return network_of(model).build(RunConfig(model=model, **fields), shape, n_classes, seed)
+
+
+def refusal(*arguments, **fields):
+    with pytest.raises(InvalidConfig) as caught:
+        build(*arguments, **fields)
+    return str(caught.value)
+
+
+def test_every_seed_draws_new_weights_and_all_arms_have_them():
+    original = normed()
+    first, again, other = (build(norm="as-is", seed=seed) for seed in (1, 1, 2))
+    kernel = first.layers[1].kernel
+    np.testing.assert_array_equal(kernel, again.layers[1].kernel)
+    assert not np.allclose(kernel, other.layers[1].kernel)
+    assert not np.allclose(kernel, original.layers[0].kernel)
+    for fields in (
+        {"norm": "none"},
+        {"norm": "layer", "placement": "in-place"},
+        {"norm": "batch", "placement": "after"},
+    ):
+        np.testing.assert_array_equal(kernel, build(seed=1, **fields).layers[1].kernel)
+
+
+def test_logits_get_a_softmax():
+    normed()
+    assert build(norm="as-is").layers[-1].name == "probabilities"
+
+
+def test_the_fields_that_have_an_effect():
+    normed()
+    network = network_of("net.keras")
+    used = {"activation", "norm", "placement", "use_bias", "norm_momentum", "norm_epsilon", "center", "scale", "groups"}
+    for norm, expected in (
+        ("as-is", {"norm"}),
+        ("none", {"norm", "use_bias"}),
+        ("batch", {"norm", "placement", "use_bias", "norm_momentum", "norm_epsilon", "center", "scale"}),
+    ):
+        assert used - network.unused_fields(RunConfig(norm=norm)) == expected
+
+
+def test_a_changed_file_is_another_network():
+    normed()
+    before = network_of("net.keras")
+    assert network_of("net.keras") is before
+    saved(layers.Dense(3))
+    assert network_of("net.keras").digest != before.digest
+    assert (before.has_norms, network_of("net.keras").has_norms) == (True, False)
+
+
+class Own(layers.Layer):
+    pass
+
+
+def test_what_is_refused():
+    normed()
+    assert refusal("none.keras") == (
+        "model 'none.keras' can't be read (No such file or directory). Give the path of a .keras file."
+    )
+    assert refusal(shape=(4, 4, 1)) == "model 'net.keras' takes rows of shape (6,), but the data has shape (4, 4, 1)."
+    assert refusal(n_classes=4) == (
+        "model 'net.keras' returns a model whose output for one row has the shape (3,). Allowed: (4,), one number per "
+        "class. Its parameter n_outputs is the number of classes."
+    )
+    Path("text.keras").write_text("no archive")
+    assert refusal("text.keras") == (
+        "model 'text.keras' is not a model that Keras 3 saved (BadZipFile: File is not a zip file)."
+    )
+    saved(Own(), layers.Dense(3), name="own.keras")
+    message = refusal("own.keras")
+    assert message.startswith("model 'own.keras' can't be loaded: TypeError: Could not locate class 'Own'. ")
+    assert refusal("old.h5") == (
+        "model 'old.h5': HDF5 files can run code when they are loaded, and are not read. Convert it where you trust it: "
+        "keras.models.load_model(FILE).save('model.keras')."
+    )
+
+
+def test_a_file_that_tries_to_run_code_is_refused_and_does_not_run_it():
+    saved(layers.Lambda(lambda x: open("run", "w") and x), layers.Dense(3), name="evil.keras")
+    Path("run").unlink(missing_ok=True)
+    message = refusal("evil.keras", norm="as-is")
+    assert message.startswith("model 'evil.keras' can't be loaded: ")
+    assert "Lambda" in message or "lambda" in message
+    assert not Path("run").exists()
+
+
+def test_a_file_that_names_a_function_of_another_module_is_refused():
+    normed()
+    with zipfile.ZipFile("net.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = members["config.json"].replace(b'"keras.layers"', b'"os"').replace(b'"ReLU"', b'"system"')
+    with zipfile.ZipFile("net.keras", "w") as archive:
+        for name, content in (members | {"config.json": config}).items():
+            archive.writestr(name, content)
+    assert refusal(norm="as-is").startswith("model 'net.keras' can't be loaded: ")
