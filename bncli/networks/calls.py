@@ -148,7 +148,7 @@ class _Reader:
         known = {id(tensor): value for tensor, value in zip(inputs, given, strict=True)}
         for node in _in_order(outputs, set(known)):
             arguments = node.arguments.args, node.arguments.kwargs
-            args, kwargs = keras.tree.map_structure(lambda leaf: known.get(id(leaf), leaf), arguments)
+            args, kwargs = keras.tree.map_structure(lambda leaf, known=known: known.get(id(leaf), leaf), arguments)
             if training is not None and "training" in inspect.signature(node.operation.call).parameters:
                 kwargs["training"] = training  # as a nested model passes it on to its layers
             found = self._values(model, node, args, kwargs)
@@ -191,8 +191,9 @@ def free_name(name: str, taken: set[str]) -> str:
 
 
 def _in_order(outputs: list[Any], inputs: set[int]) -> list[Any]:
-    """The nodes of Keras' graph behind the outputs, each after those whose outputs it needs. Not recursive: a network
-    may be deeper than Python's stack.
+    """The nodes of Keras' graph behind the outputs, each after those whose outputs it needs.
+
+    Not recursive: a network may be deeper than Python's stack.
     """
     done: set[int] = set()
     order: list[Any] = []

@@ -162,8 +162,9 @@ def has_activation(layer: Any) -> bool:
 
 def is_linear(layer: Any) -> bool:
     """Return whether a layer is dense or convolutional."""
-    return isinstance(layer, _classes("Dense", *(f"Conv{n}D{kind}" for n in (1, 2, 3) for kind in ("", "Transpose")),
-                                      *(f"{kind}Conv{n}D" for n in (1, 2) for kind in ("Depthwise", "Separable"))))  # fmt: skip
+    convs = [f"Conv{n}D{kind}" for n in (1, 2, 3) for kind in ("", "Transpose")]
+    split = [f"{kind}Conv{n}D" for n in (1, 2) for kind in ("Depthwise", "Separable")]
+    return isinstance(layer, _classes("Dense", *convs, *split))
 
 
 def is_norm(layer: Any) -> bool:
