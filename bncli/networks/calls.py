@@ -23,10 +23,12 @@ class Value:
     """What a call returns, or an input of the model.
 
     Attributes:
+        n_axes: How many axes it has, that of the batch too.
         users: The calls that have it as an argument; a call that has it twice stands here twice.
         is_output: Whether the model returns it.
     """
 
+    n_axes: int
     users: list[Call] = field(default_factory=list)
     is_output: bool = False
 
@@ -63,9 +65,9 @@ class Call:
     def follower(self) -> Call | None:
         """Return the call that alone uses what this one returns, as its first argument; None if there is none."""
         value = self.outputs[0]
-        if len(self.outputs) > 1 or value.is_output or len(value.users) != 1 or value.users[0].first is not value:
+        if len(self.outputs) > 1 or value.is_output or len(value.users) != 1:
             return None
-        return value.users[0]
+        return value.users[0] if value.users[0].first is value else None
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def read_graph(model: keras.Model) -> Graph:
             f"{type(model).__name__} {model.name!r} is a subclass of keras.Model, whose layers can't be rearranged. "
             "Allowed: Sequential and functional models. Use a function that asks for norm."
         )
-    inputs = [(tensor._keras_history.operation, Value()) for tensor in _tensors(model, "inputs")]
+    inputs = [(tensor._keras_history.operation, Value(len(tensor.shape))) for tensor in _tensors(model, "inputs")]
     reader = _Reader([layer.name for layer, _ in inputs])
     outputs = reader.read(model, [value for _, value in inputs], None)
     for value in outputs:
@@ -162,7 +164,8 @@ class _Reader:
         if is_graph(layer):
             given = keras.tree.flatten(args[0] if args else next(iter(kwargs.values())))
             return self.read(layer, given, kwargs.get("training"))
-        call = Call(layer, self._name(layer, model.name), args, kwargs, [Value() for _ in node.outputs])
+        made = [Value(len(tensor.shape)) for tensor in node.outputs]
+        call = Call(layer, self._name(layer, model.name), args, kwargs, made)
         for leaf in keras.tree.flatten((args, kwargs)):
             if isinstance(leaf, Value):
                 leaf.users.append(call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bncli.errors import InvalidConfig, first_line
 from bncli.networks.biases import Biases, changed_biases
@@ -16,7 +16,7 @@ from bncli.networks.sites import Chain, find_chains, has_activation, is_norm
 if TYPE_CHECKING:
     import keras
 
-PLACEMENTS = ("in-place", "before", "after")
+Placement = Literal["in-place", "before", "after"]
 
 MakeNorm = Callable[[], Any]
 """A function that returns a new normalization layer."""
@@ -69,7 +69,12 @@ class Plan:
 
 
 def rewrite(
-    model: keras.Model, make_norm: MakeNorm | None, placement: str, *, use_bias: str = "auto", redundant: bool = False
+    model: keras.Model,
+    make_norm: MakeNorm | None,
+    placement: Placement,
+    *,
+    use_bias: str = "auto",
+    redundant: bool = False,
 ) -> Rewritten:
     """Return a model with other normalizations. Layers that don't change keep their names.
 
@@ -87,14 +92,14 @@ def rewrite(
     """
     graph = read_graph(model)
     chains = find_chains(graph)
-    _check(graph, may_have_axes=make_norm is None)
+    _check(graph, are_removed=make_norm is None)
     plan = _plan(graph, chains, make_norm, placement)
     biases = changed_biases(graph, chains, plan.direct_norm, use_bias=use_bias, redundant=redundant)
     made = _Builder(graph, plan, biases).build(model.name)
     return Rewritten(made, plan.changed, len(chains), tuple(sorted(biases.added)), tuple(sorted(biases.removed)))
 
 
-def _plan(graph: Graph, chains: list[Chain], make_norm: MakeNorm | None, placement: str) -> Plan:
+def _plan(graph: Graph, chains: list[Chain], make_norm: MakeNorm | None, placement: Placement) -> Plan:
     if make_norm is None:
         norms = {call for chain in chains for call in chain.norms}
         return Plan(removed=norms, changed=sum(bool(chain.norms) for chain in chains))
@@ -110,7 +115,7 @@ def _plan(graph: Graph, chains: list[Chain], make_norm: MakeNorm | None, placeme
 
 
 def _swap(plan: Plan, make_norm: MakeNorm, norms: list[Call]) -> Plan:
-    """Swap normalizations in their places. One layer that is called twice becomes one new layer that is called twice."""
+    """Swap normalizations in their places. A layer that is called twice becomes one new layer that is called twice."""
     for norm in norms:
         if norm.name not in plan.replaced:
             plan.replaced[norm.name] = _new_norm(make_norm, norm.name, norm.layer, trainable=norm.layer.trainable)
@@ -124,13 +129,14 @@ def _new_norm(make_norm: MakeNorm, name: str, like: Any, *, trainable: bool) -> 
     return layer
 
 
-def _check_movable(chains: list[Chain], placement: str) -> None:
+def _check_movable(chains: list[Chain], placement: Placement) -> None:
     if any(not chain.obstacle for chain in chains):
         return
-    why = {f"{(chain.linear or chain.norms[0]).name!r}: {chain.obstacle}": None for chain in chains if chain.obstacle}
+    why = [f"{(chain.linear or chain.norms[0]).name!r}: {chain.obstacle}" for chain in chains]
+    found = f" Found: {'; '.join(list(dict.fromkeys(why))[:3])}." if why else ""
     raise InvalidConfig(
-        f"The model has no place where a normalization can be put {placement} an activation: it needs a hidden dense or "
-        "convolutional layer whose activation follows it." + (f" Found: {'; '.join(list(why)[:3])}." if why else "")
+        f"The model has no place where a normalization can be put {placement} an activation. Allowed: behind a hidden "
+        f"dense or convolutional layer that an activation follows.{found}"
     )
 
 
@@ -187,7 +193,7 @@ class _Placing:
         return name
 
 
-def _check(graph: Graph, *, may_have_axes: bool) -> None:
+def _check(graph: Graph, *, are_removed: bool) -> None:
     """Refuse what a new graph can't be made of, by the layer's name."""
     import keras
 
@@ -197,13 +203,15 @@ def _check(graph: Graph, *, may_have_axes: bool) -> None:
             raise InvalidConfig(f"{label} can't be made again from its settings. Use a function that asks for norm.")
         if isinstance(layer, keras.Layer) and any(map(is_norm, layer._flatten_layers(include_self=False))):
             raise InvalidConfig(f"{label} has a normalization within it. Use a function that asks for norm.")
-        if is_norm(layer) and not may_have_axes and not _has_last_axis(layer):
-            raise InvalidConfig(f"{label} normalizes axis {layer.axis}. Allowed: the last axis, the channels.")
+    for call in graph.calls:
+        if is_norm(call.layer) and not (are_removed or _has_last_axis(call)):
+            label = f"Layer {call.name!r} ({type(call.layer).__name__})"
+            raise InvalidConfig(f"{label} normalizes axis {call.layer.axis}. Allowed: the last axis, of the channels.")
 
 
-def _has_last_axis(layer: Any) -> bool:
-    axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
-    return -1 in axes or (layer.input_spec is not None and layer.input_spec.ndim - 1 in axes)
+def _has_last_axis(call: Call) -> bool:
+    axes = call.layer.axis if isinstance(call.layer.axis, list | tuple) else [call.layer.axis]
+    return bool({-1, call.first.n_axes - 1} & set(axes))
 
 
 class _Builder:

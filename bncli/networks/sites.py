@@ -86,8 +86,8 @@ def find_sites(model: keras.Model) -> list[Site]:
 def _site(chain: Chain, makers: dict[int, str]) -> Site:
     norm = next(iter(chain.norms), None)
     place = chain.linear.name if chain.linear else makers.get(id(norm.first), norm.name) if norm else ""
-    found = (norm.name, type(norm.layer).__name__) if norm else (None, None)
-    return Site(place, chain.state, *found, chain.obstacle)
+    norm_class = type(norm.layer).__name__ if norm else None
+    return Site(place, chain.state, norm.name if norm else None, norm_class, chain.obstacle)
 
 
 def find_chains(graph: Graph) -> list[Chain]:
