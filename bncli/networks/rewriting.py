@@ -203,10 +203,21 @@ def _check(graph: Graph, *, are_removed: bool) -> None:
             raise InvalidConfig(f"{label} can't be made again from its settings. Use a function that asks for norm.")
         if isinstance(layer, keras.Layer) and any(map(is_norm, layer._flatten_layers(include_self=False))):
             raise InvalidConfig(f"{label} has a normalization within it. Use a function that asks for norm.")
+    _check_not_tied(graph)
     for call in graph.calls:
         if is_norm(call.layer) and not (are_removed or _has_last_axis(call)):
             label = f"Layer {call.name!r} ({type(call.layer).__name__})"
             raise InvalidConfig(f"{label} normalizes axis {call.layer.axis}. Allowed: the last axis, of the channels.")
+
+
+def _check_not_tied(graph: Graph) -> None:
+    owners: dict[int, str] = {}
+    for name, layer in graph.layers.items():
+        for weight in getattr(layer, "weights", []):
+            if owners.setdefault(id(weight), name) != name:
+                raise InvalidConfig(
+                    f"Layers {owners[id(weight)]!r} and {name!r} share a weight, which new ones would not."
+                )
 
 
 def _has_last_axis(call: Call) -> bool:
@@ -274,8 +285,11 @@ class _Builder:
             raise InvalidConfig(f"{what}: {first_line(error)}.") from error
 
     def _clone(self, call: Call) -> Any:
-        config = call.layer.get_config() | self._settings(call)
-        layer = type(call.layer).from_config(config)
+        try:
+            layer = type(call.layer).from_config(call.layer.get_config() | self._settings(call))
+        except Exception as error:
+            what = f"Layer {call.name!r} ({type(call.layer).__name__}) can't be made again from its settings"
+            raise InvalidConfig(f"{what}: {first_line(error)}. Give its class a get_config.") from error
         layer.name = call.name
         return layer
 
