@@ -123,8 +123,9 @@ def _swap(plan: Plan, make_norm: MakeNorm, norms: list[Call]) -> Plan:
 
 
 def _new_norm(make_norm: MakeNorm, name: str, like: Any, *, trainable: bool) -> Any:
-    """A new normalization that computes in the number format of another layer."""
+    """A new normalization that computes in the number format of another layer, and passes masks on as all do."""
     layer = make_norm()
+    layer.supports_masking = True
     layer.name, layer.dtype_policy, layer.trainable = name, like.dtype_policy, trainable
     return layer
 
@@ -164,6 +165,7 @@ class _Placing:
         if kept:
             _swap(self.result, self.make_norm, [kept])
             return
+        self.taken -= {moved.name} if moved else set()
         new = [self._norm(linear, moved)]
         if self.is_before and has_activation(linear.layer):
             self.result.split.add(linear.name)
