@@ -27,7 +27,8 @@ class Rewritten:
     """A rewritten model.
 
     Attributes:
-        model: The new model, functional and flat. Its weights are drawn anew; see `copying.copy_weights`.
+        model: The new model, functional and flat; many inputs or outputs are lists. Its weights are drawn anew; see
+            `copying.copy_weights`.
         changed: At how many sites the normalizations are as asked for.
         n_sites: How many sites there are.
         biases_added: Linear layers that have a bias now.

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from keras import layers
 
-from bncli.errors import InvalidConfig
 from bncli.networks.copying import copy_weights
 from bncli.networks.rewriting import rewrite
 from bncli.networks.sites import find_sites
@@ -304,86 +303,3 @@ def test_a_rewritten_model_can_be_saved_and_trained(tmp_path):
     assert history.history["loss"][1] < history.history["loss"][0]
     model.save(tmp_path / "model.keras")
     assert_same(model, keras.models.load_model(tmp_path / "model.keras"))
-
-
-def of_layers(*found, shape=(4,)):
-    return keras.Sequential([keras.Input(shape), *found, layers.Dense(2)])
-
-
-@keras.saving.register_keras_serializable()
-class Block(layers.Layer):
-    def __init__(self, **settings):
-        super().__init__(**settings)
-        self.norm = batch()
-
-    def call(self, inputs):
-        return self.norm(inputs)
-
-
-class Sized(layers.Layer):
-    def __init__(self, size):
-        super().__init__(name="sized")
-
-    def call(self, inputs):
-        return inputs
-
-
-@pytest.mark.parametrize(
-    ("model", "arm", "message"),
-    [
-        (
-            mlp(),
-            (batch, "in-place"),
-            "The model has no normalization that could be swapped. Say where to put one, such as batch:before.",
-        ),
-        (
-            of_layers(batch(name="bn")),
-            (batch, "before"),
-            "The model has no place where a normalization can be put before an activation. Allowed: behind a hidden "
-            "dense or convolutional layer that an activation follows. Found: 'bn': it does not stand next to a linear "
-            "layer's activation.",
-        ),
-        (
-            of_layers(),
-            (batch, "after"),
-            "The model has no place where a normalization can be put after an activation. Allowed: behind a hidden "
-            "dense or convolutional layer that an activation follows.",
-        ),
-        (
-            of_layers(layers.Lambda(lambda x: x, name="twice"), batch()),
-            (None, "in-place"),
-            "Layer 'twice' (Lambda) can't be made again from its settings. Use a function that asks for norm.",
-        ),
-        (
-            of_layers(Block(name="block")),
-            (None, "in-place"),
-            "Layer 'block' (Block) has a normalization within it. Use a function that asks for norm.",
-        ),
-        (
-            of_layers(batch(axis=1, name="bn"), layers.Flatten(), shape=(4, 3)),
-            (batch, "in-place"),
-            "Layer 'bn' (BatchNormalization) normalizes axis 1. Allowed: the last axis, of the channels.",
-        ),
-        (
-            mlp(),
-            (group, "before"),
-            "GroupNormalization 'hidden_norm' can't be put on values of shape (5,): Number of groups (2) must be a "
-            "multiple of the number of channels (5).",
-        ),
-        (
-            of_layers(Sized(3), batch()),
-            (None, "in-place"),
-            "Layer 'sized' (Sized) can't be made again from its settings: Error when deserializing class 'Sized' using "
-            "config={'size': 3, 'trainable': True, 'dtype': 'float32'}. Give its class a get_config.",
-        ),
-    ],
-)
-def test_what_can_not_be_rewritten(model, arm, message):
-    with pytest.raises(InvalidConfig) as caught:
-        rewrite(model, *arm)
-    assert str(caught.value) == message
-
-
-def test_a_norm_of_another_axis_can_be_removed():
-    model = of_layers(batch(axis=1, name="bn"), layers.Flatten(), shape=(4, 3))
-    assert rewrite(model, None, "in-place").model.count_params() == 26
