@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bncli.errors import InvalidConfig, first_line, shown
+from bncli.networks.calls import read_graph
+from bncli.networks.copying import carry_state
 from bncli.networks.layout import NetworkFields
-from bncli.networks.own import OwnNetwork
-from bncli.networks.sites import NORMS
+from bncli.networks.own import NORMS, OwnNetwork
 
 if TYPE_CHECKING:
     import keras
 
 SAFE_KERAS = (3, 13, 1)
 """The first version of Keras in which no known way is left for a `.keras` file to run code that is in it."""
+
+_UNKNOWN = re.compile(r"Could not locate class '([^']*)'")
+"""What Keras says of a class that is not registered."""
 
 
 class FileNetwork(OwnNetwork):
@@ -48,8 +53,24 @@ class FileNetwork(OwnNetwork):
             raise InvalidConfig(f"{self.label} takes rows of shape {shape[1:]}, but the data has shape {input_shape}.")
         return self._model
 
+    def drawn(self, model: keras.Model) -> keras.Model:
+        """Return a copy with new initial weights; what preprocessing layers have learned of data is kept."""
+        import keras
+
+        copy = keras.models.clone_model(model)
+        layers = read_graph(copy).layers
+        for name, layer in read_graph(model).layers.items():
+            carry_state(layer, layers[name])
+        return copy
+
     def told(self, error: BaseException) -> str:
         """Say why Keras can't load the file."""
+        unknown = _UNKNOWN.search(str(error))
+        if unknown:
+            return (
+                f"{self.label} has a layer of the class {shown(unknown[1])}, which Keras does not have. Give a Python "
+                "function that loads or builds the model, as FILE.py:FUNCTION."
+            )
         return f"{self.label} can't be loaded: {type(error).__name__}: {first_line(error)}."
 
     def _config(self) -> str:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bncli.errors import InvalidConfig, first_line, shown
 from bncli.networks import norms
 from bncli.networks.layout import NetworkFields
-from bncli.networks.own import SHAPING, OwnNetwork, cancels_bias
+from bncli.networks.own import NORMS, SHAPING, OwnNetwork, cancels_bias
 from bncli.networks.reference import Reference, Source, importable
-from bncli.networks.sites import NORMS
 
 if TYPE_CHECKING:
     import keras
@@ -43,8 +42,6 @@ class FunctionNetwork(OwnNetwork):
         self.rewrites = "norm" not in self.asked
         self.has_norms = any(name in source.text for name in NORMS)
         self._function: Callable[..., Any] | None = None
-
-    keeps_weights = True
 
     def unused_fields(self, fields: NetworkFields) -> set[str]:
         """Return the fields of network and normalization that the function does not ask for."""

@@ -23,7 +23,10 @@ INITIALIZERS = (
     "random_uniform", "random_normal", "truncated_normal", "orthogonal",
 )  # fmt: skip
 
-PLACEMENTS = ("before", "after", "input", "in-place")
+IN_PLACE = "in-place"
+"""The placement that keeps each normalization of a model of the user's where it is."""
+
+PLACEMENTS = ("before", "after", "input", IN_PLACE)
 
 USE_BIAS = ("auto", "true", "false", "unshifted")
 

@@ -12,9 +12,8 @@ from bncli.networks.cost import Cost, cost_of_layers
 from bncli.networks.file import FileNetwork, file_digest
 from bncli.networks.function import FunctionNetwork
 from bncli.networks.initial import seeded_values
-from bncli.networks.layout import NORM_FIELDS, NetworkFields, lay_out
+from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields, lay_out
 from bncli.networks.reference import Reference, Source, read_source, reference_of
-from bncli.networks.rewriting import IN_PLACE
 from bncli.networks.spec import has_placement, n_output_units, parse_spec
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.errors import BncliError, InvalidConfig, first_line
 from bncli.networks import norms
+from bncli.networks.copying import copy_weights
 from bncli.networks.cost import Cost, cost_of_model
-from bncli.networks.graphs import is_graph, unfolded
-from bncli.networks.layout import NORM_FIELDS, REDUNDANT_BEFORE, NetworkFields
-from bncli.networks.rewriting import Norm, copy_weights, rewrite
+from bncli.networks.layout import IN_PLACE, NORM_FIELDS, REDUNDANT_BEFORE, NetworkFields
+from bncli.networks.rewriting import rewrite
 from bncli.networks.seeds import derive
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", *NORM_FIELDS)
 """The fields that shape the networks of specs."""
+
+NORMS = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
+"""Keras' normalization layers, as a file or a function's text names them."""
 
 _turn = threading.Lock()
 """One network is built at a time: its random numbers come from Python's and NumPy's global generators."""
@@ -96,28 +99,21 @@ class OwnNetwork(ABC):
             InvalidConfig: See `check`.
         """
         importlib.import_module("bncli.backend")
-        with _turn, seeded(derive(seed, "network")):
-            with self._user_code():
+        with _turn:
+            with seeded(derive(seed, "network")), self._user_code():
                 model = self.make(fields, input_shape, n_classes)
                 check_model(model, self.label, input_shape, n_classes)
-            if self.rewrites:
-                model = self._rewritten(model, fields)
-            return with_probabilities(model, input_shape)
+            with seeded(derive(seed, "network")):
+                model = self._rewritten(model, fields) if self.rewrites else model
+                return with_probabilities(model, input_shape)
 
     def _rewritten(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
         """The model of an arm, with the initial weights of the model as it is."""
-        if not is_graph(model):
-            if fields.norm == norms.AS_IS:
-                return model
-            raise InvalidConfig(
-                f"{self.label} is a subclass of keras.Model, whose layers can't be rewritten. Let a function ask for "
-                "its normalizations, by a parameter norm; or compare the arm as-is alone."
-            )
         try:
-            source = unfolded(model, keep_weights=self.keeps_weights)
+            source = self.drawn(model)
             if fields.norm == norms.AS_IS:
                 return source
-            found = rewrite(source, norm_of(fields)).model
+            found = rewritten(source, fields)
         except InvalidConfig as error:
             raise InvalidConfig(f"{self.label}: {error}") from error
         except Exception as error:
@@ -127,8 +123,9 @@ class OwnNetwork(ABC):
         copy_weights(source, found)
         return found
 
-    keeps_weights = False
-    """Whether the initial weights are those that the user's model has."""
+    def drawn(self, model: keras.Model) -> keras.Model:
+        """Return the user's model with initial weights that depend on the seed; those of a function do already."""
+        return model
 
     def seeded_values(
         self, model: keras.Model, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int
@@ -150,15 +147,15 @@ class OwnNetwork(ABC):
             raise InvalidConfig(self.told(error)) from error
 
 
-def norm_of(fields: NetworkFields) -> Norm:
-    """Return what rewriting puts at the sites of a model for a run."""
-    is_none = fields.norm == norms.NONE
-    return Norm(
-        make=None if is_none else lambda: norms.make(fields),
-        placement=fields.placement,
+def rewritten(model: keras.Model, fields: NetworkFields) -> keras.Model:
+    """Return a user's model with the normalizations of a run."""
+    return rewrite(
+        model,
+        None if fields.norm == norms.NONE else lambda: norms.make(fields),
+        IN_PLACE if fields.norm == norms.NONE else fields.placement,
         use_bias="auto" if fields.use_bias == "unshifted" else fields.use_bias,
-        cancels_bias=cancels_bias(fields),
-    )
+        redundant=cancels_bias(fields),
+    ).model
 
 
 def cancels_bias(fields: NetworkFields) -> bool:

@@ -13,9 +13,9 @@ from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig, ignored_field
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, cut, shown
 from bncli.networks import norms
+from bncli.networks.layout import IN_PLACE
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
-from bncli.networks.rewriting import IN_PLACE
 from bncli.registry import check_name
 from bncli.study.arms import Arm, arms_of
 from bncli.study.axes import MAX_RUNS, check_count
