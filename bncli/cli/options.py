@@ -178,8 +178,8 @@ class Options:
         option(
             "--model",
             "-m",
-            metavar="NAME|SPEC|FILE.py",
-            help="Model: a name, a spec such as 'conv32 pool flatten dense64', or a function as FILE.py:FUNCTION.",
+            metavar="NAME|SPEC|FILE",
+            help="Model: a name, a spec such as 'conv32 pool flatten dense64', a function as FILE.py:FUNCTION, a .keras file.",
             complete=lambda: models.REGISTRY,
         ),
     ] = None

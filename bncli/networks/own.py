@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.errors import BncliError, InvalidConfig, first_line
 from bncli.networks import norms
+from bncli.networks.calls import is_graph
 from bncli.networks.copying import copy_weights
 from bncli.networks.cost import Cost, cost_of_model
 from bncli.networks.layout import IN_PLACE, NORM_FIELDS, REDUNDANT_BEFORE, NetworkFields
@@ -99,6 +100,8 @@ class OwnNetwork(ABC):
             InvalidConfig: See `check`.
         """
         importlib.import_module("bncli.backend")
+        if getattr(fields, "model_digest", None) not in (None, self.digest):
+            raise InvalidConfig(f"The file of {self.label} has changed since the study began. Restore it.")
         with _turn:
             with seeded(derive(seed, "network")), self._user_code():
                 model = self.make(fields, input_shape, n_classes)
@@ -152,7 +155,7 @@ def rewritten(model: keras.Model, fields: NetworkFields) -> keras.Model:
     return rewrite(
         model,
         None if fields.norm == norms.NONE else lambda: norms.make(fields),
-        IN_PLACE if fields.norm == norms.NONE else fields.placement,
+        IN_PLACE if fields.norm == norms.NONE else fields.placement,  # type: ignore[arg-type]
         use_bias="auto" if fields.use_bias == "unshifted" else fields.use_bias,
         redundant=cancels_bias(fields),
     ).model
@@ -209,11 +212,11 @@ def with_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> kera
     import keras
     import numpy as np
 
-    is_graph, end = hasattr(model, "operations"), []
+    end = []
     if not _gives_probabilities(model, input_shape):
         n_outputs = model(np.zeros((1, *input_shape), "float32"), training=False).shape[-1]
         end = [keras.layers.Activation("sigmoid" if n_outputs == 1 else "softmax", name="probabilities")]
-    if not is_graph:
+    if not is_graph(model):
         return keras.Sequential([keras.Input(input_shape), model, *end])
     return keras.Model(model.inputs, end[0](model.outputs[0])) if end else model
 
@@ -222,7 +225,7 @@ def _gives_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> bo
     import keras
     import numpy as np
 
-    last = model.layers[-1] if hasattr(model, "operations") else None
+    last = model.layers[-1] if is_graph(model) else None
     if isinstance(last, keras.layers.Softmax):
         return True
     name = getattr(getattr(last, "activation", None), "__name__", None)

@@ -52,6 +52,7 @@ def plausible(name):
         "val_rows": SLICES,
         "n_samples": ROWS,
         "label": st.text(max_size=5),
+        "model_digest": st.text(max_size=5),
     }
     kinds = {"whole": NUMBERS, "number": NUMBERS, "flag": st.sampled_from(["true", "False"])}
     field = FIELDS[name]

@@ -12,6 +12,7 @@ from bncli.engines import keras
 from bncli.engines.base import compile_model, make_optimizer
 from bncli.networks import models
 from bncli.networks.building import build_model
+from bncli.networks.network import SpecNetwork
 from bncli.networks.seeds import batch_order
 from bncli.tasks.metrics import trivial_score
 
@@ -139,12 +140,12 @@ def test_a_non_finite_loss_stops_the_run_as_diverged_and_does_not_affect_others(
 
 
 def test_a_run_that_raises_an_error_fails_and_the_next_run_trains(monkeypatch):
-    def poisoned(config, *arguments):
+    def poisoned(network, config, *arguments):
         if config.seed == 1:
             raise MemoryError("no room")
         return build_model(config, *arguments)
 
-    monkeypatch.setattr(keras, "build_model", poisoned)
+    monkeypatch.setattr(SpecNetwork, "build", poisoned)
     states = train(circles(seed=1), circles(seed=2))
     assert [result.state for result in states] == ["failed", "complete"]
     assert states[0].error.startswith("MemoryError: no room\n")

@@ -55,6 +55,15 @@ def test_every_seed_draws_new_weights_and_all_arms_have_them():
         np.testing.assert_array_equal(kernel, build(seed=1, **fields).layers[1].kernel)
 
 
+def test_what_a_file_has_learned_of_data_stays():
+    scaled = layers.Normalization()
+    scaled.adapt(np.arange(12.0).reshape(2, 6))
+    saved(scaled, layers.Dense(4, activation="relu"), layers.Dense(3))
+    for norm, placement in (("as-is", "before"), ("none", "before"), ("batch", "after")):
+        first = next(each for each in build(norm=norm, placement=placement).layers if "normalization" in each.name)
+        np.testing.assert_array_equal(first.mean, scaled.mean)
+
+
 def test_logits_get_a_softmax():
     normed()
     assert build(norm="as-is").layers[-1].name == "probabilities"
@@ -100,16 +109,18 @@ def test_what_is_refused():
         "model 'text.keras' is not a model that Keras 3 saved (BadZipFile: File is not a zip file)."
     )
     saved(Own(), layers.Dense(3), name="own.keras")
-    message = refusal("own.keras")
-    assert message.startswith("model 'own.keras' can't be loaded: TypeError: Could not locate class 'Own'. ")
+    assert refusal("own.keras") == (
+        "model 'own.keras' has a layer of the class 'Own', which Keras does not have. Give a Python function that "
+        "loads or builds the model, as FILE.py:FUNCTION."
+    )
     assert refusal("old.h5") == (
-        "model 'old.h5': HDF5 files can run code when they are loaded, and are not read. Convert it where you trust it: "
-        "keras.models.load_model(FILE).save('model.keras')."
+        "model 'old.h5': HDF5 files can run code when they are loaded, and are not read. Convert it where you trust "
+        "it: keras.models.load_model(FILE).save('model.keras')."
     )
 
 
 def test_a_file_that_tries_to_run_code_is_refused_and_does_not_run_it():
-    saved(layers.Lambda(lambda x: open("run", "w") and x), layers.Dense(3), name="evil.keras")
+    saved(layers.Lambda(lambda x: Path("run").touch() or x), layers.Dense(3), name="evil.keras")
     Path("run").unlink(missing_ok=True)
     message = refusal("evil.keras", norm="as-is")
     assert message.startswith("model 'evil.keras' can't be loaded: ")
@@ -125,4 +136,4 @@ def test_a_file_that_names_a_function_of_another_module_is_refused():
     with zipfile.ZipFile("net.keras", "w") as archive:
         for name, content in (members | {"config.json": config}).items():
             archive.writestr(name, content)
-    assert refusal(norm="as-is").startswith("model 'net.keras' can't be loaded: ")
+    assert refusal(norm="as-is").startswith("model 'net.keras' has a layer of the class ")

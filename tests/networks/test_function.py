@@ -9,8 +9,8 @@ import pytest
 
 from bncli.config import RunConfig
 from bncli.errors import InvalidConfig
-from bncli.networks.function import with_probabilities
 from bncli.networks.network import network_of
+from bncli.networks.own import with_probabilities
 
 RESIDUAL = """
 import keras
@@ -188,3 +188,12 @@ def test_a_parameter_that_nobody_knows_needs_a_default():
     Path("own.py").write_text("def build(input_shape, lr):\n    pass\n")
     with pytest.raises(InvalidConfig, match=r"^build\(\) in own.py asks for 'lr', which bncli can't give\. Allowed: "):
         build("own.py")
+
+
+def test_a_file_that_changes_while_a_study_runs_fails_its_runs():
+    fields = RunConfig(model="nets.py", model_digest=network_of("nets.py").digest)
+    assert network_of("nets.py").build(fields, SHAPE, 3, 0)
+    Path("nets.py").write_text(RESIDUAL.replace("width=4", "width=5"))
+    with pytest.raises(InvalidConfig) as caught:
+        network_of("nets.py").build(fields, SHAPE, 3, 0)
+    assert str(caught.value) == "The file of build() in nets.py has changed since the study began. Restore it."

@@ -31,9 +31,7 @@ def nets(tmp_path, monkeypatch):
     Path("nets.py").write_text(NETS)
 
 
-@pytest.mark.parametrize(
-    "model", ["mlp", "dense64*2", "conv32 pool flatten dense64", "conv32:k5", "", "py", "net.keras"]
-)
+@pytest.mark.parametrize("model", ["mlp", "dense64*2", "conv32 pool flatten dense64", "conv32:k5", "", "py"])
 def test_a_spec_or_a_name_is_no_place(model):
     assert reference_of(model) is None
 
@@ -45,6 +43,7 @@ def test_a_spec_or_a_name_is_no_place(model):
         ("a b/nets.py:residual", ("a b/nets.py", "residual", False)),
         ("nets.py:", ("nets.py", "build", False)),
         ("lab.nets:residual", ("lab.nets", "residual", True)),
+        ("a/net.keras", ("a/net.keras", "", False, True)),
     ],
 )
 def test_the_place_of_a_function(model, place):
