@@ -179,7 +179,8 @@ class Options:
             "--model",
             "-m",
             metavar="NAME|SPEC|FILE",
-            help="Model: a name, a spec such as 'conv32 pool flatten dense64', a function as FILE.py:FUNCTION, a .keras file.",
+            help="Model: a name, a spec such as 'conv32 pool flatten dense64', a function as FILE.py:FUNCTION, or a "
+            ".keras file.",
             complete=lambda: models.REGISTRY,
         ),
     ] = None
