@@ -53,6 +53,7 @@ class Graph:
         self.model = build_stackable(config, dataset, method)
         self.rule = updates.rule_for(config.optimizer, momentum=config.momentum > 0, nesterov=config.nesterov)
         self.batch_size = min(config.batch_size, len(dataset.y_train))
+        self._constraints = [variable.constraint for variable in self.model.trainable_variables]
         self._decay = (config.weight_decay or 0) > 0
         self._is_binary = self.model.output_shape[-1] == 1
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
@@ -112,7 +113,14 @@ class Graph:
         weights, others, slots = state
         gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows))
         weights, slots = updates.apply(self.rule, weights, gradients, slots, numbers, iteration, decay=self._decay)
+        if any(self._constraints):
+            weights = self._over_runs(self._constrained, weights)
         return (weights, new_others, slots), loss, correct
+
+    def _constrained(self, weights: Tensors) -> Tensors:
+        """One run's weights within the constraints of their layers, which Keras applies after every update."""
+        pairs = zip(weights, self._constraints, strict=True)
+        return [constraint(weight) if constraint else weight for weight, constraint in pairs]
 
     def _gradients(self, arguments: Any) -> tuple[Tensors, Tensors, tf.Tensor, tf.Tensor]:
         """One run's gradients on a batch, its other variables afterwards, and its sums of loss and correct answers."""

@@ -22,13 +22,14 @@ def residual(input_shape, n_outputs, norm, use_bias):
     y = layers.DepthwiseConv2D(3, padding="same", use_bias=use_bias)(x)
     x = layers.ReLU()(layers.Add()([x, norm()(y)]))
     x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(inputs, layers.Dense(n_outputs)(x))
+    limit = keras.constraints.MaxNorm(0.5)
+    return keras.Model(inputs, layers.Dense(n_outputs, kernel_constraint=limit)(x))
 
 class Subclass(keras.Model):
     def __init__(self, n_outputs, norm):
         super().__init__()
         self.flat, self.hidden, self.norm = layers.Flatten(), layers.Dense(8, "tanh"), norm()
-        self.out = layers.Dense(n_outputs, activation="softmax", kernel_regularizer="l2")
+        self.out = layers.Dense(n_outputs, activation="softmax", kernel_regularizer="l2", kernel_constraint="max_norm")
 
     def call(self, inputs, training=False):
         return self.out(self.norm(self.hidden(self.flat(inputs)), training=training))
