@@ -93,6 +93,7 @@ print(backend.keras.config.floatx(), backend.keras.config.image_data_format())
 """
 
 
+@pytest.mark.slow
 def test_keras_own_settings_change_no_result(tmp_path):
     settings = {"floatx": "float16", "image_data_format": "channels_first", "epsilon": 0.1, "backend": "tensorflow"}
     outputs = []

@@ -102,7 +102,10 @@ def test_an_int_instead_of_a_float_is_the_same_run():
         ({"train_rows": "5"}, "train_rows must be a slice such as 1:8001, :500 or ::2. Received: '5'."),
         ({"label": 3}, "label must be text. Received: 3."),
         ({"seed": -1}, "seed must be a whole number from 0 to 2147483647. Received: -1."),
-        ({"norm": "bach"}, "Unknown norm 'bach'. Allowed: none, batch, layer, group, rms. Did you mean 'batch'?"),
+        (
+            {"norm": "bach"},
+            "Unknown norm 'bach'. Allowed: none, batch, layer, group, rms, as-is. Did you mean 'batch'?",
+        ),
         ({"optimizer": "adan"}, "Unknown optimizer 'adan'. Allowed: sgd, rmsprop, adam, adamw. Did you mean 'adam'?"),
         ({"use_bias": "maybe"}, "Unknown use_bias 'maybe'. Allowed: auto, true, false, unshifted."),
         ({"epoch": 3}, f"Unknown field 'epoch'. Allowed: {', '.join(FIELDS)}. Did you mean 'epochs'?"),

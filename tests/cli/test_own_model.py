@@ -54,7 +54,7 @@ def test_a_function_is_compared_continued_and_reported_without_its_file():
     records = [json.loads(line) for line in Path("s/runs.jsonl").read_text().splitlines()]
     assert {record["params"]["total"] for record in records} == {34, 34 + 16}
     assert len({record["config"]["model_digest"] for record in records}) == 1
-    again = rows(process("compare", "-m", "nets.py", *TINY[:-1], "3", "-o", "s", "-f", "json", "--jobs", "2"))
+    again = rows(process("compare", "-m", "nets.py", *TINY[:-1], "3", "-o", "s", "-f", "json"))
     assert [row["n"] for row in again["conditions"]] == [3, 3]
     Path("nets.py").unlink()
     assert rows(process("report", "s", "-f", "json")) == again
