@@ -188,8 +188,9 @@ def run(command: Callable[[], None]) -> NoReturn:
         status = _status_of(command)
         if PLAIN_EXIT not in os.environ:
             atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if not stream.closed:  # as it is where the reader of a pipe ended in the middle of a write
+                stream.flush()
     except BrokenPipeError:  # whoever read the output has seen enough
         status = NOT_READ
     except OSError as error:

@@ -212,6 +212,7 @@ def test_data_from_beside_is_the_same_and_is_not_read_again(ours, monkeypatch, n
         ("print('out', end='')", 0, "out"),
         ("sys.exit()", 0, ""),
         ("sys.exit(3)", 3, ""),
+        ("sys.stdout.close(); sys.exit(1)", 1, ""),
         ("import atexit; atexit.register(print, 'last')", 0, "last\n"),
         ("import threading; threading.Thread(target=threading.Event().wait).start()", 0, ""),
         ("raise RuntimeError", 1, ""),
