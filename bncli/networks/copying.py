@@ -23,7 +23,8 @@ def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
     layers = read_graph(source).layers
     missing = []
     for name, layer in read_graph(target).layers.items():
-        pairs = _pairs(_weights(layers.get(name)), _weights(layer))
+        like = layers.get(name) if type(layers.get(name)) is type(layer) else None  # a swapped norm starts afresh
+        pairs = _pairs(_weights(like), _weights(layer))
         for old, new in pairs:
             new.assign(old)
         if pairs:

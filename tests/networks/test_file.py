@@ -64,6 +64,14 @@ def test_what_a_file_has_learned_of_data_stays():
         np.testing.assert_array_equal(first.mean, scaled.mean)
 
 
+def test_a_swapped_normalization_starts_afresh():
+    saved(
+        layers.Dense(5), layers.BatchNormalization(center=False, scale=False, name="bn"), layers.ReLU(), layers.Dense(3)
+    )
+    norm = build(norm="layer", placement="in-place").get_layer("bn")
+    assert (norm.gamma.numpy().tolist(), norm.beta.numpy().tolist()) == ([1.0] * 5, [0.0] * 5)
+
+
 def test_logits_get_a_softmax():
     normed()
     assert build(norm="as-is").layers[-1].name == "probabilities"
