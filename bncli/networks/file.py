@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ class FileNetwork(OwnNetwork):
     def __init__(self, path: str, digest: str) -> None:
         super().__init__()
         self.path, self.label, self.digest = Path(path).expanduser(), f"model {shown(path)}", digest
-        self.has_norms = any(name in self._config() for name in NORMS)
+        config = self._config()
+        self.has_norms = any(name in config for name in NORMS)
         self._model: keras.Model | None = None
 
     def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
@@ -90,12 +92,20 @@ def file_digest(path: str) -> str:
     Raises:
         InvalidConfig: It can't be read.
     """
+    place = Path(path).expanduser()
     try:
-        with Path(path).expanduser().open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        facts = place.stat()
+        return _digest(place, facts.st_mtime_ns, facts.st_size, facts.st_ino)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise InvalidConfig(f"model {shown(path)} can't be read ({reason}). Give the path of a .keras file.") from error
+
+
+@lru_cache(maxsize=32)
+def _digest(path: Path, *facts: int) -> str:
+    """The hash of a file that has not been written since its facts were taken: every run of a study asks for it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _check_version() -> None:

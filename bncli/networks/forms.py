@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bncli.networks.calls import is_graph
+
 if TYPE_CHECKING:
     import keras
 
@@ -28,7 +30,7 @@ def why_not_stacked(model: keras.Model) -> str:
     """
     import keras
 
-    if not isinstance(model, keras.Sequential) and not hasattr(model, "operations"):
+    if not is_graph(model):
         return f"{type(model).__name__} is a subclass of keras.Model"
     for layer in model.layers:
         reason = why_not_stacked(layer) if isinstance(layer, keras.Model) else _why_not(layer)

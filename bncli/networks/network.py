@@ -1,4 +1,4 @@
-"""What `--model` names, as one kind of object: a `Network`. Nothing outside this folder asks which kind it is."""
+"""What `--model` names, as one kind of object: a `Network`."""
 
 from __future__ import annotations
 
