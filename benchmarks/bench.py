@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.data.mnist import find_mnist_family
+from bncli.resolution import resolve
 
 CIRCLES = {
     "dataset": "circles",

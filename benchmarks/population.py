@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import keras as oracle
 from bncli.engines import program, stacked
+from bncli.resolution import resolve
 
 CASES = (
     ("moons", "mlp", {"epochs": 10}, 10),

@@ -13,19 +13,15 @@ from typing import Any
 from bncli.data import datasets
 from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
-from bncli.errors import BncliError
 from bncli.networks import norms
 from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, REDUNDANT_BEFORE, USE_BIAS
-from bncli.networks.network import check_model_name, network_of
+from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
 from bncli.networks.spec import MAX_UNITS, has_placement, tiny_spec
 from bncli.registry import canonical, check_name
 from bncli.values import Field, Value
 
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
-
-ADAMW_WEIGHT_DECAY = 0.004
-"""Keras' default for AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101). The other optimizers use no decay."""
 
 
 def _text(default: Any, about: str, help: str, **limits: Any) -> Any:
@@ -224,11 +220,11 @@ class RunConfig:
 
 def as_in_format_1(config: RunConfig) -> RunConfig:
     """Return the run that the fields of a config meant in bncli 0.1, where `use_bias=auto` was today's `unshifted`."""
-    is_other = config.use_bias == "auto" and _depends_on_rule(config)
+    is_other = config.use_bias == "auto" and depends_on_rule(config)
     return config.replace(use_bias="unshifted") if is_other else config
 
 
-def _depends_on_rule(config: RunConfig) -> bool:
+def depends_on_rule(config: RunConfig) -> bool:
     """Whether `auto` and `unshifted` differ: a normalization other than batch comes directly after a linear layer."""
     is_shifted = norms.learns_shift(config.norm, center=config.center) and config.norm not in REDUNDANT_BEFORE
     if not is_shifted or reference_of(config.model):
@@ -241,7 +237,7 @@ def _identified_bias(config: RunConfig) -> Value:
     """What a `run_id` holds as `use_bias`: ids of bncli 0.1 stay those of the runs that they named."""
     if config.use_bias == "unshifted":
         return "auto"
-    return "redundant" if config.use_bias == "auto" and _depends_on_rule(config) else config.use_bias
+    return "redundant" if config.use_bias == "auto" and depends_on_rule(config) else config.use_bias
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
@@ -302,73 +298,3 @@ def parse_value(name: str, text: str) -> Value:
     """
     check_name("field", name, FIELDS)
     return FIELDS[name].parse(name, text)
-
-
-def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
-    """Fill in the fields that are None, and set fields without effect to their defaults.
-
-    Two configs that train the same way resolve to the same config and hence the same `run_id`. The data is loaded,
-    because only it knows its scaling.
-
-    Returns:
-        The resolved config, and the names of the fields whose values were ignored.
-
-    Raises:
-        DataError: The data can't be loaded.
-        InvalidConfig: The network can't be built for the data.
-
-    >>> config, ignored = resolve(RunConfig(dataset="circles", n_samples=8, momentum=0.9))
-    >>> config.noise, config.scaling, config.weight_decay, ignored
-    (0.1, 'none', 0.0, ('momentum',))
-    """
-    ignored = {name for name in ignored_fields(config) if getattr(config, name) != DEFAULTS[name]}
-    config = config.replace(**{name: DEFAULTS[name] for name in ignored})
-    config = config.replace(**_implied(config))
-    data = datasets.load(config)
-    config = config if config.scaling == data.scaling else config.replace(scaling=data.scaling)
-    network_of(config.model).check(config, data.input_shape, data.n_classes)
-    return config, tuple(name for name in FIELDS if name in ignored)
-
-
-def has_value(config: RunConfig, name: str, wanted: Value) -> bool:
-    """Return whether a resolved run has a value of a field; None and `auto` stand for what they resolve to.
-
-    >>> run, _ = resolve(RunConfig(dataset="circles"))
-    >>> run.scaling, has_value(run, "scaling", "auto"), has_value(run, "scaling", "unit")
-    ('none', True, False)
-    """
-    value = getattr(config, name)
-    if value == wanted or wanted not in (None, "auto"):
-        return bool(value == wanted)
-    try:
-        return bool(getattr(resolve(config.replace(**{name: wanted}))[0], name) == value)
-    except BncliError:  # the data is not on this machine, where stored results are read
-        return False
-
-
-def ignored_fields(config: RunConfig) -> set[str]:
-    """Return the fields that have no effect on this run, whatever their value.
-
-    >>> sorted(ignored_fields(RunConfig(norm="batch", optimizer="sgd", momentum=0.9)))
-    ['groups']
-    """
-    unused = network_of(config.model).unused_fields(config)
-    return {*datasets.ignored_fields(config), *unused, *_ignored_by_optimizer(config)}
-
-
-def _ignored_by_optimizer(config: RunConfig) -> set[str]:
-    if config.optimizer != "sgd":
-        return {"momentum", "nesterov"}
-    return {"nesterov"} if config.momentum == 0 else set()
-
-
-def _implied(config: RunConfig) -> dict[str, Value]:
-    """Explicit values for the fields that are left to the data set or the optimizer."""
-    defaults = datasets.used_fields(config)
-    implied = {name: value for name, value in defaults.items() if getattr(config, name) is None}
-    implied["model_digest"] = network_of(config.model).digest
-    if config.use_bias == "unshifted" and not _depends_on_rule(config):
-        implied["use_bias"] = "auto"
-    if config.weight_decay is None:
-        implied["weight_decay"] = ADAMW_WEIGHT_DECAY if config.optimizer == "adamw" else 0.0
-    return implied

@@ -14,7 +14,7 @@ FLOORS = (
     ("tasks",),
     ("data",),
     ("networks",),
-    ("config", "results"),
+    ("config", "resolution", "results"),
     ("probes",),
     ("engines",),
     ("study",),

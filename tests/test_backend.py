@@ -82,7 +82,8 @@ def test_start_up_lines_about_a_gpu_are_shown_where_there_is_a_driver(driver, sh
 TRAINS = """
 import json, sys
 from bncli import process
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
+from bncli.resolution import resolve
 from bncli.study.execution import train_here
 run, _ = resolve(RunConfig(model="conv4 flatten dense4", norm="batch", epochs=2, train_rows=":96", val_rows=":40"))
 for engine in ("keras", "stacked"):

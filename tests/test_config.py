@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, as_in_format_1, format_1_id, parse_value, resolve
+from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, as_in_format_1, format_1_id, parse_value
 from bncli.errors import BncliError, InvalidConfig, UnknownName
 from bncli.networks.layout import lay_out
+from bncli.resolution import resolve
 
 
 def error_text(**fields):
@@ -148,46 +149,6 @@ def test_parse_value_names_the_field():
         parse_value("center", "yes")
     with pytest.raises(UnknownName, match=r"^Unknown field 'lrr'\. Allowed: .* Did you mean 'lr'\?$"):
         parse_value("lrr", "1")
-
-
-def test_resolve_fills_in_every_field():
-    config, ignored = resolve(RunConfig(dataset="circles", model="circles-mlp", optimizer="adamw"))
-    assert (config.n_samples, config.noise, config.data_seed) == (1000, 0.1, 1)
-    assert (config.scaling, config.weight_decay, ignored) == ("none", 0.004, ())
-    assert resolve(config) == (config, ())
-
-
-@pytest.mark.parametrize(
-    ("fields", "ignored"),
-    [
-        ({"placement": "after", "norm_momentum": 0.5, "center": False}, ("placement", "norm_momentum", "center")),
-        ({"norm": "layer", "norm_momentum": 0.5, "groups": 4}, ("norm_momentum", "groups")),
-        ({"norm": "rms", "scale": False}, ("scale",)),
-        ({"norm_output": True}, ("norm_output",)),
-        ({"optimizer": "adam", "momentum": 0.9, "nesterov": True}, ("momentum", "nesterov")),
-        ({"optimizer": "sgd", "nesterov": True}, ("nesterov",)),
-        ({"optimizer": "sgd", "momentum": 0.9, "nesterov": True}, ()),
-        ({"noise": 0.3, "label": "x"}, ("label", "noise")),
-        ({"dataset": "circles", "noise": 0.3}, ()),
-        ({"norm": "batch", "placement": "after", "model": "conv4 norm flatten dense4"}, ("placement",)),
-        ({"norm": "batch", "placement": "after", "model": "lstm4"}, ("placement",)),
-        ({"norm": "batch", "placement": "after"}, ()),
-        ({"norm": "batch", "placement": "input", "model": "lstm4"}, ()),
-        ({"norm": "batch", "placement": "after", "model": "lstm4 dense4"}, ()),
-        ({"norm": "batch", "placement": "input", "model": "conv4 norm flatten dense4"}, ("placement",)),
-        ({"norm": "batch", "placement": "input", "norm_input": True}, ("norm_input",)),
-    ],
-)
-def test_resolve_sets_ignored_fields_to_their_defaults_and_names_them(fields, ignored):
-    config, found = resolve(RunConfig(**fields))
-    assert found == ignored
-    kept = {name: value for name, value in fields.items() if name not in ignored}
-    assert config == resolve(RunConfig(**kept))[0]
-
-
-def test_resolve_rejects_a_network_that_can_not_be_built_for_the_data():
-    with pytest.raises(InvalidConfig, match=r"^model 'conv8' can't be built: conv8 needs an image"):
-        resolve(RunConfig(dataset="circles", model="conv8"))
 
 
 def test_tiny_is_small_and_trainable():

@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from bncli import process
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.errors import DataError
+from bncli.resolution import resolve
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
@@ -47,7 +48,7 @@ from bncli import backend
 print(sorted({*process.OPTIONAL} & {*sys.modules}))
 import bncli, keras, numpy
 config = bncli.RunConfig(dataset="circles", n_samples=64, model="dense4", epochs=1, norm="batch")
-from bncli.config import resolve
+from bncli.resolution import resolve
 from bncli.data import datasets
 from bncli.engines import keras as oracle
 config, _ = resolve(config)

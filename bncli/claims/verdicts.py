@@ -13,7 +13,8 @@ from bncli.analysis.runs import has_learned
 from bncli.claims import check, measures
 from bncli.claims.claim import BEST, Claim, parse_claims
 from bncli.claims.judgement import Verdict, judge, typical
-from bncli.config import RunConfig, has_value
+from bncli.config import RunConfig
+from bncli.resolution import has_value
 from bncli.results import RunResult
 from bncli.study.study import Condition, Study
 from bncli.values import Value

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig, ignored_fields, resolve
+from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, cut, shown
 from bncli.networks import norms
@@ -17,6 +17,7 @@ from bncli.networks.layout import IN_PLACE
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
 from bncli.registry import check_name
+from bncli.resolution import ignored_fields, resolve
 from bncli.study.arms import Arm, arms_of
 from bncli.study.axes import MAX_RUNS, check_count
 from bncli.values import Value, plain_text, read_whole, show

@@ -6,10 +6,11 @@ import pytest
 import tensorflow as tf
 
 from bncli.claims.recording import record
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import stacked
 from bncli.probes.gradients import gradients
+from bncli.resolution import resolve
 
 
 @pytest.fixture(scope="module")

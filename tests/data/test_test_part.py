@@ -6,10 +6,11 @@ from datafiles import error_text, is_same, load, needs_files, write_npz, write_t
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.data.splits import RawDataset, with_test_part
 from bncli.errors import InvalidConfig
+from bncli.resolution import resolve
 
 DRAWN = ["digits", "circles", "moons", "breast_cancer"]
 

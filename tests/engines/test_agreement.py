@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from engines.tiny_runs import ARMS, check_all_same, check_engines_agree, name_of, seeded, tiny, train
 
-from bncli.config import OPTIMIZERS, RunConfig, ignored_fields, resolve
+from bncli.config import OPTIMIZERS, RunConfig
 from bncli.data import datasets
 from bncli.engines import keras as oracle
 from bncli.engines import stacked
@@ -14,6 +14,7 @@ from bncli.engines.method import choose
 from bncli.errors import InvalidConfig
 from bncli.networks import models
 from bncli.networks.layout import lay_out
+from bncli.resolution import ignored_fields, resolve
 
 UPDATES = [
     {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9},

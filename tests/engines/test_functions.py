@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import keras as oracle
 from bncli.engines import method, stacked
+from bncli.resolution import resolve
 
 NETS = """
 import keras

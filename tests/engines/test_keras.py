@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from engines.tiny_runs import ARMS, tiny
 
-from bncli.config import OPTIMIZERS, RunConfig, resolve
+from bncli.config import OPTIMIZERS, RunConfig
 from bncli.data import datasets
 from bncli.engines import keras
 from bncli.engines.base import compile_model, make_optimizer
@@ -14,6 +14,7 @@ from bncli.networks import models
 from bncli.networks.building import build_model
 from bncli.networks.network import SpecNetwork
 from bncli.networks.seeds import batch_order
+from bncli.resolution import resolve
 from bncli.tasks.metrics import trivial_score
 
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from bncli import process
-from bncli.config import FIELDS, RunConfig, resolve
+from bncli.config import FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.engines import method
 from bncli.engines.method import MAX_STACK, STACK_BYTES, VARIED, check_memory, group
 from bncli.errors import InvalidConfig
 from bncli.networks.cost import cost_of_layers
 from bncli.networks.layout import lay_out
+from bncli.resolution import resolve
 
 OTHERS = {
     "dataset": "moons",

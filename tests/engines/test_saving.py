@@ -10,10 +10,11 @@ import pytest
 from datafiles import write_npz, write_table
 from engines.tiny_runs import train
 
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import keras as oracle
 from bncli.engines import saving, stacked
+from bncli.resolution import resolve
 
 PREDICT = """
 import json, sys

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.engines import updates
 from bncli.engines.base import make_optimizer
+from bncli.resolution import resolve
 
 CASES = [
     {"optimizer": "sgd", "momentum": 0.0},

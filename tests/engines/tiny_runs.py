@@ -10,12 +10,13 @@ import itertools
 
 import numpy as np
 
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import keras as oracle
 from bncli.engines import stacked
 from bncli.engines.method import Method
 from bncli.networks import norms
+from bncli.resolution import resolve
 
 CLOSE = 1e-4
 LOSSES = ("loss", "val_loss", "train_loss", "val_brier", "population_train_loss", "population_val_loss")

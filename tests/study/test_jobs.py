@@ -14,9 +14,10 @@ import dask
 import pytest
 from fakes import make_study
 
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.errors import ClusterError, InvalidConfig, shown
 from bncli.process import usable_cores
+from bncli.resolution import resolve
 from bncli.study import jobs
 from bncli.study.jobs import check_scheduler, choose_jobs, parse_jobs
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.errors import DataError
+from bncli.resolution import resolve
 from bncli.study.batches import Batch
 from bncli.study.worker import _load
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.claims.check import Measured, digits_data, register
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.networks.building import build_model
 from bncli.networks.layout import Layer, lay_out
+from bncli.resolution import resolve
 
 if TYPE_CHECKING:
     import keras

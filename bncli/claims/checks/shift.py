@@ -7,8 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bncli.claims.check import Measured, register
-from bncli.config import RunConfig, resolve
+from bncli.config import RunConfig
 from bncli.data import datasets
+from bncli.resolution import resolve
 
 if TYPE_CHECKING:
     import keras
