@@ -137,7 +137,7 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
         always_stack: Whether to stack large networks too.
     """
     cost = cost_of(config, dataset)
-    if cost.alone or (cost.macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack):
+    if why_alone(cost, has_gpu=has_gpu, always_stack=always_stack):
         return Method(_side_by_side(n_runs), stacked=False, matrix_conv=False)
     batch_size = min(config.batch_size, len(dataset.y_train))
     n_full, n_left = divmod(len(dataset.y_train), batch_size)
@@ -158,6 +158,19 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
         xla_evaluation=pays(config.epochs, len(dataset.y_val), 1),
         lanes=lanes,
     )
+
+
+def why_alone(cost: Cost, *, has_gpu: bool, always_stack: bool = False) -> str:
+    """Return in a few words why runs of a network train side by side, not stacked; an empty text if they are stacked.
+
+    Args:
+        cost: What the network costs.
+        has_gpu: Whether TensorFlow uses a GPU.
+        always_stack: Whether to stack large networks too.
+    """
+    if cost.alone or has_gpu or always_stack or cost.macs <= STACKED_MAC_LIMIT:
+        return cost.alone
+    return f"{cost.macs:,} multiply-adds a row keep the cores busy"
 
 
 def _side_by_side(n_runs: int) -> int:
@@ -205,15 +218,27 @@ def check_memory(configs: Iterable[RunConfig]) -> None:
     Raises:
         InvalidConfig: It does not suffice.
     """
-    limit = process.usable_memory()
     for config in {graph_key(config): config for config in configs}.values():
         data = datasets.load(config)
-        cost = cost_of(config, data)
-        n_rows = min(config.batch_size, len(data.y_train))
-        n_bytes = 4 * (2 * cost.n_weights + n_rows * cost.n_outputs)
-        if n_bytes > limit:
-            raise InvalidConfig(
-                f"model {shown(config.model)} is too large: its {cost.n_weights:,} weights and a batch of {n_rows:,} "
-                f"rows take at least {n_bytes / 2**30:,.1f} GiB. Allowed: {limit / 2**30:,.1f} GiB, the memory of this "
-                "machine. Try fewer or smaller layers, or a smaller batch_size."
-            )
+        check_fits(config.model, cost_of(config, data), min(config.batch_size, len(data.y_train)))
+
+
+def check_fits(model: str, cost: Cost, n_rows: int) -> None:
+    """Check that the memory suffices for a step of one run; see `check_memory`.
+
+    Args:
+        model: The network, for the message.
+        cost: What it costs.
+        n_rows: Samples per batch.
+
+    Raises:
+        InvalidConfig: It does not suffice.
+    """
+    limit = process.usable_memory()
+    n_bytes = 4 * (2 * cost.n_weights + n_rows * cost.n_outputs)
+    if n_bytes > limit:
+        raise InvalidConfig(
+            f"model {shown(model)} is too large: its {cost.n_weights:,} weights and a batch of {n_rows:,} rows take at "
+            f"least {n_bytes / 2**30:,.1f} GiB. Allowed: {limit / 2**30:,.1f} GiB, the memory of this machine. Try "
+            "fewer or smaller layers, or a smaller batch_size."
+        )

@@ -14,6 +14,7 @@ from bncli.networks.function import FunctionNetwork
 from bncli.networks.initial import seeded_values
 from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields, lay_out
 from bncli.networks.reference import Reference, Source, read_source, reference_of
+from bncli.networks.rewriting import Change
 from bncli.networks.spec import has_placement, n_output_units, parse_spec
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class Network(Protocol):
 
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return what the network costs."""
+
+    def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
+        """Return what the run's arm changes in a model that is there; None for one that is made for the arm."""
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs: one per class, or one alone for two classes."""
@@ -89,6 +93,10 @@ class SpecNetwork:
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return the cost of the layers."""
         return cost_of_layers(lay_out(fields, input_shape, n_classes), input_shape)
+
+    def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
+        """Return None: a spec is built for the arm."""
+        return None
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs that the spec asks for."""

@@ -18,7 +18,7 @@ from bncli.networks.calls import is_graph
 from bncli.networks.copying import copy_weights
 from bncli.networks.cost import Cost, cost_of_model
 from bncli.networks.layout import IN_PLACE, NORM_FIELDS, REDUNDANT_BEFORE, NetworkFields
-from bncli.networks.rewriting import rewrite
+from bncli.networks.rewriting import Change, Rewritten, rewrite
 from bncli.networks.seeds import derive
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", *NORM_F
 
 NORMS = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
 """Keras' normalization layers, as a file or a function's text names them."""
+
+_NAME_COUNTS = "object_name_uids"
+"""Keras' global attribute that counts layers by the beginning of their name."""
 
 _turn = threading.Lock()
 """One network is built at a time: its random numbers come from Python's and NumPy's global generators."""
@@ -53,6 +56,7 @@ class OwnNetwork(ABC):
 
     def __init__(self) -> None:
         self._costs: dict[tuple[Any, ...], Cost] = {}
+        self._changes: dict[tuple[Any, ...], Change] = {}
 
     @abstractmethod
     def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
@@ -79,10 +83,15 @@ class OwnNetwork(ABC):
 
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return what the network costs, from the layers that it has when it is built."""
-        key = (*(getattr(fields, name) for name in SHAPING), input_shape, n_classes)
+        key = (*_shape_of(fields), input_shape, n_classes)
         if key not in self._costs:
             self._costs[key] = cost_of_model(self.build(fields, input_shape, n_classes, 0), input_shape)
         return self._costs[key]
+
+    def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
+        """Return what rewriting changes in the model; None if it stays as it is."""
+        self.cost(fields, input_shape, n_classes)
+        return self._changes.get(_shape_of(fields))
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs of the model."""
@@ -103,7 +112,7 @@ class OwnNetwork(ABC):
         if getattr(fields, "model_digest", None) not in (None, self.digest):
             raise InvalidConfig(f"The file of {self.label} has changed since the study began. Restore it.")
         with _turn:
-            with seeded(derive(seed, "network")), self._user_code():
+            with fresh_names(), seeded(derive(seed, "network")), self._user_code():
                 model = self.make(fields, input_shape, n_classes)
                 check_model(model, self.label, input_shape, n_classes)
             with seeded(derive(seed, "network")):
@@ -123,8 +132,11 @@ class OwnNetwork(ABC):
             raise InvalidConfig(
                 f"{self.label} can't be rewritten for {fields.norm} ({type(error).__name__}: {first_line(error)})."
             ) from error
-        copy_weights(source, found)
-        return found
+        copy_weights(source, found.model)
+        self._changes[_shape_of(fields)] = Change(
+            found.changed, found.n_sites, found.biases_added, found.biases_removed
+        )
+        return found.model
 
     def drawn(self, model: keras.Model) -> keras.Model:
         """Return the user's model with initial weights that depend on the seed; those of a function do already."""
@@ -150,7 +162,11 @@ class OwnNetwork(ABC):
             raise InvalidConfig(self.told(error)) from error
 
 
-def rewritten(model: keras.Model, fields: NetworkFields) -> keras.Model:
+def _shape_of(fields: NetworkFields) -> tuple[Any, ...]:
+    return tuple(getattr(fields, name) for name in SHAPING)
+
+
+def rewritten(model: keras.Model, fields: NetworkFields) -> Rewritten:
     """Return a user's model with the normalizations of a run."""
     return rewrite(
         model,
@@ -158,7 +174,7 @@ def rewritten(model: keras.Model, fields: NetworkFields) -> keras.Model:
         IN_PLACE if fields.norm == norms.NONE else fields.placement,  # type: ignore[arg-type]
         use_bias="auto" if fields.use_bias == "unshifted" else fields.use_bias,
         redundant=cancels_bias(fields),
-    ).model
+    )
 
 
 def cancels_bias(fields: NetworkFields) -> bool:
@@ -182,6 +198,22 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
+
+
+@contextmanager
+def fresh_names() -> Iterator[None]:
+    """Let Keras count the names of layers from the start in a block: a network has the same names each time.
+
+    Keras has no public way to do so without forgetting the user's own models as well.
+    """
+    from keras.src.backend.common import global_state
+
+    before = global_state.get_global_attribute(_NAME_COUNTS)
+    global_state.set_global_attribute(_NAME_COUNTS, None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(_NAME_COUNTS, before)
 
 
 def check_model(model: Any, label: str, input_shape: tuple[int, ...], n_classes: int) -> None:
