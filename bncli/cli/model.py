@@ -76,6 +76,8 @@ def model(
     base = RunConfig.from_dict({"model": network} | given | parse_settings(settings, given))
     shapes = _typed_shapes(input_shape, classes, dataset) or shapes_of(base, is_data_given=bool(dataset))
     built = build_arms(base, parse_arms(",".join(arms or default_arms(network))), shapes)
+    for notice in shapes.notices:
+        console.warn(notice)
     sites = sites_of(base, shapes)
     title = _title(network, shapes, built[0])
     if plot:

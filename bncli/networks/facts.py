@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,8 @@ def layer_facts(model: keras.Model) -> list[LayerFacts]:
     >>> [(layer.name, layer.shape, layer.n_parameters) for layer in layer_facts(model)]
     [('hidden', (2,), 10)]
     """
-    if not all(is_graph(part) for part in [model, *_parts(model)]):
-        return [_facts(layer, layer.name, ()) for layer in model._flatten_layers(include_self=False) if _is_leaf(layer)]
+    if any(not is_graph(part) for part in _models(model)):
+        return [_facts(layer, layer.name, ()) for layer in _leaves(model)]
     graph = read_graph(model)
     makers = {id(value): layer.name for layer, value in graph.inputs}
     found: dict[str, LayerFacts] = {}
@@ -61,17 +62,21 @@ def layer_facts(model: keras.Model) -> list[LayerFacts]:
     return list(found.values())
 
 
-def _parts(model: Any) -> list[Any]:
-    """The models nested in a model, of any class."""
+def _models(model: keras.Model) -> list[keras.Model]:
+    """A model and the models nested in it."""
     import keras
 
-    return [layer for layer in model._flatten_layers(include_self=False) if isinstance(layer, keras.Model)]
+    return [model, *(layer for layer in model._flatten_layers() if isinstance(layer, keras.Model))]
 
 
-def _is_leaf(layer: Any) -> bool:
+def _leaves(layer: Any) -> Iterator[Any]:
+    """The layers in a layer, but for inputs; those of Keras' own classes are not taken apart."""
     import keras
 
-    return not isinstance(layer, keras.layers.InputLayer) and not list(layer._flatten_layers(include_self=False))
+    for part in layer._layers:
+        is_whole = type(part).__module__.startswith("keras.") and not isinstance(part, keras.Model)
+        if not isinstance(part, keras.layers.InputLayer):
+            yield from [part] if is_whole or not part._layers else _leaves(part)
 
 
 def _facts(layer: Any, name: str, inputs: tuple[str, ...]) -> LayerFacts:
@@ -89,11 +94,9 @@ def _facts(layer: Any, name: str, inputs: tuple[str, ...]) -> LayerFacts:
 
 
 def _shape(layer: Any) -> tuple[int | None, ...] | None:
-    """The shape of what a layer returns for one row; None if it was called never, or for values of several shapes."""
-    try:
-        return tuple(layer.output.shape[1:])
-    except (AttributeError, ValueError):
-        return None
+    """The shape of what a layer returns for one row; None if Keras does not know it, or calls return several."""
+    shapes = {tuple(tensor.shape[1:]) for node in layer._inbound_nodes for tensor in node.outputs}
+    return shapes.pop() if len(shapes) == 1 else None
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,14 @@ class Shapes:
         n_classes: Number of classes.
         source: Where they come from: a data set, or a file; empty for shapes that the user typed.
         is_data: Whether that is a data set.
+        notices: Sentences on how the data was read.
     """
 
     input_shape: tuple[int, ...]
     n_classes: int
     source: str = ""
     is_data: bool = False
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def shapes_of(config: RunConfig, *, is_data_given: bool) -> Shapes:
         importlib.import_module("bncli.backend")
         return Shapes(*network.shapes(), config.model)
     data = datasets.load(config)
-    return Shapes(data.input_shape, data.n_classes, data.name, is_data=True)
+    return Shapes(data.input_shape, data.n_classes, data.name, is_data=True, notices=data.notices)
 
 
 def build_arms(base: RunConfig, arms: Iterable[Arm], shapes: Shapes) -> list[Built]:
