@@ -35,7 +35,7 @@ class FunctionNetwork(OwnNetwork):
 
     def __init__(self, reference: Reference, source: Source) -> None:
         super().__init__()
-        self.source = source
+        self.reference, self.source = reference, source
         self.label = f"{reference.function}() in {reference.place}"
         self.digest, self.text = source.digest, source.text
         self.asked = tuple(name for name, _ in source.parameters)

@@ -30,6 +30,9 @@ SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", *NORM_F
 NORMS = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
 """Keras' normalization layers, as a file or a function's text names them."""
 
+PROBABILITIES = "probabilities"
+"""The name of the layer that makes probabilities of a model's logits."""
+
 _NAME_COUNTS = "object_name_uids"
 """Keras' global attribute that counts layers by the beginning of their name."""
 
@@ -247,7 +250,7 @@ def with_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> kera
     end = []
     if not _gives_probabilities(model, input_shape):
         n_outputs = model(np.zeros((1, *input_shape), "float32"), training=False).shape[-1]
-        end = [keras.layers.Activation("sigmoid" if n_outputs == 1 else "softmax", name="probabilities")]
+        end = [keras.layers.Activation("sigmoid" if n_outputs == 1 else "softmax", name=PROBABILITIES)]
     if not is_graph(model):
         return keras.Sequential([keras.Input(input_shape), model, *end])
     return keras.Model(model.inputs, end[0](model.outputs[0])) if end else model
