@@ -19,9 +19,8 @@ from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
 from bncli.networks.spec import MAX_UNITS, has_placement, tiny_spec
 from bncli.registry import canonical, check_name
+from bncli.training.optimizers import OPTIMIZERS
 from bncli.values import Field, Value
-
-OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 
 
 def _text(default: Any, about: str, help: str, **limits: Any) -> Any:
@@ -139,7 +138,7 @@ class RunConfig:
     groups: int = _whole(
         2, "normalization", "number of channel groups (group normalization only)", low=1, high=MAX_UNITS
     )
-    optimizer: str = _text("adam", "training", "optimizer", choices=OPTIMIZERS)
+    optimizer: str = _text("adam", "training", "optimizer", choices=tuple(OPTIMIZERS))
     lr: float = _number(0.001, "training", "learning rate", low=0, high=1e6, open_low=True)
     momentum: float = _number(0.0, "training", "momentum of sgd", low=0, high=1, open_high=True)
     nesterov: bool = _flag(False, "training", "use Nesterov momentum (sgd only)")

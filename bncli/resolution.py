@@ -6,10 +6,8 @@ from bncli.config import DEFAULTS, FIELDS, RunConfig, depends_on_rule
 from bncli.data import datasets
 from bncli.errors import BncliError
 from bncli.networks.network import network_of
+from bncli.training.optimizers import OPTIMIZERS
 from bncli.values import Value
-
-ADAMW_WEIGHT_DECAY = 0.004
-"""Keras' default for AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101). The other optimizers use no decay."""
 
 
 def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
@@ -65,9 +63,8 @@ def ignored_fields(config: RunConfig) -> set[str]:
 
 
 def _ignored_by_optimizer(config: RunConfig) -> set[str]:
-    if config.optimizer != "sgd":
-        return {"momentum", "nesterov"}
-    return {"nesterov"} if config.momentum == 0 else set()
+    ignored = {"momentum", "nesterov"} - {*OPTIMIZERS[config.optimizer].fields}
+    return ignored | {"nesterov"} if config.momentum == 0 else ignored
 
 
 def _implied(config: RunConfig) -> dict[str, Value]:
@@ -78,5 +75,5 @@ def _implied(config: RunConfig) -> dict[str, Value]:
     if config.use_bias == "unshifted" and not depends_on_rule(config):
         implied["use_bias"] = "auto"
     if config.weight_decay is None:
-        implied["weight_decay"] = ADAMW_WEIGHT_DECAY if config.optimizer == "adamw" else 0.0
+        implied["weight_decay"] = OPTIMIZERS[config.optimizer].weight_decay
     return implied

@@ -107,7 +107,10 @@ def test_an_int_instead_of_a_float_is_the_same_run():
             {"norm": "bach"},
             "Unknown norm 'bach'. Allowed: none, batch, layer, group, rms, as-is. Did you mean 'batch'?",
         ),
-        ({"optimizer": "adan"}, "Unknown optimizer 'adan'. Allowed: sgd, rmsprop, adam, adamw. Did you mean 'adam'?"),
+        (
+            {"optimizer": "adan"},
+            "Unknown optimizer 'adan'. Allowed: sgd, rmsprop, adam, adamw, nadam, lion. Did you mean 'adam'?",
+        ),
         ({"use_bias": "maybe"}, "Unknown use_bias 'maybe'. Allowed: auto, true, false, unshifted."),
         ({"epoch": 3}, f"Unknown field 'epoch'. Allowed: {', '.join(FIELDS)}. Did you mean 'epochs'?"),
     ],

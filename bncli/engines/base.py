@@ -14,6 +14,7 @@ from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.results import Epochs, RunResult
 from bncli.tasks.metrics import POPULATION, trivial_score
+from bncli.training.optimizers import OPTIMIZERS
 
 OnEpoch = Callable[[Sequence[RunConfig], int], None]
 """Called after each epoch with the runs that train together and the epoch's number, from 1."""
@@ -38,13 +39,11 @@ def compile_model(model: keras.Model, config: RunConfig) -> None:
 
 def make_optimizer(config: RunConfig) -> keras.Optimizer:
     """Return a new Keras optimizer for a run; what is not a field of a run (rho, the betas) keeps Keras' default."""
-    common = {"learning_rate": config.lr, "weight_decay": config.weight_decay or None}
-    if config.optimizer == "sgd":
-        return keras.optimizers.SGD(momentum=config.momentum, nesterov=config.nesterov, **common)
-    if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(learning_rate=config.lr, weight_decay=config.weight_decay)
-    makers = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
-    return makers[config.optimizer](**common)
+    optimizer = OPTIMIZERS[config.optimizer]
+    none = 0.0 if optimizer.weight_decay else None  # AdamW refuses None
+    own = {name: getattr(config, name) for name in optimizer.fields}
+    make = getattr(keras.optimizers, optimizer.keras_class)
+    return make(learning_rate=config.lr, weight_decay=config.weight_decay or none, **own)
 
 
 def row_losses(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:

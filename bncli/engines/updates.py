@@ -10,12 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bncli.backend import tf
 
 Tensors = list[tf.Tensor]
 
 RHO, EPSILON, BETA_1, BETA_2 = 0.9, 1e-7, 0.9, 0.999
 """Keras' defaults, which are not fields of a run."""
+
+LION_BETA_2 = 0.99
+"""The same for Lion, whose momentum is shorter than the second moment of Adam."""
+
+NADAM_DECAY = 0.96
+"""How fast Nadam's momentum rises from half of `BETA_1` to `BETA_1`, by update."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +44,13 @@ def rule_for(optimizer: str, *, momentum: bool, nesterov: bool) -> Rule:
     """Return the rule of an optimizer.
 
     Args:
-        optimizer: `sgd`, `rmsprop`, `adam` or `adamw`.
+        optimizer: One of `training.optimizers.OPTIMIZERS`.
         momentum: Whether sgd has a momentum above 0; without it, it needs no slot.
         nesterov: Whether sgd's momentum is Nesterov's.
     """
-    if optimizer == "sgd":
-        return Rule(1, _nesterov if nesterov else _momentum) if momentum else Rule(0, _sgd)
-    return {"rmsprop": Rule(1, _rmsprop), "adam": Rule(2, _adam), "adamw": Rule(2, _adam)}[optimizer]
+    if optimizer == "sgd" and momentum:
+        return Rule(1, _nesterov if nesterov else _momentum)
+    return RULES[optimizer]
 
 
 def apply(
@@ -126,3 +134,46 @@ def _adam(
     v = slots[1] + (tf.square(g) - slots[1]) * (1 - BETA_2)
     alpha = numbers["lr"] * tf.sqrt(1 - tf.pow(BETA_2, t)) / (1 - tf.pow(BETA_1, t))
     return w - m * alpha / (tf.sqrt(v) + EPSILON), [m, v]
+
+
+def _nadam(
+    w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
+) -> tuple[tf.Tensor, Tensors]:
+    """Dozat (2016): Adam's step along a mix of the gradient and its next mean, by a momentum that rises with t."""
+    beta_1, beta_2 = np.float32(BETA_1), np.float32(BETA_2)  # Keras computes 1 - beta in float32
+    m = slots[0] + (g - slots[0]) * (1 - beta_1)
+    v = slots[1] + (tf.square(g) - slots[1]) * (1 - beta_2)
+    now, after = _nadam_momentum(t), _nadam_momentum(t + 1)
+    product = tf.gather(NADAM_PRODUCTS, tf.minimum(tf.cast(t, tf.int32), len(NADAM_PRODUCTS)) - 1)
+    direction = after * m / (1 - product * after) + (1 - now) * g / (1 - product)
+    return w - direction * numbers["lr"] / (tf.sqrt(v / (1 - tf.pow(beta_2, t))) + EPSILON), [m, v]
+
+
+def _nadam_momentum(t: Any) -> Any:
+    return BETA_1 * (1 - 0.5 * NADAM_DECAY**t)
+
+
+NADAM_PRODUCTS = np.cumprod(_nadam_momentum(np.arange(1.0, 201.0))).astype("float32")
+"""The product of Nadam's momenta up to each update, which Keras keeps in a variable; all runs of a stack have done as
+many updates. The last one, 6e-16, stands for all later ones: 1 minus it is 1 in float32."""
+
+
+def _lion(
+    w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
+) -> tuple[tf.Tensor, Tensors]:
+    """Chen et al. (2023), arXiv 2302.06675: w - lr sign(beta_1 m + (1 - beta_1) g); m = beta_2 m + (1 - beta_2) g."""
+    beta_1, beta_2 = np.float32(BETA_1), np.float32(LION_BETA_2)
+    m = slots[0]
+    direction = tf.sign(m * beta_1 + g * (1 - beta_1))
+    return w - numbers["lr"] * direction, [m * beta_2 + g * (1 - beta_2)]
+
+
+RULES = {
+    "sgd": Rule(0, _sgd),
+    "rmsprop": Rule(1, _rmsprop),
+    "adam": Rule(2, _adam),
+    "adamw": Rule(2, _adam),
+    "nadam": Rule(2, _nadam),
+    "lion": Rule(1, _lion),
+}
+"""The rule of every optimizer, of `sgd` without momentum."""

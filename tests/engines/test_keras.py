@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from engines.tiny_runs import ARMS, tiny
 
-from bncli.config import OPTIMIZERS, RunConfig
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import keras
 from bncli.engines.base import compile_model, make_optimizer
@@ -16,6 +16,7 @@ from bncli.networks.network import SpecNetwork
 from bncli.networks.seeds import batch_order
 from bncli.resolution import resolve
 from bncli.tasks.metrics import trivial_score
+from bncli.training.optimizers import OPTIMIZERS
 
 
 def circles(**fields):
@@ -173,9 +174,7 @@ def test_parameters_are_counted_and_on_epoch_is_called():
     ("fields", "expected"),
     [
         ({"optimizer": "sgd", "momentum": 0.9, "nesterov": True}, ("SGD", 0.9, True)),
-        ({"optimizer": "rmsprop"}, ("RMSprop",)),
-        ({"optimizer": "adam"}, ("Adam",)),
-        ({"optimizer": "adamw"}, ("AdamW",)),
+        *(({"optimizer": name}, (facts.keras_class,)) for name, facts in OPTIMIZERS.items() if name != "sgd"),
     ],
 )
 def test_optimizers_are_keras_own_with_the_runs_numbers(fields, expected):

@@ -8,14 +8,13 @@ from bncli.config import RunConfig
 from bncli.engines import updates
 from bncli.engines.base import make_optimizer
 from bncli.resolution import resolve
+from bncli.training.optimizers import OPTIMIZERS
 
 CASES = [
     {"optimizer": "sgd", "momentum": 0.0},
     {"optimizer": "sgd", "momentum": 0.9},
     {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
-    {"optimizer": "rmsprop"},
-    {"optimizer": "adam"},
-    {"optimizer": "adamw"},
+    *({"optimizer": name} for name in OPTIMIZERS if name != "sgd"),
     {"optimizer": "adam", "weight_decay": 0.02},
     {"optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.02},
 ]
