@@ -19,7 +19,7 @@ from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
 from bncli.networks.spec import MAX_UNITS, has_placement, tiny_spec
 from bncli.registry import canonical, check_name
-from bncli.training.optimizers import OPTIMIZERS
+from bncli.training.optimizers import DECAYS, OPTIMIZERS
 from bncli.values import Field, Value
 
 
@@ -143,7 +143,22 @@ class RunConfig:
     momentum: float = _number(0.0, "training", "momentum of sgd", low=0, high=1, open_high=True)
     nesterov: bool = _flag(False, "training", "use Nesterov momentum (sgd only)")
     weight_decay: float | None = _number(
-        None, "training", "decoupled weight decay, applied to all weights", low=0, high=1, optional=True
+        None,
+        "training",
+        "decoupled weight decay, as Keras applies it with every optimizer",
+        low=0,
+        high=1,
+        optional=True,
+    )
+    decay: str = _text(
+        "all",
+        "training",
+        "the weights that weight_decay applies to; kernels: not biases, nor the shifts and scale factors of "
+        "normalizations",
+        choices=DECAYS,
+    )
+    clipnorm: float = _number(
+        0.0, "training", "largest norm of the gradient of each weight tensor; 0: no limit", low=0, high=1e6
     )
     batch_size: int = _whole(32, "training", "samples per batch", low=1, high=1_000_000)
     epochs: int = _whole(10, "training", "number of passes over the training rows", low=1, high=100_000)

@@ -64,7 +64,12 @@ def ignored_fields(config: RunConfig) -> set[str]:
 
 def _ignored_by_optimizer(config: RunConfig) -> set[str]:
     ignored = {"momentum", "nesterov"} - {*OPTIMIZERS[config.optimizer].fields}
-    return ignored | {"nesterov"} if config.momentum == 0 else ignored
+    ignored |= {"nesterov"} if config.momentum == 0 else set()
+    return ignored | (set() if _weight_decay(config) else {"decay"})
+
+
+def _weight_decay(config: RunConfig) -> float:
+    return OPTIMIZERS[config.optimizer].weight_decay if config.weight_decay is None else config.weight_decay
 
 
 def _implied(config: RunConfig) -> dict[str, Value]:
@@ -74,6 +79,4 @@ def _implied(config: RunConfig) -> dict[str, Value]:
     implied["model_digest"] = network_of(config.model).digest
     if config.use_bias == "unshifted" and not depends_on_rule(config):
         implied["use_bias"] = "auto"
-    if config.weight_decay is None:
-        implied["weight_decay"] = OPTIMIZERS[config.optimizer].weight_decay
-    return implied
+    return implied | {"weight_decay": _weight_decay(config)}

@@ -14,7 +14,7 @@ from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.results import Epochs, RunResult
 from bncli.tasks.metrics import POPULATION, trivial_score
-from bncli.training.optimizers import OPTIMIZERS
+from bncli.training.optimizers import OPTIMIZERS, is_decayed
 
 OnEpoch = Callable[[Sequence[RunConfig], int], None]
 """Called after each epoch with the runs that train together and the epoch's number, from 1."""
@@ -34,7 +34,9 @@ def compile_model(model: keras.Model, config: RunConfig) -> None:
     """
     is_binary = model.output_shape[-1] == 1
     loss = "binary_crossentropy" if is_binary else "sparse_categorical_crossentropy"
-    model.compile(make_optimizer(config), loss, metrics=["accuracy"], jit_compile=False)
+    optimizer = make_optimizer(config)
+    optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if not is_decayed(v, config.decay)])
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
 
 
 def make_optimizer(config: RunConfig) -> keras.Optimizer:
@@ -43,7 +45,8 @@ def make_optimizer(config: RunConfig) -> keras.Optimizer:
     none = 0.0 if optimizer.weight_decay else None  # AdamW refuses None
     own = {name: getattr(config, name) for name in optimizer.fields}
     make = getattr(keras.optimizers, optimizer.keras_class)
-    return make(learning_rate=config.lr, weight_decay=config.weight_decay or none, **own)
+    shared = {"weight_decay": config.weight_decay or none, "clipnorm": config.clipnorm or None}
+    return make(learning_rate=config.lr, **shared, **own)
 
 
 def row_losses(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:

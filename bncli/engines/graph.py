@@ -19,6 +19,7 @@ from bncli.engines.layers import build_stackable
 from bncli.engines.method import Method
 from bncli.engines.updates import Tensors
 from bncli.probes.population import moving_averages, population_statistics
+from bncli.training.optimizers import is_decayed
 
 State = tuple[Tensors, Tensors, Tensors]
 """Weights, other variables (moving statistics, dropout seeds) and optimizer slots, of shape (runs, ...) each."""
@@ -54,7 +55,9 @@ class Graph:
         self.rule = updates.rule_for(config.optimizer, momentum=config.momentum > 0, nesterov=config.nesterov)
         self.batch_size = min(config.batch_size, len(dataset.y_train))
         self._constraints = [variable.constraint for variable in self.model.trainable_variables]
-        self._decay = (config.weight_decay or 0) > 0
+        has_decay = (config.weight_decay or 0) > 0
+        self._decayed = [has_decay and is_decayed(each, config.decay) for each in self.model.trainable_variables]
+        self._clips = config.clipnorm > 0
         self._is_binary = self.model.output_shape[-1] == 1
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
         self.train_batches = tf.function(self._train_batches, jit_compile=method.xla_steps, autograph=False)
@@ -112,7 +115,8 @@ class Graph:
         """Update every run by its own batch: `rows` are row numbers, shape (runs, batch)."""
         weights, others, slots = state
         gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows))
-        weights, slots = updates.apply(self.rule, weights, gradients, slots, numbers, iteration, decay=self._decay)
+        gradients = updates.clipped(gradients, numbers["clipnorm"]) if self._clips else gradients
+        weights, slots = updates.apply(self.rule, weights, gradients, slots, numbers, iteration, self._decayed)
         if any(self._constraints):
             weights = self._over_runs(self._constrained, weights)
         return (weights, new_others, slots), loss, correct

@@ -19,8 +19,11 @@ from bncli.networks.cost import Cost
 from bncli.networks.network import network_of
 from bncli.values import Value
 
-RATES = ("lr", "momentum", "weight_decay")
+RATES = ("lr", "momentum", "weight_decay", "clipnorm")
 """The fields that an optimizer's update reads."""
+
+OMITTED = RATES[1:]
+"""Those of them without which a graph is smaller, where they are zero."""
 
 VARIED = ("seed", "init_scale", *RATES)
 """Fields that may differ between the runs of a stack, because they enter a graph as numbers; all others shape it."""
@@ -97,10 +100,10 @@ def halved(method: Method) -> Method:
 def graph_key(config: RunConfig) -> tuple[Value, ...]:
     """Return what two runs must have in common to share a graph.
 
-    These are all fields except `VARIED`, and whether momentum and weight decay are zero: then the graph omits them.
+    These are all fields except `VARIED`, and which of `OMITTED` are zero: then the graph omits them.
     """
     shared = tuple(getattr(config, name) for name in FIELDS if name not in VARIED)
-    return (*shared, config.momentum > 0, (config.weight_decay or 0) > 0)
+    return (*shared, *((getattr(config, name) or 0) > 0 for name in OMITTED))
 
 
 def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:

@@ -6,7 +6,7 @@ Keras' optimizers keep their slots in variables and can't train a stack of runs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +60,7 @@ def apply(
     slots: Tensors,
     numbers: dict[str, tf.Tensor],
     iteration: tf.Tensor,
-    *,
-    decay: bool,
+    decayed: Sequence[bool],
 ) -> tuple[Tensors, Tensors]:
     """Update all weights of one run, or of a stack of runs.
 
@@ -72,8 +71,8 @@ def apply(
         slots: `n_slots` tensors for the first weight, then for the second, and so on.
         numbers: `lr`, `momentum` and `weight_decay`: scalars, or of shape (runs,) for a stack.
         iteration: The number of this update, from 1, as a float.
-        decay: Whether each weight first shrinks by `lr * weight_decay` of itself: the decoupled decay of Loshchilov
-            and Hutter (2019), arXiv 1711.05101, which Keras applies with every optimizer.
+        decayed: For each weight, whether it first shrinks by `lr * weight_decay` of itself: the decoupled decay of
+            Loshchilov and Hutter (2019), arXiv 1711.05101, which Keras applies with every optimizer.
 
     Returns:
         The new weights and the new slots.
@@ -83,11 +82,28 @@ def apply(
     for index, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
         own_numbers = {name: _along(value, weight) for name, value in numbers.items()}
         own = slots[index * rule.n_slots : (index + 1) * rule.n_slots]
-        start = weight - weight * own_numbers["weight_decay"] * own_numbers["lr"] if decay else weight
+        start = weight - weight * own_numbers["weight_decay"] * own_numbers["lr"] if decayed[index] else weight
         updated, kept = rule.step(start, gradient, own, own_numbers, iteration)
         new_weights.append(updated)
         new_slots += kept
     return new_weights, new_slots
+
+
+def clipped(gradients: Tensors, clipnorm: tf.Tensor) -> Tensors:
+    """Return the gradients of one run, or of a stack, each shortened to a norm of at most `clipnorm`, as Keras does.
+
+    Args:
+        gradients: One for each weight; for a stack each has a leading axis of runs.
+        clipnorm: The largest norm: a scalar, or of shape (runs,) for a stack.
+    """
+
+    def shortened(gradient: tf.Tensor) -> tf.Tensor:
+        axes = list(range(clipnorm.shape.rank, gradient.shape.rank))
+        norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axes, keepdims=True))
+        limit = _along(clipnorm, gradient)
+        return gradient * limit / tf.maximum(norm, limit)
+
+    return [shortened(gradient) for gradient in gradients]
 
 
 def _along(number: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:

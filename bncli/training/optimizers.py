@@ -6,6 +6,13 @@ To add one, add it here and its update to `engines.updates.RULES`; tests hold th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+DECAYS = ("all", "kernels")
+"""Which weights shrink by weight decay."""
+
+SHIFTS_AND_SCALES = ("bias", "beta", "gamma", "scale")
+"""The names of weights that are no kernels, though some layers have them with several axes."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +45,14 @@ OPTIMIZERS = {
     ),
 }
 """The optimizers by name. What is no field of a run (rho, the betas, epsilon) has Keras' default."""
+
+
+def is_decayed(variable: Any, decay: str) -> bool:
+    """Return whether a weight shrinks by weight decay.
+
+    Args:
+        variable: A trainable variable of a Keras model.
+        decay: One of `DECAYS`. With `kernels`, only weights of two axes or more that are no biases, shifts or scale
+            factors: kernels and embeddings.
+    """
+    return decay == "all" or (len(variable.shape) > 1 and variable.name not in SHIFTS_AND_SCALES)
