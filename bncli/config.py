@@ -13,14 +13,16 @@ from typing import Any
 from bncli.data import datasets
 from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
+from bncli.errors import InvalidConfig
 from bncli.networks import norms
 from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, REDUNDANT_BEFORE, USE_BIAS
 from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
 from bncli.networks.spec import MAX_UNITS, has_placement, tiny_spec
 from bncli.registry import canonical, check_name
+from bncli.training import schedules
 from bncli.training.optimizers import DECAYS, OPTIMIZERS
-from bncli.values import Field, Value
+from bncli.values import Field, Value, show
 
 
 def _text(default: Any, about: str, help: str, **limits: Any) -> Any:
@@ -140,6 +142,16 @@ class RunConfig:
     )
     optimizer: str = _text("adam", "training", "optimizer", choices=tuple(OPTIMIZERS))
     lr: float = _number(0.001, "training", "learning rate", low=0, high=1e6, open_low=True)
+    schedule: str = _text(
+        "constant", "training", "how the learning rate falls after the warm-up", choices=tuple(schedules.REGISTRY)
+    )
+    warmup: float = _number(
+        0.0,
+        "training",
+        "epochs in which the learning rate rises from 0, by the same amount with every batch",
+        low=0,
+        high=100_000,
+    )
     momentum: float = _number(0.0, "training", "momentum of sgd", low=0, high=1, open_high=True)
     nesterov: bool = _flag(False, "training", "use Nesterov momentum (sgd only)")
     weight_decay: float | None = _number(
@@ -172,6 +184,11 @@ class RunConfig:
         parse_rows("train_rows", self.train_rows)
         parse_rows("val_rows", self.val_rows)
         check_model_name(self.model)
+        if self.warmup >= self.epochs:
+            raise InvalidConfig(
+                f"warmup must be below epochs, which is {self.epochs}. Received: {show(self.warmup)}. "
+                "Try a shorter warmup, or more epochs."
+            )
 
     @property
     def run_id(self) -> str:
@@ -229,7 +246,8 @@ class RunConfig:
         """Return a small copy for tests: at most 64 training rows, 2 epochs, layers of 8 units."""
         is_generated = "n_samples" in datasets.loader_defaults(self.dataset)
         rows = {"n_samples": 64} if is_generated else {"train_rows": ":64", "val_rows": ":32"}
-        return self.replace(model=tiny_spec(self.model), epochs=2, batch_size=24, **rows)
+        sizes = {"epochs": 2, "warmup": min(self.warmup, 1.0), "batch_size": 24}
+        return self.replace(model=tiny_spec(self.model), **sizes, **rows)
 
 
 def as_in_format_1(config: RunConfig) -> RunConfig:

@@ -12,6 +12,7 @@ import numpy as np
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
+from bncli.engines.rates import Schedule, is_constant
 from bncli.results import Epochs, RunResult
 from bncli.tasks.metrics import POPULATION, trivial_score
 from bncli.training.optimizers import OPTIMIZERS, is_decayed
@@ -25,28 +26,39 @@ OnModel = Callable[[RunConfig, keras.Model], None]
 _Arguments = ParamSpec("_Arguments")
 
 
-def compile_model(model: keras.Model, config: RunConfig) -> None:
+def compile_model(model: keras.Model, config: RunConfig, n_rows: int | None = None) -> None:
     """Compile a model with the run's optimizer and the loss that fits its output layer.
 
     The loss is binary cross-entropy for one sigmoid unit, else cross-entropy over classes. XLA is off: for one run it
     takes longer to compile than it saves (measured: the digits CNN ends its first epoch after 3.9 s with XLA, after
     1.1 s without).
+
+    Args:
+        model: The model, in place.
+        config: Its run.
+        n_rows: The number of training rows, for the run's schedule of the learning rate; None for a constant rate.
     """
     is_binary = model.output_shape[-1] == 1
     loss = "binary_crossentropy" if is_binary else "sparse_categorical_crossentropy"
-    optimizer = make_optimizer(config)
+    optimizer = make_optimizer(config, Schedule(config, n_rows) if n_rows and not is_constant(config) else config.lr)
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if not is_decayed(v, config.decay)])
     model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
 
 
-def make_optimizer(config: RunConfig) -> keras.Optimizer:
+def compile_afterwards(model: keras.Model, config: RunConfig) -> None:
+    """Compile a trained model so that it can be saved, and trained further at the run's rate, by plain Keras."""
+    compile_model(model, config)
+    model.optimizer.build(model.trainable_variables)
+
+
+def make_optimizer(config: RunConfig, rate: float | Schedule) -> keras.Optimizer:
     """Return a new Keras optimizer for a run; what is not a field of a run (rho, the betas) keeps Keras' default."""
     optimizer = OPTIMIZERS[config.optimizer]
     none = 0.0 if optimizer.weight_decay else None  # AdamW refuses None
     own = {name: getattr(config, name) for name in optimizer.fields}
     make = getattr(keras.optimizers, optimizer.keras_class)
     shared = {"weight_decay": config.weight_decay or none, "clipnorm": config.clipnorm or None}
-    return make(learning_rate=config.lr, **shared, **own)
+    return make(learning_rate=rate, **shared, **own)
 
 
 def row_losses(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:

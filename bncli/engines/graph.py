@@ -13,10 +13,11 @@ from typing import Any
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines import updates
+from bncli.engines import rates, updates
 from bncli.engines.base import row_losses, with_added
 from bncli.engines.layers import build_stackable
 from bncli.engines.method import Method
+from bncli.engines.rates import is_constant, steps_per_epoch
 from bncli.engines.updates import Tensors
 from bncli.probes.population import moving_averages, population_statistics
 from bncli.training.optimizers import is_decayed
@@ -25,7 +26,7 @@ State = tuple[Tensors, Tensors, Tensors]
 """Weights, other variables (moving statistics, dropout seeds) and optimizer slots, of shape (runs, ...) each."""
 
 Numbers = dict[str, tf.Tensor]
-"""The fields of `method.RATES`, shape (runs,) each."""
+"""The fields of `method.RATES`, shape (runs,) each; the warm-up in updates."""
 
 
 class Graph:
@@ -57,6 +58,8 @@ class Graph:
         self._constraints = [variable.constraint for variable in self.model.trainable_variables]
         has_decay = (config.weight_decay or 0) > 0
         self._decayed = [has_decay and is_decayed(each, config.decay) for each in self.model.trainable_variables]
+        self._schedule, self._is_constant = config.schedule, is_constant(config)
+        self._n_steps = config.epochs * steps_per_epoch(config, len(dataset.y_train))
         self._clips = config.clipnorm > 0
         self._is_binary = self.model.output_shape[-1] == 1
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
@@ -115,6 +118,9 @@ class Graph:
         """Update every run by its own batch: `rows` are row numbers, shape (runs, batch)."""
         weights, others, slots = state
         gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows))
+        if not self._is_constant:
+            factor = rates.factor(self._schedule, iteration - 1, numbers["warmup"], self._n_steps)
+            numbers = numbers | {"lr": numbers["lr"] * factor}
         gradients = updates.clipped(gradients, numbers["clipnorm"]) if self._clips else gradients
         weights, slots = updates.apply(self.rule, weights, gradients, slots, numbers, iteration, self._decayed)
         if any(self._constraints):

@@ -17,6 +17,7 @@ from bncli.engines.base import (
     OnEpoch,
     OnModel,
     callback_errors,
+    compile_afterwards,
     compile_model,
     failed_result,
     finished_result,
@@ -24,6 +25,7 @@ from bncli.engines.base import (
 )
 from bncli.engines.inference import Inference
 from bncli.engines.method import EVALUATION_ROWS
+from bncli.engines.rates import is_constant, steps_per_epoch
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
 from bncli.networks.network import network_of
 from bncli.networks.seeds import batch_order
@@ -72,10 +74,10 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
     """Build, compile, fit and evaluate the model of one run; return it with the run's result."""
     started = time.perf_counter()
     model = network_of(config.model).build(config, dataset.input_shape, dataset.n_classes, config.seed)
-    compile_model(model, config)
+    compile_model(model, config, len(dataset.y_train))
     fitted = model.fit(
         batches(config, dataset),
-        steps_per_epoch=math.ceil(len(dataset.y_train) / config.batch_size),
+        steps_per_epoch=steps_per_epoch(config, len(dataset.y_train)),
         epochs=config.epochs,
         shuffle=False,
         validation_data=(dataset.x_val, dataset.y_val),
@@ -86,6 +88,8 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
     history = {name: [finite(value) for value in fitted.history[name]] for name in HISTORY_METRICS}
     scores = of_run(final_scores(model, config, dataset), 0)
     seconds = time.perf_counter() - started
+    if not is_constant(config):
+        compile_afterwards(model, config)
     return model, finished_result(config, dataset, model, history, scores, seconds, NAME)
 
 

@@ -19,8 +19,8 @@ from bncli.networks.cost import Cost
 from bncli.networks.network import network_of
 from bncli.values import Value
 
-RATES = ("lr", "momentum", "weight_decay", "clipnorm")
-"""The fields that an optimizer's update reads."""
+RATES = ("lr", "momentum", "weight_decay", "clipnorm", "warmup")
+"""The fields that enter a step of training as numbers."""
 
 OMITTED = RATES[1:]
 """Those of them without which a graph is smaller, where they are zero."""

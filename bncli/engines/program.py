@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,11 @@ import numpy as np
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines.base import OnEpoch, OnModel, compile_model, finished_result
+from bncli.engines.base import OnEpoch, OnModel, compile_afterwards, finished_result
 from bncli.engines.graph import Graph, Numbers, State
 from bncli.engines.history import StackHistory
 from bncli.engines.method import LANES, MAX_STACK, RATES, Method
+from bncli.engines.rates import steps_per_epoch, warmup_steps
 from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
 from bncli.networks.network import network_of
@@ -125,8 +125,10 @@ class Program:
         return [*configs, *[configs[-1]] * (self.method.n_runs - len(configs))]
 
     def numbers(self, configs: Sequence[RunConfig]) -> Numbers:
-        """Return learning rate, momentum and weight decay of the runs, shape (runs,) each."""
-        return {name: tf.constant([getattr(config, name) for config in configs], tf.float32) for name in RATES}
+        """Return learning rate, momentum and so on of the runs, shape (runs,) each."""
+        found = {name: [getattr(config, name) for config in configs] for name in RATES}
+        found["warmup"] = [warmup_steps(config, len(self.dataset.y_train)) for config in configs]
+        return {name: tf.constant(values, tf.float32) for name, values in found.items()}
 
     def initial_state(self, configs: Sequence[RunConfig]) -> State:
         """Return the state before training: each run's own weights and dropout seeds, the rest as Keras starts it."""
@@ -159,7 +161,7 @@ class Program:
         """
         n_rows, batch_size = orders.shape[1], self.graph.batch_size
         n_full, n_left = divmod(n_rows, batch_size)
-        n_done = float(number * math.ceil(n_rows / batch_size))
+        n_done = float(number * steps_per_epoch(self.config, n_rows))
         sizes = (tf.constant(n_done), tf.constant(n_full))
         state, loss, correct = self.graph.train_batches(state, numbers, orders, *sizes)
         loss, correct = loss.numpy().astype("float64"), correct.numpy().astype("float64")
@@ -210,8 +212,7 @@ class Program:
         for variables, values in ((model.trainable_variables, state[0]), (model.non_trainable_variables, state[1])):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(tf.cast(value[index], variable.dtype))
-        compile_model(model, config)
-        model.optimizer.build(model.trainable_variables)
+        compile_afterwards(model, config)
         return model
 
 

@@ -179,7 +179,7 @@ def test_parameters_are_counted_and_on_epoch_is_called():
 )
 def test_optimizers_are_keras_own_with_the_runs_numbers(fields, expected):
     config = circles(lr=0.125, weight_decay=0.5, **fields)
-    made = make_optimizer(config)
+    made = make_optimizer(config, config.lr)
     assert type(made).__name__ == expected[0]
     assert (float(made.learning_rate), made.weight_decay) == (0.125, 0.5)
     if expected[0] == "SGD":

@@ -44,6 +44,7 @@ OTHERS = {
     "optimizer": "adam",
     "nesterov": True,
     "decay": "kernels",
+    "schedule": "cosine",
     "batch_size": 8,
     "epochs": 3,
     "shuffle": False,
@@ -86,9 +87,9 @@ def run_bytes(config, dataset):
 
 
 def test_runs_that_differ_only_in_varied_fields_share_a_graph():
-    changes = itertools.product((0, 1), (1.0, 0.1), (0.01, 1.0), (0.5, 0.9), (0.01, 0.5), (0.5, 1.0))
+    changes = itertools.product((0, 1), (1.0, 0.1), (0.01, 1.0), (0.5, 0.9), (0.01, 0.5), (0.5, 1.0), (1.0, 1.5))
     runs = [BASE.replace(**dict(zip(VARIED, values, strict=True))) for values in changes]
-    assert len(set(runs)) == 64
+    assert len(set(runs)) == 128
     assert group(runs) == [runs]
 
 

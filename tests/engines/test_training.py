@@ -1,14 +1,20 @@
 """The fields of training: the oracle against `fit` as a tutorial writes it, and the engines against each other."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
 from engines.tiny_runs import check_engines_agree, circles, seeded, tiny, train
 
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import keras as oracle
+from bncli.engines import stacked
 from bncli.engines.method import group
+from bncli.engines.rates import Schedule, steps_per_epoch, warmup_steps
 from bncli.networks.network import network_of
+from bncli.training.schedules import REGISTRY
 
 SGD = {"optimizer": "sgd", "lr": 0.5}
 
@@ -64,3 +70,76 @@ def test_engines_agree_on_runs_that_are_clipped_differently_in_one_stack():
     runs = [circles(**SGD, norm="batch", clipnorm=clipnorm) for clipnorm in (0.02, 0.2)]
     assert group(runs) == [runs]
     check_engines_agree(runs)
+
+
+RATE, N_ROWS = 0.3, 95
+RUN = RunConfig(lr=RATE, batch_size=10, epochs=12)
+N_STEPS, N_WARMUP = 120, 25
+AFTER = N_STEPS - N_WARMUP
+
+KERAS = keras.optimizers.schedules
+SAME_IN_KERAS = {
+    "constant": lambda n_steps: KERAS.PiecewiseConstantDecay([10**6], [RATE, 0.0]),
+    "cosine": lambda n_steps: KERAS.CosineDecay(RATE, n_steps),
+    "step": lambda n_steps: KERAS.PiecewiseConstantDecay(
+        [math.ceil(0.5 * n_steps) - 1, math.ceil(0.75 * n_steps) - 1], [RATE, 0.1 * RATE, 0.01 * RATE]
+    ),
+    "exponential": lambda n_steps: KERAS.ExponentialDecay(RATE, n_steps, 0.01),
+}
+"""Keras' schedules; a new rate of its `PiecewiseConstantDecay` holds from the update after the boundary on."""
+
+
+def rates_of(schedule, steps):
+    return [float(schedule(step)) for step in steps]
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_schedule_gives_the_rates_of_keras(name):
+    ours = rates_of(Schedule(RUN.replace(schedule=name), N_ROWS), range(N_STEPS))
+    assert ours == pytest.approx(rates_of(SAME_IN_KERAS[name](N_STEPS), range(N_STEPS)), rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_warmup_rises_by_the_same_amount_with_every_update_and_the_schedule_follows(name):
+    ours = rates_of(Schedule(RUN.replace(schedule=name, warmup=2.5), N_ROWS), range(N_STEPS))
+    assert ours[:N_WARMUP] == pytest.approx([RATE * step / N_WARMUP for step in range(N_WARMUP)])
+    assert ours[N_WARMUP:] == pytest.approx(rates_of(SAME_IN_KERAS[name](AFTER), range(AFTER)), rel=1e-6, abs=1e-8)
+
+
+def test_a_warmup_before_a_cosine_is_that_of_keras_cosine_decay():
+    theirs = KERAS.CosineDecay(0.0, AFTER, warmup_target=RATE, warmup_steps=N_WARMUP)
+    ours = Schedule(RUN.replace(schedule="cosine", warmup=2.5), N_ROWS)
+    assert rates_of(ours, range(N_STEPS)) == pytest.approx(rates_of(theirs, range(N_STEPS)), rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_oracle_trains_by_the_schedule_of_keras(name):
+    config = circles(**SGD, norm="batch", schedule=name, epochs=4, shuffle=False).replace(lr=RATE)
+    n_steps = config.epochs * steps_per_epoch(config, len(datasets.load(config).y_train))
+    check_oracle_is(config, keras.optimizers.SGD(SAME_IN_KERAS[name](n_steps)))
+    if name != "constant":
+        check_matters(config, schedule="constant")
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("warmup", [0.0, 1.3])
+def test_engines_agree_on_every_schedule(name, warmup):
+    check_engines_agree(
+        seeded(circles(optimizer="adamw", lr=0.05, norm="batch", schedule=name, warmup=warmup, epochs=4))
+    )
+
+
+def test_engines_agree_on_warmups_of_other_lengths_in_one_stack():
+    runs = [circles(**SGD, norm="batch", epochs=4, warmup=warmup) for warmup in (0.5, 3.0)]
+    assert group(runs) == [runs]
+    assert [warmup_steps(run, len(datasets.load(run).y_train)) for run in runs] == [1, 6]
+    check_engines_agree(runs)
+    check_matters(runs[0], warmup=0.0)
+
+
+@pytest.mark.parametrize("engine", [oracle, stacked])
+def test_a_model_that_was_trained_by_a_schedule_is_saved_with_a_rate_that_plain_keras_knows(engine, tmp_path):
+    config = circles(schedule="cosine", lr=0.125)
+    train(engine, [config], on_model=lambda _, model: model.save(tmp_path / "run.keras"))
+    loaded = keras.models.load_model(tmp_path / "run.keras")
+    assert float(loaded.optimizer.learning_rate) == 0.125

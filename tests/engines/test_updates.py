@@ -37,7 +37,7 @@ def problem():
 
 
 def by_keras(config, start, gradients):
-    optimizer = make_optimizer(config)
+    optimizer = make_optimizer(config, config.lr)
     weights = [tf.keras.Variable(value) for value in start]
     for _ in range(100):
         optimizer.apply(gradients([np.asarray(weight) for weight in weights]), weights)
