@@ -172,6 +172,14 @@ class RunConfig:
     clipnorm: float = _number(
         0.0, "training", "largest norm of the gradient of each weight tensor; 0: no limit", low=0, high=1e6
     )
+    label_smoothing: float = _number(
+        0.0,
+        "training",
+        "share of each label that is spread evenly over all classes in training; no score has it but loss",
+        low=0,
+        high=1,
+        open_high=True,
+    )
     batch_size: int = _whole(32, "training", "samples per batch", low=1, high=1_000_000)
     epochs: int = _whole(10, "training", "number of passes over the training rows", low=1, high=100_000)
     shuffle: bool = _flag(True, "training", "shuffle the training rows before every epoch")

@@ -36,13 +36,21 @@ def compile_model(model: keras.Model, config: RunConfig, n_rows: int | None = No
     Args:
         model: The model, in place.
         config: Its run.
-        n_rows: The number of training rows, for the run's schedule of the learning rate; None for a constant rate.
+        n_rows: The number of training rows, for the run's schedule of the learning rate. The labels are then those of
+            `soft_labels` if the run smoothes them. Without it the rate is constant and the labels are class numbers.
     """
     is_binary = model.output_shape[-1] == 1
-    loss = "binary_crossentropy" if is_binary else "sparse_categorical_crossentropy"
+    is_soft = n_rows is not None and config.label_smoothing > 0
+    loss = "binary_crossentropy" if is_binary else f"{'' if is_soft else 'sparse_'}categorical_crossentropy"
+    accuracy = keras.metrics.MeanMetricWrapper(_soft_accuracy, name="accuracy") if is_soft else "accuracy"
     optimizer = make_optimizer(config, Schedule(config, n_rows) if n_rows and not is_constant(config) else config.lr)
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if not is_decayed(v, config.decay)])
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    model.compile(optimizer, loss, metrics=[accuracy], jit_compile=False)
+
+
+def is_compiled_plainly(config: RunConfig) -> bool:
+    """Whether plain Keras can load a run's model as it was compiled for training."""
+    return is_constant(config) and config.label_smoothing == 0
 
 
 def compile_afterwards(model: keras.Model, config: RunConfig) -> None:
@@ -61,13 +69,40 @@ def make_optimizer(config: RunConfig, rate: float | Schedule) -> keras.Optimizer
     return make(learning_rate=rate, **shared, **own)
 
 
-def row_losses(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+def soft_labels(y: tf.Tensor, n_outputs: int, smoothing: float | tf.Tensor) -> tf.Tensor:
+    """Return class numbers as probabilities, of which a share is spread evenly over all classes.
+
+    Args:
+        y: Class numbers, shape (rows,).
+        n_outputs: The number of outputs of the network; 1 for the second of two classes.
+        smoothing: The share.
+
+    Returns:
+        Shape (rows, outputs), as Keras' losses compute them of their `label_smoothing`.
+    """
+    if n_outputs == 1:
+        return tf.cast(y, tf.float32)[:, None] * (1 - smoothing) + 0.5 * smoothing
+    return tf.one_hot(y, n_outputs) * (1 - smoothing) + smoothing / n_outputs
+
+
+def _soft_accuracy(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+    """Which rows are answered by the class that their soft label is highest for; Keras' own asks for an equal label."""
+    if predicted.shape[-1] == 1:
+        return tf.cast((y > 0.5) == (predicted > 0.5), tf.float32)[:, 0]
+    return tf.cast(tf.argmax(y, axis=-1) == tf.argmax(predicted, axis=-1), tf.float32)
+
+
+def row_losses(y: tf.Tensor, predicted: tf.Tensor, smoothing: tf.Tensor | None = None) -> tf.Tensor:
     """Return Keras' cross-entropy of every row.
 
     Args:
         y: Class numbers, shape (rows,).
         predicted: Probabilities, shape (rows, 1) for two classes, else (rows, classes).
+        smoothing: The share of each label that is spread over all classes, if any is.
     """
+    if smoothing is not None:
+        cross_entropy = "binary_crossentropy" if predicted.shape[-1] == 1 else "categorical_crossentropy"
+        return getattr(keras.losses, cross_entropy)(soft_labels(y, predicted.shape[-1], smoothing), predicted)
     if predicted.shape[-1] == 1:
         return keras.losses.binary_crossentropy(tf.cast(y, tf.float32)[:, None], predicted)
     return keras.losses.sparse_categorical_crossentropy(y, predicted)

@@ -60,6 +60,7 @@ class Graph:
         self._decayed = [has_decay and is_decayed(each, config.decay) for each in self.model.trainable_variables]
         self._schedule, self._is_constant = config.schedule, is_constant(config)
         self._n_steps = config.epochs * steps_per_epoch(config, len(dataset.y_train))
+        self._smooths = config.label_smoothing > 0
         self._clips = config.clipnorm > 0
         self._is_binary = self.model.output_shape[-1] == 1
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
@@ -117,7 +118,8 @@ class Graph:
     ) -> tuple[State, tf.Tensor, tf.Tensor]:
         """Update every run by its own batch: `rows` are row numbers, shape (runs, batch)."""
         weights, others, slots = state
-        gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows))
+        smoothing = (numbers["label_smoothing"],) if self._smooths else ()
+        gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows, *smoothing))
         if not self._is_constant:
             factor = rates.factor(self._schedule, iteration - 1, numbers["warmup"], self._n_steps)
             numbers = numbers | {"lr": numbers["lr"] * factor}
@@ -134,14 +136,14 @@ class Graph:
 
     def _gradients(self, arguments: Any) -> tuple[Tensors, Tensors, tf.Tensor, tf.Tensor]:
         """One run's gradients on a batch, its other variables afterwards, and its sums of loss and correct answers."""
-        weights, others, rows = arguments
+        weights, others, rows, *smoothing = arguments
         x, y = tf.gather(self._x, rows), tf.gather(self._y, rows)
         with tf.GradientTape() as tape:
             tape.watch(weights)
             predicted, new_others, added = self.model.stateless_call(
                 weights, others, x, training=True, return_losses=True
             )
-            losses = with_added(row_losses(y, predicted), added)
+            losses = with_added(row_losses(y, predicted, *smoothing), added)
             loss = tf.reduce_mean(losses)
         gradients = tape.gradient(loss, weights)
         return gradients, _as_before(new_others, others), tf.reduce_sum(losses), self._correct(y, predicted)

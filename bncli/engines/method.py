@@ -19,7 +19,7 @@ from bncli.networks.cost import Cost
 from bncli.networks.network import network_of
 from bncli.values import Value
 
-RATES = ("lr", "momentum", "weight_decay", "clipnorm", "warmup")
+RATES = ("lr", "momentum", "weight_decay", "clipnorm", "label_smoothing", "warmup")
 """The fields that enter a step of training as numbers."""
 
 OMITTED = RATES[1:]

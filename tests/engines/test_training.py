@@ -138,8 +138,37 @@ def test_engines_agree_on_warmups_of_other_lengths_in_one_stack():
 
 
 @pytest.mark.parametrize("engine", [oracle, stacked])
-def test_a_model_that_was_trained_by_a_schedule_is_saved_with_a_rate_that_plain_keras_knows(engine, tmp_path):
-    config = circles(schedule="cosine", lr=0.125)
-    train(engine, [config], on_model=lambda _, model: model.save(tmp_path / "run.keras"))
+def test_a_model_that_was_trained_by_schedule_and_soft_labels_is_saved_as_plain_keras_knows_it(engine, tmp_path):
+    config = circles(schedule="cosine", label_smoothing=0.1, lr=0.125)
+    (result,) = train(engine, [config], on_model=lambda _, model: model.save(tmp_path / "run.keras"))
     loaded = keras.models.load_model(tmp_path / "run.keras")
     assert float(loaded.optimizer.learning_rate) == 0.125
+    data = datasets.load(config)
+    loss, accuracy = loaded.evaluate(data.x_val, data.y_val, verbose=0)
+    assert [loss, accuracy] == pytest.approx([result.metrics["val_loss"], result.metrics["val_accuracy"]], rel=1e-5)
+
+
+@pytest.mark.parametrize("dataset", ["circles", "digits"])
+def test_label_smoothing_is_keras_own_in_training_and_absent_from_validation(dataset):
+    config = tiny(**SGD, dataset=dataset, model="dense8", label_smoothing=0.3, shuffle=False, epochs=3)
+    data = datasets.load(config)
+    (result,) = train(oracle, [config])
+    model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
+    losses = {"circles": keras.losses.BinaryCrossentropy, "digits": keras.losses.CategoricalCrossentropy}
+    labels = [y if dataset == "circles" else np.eye(10)[y] for y in (data.y_train, data.y_val)]
+    model.compile(keras.optimizers.SGD(0.5), losses[dataset](label_smoothing=0.3), metrics=["accuracy"])
+    fitted = model.fit(data.x_train, labels[0], batch_size=config.batch_size, epochs=3, shuffle=False, verbose=0)
+    assert result.history["loss"] == pytest.approx(fitted.history["loss"], rel=1e-5)
+    assert result.history["accuracy"] == pytest.approx(fitted.history["accuracy"])
+    model.compile(loss=losses[dataset](), metrics=["accuracy"])
+    expected = model.evaluate(data.x_val, labels[1], verbose=0)
+    assert [result.metrics["val_loss"], result.metrics["val_accuracy"]] == pytest.approx(expected, rel=1e-5)
+    check_matters(config, label_smoothing=0.0)
+
+
+@pytest.mark.parametrize("fields", [{"dataset": "circles"}, {"dataset": "digits"}, {"model": "dense8 softmax"}])
+def test_engines_agree_on_smoothed_labels_of_other_shares_in_one_stack(fields):
+    start = {"dataset": "circles", "model": "dense8", "norm": "batch"} | fields
+    runs = [tiny(**SGD, **start, label_smoothing=share) for share in (0.1, 0.5)]
+    assert group(runs) == [runs]
+    check_engines_agree(runs)
