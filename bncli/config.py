@@ -182,6 +182,13 @@ class RunConfig:
     )
     batch_size: int = _whole(32, "training", "samples per batch", low=1, high=1_000_000)
     epochs: int = _whole(10, "training", "number of passes over the training rows", low=1, high=100_000)
+    patience: int = _whole(
+        0,
+        "training",
+        "epochs without a lower validation loss after which a run stops; 0: it never does",
+        low=0,
+        high=100_000,
+    )
     shuffle: bool = _flag(True, "training", "shuffle the training rows before every epoch")
     seed: int = _whole(0, "training", "seed of initial weights, batch order and dropout", low=0, high=2**31 - 1)
 

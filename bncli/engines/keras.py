@@ -154,6 +154,8 @@ def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:
 
 def _callbacks(config: RunConfig, on_epoch: OnEpoch | None) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = [_StopOnNonFinite()]
+    if config.patience:
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience, mode="min"))
     if on_epoch:
         report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch([config], epoch + 1))
         callbacks.append(report)

@@ -25,8 +25,9 @@ RATES = ("lr", "momentum", "weight_decay", "clipnorm", "label_smoothing", "warmu
 OMITTED = RATES[1:]
 """Those of them without which a graph is smaller, where they are zero."""
 
-VARIED = ("seed", "init_scale", *RATES)
-"""Fields that may differ between the runs of a stack, because they enter a graph as numbers; all others shape it."""
+VARIED = ("seed", "init_scale", *RATES, "patience")
+"""Fields that may differ between the runs of a stack: they enter a graph as numbers, or act between epochs. All others
+shape the graph."""
 
 STACK_BYTES = 1 << 30
 """Memory that one stack may take, as `run_bytes` estimates it."""

@@ -88,10 +88,10 @@ def run_bytes(config, dataset):
 
 def test_runs_that_differ_only_in_varied_fields_share_a_graph():
     changes = itertools.product(
-        (0, 1), (1.0, 0.1), (0.01, 1.0), (0.5, 0.9), (0.01, 0.5), (0.5, 1.0), (0.1, 0.2), (1.0, 1.5)
+        (0, 1), (1.0, 0.1), (0.01, 1.0), (0.5, 0.9), (0.01, 0.5), (0.5, 1.0), (0.1, 0.2), (1.0, 1.5), (2, 3)
     )
     runs = [BASE.replace(**dict(zip(VARIED, values, strict=True))) for values in changes]
-    assert len(set(runs)) == 256
+    assert len(set(runs)) == 512
     assert group(runs) == [runs]
 
 

@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from engines.tiny_runs import check_engines_agree, circles, seeded, tiny, train
+from engines.tiny_runs import check_all_same, check_engines_agree, circles, seeded, tiny, train
 
 from bncli.config import RunConfig
 from bncli.data import datasets
@@ -172,3 +172,41 @@ def test_engines_agree_on_smoothed_labels_of_other_shares_in_one_stack(fields):
     runs = [tiny(**SGD, **start, label_smoothing=share) for share in (0.1, 0.5)]
     assert group(runs) == [runs]
     check_engines_agree(runs)
+
+
+def check_stops(result, config):
+    """The run ended as a run of Keras' `EarlyStopping` does: its last lowest loss lies `patience` epochs back."""
+    losses, n_epochs = result.history["val_loss"], len(result.history["loss"])
+    assert (result.state, result.stopped_epoch) == ("complete", n_epochs if n_epochs < config.epochs else None)
+    assert n_epochs == config.epochs or losses.index(min(losses)) == n_epochs - 1 - config.patience
+
+
+OVERFITTING = {"model": "dense8*2", "optimizer": "adam", "lr": 0.1, "epochs": 12}
+
+
+def test_patience_is_keras_early_stopping():
+    config = circles(**OVERFITTING, patience=2, shuffle=False)
+    data = datasets.load(config)
+    (result,) = train(oracle, [config])
+    model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
+    model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy", metrics=["accuracy"])
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=2)
+    rows = {"validation_data": (data.x_val, data.y_val), "batch_size": config.batch_size, "shuffle": False}
+    fitted = model.fit(data.x_train, data.y_train, epochs=12, callbacks=[stop], verbose=0, **rows)
+    assert result.stopped_epoch == stop.stopped_epoch + 1 == len(fitted.history["loss"]) < 12
+    assert result.metrics["val_loss"] == pytest.approx(fitted.history["val_loss"][-1], rel=1e-5)
+    assert result.history["val_loss"] == pytest.approx(fitted.history["val_loss"], rel=1e-5)
+
+
+def test_runs_of_one_stack_stop_each_in_its_own_epoch_in_both_engines():
+    runs = [circles(**OVERFITTING, norm="batch").replace(seed=seed, patience=seed) for seed in (0, 1, 2, 3)]
+    assert group(runs) == [runs]
+    calls = []
+    results = train(stacked, runs, on_epoch=lambda configs, epoch: calls.append((epoch, len(configs))))
+    for result, config in zip(results, runs, strict=True):
+        check_stops(result, config)
+    check_all_same(results, train(oracle, runs))
+    lengths = [len(result.history["loss"]) for result in results]
+    assert lengths[0] == 12
+    assert len(set(lengths)) > 2
+    assert calls == [(epoch, sum(length >= epoch for length in lengths)) for epoch in range(1, 13)]
