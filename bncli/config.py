@@ -24,6 +24,9 @@ from bncli.training import schedules
 from bncli.training.optimizers import DECAYS, OPTIMIZERS
 from bncli.values import Field, Value, show
 
+DTYPES = ("float32", "mixed_float16")
+"""Keras' dtype policies that a run can have."""
+
 
 def _text(default: Any, about: str, help: str, **limits: Any) -> Any:
     return dataclasses.field(default=default, metadata={"info": Field(about, "text", help, **limits)})
@@ -190,6 +193,13 @@ class RunConfig:
         high=100_000,
     )
     shuffle: bool = _flag(True, "training", "shuffle the training rows before every epoch")
+    dtype: str = _text(
+        "float32",
+        "training",
+        "type of the numbers that layers compute with; mixed_float16: float16, with weights in float32 and a scaled "
+        "loss, and by --engine keras only",
+        choices=DTYPES,
+    )
     seed: int = _whole(0, "training", "seed of initial weights, batch order and dropout", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:

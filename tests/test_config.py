@@ -73,6 +73,7 @@ def test_the_run_id_depends_on_every_field(name):
         "optimizer": "sgd",
         "decay": "kernels",
         "schedule": "cosine",
+        "dtype": "mixed_float16",
     }
     kinds = {"whole": 9, "number": 0.25, "flag": not DEFAULTS[name]}
     changed = RunConfig().replace(**{name: other.get(name, kinds.get(FIELDS[name].kind))})

@@ -115,7 +115,7 @@ def with_added(losses: tf.Tensor, added: Sequence[tf.Tensor]) -> tf.Tensor:
         losses: Shape (rows,).
         added: Scalars, as `stateless_call(..., return_losses=True)` gives them.
     """
-    return losses + tf.add_n(added) if added else losses
+    return losses + tf.add_n([tf.cast(loss, losses.dtype) for loss in added]) if added else losses
 
 
 def count_params(model: keras.Model) -> dict[str, int]:

@@ -6,6 +6,7 @@ import gc
 import math
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,8 @@ def train(
 def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) -> tuple[keras.Model, RunResult]:
     """Build, compile, fit and evaluate the model of one run; return it with the run's result."""
     started = time.perf_counter()
-    model = network_of(config.model).build(config, dataset.input_shape, dataset.n_classes, config.seed)
+    with _dtype(config.dtype):
+        model = network_of(config.model).build(config, dataset.input_shape, dataset.n_classes, config.seed)
     compile_model(model, config, len(dataset.y_train))
     training, validation = labelled(model, config, dataset)
     fitted = model.fit(
@@ -95,6 +97,17 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
     if not is_compiled_plainly(config):
         compile_afterwards(model, config)
     return model, finished_result(config, dataset, model, history, scores, seconds, NAME)
+
+
+@contextmanager
+def _dtype(policy: str) -> Iterator[None]:
+    """Give the layers that the block makes a dtype policy; Keras scales the loss of a model that has it."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def labelled(model: keras.Model, config: RunConfig, dataset: Dataset) -> tuple[tf.data.Dataset, tuple[Any, Any]]:

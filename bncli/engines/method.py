@@ -107,6 +107,20 @@ def graph_key(config: RunConfig) -> tuple[Value, ...]:
     return (*shared, *((getattr(config, name) or 0) > 0 for name in OMITTED))
 
 
+def by_engine(configs: Iterable[RunConfig], engine: str) -> dict[str, list[RunConfig]]:
+    """Return runs by the engine that trains them: the wanted one, or `keras` for a dtype that only it has.
+
+    >>> base = RunConfig(dataset="circles")
+    >>> found = by_engine([base, base.replace(dtype="mixed_float16"), base.replace(seed=1)], "auto")
+    >>> {engine: [(run.dtype, run.seed) for run in runs] for engine, runs in found.items()}
+    {'auto': [('float32', 0), ('float32', 1)], 'keras': [('mixed_float16', 0)]}
+    """
+    found: dict[str, list[RunConfig]] = {}
+    for config in configs:
+        found.setdefault(engine if config.dtype == "float32" else "keras", []).append(config)
+    return found
+
+
 def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
     """Return the runs in groups that share a graph, in the order in which each graph first appears.
 

@@ -23,7 +23,7 @@ GIVEN = ("input_shape", "n_outputs", "norm", "use_bias")
 
 NOT_ASKED = (
     *("lr", "momentum", "weight_decay", "init_scale"),
-    *("decay", "clipnorm", "schedule", "warmup", "label_smoothing", "patience"),
+    *("decay", "clipnorm", "schedule", "warmup", "label_smoothing", "patience", "dtype"),
 )
 """Fields that no network can depend on, as they may differ between runs of one graph, and other fields of training that
 came later: a function that has a parameter of that name for itself keeps its default value."""

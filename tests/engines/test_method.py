@@ -45,6 +45,7 @@ OTHERS = {
     "nesterov": True,
     "decay": "kernels",
     "schedule": "cosine",
+    "dtype": "mixed_float16",
     "batch_size": 8,
     "epochs": 3,
     "shuffle": False,

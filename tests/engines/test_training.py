@@ -14,6 +14,8 @@ from bncli.engines import stacked
 from bncli.engines.method import group
 from bncli.engines.rates import Schedule, steps_per_epoch, warmup_steps
 from bncli.networks.network import network_of
+from bncli.resolution import resolve
+from bncli.study.execution import train_here
 from bncli.training.schedules import REGISTRY
 
 SGD = {"optimizer": "sgd", "lr": 0.5}
@@ -210,3 +212,67 @@ def test_runs_of_one_stack_stop_each_in_its_own_epoch_in_both_engines():
     assert lengths[0] == 12
     assert len(set(lengths)) > 2
     assert calls == [(epoch, sum(length >= epoch for length in lengths)) for epoch in range(1, 13)]
+
+
+@pytest.fixture
+def mixed():
+    """Keras' global policy, as its guide on mixed precision sets it."""
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def test_a_mixed_run_is_fit_under_the_same_policy(mixed):
+    models, config = [], tiny(**SGD, norm="batch", dtype="mixed_float16", shuffle=False, model="conv4 flatten dense8")
+    check_oracle_is(config, keras.optimizers.SGD(0.5))
+    train(oracle, [config], on_model=lambda _, model: models.append(model))
+    assert type(models[0].optimizer) is keras.optimizers.LossScaleOptimizer
+    assert {layer.compute_dtype for layer in models[0].layers[:-1]} == {"float16"}
+    assert models[0].layers[-1].compute_dtype == "float32"
+    assert {weight.dtype for weight in models[0].trainable_weights} == {"float32"}
+
+
+def test_a_mixed_run_is_trained_by_the_oracle_whatever_engine_is_wanted():
+    plain, mixed = runs = [circles(norm="batch", dtype=dtype) for dtype in ("float32", "mixed_float16")]
+    for engine in ("auto", "stacked"):
+        found = {result.config: result for batch in train_here(runs, engine) for result in batch}
+        assert (found[plain].engine, found[mixed].engine) == ("stacked", "keras")
+    assert found[mixed].state == "complete"
+    assert found[mixed].history["loss"] == pytest.approx(found[plain].history["loss"], rel=0.01)
+    assert found[mixed].history["loss"] != found[plain].history["loss"]
+    assert keras.config.dtype_policy().name == "float32"
+
+
+FUNCTIONS = """
+import keras
+from keras import layers
+
+def asks(input_shape, n_outputs, norm):
+    return keras.Sequential([keras.Input(input_shape), layers.Dense(8), norm(), layers.Dense(n_outputs)])
+
+def plain(input_shape, n_outputs, decay=0.9, patience=3, dtype="any"):
+    assert (decay, patience, dtype) == (0.9, 3, "any")
+    end = layers.Dense(n_outputs, "softmax", kernel_regularizer="l2")
+    return keras.Sequential([keras.Input(input_shape), layers.Dense(8), layers.BatchNormalization(), end])
+"""
+EVERYTHING = {
+    "optimizer": "nadam",
+    "weight_decay": 0.01,
+    "decay": "kernels",
+    "schedule": "cosine",
+    "warmup": 0.5,
+    "clipnorm": 0.5,
+    "label_smoothing": 0.1,
+    "patience": 2,
+}
+
+
+@pytest.mark.parametrize(("function", "placement"), [("asks", "before"), ("plain", "in-place")])
+def test_the_fields_of_training_hold_for_networks_of_functions_too(function, placement, tmp_path):
+    (tmp_path / "nets.py").write_text(FUNCTIONS)
+    spec = circles(norm="layer", epochs=4, lr=0.02, **EVERYTHING)
+    config, _ = resolve(spec.replace(model=f"{tmp_path}/nets.py:{function}", placement=placement))
+    check_engines_agree([config])
+    (result,) = train(oracle, [config.replace(dtype="mixed_float16")])
+    assert (result.state, result.error) == ("complete", None)
+    assert result.metrics["val_loss"] == pytest.approx(train(oracle, [config])[0].metrics["val_loss"], rel=0.02)
