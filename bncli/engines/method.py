@@ -19,11 +19,15 @@ from bncli.networks.cost import Cost
 from bncli.networks.network import network_of
 from bncli.values import Value
 
-RATES = ("lr", "momentum", "weight_decay")
-"""The fields that an optimizer's update reads."""
+RATES = ("lr", "momentum", "weight_decay", "clipnorm", "label_smoothing", "warmup")
+"""The fields that enter a step of training as numbers."""
 
-VARIED = ("seed", "init_scale", *RATES)
-"""Fields that may differ between the runs of a stack, because they enter a graph as numbers; all others shape it."""
+OMITTED = RATES[1:]
+"""Those of them without which a graph is smaller, where they are zero."""
+
+VARIED = ("seed", "init_scale", *RATES, "patience")
+"""Fields that may differ between the runs of a stack: they enter a graph as numbers, or act between epochs. All others
+shape the graph."""
 
 STACK_BYTES = 1 << 30
 """Memory that one stack may take, as `run_bytes` estimates it."""
@@ -97,10 +101,24 @@ def halved(method: Method) -> Method:
 def graph_key(config: RunConfig) -> tuple[Value, ...]:
     """Return what two runs must have in common to share a graph.
 
-    These are all fields except `VARIED`, and whether momentum and weight decay are zero: then the graph omits them.
+    These are all fields except `VARIED`, and which of `OMITTED` are zero: then the graph omits them.
     """
     shared = tuple(getattr(config, name) for name in FIELDS if name not in VARIED)
-    return (*shared, config.momentum > 0, (config.weight_decay or 0) > 0)
+    return (*shared, *((getattr(config, name) or 0) > 0 for name in OMITTED))
+
+
+def by_engine(configs: Iterable[RunConfig], engine: str) -> dict[str, list[RunConfig]]:
+    """Return runs by the engine that trains them: the wanted one, or `keras` for a dtype that only it has.
+
+    >>> base = RunConfig(dataset="circles")
+    >>> found = by_engine([base, base.replace(dtype="mixed_float16"), base.replace(seed=1)], "auto")
+    >>> {engine: [(run.dtype, run.seed) for run in runs] for engine, runs in found.items()}
+    {'auto': [('float32', 0), ('float32', 1)], 'keras': [('mixed_float16', 0)]}
+    """
+    found: dict[str, list[RunConfig]] = {}
+    for config in configs:
+        found.setdefault(engine if config.dtype == "float32" else "keras", []).append(config)
+    return found
 
 
 def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:

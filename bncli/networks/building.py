@@ -34,7 +34,8 @@ def build_model(
     import keras
 
     layers = lay_out(fields, input_shape, n_classes)
-    built = [_build_layer(layer, fields, seed, layer_classes or {}) for layer in layers]
+    built = [_build_layer(layer, fields, seed, layer_classes or {}) for layer in layers[:-1]]
+    built.append(_build_layer(layers[-1], fields, seed, layer_classes or {}, dtype="float32"))
     model = keras.Sequential([keras.Input(input_shape), *built])
     if fields.init_scale != 1:
         for layer, keras_layer in zip(layers, built, strict=True):
@@ -45,8 +46,13 @@ def build_model(
 
 
 def _build_layer(
-    layer: Layer, fields: NetworkFields, seed: int, layer_classes: Mapping[str, Callable[..., keras.Layer]]
+    layer: Layer,
+    fields: NetworkFields,
+    seed: int,
+    layer_classes: Mapping[str, Callable[..., keras.Layer]],
+    **more: Any,
 ) -> keras.Layer:
+    """One layer; `more` are arguments that only some have: the last one outputs float32, as probabilities need it."""
     import keras
 
     if layer.kind == "norm":
@@ -71,7 +77,6 @@ def _build_layer(
         "conv": {"filters": layer.value, "kernel_size": 3, "use_bias": layer.use_bias},
         "lstm": {"units": layer.value, "return_sequences": len(layer.shape) == 2},
     }
-    more: dict[str, Any] = {}
     if layer.has_weights:
-        more = {"name": f"{layer.kind}_{layer.number}", **initializers(layer, fields, seed)}
+        more |= {"name": f"{layer.kind}_{layer.number}", **initializers(layer, fields, seed)}
     return classes[layer.kind](**arguments.get(layer.kind, {}), **more)

@@ -250,7 +250,8 @@ def with_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> kera
     end = []
     if not _gives_probabilities(model, input_shape):
         n_outputs = model(np.zeros((1, *input_shape), "float32"), training=False).shape[-1]
-        end = [keras.layers.Activation("sigmoid" if n_outputs == 1 else "softmax", name=PROBABILITIES)]
+        name = "sigmoid" if n_outputs == 1 else "softmax"
+        end = [keras.layers.Activation(name, name=PROBABILITIES, dtype="float32")]
     if not is_graph(model):
         return keras.Sequential([keras.Input(input_shape), model, *end])
     return keras.Model(model.inputs, end[0](model.outputs[0])) if end else model

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from engines.tiny_runs import ARMS, check_all_same, check_engines_agree, name_of, seeded, tiny, train
 
-from bncli.config import OPTIMIZERS, RunConfig
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import keras as oracle
 from bncli.engines import stacked
@@ -15,6 +15,7 @@ from bncli.errors import InvalidConfig
 from bncli.networks import models
 from bncli.networks.layout import lay_out
 from bncli.resolution import ignored_fields, resolve
+from bncli.training.optimizers import OPTIMIZERS
 
 UPDATES = [
     {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9},

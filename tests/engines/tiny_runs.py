@@ -34,7 +34,7 @@ XLA = Method(2, stacked=True, matrix_conv=True, xla_steps=True, xla_tail=True, x
 
 def tiny(**fields):
     """A resolved run of `tiny()` size, except for the sizes that are given."""
-    sizes = {name: fields.pop(name) for name in ("batch_size", "epochs") if name in fields}
+    sizes = {name: fields.pop(name) for name in ("batch_size", "epochs", "warmup") if name in fields}
     return resolve(RunConfig(**fields).tiny().replace(**sizes))[0]
 
 
