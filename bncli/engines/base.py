@@ -26,6 +26,17 @@ OnModel = Callable[[RunConfig, keras.Model], None]
 _Arguments = ParamSpec("_Arguments")
 
 
+@contextmanager
+def dtype_policy(policy: str) -> Iterator[None]:
+    """Give the layers that the block makes a dtype policy; Keras scales the loss of a model that has it."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def compile_model(model: keras.Model, config: RunConfig, n_rows: int | None = None) -> None:
     """Compile a model with the run's optimizer and the loss that fits its output layer.
 

@@ -6,7 +6,6 @@ import gc
 import math
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from bncli.engines.base import (
     callback_errors,
     compile_afterwards,
     compile_model,
+    dtype_policy,
     failed_result,
     finished_result,
     is_compiled_plainly,
@@ -77,7 +77,7 @@ def train(
 def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) -> tuple[keras.Model, RunResult]:
     """Build, compile, fit and evaluate the model of one run; return it with the run's result."""
     started = time.perf_counter()
-    with _dtype(config.dtype):
+    with dtype_policy(config.dtype):
         model = network_of(config.model).build(config, dataset.input_shape, dataset.n_classes, config.seed)
     compile_model(model, config, len(dataset.y_train))
     training, validation = labelled(model, config, dataset)
@@ -97,17 +97,6 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
     if not is_compiled_plainly(config):
         compile_afterwards(model, config)
     return model, finished_result(config, dataset, model, history, scores, seconds, NAME)
-
-
-@contextmanager
-def _dtype(policy: str) -> Iterator[None]:
-    """Give the layers that the block makes a dtype policy; Keras scales the loss of a model that has it."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def labelled(model: keras.Model, config: RunConfig, dataset: Dataset) -> tuple[tf.data.Dataset, tuple[Any, Any]]:

@@ -25,14 +25,15 @@ class Writer:
 
     Args:
         seeds: Texts for whole numbers that are seeds.
+        dtype: The dtype policy that layers have without saying so.
 
     Attributes:
         modules: The modules of Keras that the code names.
     """
 
-    def __init__(self, seeds: Mapping[int, str]) -> None:
+    def __init__(self, seeds: Mapping[int, str], dtype: str = "float32") -> None:
         self.modules: set[str] = set()
-        self._seeds = seeds
+        self._seeds, self._dtype = seeds, dtype
 
     def write(self, thing: Any, **more: Any) -> str:
         """Return the code that makes a Keras object like this one.
@@ -45,6 +46,8 @@ class Writer:
             InvalidConfig: Its class is not one of Keras' own.
         """
         config = {key: value for key, value in thing.get_config().items() if key not in NOT_WRITTEN} | more
+        if getattr(getattr(thing, "dtype_policy", None), "name", self._dtype) != self._dtype:
+            more["dtype"] = thing.dtype_policy.name
         parameters = list(inspect.signature(type(thing).__init__).parameters.values())[1:]
         words = []
         for parameter in parameters:

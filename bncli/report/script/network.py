@@ -49,8 +49,11 @@ def network_code(config: RunConfig, dataset: Dataset, writer: Writer) -> tuple[k
     Raises:
         InvalidConfig: The network has a layer that plain Keras does not have.
     """
+    from bncli.engines.base import dtype_policy
+
     network = network_of(config.model)
-    model = network.build(config, dataset.input_shape, dataset.n_classes, config.seed)
+    with dtype_policy(config.dtype):
+        model = network.build(config, dataset.input_shape, dataset.n_classes, config.seed)
     if not isinstance(network, FunctionNetwork | FileNetwork):
         return model, NetworkCode(_model_lines(model, writer) + _scaled_kernels(config, dataset))
     code = _source(network, config, dataset, writer)
