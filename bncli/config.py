@@ -18,7 +18,8 @@ from bncli.networks import norms
 from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, REDUNDANT_BEFORE, USE_BIAS
 from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
-from bncli.networks.spec import MAX_UNITS, has_placement, tiny_spec
+from bncli.networks.spec import has_placement, tiny_spec
+from bncli.networks.words import MAX_UNITS
 from bncli.registry import canonical, check_name
 from bncli.training import schedules
 from bncli.training.optimizers import DECAYS, OPTIMIZERS
