@@ -103,8 +103,8 @@ def _parts(model: str) -> Iterator[_Part]:
 
 def _check_block(model: str, block: _Part) -> None:
     """Check that a block holds a linear layer, and nothing that would end its branch."""
-    inside = " ".join(str(word) if repeat == 1 else f"{word}*{repeat}" for word, repeat in block.words)
-    where = f"block {shown(f'{BLOCK} {inside} {END}')} in model {shown(model)}"
+    inside = [str(word) if repeat == 1 else f"{word}*{repeat}" for word, repeat in block.words]
+    where = f"block {shown(' '.join((BLOCK, *inside, END)))} in model {shown(model)}"
     allowed = [name for name in WORDS if WORDS[name].in_block]
     for word, _ in block.words:
         if word.kind not in allowed:
