@@ -92,6 +92,6 @@ def _output_size(layer: keras.Layer) -> tuple[int, int]:
 
 
 def _n_multipliers(layer: keras.Layer) -> int:
-    """Numbers in a layer's own weights of two and more dimensions."""
+    """Numbers in a layer's own weights of two and more dimensions; a GRU's biases have two."""
     own = layer.trainable_variables if not list(layer._flatten_layers(include_self=False)) else []
-    return sum(math.prod(weight.shape) for weight in own if len(weight.shape) > 1)
+    return sum(math.prod(weight.shape) for weight in own if len(weight.shape) > 1 and weight.name != "bias")
