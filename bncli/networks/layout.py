@@ -6,7 +6,6 @@ Every combination that can't be built is refused here, before anything is traine
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, NoReturn, Protocol
@@ -14,7 +13,7 @@ from typing import Any, NoReturn, Protocol
 from bncli.errors import InvalidConfig, shown
 from bncli.networks import norms
 from bncli.networks.layer import Layer, Shape, Window, Word
-from bncli.networks.spec import n_output_units, parse_spec, places_norms
+from bncli.networks.spec import ends_branch, n_output_units, parse_spec, places_norms
 from bncli.networks.words import BLOCK, END, LINEAR, RECURRENT, Misfit, kind_of
 
 ACTIVATIONS = (
@@ -134,8 +133,8 @@ class _Layout:
 
     def lay_out(self, n_classes: int) -> tuple[Layer, ...]:
         self.add_input()
-        for index, word in enumerate(self.words):
-            self.add_word(word, self.words[index + 1 :])
+        for place in range(len(self.words)):
+            self.add_word(place)
         self.add_output(n_classes)
         return tuple(self.layers)
 
@@ -157,13 +156,16 @@ class _Layout:
         if self.fields.norm_input or self.placement == "input":
             self.add_norm()
 
-    def add_word(self, word: Word, later: Sequence[Word]) -> None:
+    def add_word(self, place: int) -> None:
+        word, later = self.words[place], self.words[place + 1 :]
         if word.kind == BLOCK:
-            self.block = _Block(_inside(later), self.position, self.shape)
+            inside = takewhile(lambda other: other.kind != END, later)
+            self.block = _Block(tuple(inside), self.position, self.shape)
         elif word.kind == END and self.block:
             self.close(self.block)
         elif word.kind in LINEAR:
-            self.add_linear(word, is_last=self.block is not None and not _has_linear(_inside(later)))
+            is_last = ends_branch(self.words, place)
+            self.add_linear(word, is_last=is_last, norm_follows=is_last and later[0].kind == "norm")
         elif word.kind in RECURRENT:
             self.add_recurrent(word, is_last=not any(other.kind in RECURRENT for other in later))
         elif word.kind == "norm":
@@ -183,9 +185,9 @@ class _Layout:
         except Misfit as misfit:
             self.refuse(str(misfit))
 
-    def add_linear(self, word: Word, *, is_last: bool) -> None:
+    def add_linear(self, word: Word, *, is_last: bool, norm_follows: bool = False) -> None:
         """Add a linear layer; the last one of a block's branch has its activation behind the sum."""
-        self.add_kind(word, use_bias=self.has_bias(norm_follows=self.placement == "before"))
+        self.add_kind(word, use_bias=self.has_bias(norm_follows=norm_follows or self.placement == "before"))
         if self.placement == "before":
             self.add_norm()
         if not is_last:
@@ -270,12 +272,3 @@ class _Layout:
 
     def refuse(self, reason: str) -> NoReturn:
         raise InvalidConfig(f"model {shown(self.fields.model)} can't be built: {reason}.")
-
-
-def _inside(later: Sequence[Word]) -> tuple[Word, ...]:
-    """The words up to the end of a block."""
-    return tuple(takewhile(lambda word: word.kind != END, later))
-
-
-def _has_linear(words: Sequence[Word]) -> bool:
-    return any(word.kind in LINEAR for word in words)

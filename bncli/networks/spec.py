@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -193,6 +193,22 @@ def _parse_option(where: str, text: str) -> tuple[str, int | str]:
 def places_norms(model: str) -> bool:
     """Return whether a spec places its normalizations itself, by the word `norm`; `placement` then has no effect."""
     return any(word.kind == "norm" for word in parse_spec(model))
+
+
+def has_direct_norm(model: str) -> bool:
+    """Return whether the word `norm` stands directly behind a linear layer: the last of a block has no activation.
+
+    >>> has_direct_norm("dense8 norm"), has_direct_norm("{ dense8 norm }"), has_direct_norm("{ dense8 norm dense8 }")
+    (False, True, False)
+    """
+    words = parse_spec(model)
+    return any(ends_branch(words, place) and words[place + 1].kind == "norm" for place in range(len(words)))
+
+
+def ends_branch(words: Sequence[Word], place: int) -> bool:
+    """Return whether the word at a place is the last linear layer of a residual block."""
+    later = (word.kind for word in words[place + 1 :] if word.kind in LINEAR or word.kind in (BLOCK, END))
+    return words[place].kind in LINEAR and next(later, None) == END
 
 
 def tiny_spec(model: str) -> str:

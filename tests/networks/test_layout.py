@@ -132,6 +132,19 @@ def test_the_word_norm_in_a_block_is_the_only_norm():
     ]
 
 
+@pytest.mark.parametrize(
+    ("model", "biases"),
+    [
+        ("{ dense8 norm dense8 norm }", [True, False, True]),
+        ("{ dense8 dense8 dropout0.1 norm }", [True, True, True]),
+        ("{ dense8 norm dense8 } norm", [True, True, True]),
+    ],
+)
+def test_a_bias_directly_before_the_word_norm_is_left_out(model, biases):
+    layers = [layer for layer in lay_out(RunConfig(model=model, **BATCH), (8,), 10) if layer.has_weights]
+    assert [layer.use_bias for layer in layers] == biases
+
+
 def test_an_image_is_flattened_before_a_block_that_begins_with_a_dense_layer():
     assert placed(model="{ dense64 }") == [("flatten", (-1,)), ("dense", (0,)), ("add", (1, 0)), ("activation", (2,))]
 
@@ -296,7 +309,7 @@ def test_any_line_of_words_is_laid_out_or_rejected(line, arm, norm_input, norm_o
 
 def names_a_word(message, model):
     """Whether a message names a word besides the model that it is about."""
-    rest = message.replace(repr(model), "")
+    rest = message.replace(f"model {model!r}", "")
     return any(word in rest for word in [*WORDS, *model.split()])
 
 
