@@ -18,7 +18,8 @@ from bncli.networks import norms
 from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, REDUNDANT_BEFORE, USE_BIAS
 from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
-from bncli.networks.spec import MAX_UNITS, has_placement, tiny_spec
+from bncli.networks.spec import has_direct_norm, has_placement, tiny_spec
+from bncli.networks.words import MAX_UNITS
 from bncli.registry import canonical, check_name
 from bncli.training import schedules
 from bncli.training.optimizers import DECAYS, OPTIMIZERS
@@ -287,7 +288,8 @@ def depends_on_rule(config: RunConfig) -> bool:
     if not is_shifted or reference_of(config.model):
         return False
     is_placed = has_placement(config.model, config.placement)
-    return config.norm_output or (config.placement == "before" and is_placed)
+    is_before = (config.placement == "before" and is_placed) or has_direct_norm(config.model)
+    return config.norm_output or is_before
 
 
 def _identified_bias(config: RunConfig) -> Value:

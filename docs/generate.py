@@ -16,6 +16,7 @@ from bncli.config import DEFAULTS, FIELDS
 from bncli.data import datasets, sets
 from bncli.networks import models, norms
 from bncli.networks.spec import spec_of
+from bncli.networks.words import WORDS
 from bncli.study.files import load_study, presets
 from bncli.training import schedules
 from bncli.training.optimizers import OPTIMIZERS
@@ -72,6 +73,11 @@ def model_table() -> None:
         }
         for name in models.REGISTRY
     )
+
+
+def word_table() -> None:
+    """Print the words of specs."""
+    table({"word": f"`{WORDS[name].example}`", "layer": WORDS.description(name)} for name in WORDS)
 
 
 def norm_table() -> None:

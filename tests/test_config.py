@@ -179,6 +179,11 @@ def test_tiny_is_small_and_trainable():
         ({"norm": "batch"}, False),
         ({"norm": "none"}, False),
         ({"norm": "layer", "model": "dense8 norm dense8"}, False),
+        ({"norm": "layer", "model": "{ dense8 norm dense8 norm }"}, True),
+        ({"norm": "layer", "model": "{ dense8 norm dense8 norm }", "placement": "after"}, True),
+        ({"norm": "layer", "model": "{ dense8 norm dense8 dropout0.1 norm }"}, False),
+        ({"norm": "layer", "model": "{ dense8 dense8 } dense8"}, True),
+        ({"norm": "layer", "model": "{ dense8 dense8 } dense8", "placement": "after"}, False),
     ],
 )
 def test_auto_and_unshifted_biases_are_two_runs_only_where_their_networks_differ(fields, differ):

@@ -80,10 +80,10 @@ def check_all_same(found, expected, close=CLOSE):
         check_same(ours, theirs, close)
 
 
-def check_engines_agree(configs):
+def check_engines_agree(configs, close=CLOSE):
     theirs = train(oracle, configs)
     assert [result.state for result in theirs] == ["complete"] * len(configs)
-    check_all_same(train(stacked, configs), theirs)
+    check_all_same(train(stacked, configs), theirs, close)
 
 
 def name_of(fields):

@@ -52,7 +52,8 @@ _FACTORS = {
 
 _BINARY_ACCURACY = """\
 def accuracy(y, predicted):
-    return keras.ops.cast((keras.ops.cast(y, "float32") > 0.5) == (predicted > 0.5), "float32")
+    y = keras.ops.reshape(y, (-1, 1))
+    return keras.ops.cast((keras.ops.cast(y, "float32") > 0.5) == (predicted > 0.5), "float32")[:, 0]
 """
 
 _POPULATION = """\
