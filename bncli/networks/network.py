@@ -44,6 +44,9 @@ class Network(Protocol):
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return what the network costs."""
 
+    def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
+        """Return the shapes of the samples that the normalizations of the run are put on."""
+
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs: one per class, or one alone for two classes."""
 
@@ -89,6 +92,10 @@ class SpecNetwork:
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return the cost of the layers."""
         return cost_of_layers(lay_out(fields, input_shape, n_classes), input_shape)
+
+    def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
+        """Return the shapes that the normalizations of the spec are put on."""
+        return [layer.shape for layer in lay_out(fields, input_shape, n_classes) if layer.kind == "norm"]
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs that the spec asks for."""

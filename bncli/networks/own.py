@@ -8,7 +8,7 @@ import random
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from bncli.networks import norms
 from bncli.networks.calls import is_graph
 from bncli.networks.copying import copy_weights
 from bncli.networks.cost import Cost, cost_of_model
-from bncli.networks.layout import IN_PLACE, NORM_FIELDS, REDUNDANT_BEFORE, NetworkFields
+from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields
 from bncli.networks.rewriting import rewrite
 from bncli.networks.seeds import derive
 
@@ -53,6 +53,8 @@ class OwnNetwork(ABC):
 
     def __init__(self) -> None:
         self._costs: dict[tuple[Any, ...], Cost] = {}
+        self._shapes: dict[tuple[Any, ...], list[norms.Shape]] = {}
+        self._made: list[keras.Layer] = []
 
     @abstractmethod
     def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
@@ -79,10 +81,15 @@ class OwnNetwork(ABC):
 
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return what the network costs, from the layers that it has when it is built."""
-        key = (*(getattr(fields, name) for name in SHAPING), input_shape, n_classes)
+        key = _key(fields, input_shape, n_classes)
         if key not in self._costs:
             self._costs[key] = cost_of_model(self.build(fields, input_shape, n_classes, 0), input_shape)
         return self._costs[key]
+
+    def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
+        """Return the shapes of the samples that the normalizations of the arm are put on."""
+        self.cost(fields, input_shape, n_classes)
+        return self._shapes[_key(fields, input_shape, n_classes)]
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs of the model."""
@@ -103,11 +110,13 @@ class OwnNetwork(ABC):
         if getattr(fields, "model_digest", None) not in (None, self.digest):
             raise InvalidConfig(f"The file of {self.label} has changed since the study began. Restore it.")
         with _turn:
+            self._made = []
             with seeded(derive(seed, "network")), self._user_code():
                 model = self.make(fields, input_shape, n_classes)
                 check_model(model, self.label, input_shape, n_classes)
             with seeded(derive(seed, "network")):
                 model = self._rewritten(model, fields) if self.rewrites else model
+                self._shapes[_key(fields, input_shape, n_classes)] = self._checked_shapes(fields)
                 return with_probabilities(model, input_shape)
 
     def _rewritten(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
@@ -116,7 +125,7 @@ class OwnNetwork(ABC):
             source = self.drawn(model)
             if fields.norm == norms.AS_IS:
                 return source
-            found = rewritten(source, fields)
+            found = rewritten(source, fields, self.new_norm)
         except InvalidConfig as error:
             raise InvalidConfig(f"{self.label}: {error}") from error
         except Exception as error:
@@ -125,6 +134,23 @@ class OwnNetwork(ABC):
             ) from error
         copy_weights(source, found)
         return found
+
+    def new_norm(self, fields: NetworkFields) -> keras.Layer:
+        """Return a new normalization for the model that is built."""
+        self._made.append(norms.make(fields))
+        return self._made[-1]
+
+    def _checked_shapes(self, fields: NetworkFields) -> list[norms.Shape]:
+        """What the new normalizations are put on; they are refused where specs refuse theirs."""
+        shapes = []
+        for layer in self._made:
+            shape = (layer.get_build_config() or {}).get("input_shape")
+            if shape:  # a function may make a layer that it does not call
+                shapes.append(tuple(side or 1 for side in shape[1:]))
+                reason = norms.why_not(fields, shapes[-1])
+                if reason:
+                    raise InvalidConfig(f"{self.label} can't be built: layer {layer.name!r}: {reason}.")
+        return shapes
 
     def drawn(self, model: keras.Model) -> keras.Model:
         """Return the user's model with initial weights that depend on the seed; those of a function do already."""
@@ -150,11 +176,17 @@ class OwnNetwork(ABC):
             raise InvalidConfig(self.told(error)) from error
 
 
-def rewritten(model: keras.Model, fields: NetworkFields) -> keras.Model:
-    """Return a user's model with the normalizations of a run."""
+def _key(fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> tuple[Any, ...]:
+    return (*(getattr(fields, name) for name in SHAPING), input_shape, n_classes)
+
+
+def rewritten(
+    model: keras.Model, fields: NetworkFields, new_norm: Callable[[NetworkFields], keras.Layer] = norms.make
+) -> keras.Model:
+    """Return a user's model with the normalizations of a run, which `new_norm` makes."""
     return rewrite(
         model,
-        None if fields.norm == norms.NONE else lambda: norms.make(fields),
+        None if fields.norm == norms.NONE else lambda: new_norm(fields),
         IN_PLACE if fields.norm == norms.NONE else fields.placement,  # type: ignore[arg-type]
         use_bias="auto" if fields.use_bias == "unshifted" else fields.use_bias,
         redundant=cancels_bias(fields),
@@ -163,7 +195,7 @@ def rewritten(model: keras.Model, fields: NetworkFields) -> keras.Model:
 
 def cancels_bias(fields: NetworkFields) -> bool:
     """Return whether the normalization of a run makes a bias directly before it redundant."""
-    return fields.norm in REDUNDANT_BEFORE and norms.learns_shift(fields.norm, center=fields.center)
+    return norms.facts(fields.norm).cancels_bias and norms.learns_shift(fields.norm, center=fields.center)
 
 
 @contextmanager

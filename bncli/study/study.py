@@ -13,6 +13,7 @@ from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, cut, shown
 from bncli.networks import norms
+from bncli.networks.grouping import groups_for
 from bncli.networks.layout import IN_PLACE
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
@@ -190,20 +191,20 @@ class Study:
             BncliError: A run can't be trained.
         """
         runs: dict[RunConfig, Condition] = {}
-        on_data: dict[str, None] = {}
+        said: dict[str, None] = {}
         ignored_everywhere, n_repeats = set(FIELDS), 0
         for values in itertools.product(*(values for _, values in self.axes)):
             at = dict(zip((name for name, _ in self.axes), values, strict=True))
             for arm in self.arms:
                 config, ignored = resolve(_placed(arm, self.base.replace(**at, **dict(arm.changes))))
                 ignored_everywhere &= set(ignored)
-                on_data |= dict.fromkeys(datasets.load(config).notices)
+                said |= dict.fromkeys([*datasets.load(config).notices, *_on_groups(config)])
                 condition = Condition(arm.label, _in_effect(at, config))
                 if config.with_seed(self.seeds[0]) in runs:
                     n_repeats += 1
                     continue
                 runs |= {config.with_seed(seed): condition for seed in self.seeds}
-        return Plan(tuple(runs.items()), (*on_data, *_notices(self, ignored_everywhere, n_repeats)))
+        return Plan(tuple(runs.items()), (*said, *_notices(self, ignored_everywhere, n_repeats)))
 
 
 def _placed(arm: Arm, config: RunConfig) -> RunConfig:
@@ -224,6 +225,19 @@ def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, V
     """The values of the axes at one condition; None for an axis without effect on the arm."""
     ignored = ignored_fields(config)
     return tuple((name, None if name in ignored else getattr(config, name)) for name in at)
+
+
+def _on_groups(config: RunConfig) -> list[str]:
+    """Which numbers of groups the layers of a run have, if it leaves them open."""
+    if "groups" not in norms.fields(config.norm) or config.groups is not None:
+        return []
+    data = datasets.load(config)
+    shapes = network_of(config.model).norm_shapes(config, data.input_shape, data.n_classes)
+    taken = dict.fromkeys((groups_for(shape), shape[-1]) for shape in shapes)
+    numbers = ", ".join(f"{groups} of {channels // groups}" for groups, channels in taken)
+    return (
+        [f"Channel groups of norm {config.norm}: {numbers}. Another number is set as groups=2, say."] if taken else []
+    )
 
 
 def _notices(study: Study, ignored: set[str], n_repeats: int) -> tuple[str, ...]:
