@@ -84,7 +84,7 @@ def fit_seconds(case, n_epochs):
     run, data = config(case), datasets.load(config(case))
     model = build_model(run, data.input_shape, data.n_classes, 0)
     loss = "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
-    model.compile(make_optimizer(run), loss, metrics=["accuracy"])
+    model.compile(make_optimizer(run, run.lr), loss, metrics=["accuracy"])
     ends, started = [], time.perf_counter()
     tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter() - started))
     model.fit(

@@ -13,15 +13,20 @@ from typing import Any
 from bncli.data import datasets
 from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
+from bncli.errors import InvalidConfig
 from bncli.networks import norms
 from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, USE_BIAS
 from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
-from bncli.networks.spec import MAX_UNITS, has_placement, tiny_spec
+from bncli.networks.spec import has_direct_norm, has_placement, tiny_spec
+from bncli.networks.words import MAX_UNITS
 from bncli.registry import canonical, check_name
-from bncli.values import Field, Value
+from bncli.training import schedules
+from bncli.training.optimizers import DECAYS, OPTIMIZERS
+from bncli.values import Field, Value, show
 
-OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+DTYPES = ("float32", "mixed_float16")
+"""Keras' dtype policies that a run can have."""
 
 
 def _text(default: Any, about: str, help: str, **limits: Any) -> Any:
@@ -152,16 +157,63 @@ class RunConfig:
         high=1_000_000,
         optional=True,
     )
-    optimizer: str = _text("adam", "training", "optimizer", choices=OPTIMIZERS)
+    optimizer: str = _text("adam", "training", "optimizer", choices=tuple(OPTIMIZERS))
     lr: float = _number(0.001, "training", "learning rate", low=0, high=1e6, open_low=True)
+    schedule: str = _text(
+        "constant", "training", "how the learning rate falls after the warm-up", choices=tuple(schedules.REGISTRY)
+    )
+    warmup: float = _number(
+        0.0,
+        "training",
+        "epochs in which the learning rate rises from 0, by the same amount with every batch",
+        low=0,
+        high=100_000,
+    )
     momentum: float = _number(0.0, "training", "momentum of sgd", low=0, high=1, open_high=True)
     nesterov: bool = _flag(False, "training", "use Nesterov momentum (sgd only)")
     weight_decay: float | None = _number(
-        None, "training", "decoupled weight decay, applied to all weights", low=0, high=1, optional=True
+        None,
+        "training",
+        "decoupled weight decay, as Keras applies it with every optimizer",
+        low=0,
+        high=1,
+        optional=True,
+    )
+    decay: str = _text(
+        "all",
+        "training",
+        "the weights that weight_decay applies to; kernels: not biases, nor the shifts and scale factors of "
+        "normalizations",
+        choices=DECAYS,
+    )
+    clipnorm: float = _number(
+        0.0, "training", "largest norm of the gradient of each weight tensor; 0: no limit", low=0, high=1e6
+    )
+    label_smoothing: float = _number(
+        0.0,
+        "training",
+        "share of each label that is spread evenly over all classes in training; no score has it but loss",
+        low=0,
+        high=1,
+        open_high=True,
     )
     batch_size: int = _whole(32, "training", "samples per batch", low=1, high=1_000_000)
     epochs: int = _whole(10, "training", "number of passes over the training rows", low=1, high=100_000)
+    patience: int = _whole(
+        0,
+        "training",
+        "epochs without a lower validation loss after which a run stops; 0: it never does",
+        low=0,
+        high=100_000,
+    )
     shuffle: bool = _flag(True, "training", "shuffle the training rows before every epoch")
+    dtype: str = _text(
+        "float32",
+        "training",
+        "type of the numbers that layers compute with; mixed_float16: float16, with weights in float32 and a scaled "
+        "loss, and by --engine keras only",
+        choices=DTYPES,
+    )
     seed: int = _whole(0, "training", "seed of initial weights, batch order and dropout", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:
@@ -171,6 +223,11 @@ class RunConfig:
         parse_rows("train_rows", self.train_rows)
         parse_rows("val_rows", self.val_rows)
         check_model_name(self.model)
+        if self.warmup >= self.epochs:
+            raise InvalidConfig(
+                f"warmup must be below epochs, which is {self.epochs}. Received: {show(self.warmup)}. "
+                "Try a shorter warmup, or more epochs."
+            )
 
     @property
     def run_id(self) -> str:
@@ -228,7 +285,8 @@ class RunConfig:
         """Return a small copy for tests: at most 64 training rows, 2 epochs, layers of 8 units."""
         is_generated = "n_samples" in datasets.loader_defaults(self.dataset)
         rows = {"n_samples": 64} if is_generated else {"train_rows": ":64", "val_rows": ":32"}
-        return self.replace(model=tiny_spec(self.model), epochs=2, batch_size=24, **rows)
+        sizes = {"epochs": 2, "warmup": min(self.warmup, 1.0), "batch_size": 24}
+        return self.replace(model=tiny_spec(self.model), **sizes, **rows)
 
 
 def as_in_format_1(config: RunConfig) -> RunConfig:
@@ -243,7 +301,8 @@ def depends_on_rule(config: RunConfig) -> bool:
     if not is_shifted or reference_of(config.model):
         return False
     is_placed = has_placement(config.model, config.placement)
-    return config.norm_output or (config.placement == "before" and is_placed)
+    is_before = (config.placement == "before" and is_placed) or has_direct_norm(config.model)
+    return config.norm_output or is_before
 
 
 def _identified_bias(config: RunConfig) -> Value:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, depends_on_rule, identified_groups
 from bncli.data import datasets
-from bncli.errors import BncliError
+from bncli.errors import BncliError, InvalidConfig, shown
 from bncli.networks.network import network_of
+from bncli.networks.reference import reference_of
+from bncli.training.optimizers import OPTIMIZERS
 from bncli.values import Value
-
-ADAMW_WEIGHT_DECAY = 0.004
-"""Keras' default for AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101). The other optimizers use no decay."""
 
 
 def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
@@ -23,7 +22,7 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
 
     Raises:
         DataError: The data can't be loaded.
-        InvalidConfig: The network can't be built for the data.
+        InvalidConfig: The network can't be built for the data, or has another dtype.
 
     >>> config, ignored = resolve(RunConfig(dataset="circles", n_samples=8, momentum=0.9))
     >>> config.noise, config.scaling, config.weight_decay, ignored
@@ -33,10 +32,21 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     ignored = {name for name in unused if getattr(config, name) not in (DEFAULTS[name], ABSENT[name])}
     config = config.replace(**{name: ABSENT[name] for name in unused if getattr(config, name) != ABSENT[name]})
     config = config.replace(**_implied(config))
+    _check_dtype(config)
     data = datasets.load(config)
     config = config if config.scaling == data.scaling else config.replace(scaling=data.scaling)
     network_of(config.model).check(config, data.input_shape, data.n_classes)
     return config, tuple(name for name in FIELDS if name in ignored)
+
+
+def _check_dtype(config: RunConfig) -> None:
+    """Refuse a dtype for a file, whose layers have their own."""
+    reference = reference_of(config.model)
+    if config.dtype != DEFAULTS["dtype"] and reference and reference.is_file:
+        raise InvalidConfig(
+            f"dtype must be {DEFAULTS['dtype']} for the model {shown(config.model)}, whose layers have types of their "
+            f"own. Received: {shown(config.dtype)}. Try a function that builds the model."
+        )
 
 
 def has_value(config: RunConfig, name: str, wanted: Value) -> bool:
@@ -67,9 +77,13 @@ def ignored_fields(config: RunConfig) -> set[str]:
 
 
 def _ignored_by_optimizer(config: RunConfig) -> set[str]:
-    if config.optimizer != "sgd":
-        return {"momentum", "nesterov"}
-    return {"nesterov"} if config.momentum == 0 else set()
+    ignored = {"momentum", "nesterov"} - {*OPTIMIZERS[config.optimizer].fields}
+    ignored |= {"nesterov"} if config.momentum == 0 else set()
+    return ignored | (set() if _weight_decay(config) else {"decay"})
+
+
+def _weight_decay(config: RunConfig) -> float:
+    return OPTIMIZERS[config.optimizer].weight_decay if config.weight_decay is None else config.weight_decay
 
 
 def _implied(config: RunConfig) -> dict[str, Value]:
@@ -79,6 +93,4 @@ def _implied(config: RunConfig) -> dict[str, Value]:
     implied |= {"model_digest": network_of(config.model).digest, "groups": identified_groups(config)}
     if config.use_bias == "unshifted" and not depends_on_rule(config):
         implied["use_bias"] = "auto"
-    if config.weight_decay is None:
-        implied["weight_decay"] = ADAMW_WEIGHT_DECAY if config.optimizer == "adamw" else 0.0
-    return implied
+    return implied | {"weight_decay": _weight_decay(config)}

@@ -71,6 +71,13 @@ class RunResult:
         found = {name: best_epoch(name, values) for name, values in self.history.items()}
         return {name: value for name, value in found.items() if value}
 
+    @property
+    def stopped_epoch(self) -> int | None:
+        """The last epoch, from 1, of a run that its `patience` ended before its planned epochs; None for any other."""
+        n_epochs = len(self.history.get("loss", []))
+        is_stopped = self.state == "complete" and self.config.patience > 0 and n_epochs < self.config.epochs
+        return n_epochs if is_stopped else None
+
     def to_record(self) -> dict[str, Any]:
         """Return the result as a line of `runs.jsonl` stores it: JSON types only, with all fields of the run."""
         return {
@@ -81,6 +88,7 @@ class RunResult:
             "metrics": self.metrics,
             "best": self.best,
             "history": self.history,
+            "stopped_epoch": self.stopped_epoch,
             "seconds": self.seconds,
             "engine": self.engine,
             "error": self.error,

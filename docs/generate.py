@@ -16,7 +16,10 @@ from bncli.config import DEFAULTS, FIELDS
 from bncli.data import datasets, sets
 from bncli.networks import models, norms
 from bncli.networks.spec import spec_of
+from bncli.networks.words import WORDS
 from bncli.study.files import load_study, presets
+from bncli.training import schedules
+from bncli.training.optimizers import OPTIMIZERS
 from bncli.values import Field, show
 
 MAKEFILE = Path(__file__).parent.parent / "Makefile"
@@ -72,6 +75,11 @@ def model_table() -> None:
     )
 
 
+def word_table() -> None:
+    """Print the words of specs."""
+    table({"word": f"`{WORDS[name].example}`", "layer": WORDS.description(name)} for name in WORDS)
+
+
 def norm_table() -> None:
     """Print the registered normalizations."""
     table(
@@ -82,6 +90,24 @@ def norm_table() -> None:
         }
         for name in norms.names()
     )
+
+
+def optimizer_table() -> None:
+    """Print the optimizers."""
+    table(
+        {
+            "optimizer": f"`{name}`",
+            "what it is": each.about,
+            "fields it alone obeys": ", ".join(f"`{field}`" for field in each.fields),
+            "default `weight_decay`": f"`{show(each.weight_decay)}`",
+        }
+        for name, each in OPTIMIZERS.items()
+    )
+
+
+def schedule_table() -> None:
+    """Print the schedules of the learning rate."""
+    table({"schedule": f"`{name}`", "the rate": schedules.REGISTRY.description(name)} for name in schedules.REGISTRY)
 
 
 def preset_table() -> None:

@@ -14,6 +14,7 @@ FLOORS = (
     ("tasks",),
     ("data",),
     ("networks",),
+    ("training",),
     ("config", "resolution", "results"),
     ("probes",),
     ("engines",),

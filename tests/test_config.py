@@ -53,8 +53,8 @@ def test_a_field_that_a_record_lacks_has_the_value_that_it_had_when_it_was_intro
     record = RunConfig(lr=0.1).to_dict()
     del record["shuffle"]
     assert RunConfig.from_record(record) == RunConfig(lr=0.1, shuffle=ABSENT["shuffle"])
-    with pytest.raises(UnknownName, match=r"^Unknown field 'warmup'\."):
-        RunConfig.from_record(record | {"warmup": 3})
+    with pytest.raises(UnknownName, match=r"^Unknown field 'cycles'\."):
+        RunConfig.from_record(record | {"cycles": 3})
 
 
 def test_numpy_numbers_are_accepted():
@@ -81,6 +81,9 @@ def test_the_run_id_depends_on_every_field(name):
         "norm": "rms",
         "placement": "after",
         "optimizer": "sgd",
+        "decay": "kernels",
+        "schedule": "cosine",
+        "dtype": "mixed_float16",
     }
     kinds = {"whole": 9, "number": 0.25, "flag": not DEFAULTS[name]}
     changed = RunConfig().replace(**{name: other.get(name, kinds.get(FIELDS[name].kind))})
@@ -114,11 +117,18 @@ def test_an_int_instead_of_a_float_is_the_same_run():
         ({"label": 3}, "label must be text. Received: 3."),
         ({"seed": -1}, "seed must be a whole number from 0 to 2147483647. Received: -1."),
         (
+            {"epochs": 3, "warmup": 3},
+            "warmup must be below epochs, which is 3. Received: 3. Try a shorter warmup, or more epochs.",
+        ),
+        (
             {"norm": "bach"},
             "Unknown norm 'bach'. Allowed: none, batch, group, instance, layer, renorm, rms, as-is. "
             "Did you mean 'batch'?",
         ),
-        ({"optimizer": "adan"}, "Unknown optimizer 'adan'. Allowed: sgd, rmsprop, adam, adamw. Did you mean 'adam'?"),
+        (
+            {"optimizer": "adan"},
+            "Unknown optimizer 'adan'. Allowed: sgd, rmsprop, adam, adamw, nadam, lion. Did you mean 'adam'?",
+        ),
         ({"use_bias": "maybe"}, "Unknown use_bias 'maybe'. Allowed: auto, true, false, unshifted."),
         ({"epoch": 3}, f"Unknown field 'epoch'. Allowed: {', '.join(FIELDS)}. Did you mean 'epochs'?"),
     ],
@@ -180,6 +190,11 @@ def test_tiny_is_small_and_trainable():
         ({"norm": "batch"}, False),
         ({"norm": "none"}, False),
         ({"norm": "layer", "model": "dense8 norm dense8"}, False),
+        ({"norm": "layer", "model": "{ dense8 norm dense8 norm }"}, True),
+        ({"norm": "layer", "model": "{ dense8 norm dense8 norm }", "placement": "after"}, True),
+        ({"norm": "layer", "model": "{ dense8 norm dense8 dropout0.1 norm }"}, False),
+        ({"norm": "layer", "model": "{ dense8 dense8 } dense8"}, True),
+        ({"norm": "layer", "model": "{ dense8 dense8 } dense8", "placement": "after"}, False),
     ],
 )
 def test_auto_and_unshifted_biases_are_two_runs_only_where_their_networks_differ(fields, differ):

@@ -39,7 +39,7 @@ def test_a_result_is_the_same_after_json(state, metrics, history, milliseconds, 
 @pytest.mark.parametrize("result", [complete(CONFIG), diverged(CONFIG), failed(CONFIG)], ids=lambda each: each.state)
 def test_a_record_has_the_documented_entries_in_order(result):
     record = result.to_record()
-    documented = "run_id state config params metrics best history seconds engine error"
+    documented = "run_id state config params metrics best history stopped_epoch seconds engine error"
     assert list(record) == documented.split()
     assert record["run_id"] == CONFIG.run_id
     assert record["config"] == CONFIG.to_dict()
@@ -57,7 +57,9 @@ def test_seconds_are_rounded_as_they_are_recorded():
     assert result.seconds == result.to_record()["seconds"] == 0.009123
 
 
-@pytest.mark.parametrize("missing", [name for name in complete(CONFIG).to_record() if name != "best"])
+@pytest.mark.parametrize(
+    "missing", [name for name in complete(CONFIG).to_record() if name not in ("best", "stopped_epoch")]
+)
 def test_from_record_rejects_a_record_with_a_missing_entry(missing):
     record = complete(CONFIG).to_record()
     del record[missing]

@@ -24,6 +24,7 @@ def runs_table(results: Results, conditions: Conditions) -> pd.DataFrame:
         - `run_id`, `condition` (its row in `conditions_table`), `arm`, `param_<axis>`, `seed`, `state`
         - the final value of every metric that a run has, see `tables.measured_metrics`
         - `best_val_accuracy` and its `best_epoch` (from 1)
+        - `stopped_epoch`, the last epoch of a run that its patience ended
         - `params` (number of parameters), `seconds`
     """
     import pandas as pd
@@ -48,6 +49,7 @@ def _run_row(
         **{metric: result.metrics.get(metric) for metric in metrics},
         "best_val_accuracy": best.get("value"),
         "best_epoch": best.get("epoch"),
+        "stopped_epoch": result.stopped_epoch,
         "params": result.params.get("total"),
         "seconds": result.seconds,
     }
@@ -101,7 +103,7 @@ def has_learned(result: RunResult, trivial: Trivial, metric: str = DEFAULT) -> b
 
 
 def history_table(results: Results, conditions: Conditions) -> pd.DataFrame:
-    """Return one row per run and epoch, up to the epoch in which a run diverged.
+    """Return one row per run and epoch, up to the epoch in which a run diverged or stopped.
 
     Columns: `run_id`, `condition`, `arm`, `param_<axis>`, `seed`, `epoch` (from 1), then `HISTORY_METRICS`.
     """

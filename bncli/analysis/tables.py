@@ -70,7 +70,7 @@ def typed(table: pd.DataFrame) -> pd.DataFrame:
     """Keep whole numbers whole and metrics floats in columns where some, or all, values are missing."""
     whole = [f"param_{name}" for name, info in FIELDS.items() if info.kind == "whole"]
     counts = ("n_chance", "n_learned", "n_baseline_learned", "n_both_learned")
-    kinds = dict.fromkeys([*whole, "best_epoch", "params", *counts], "Int64")
+    kinds = dict.fromkeys([*whole, "best_epoch", "stopped_epoch", "params", *counts], "Int64")
     kinds |= dict.fromkeys([*METRICS, "best_val_accuracy", *SHARES], "float64")
     # `astype` leaves every column in a block of its own; pandas warns of more than 100 blocks when a column is added
     return table.astype({name: kind for name, kind in kinds.items() if name in table.columns}).copy()

@@ -16,7 +16,9 @@ from bncli.cli import console
 from bncli.cli.command import Command, Group
 from bncli.cli.compare import compare
 from bncli.cli.dataset import dataset
+from bncli.cli.export import export
 from bncli.cli.listing import list_
+from bncli.cli.model import model
 from bncli.cli.report import report, status
 from bncli.cli.sweep import sweep
 from bncli.cli.train import train
@@ -54,10 +56,12 @@ What there is to choose from:
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "dataset": (dataset, "List the data sets; describe, plot or export one."),
+    "model": (model, "Show a network, and what every arm makes of it."),
     "train": (train, "Train one network, from one or many seeds."),
     "compare": (compare, "Train arms and compare them seed by seed."),
     "sweep": (sweep, "Compare arms at every value of other settings."),
     "report": (report, "Make tables, figures and page of a study again."),
+    "export": (export, "Write a run as a stand-alone Keras program."),
     "verify": (verify, "Check what is claimed about BN: trains the presets."),
     "status": (status, "Count the finished and missing runs of a study."),
     "list": (list_, "List presets, models, arms, metrics or studies."),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from bncli.cli import console
-from bncli.config import FIELDS, OPTIMIZERS, field_name, parse_value
+from bncli.config import FIELDS, field_name, parse_value
 from bncli.data import sets
 from bncli.data.tables import column_names
 from bncli.errors import BncliError, InvalidConfig, shown
@@ -24,6 +24,7 @@ from bncli.study.execution import ENGINES, Train
 from bncli.study.files import presets
 from bncli.study.study import parse_seeds
 from bncli.tasks.metrics import METRICS
+from bncli.training.optimizers import OPTIMIZERS
 from bncli.values import Value
 
 

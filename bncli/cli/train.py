@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bncli.atomic import check_replaceable, replace_file
 from bncli.cli import console, hints
 from bncli.cli.options import Options, option, takes_options
 from bncli.cli.session import Session
@@ -15,6 +16,7 @@ from bncli.data import datasets
 from bncli.engines.method import check_memory
 from bncli.errors import InvalidConfig, cut, shown
 from bncli.networks import norms
+from bncli.results import RunResult
 from bncli.study.arms import Arm, arm_of, parse_arm
 from bncli.study.files import load_study
 from bncli.study.study import Study
@@ -36,6 +38,10 @@ def train(
         Path | None,
         option("--save-model", metavar="FILE.keras", help="Write the trained model (one run only)."),
     ] = None,
+    script: Annotated[
+        Path | None,
+        option("--script", metavar="FILE.py", help="Write a plain Keras program that trains the same (one run only)."),
+    ] = None,
     summary: Annotated[
         bool,
         typer.Option("--summary", help="Print Keras' layer table with the parameter counts, train nothing."),
@@ -49,9 +55,15 @@ def train(
         _print_summary(study)
         hints.say_after(hints.again(TRAIN, own, options), options)
         return
-    _check_save(save_model, study.seeds)
+    _check_file("--save-model", save_model, ".keras", study.seeds)
+    _check_file("--script", script, ".py", study.seeds)
+    if script and not options.dry_run:
+        check_replaceable(script)
     session = Session(study, options, options.out, save_model=save_model)
     session.run(single=True)
+    if script and session.shown:
+        _write_script(script, session.shown.results[0])
+        console.say(f"Wrote {script}", quiet=options.quiet)
     done = hints.after_train(study, options, of_arm, diverged=hints.has_diverged(session.shown))
     hints.say_after(hints.again(TRAIN, own, options) if options.dry_run else done, options)
 
@@ -98,13 +110,22 @@ def is_of_train(study: Study) -> bool:
     return (study.name, len(study.arms), study.axes) == (TRAIN, 1, ())
 
 
-def _check_save(path: Path | None, seeds: tuple[int, ...]) -> None:
+def _check_file(option: str, path: Path | None, ending: str, seeds: tuple[int, ...]) -> None:
+    """Check the file of an option that writes something of one run."""
     if path and len(seeds) > 1:
-        raise InvalidConfig(f"--save-model writes one model, but {len(seeds)} seeds are asked for. Try --seeds 1.")
-    if path and path.suffix != ".keras":
-        raise InvalidConfig(f"--save-model needs a name that ends in .keras. Received: {shown(str(path))}.")
+        what = "model" if option == "--save-model" else "program"
+        raise InvalidConfig(f"{option} writes one {what}, but {len(seeds)} seeds are asked for. Try --seeds 1.")
+    if path and path.suffix != ending:
+        raise InvalidConfig(f"{option} needs a name that ends in {ending}. Received: {shown(str(path))}.")
     if path and not path.parent.is_dir():
-        raise InvalidConfig(f"--save-model: there is no folder {shown(str(path.parent))}.")
+        raise InvalidConfig(f"{option}: there is no folder {shown(str(path.parent))}.")
+
+
+def _write_script(path: Path, result: RunResult) -> None:
+    from bncli.report.script.program import script_of
+
+    text = script_of(result)
+    replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def _print_summary(study: Study) -> None:

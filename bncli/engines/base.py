@@ -12,8 +12,10 @@ import numpy as np
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
+from bncli.engines.rates import Schedule, is_constant
 from bncli.results import Epochs, RunResult
 from bncli.tasks.metrics import POPULATION, trivial_score
+from bncli.training.optimizers import OPTIMIZERS, is_decayed
 
 OnEpoch = Callable[[Sequence[RunConfig], int], None]
 """Called after each epoch with the runs that train together and the epoch's number, from 1."""
@@ -24,36 +26,94 @@ OnModel = Callable[[RunConfig, keras.Model], None]
 _Arguments = ParamSpec("_Arguments")
 
 
-def compile_model(model: keras.Model, config: RunConfig) -> None:
+@contextmanager
+def dtype_policy(policy: str) -> Iterator[None]:
+    """Give the layers that the block makes a dtype policy; Keras scales the loss of a model that has it."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def compile_model(model: keras.Model, config: RunConfig, n_rows: int | None = None) -> None:
     """Compile a model with the run's optimizer and the loss that fits its output layer.
 
     The loss is binary cross-entropy for one sigmoid unit, else cross-entropy over classes. XLA is off: for one run it
     takes longer to compile than it saves (measured: the digits CNN ends its first epoch after 3.9 s with XLA, after
     1.1 s without).
+
+    Args:
+        model: The model, in place.
+        config: Its run.
+        n_rows: The number of training rows, for the run's schedule of the learning rate. The labels are then those of
+            `soft_labels` if the run smoothes them. Without it the rate is constant and the labels are class numbers.
     """
     is_binary = model.output_shape[-1] == 1
-    loss = "binary_crossentropy" if is_binary else "sparse_categorical_crossentropy"
-    model.compile(make_optimizer(config), loss, metrics=["accuracy"], jit_compile=False)
+    is_soft = n_rows is not None and config.label_smoothing > 0
+    loss = "binary_crossentropy" if is_binary else f"{'' if is_soft else 'sparse_'}categorical_crossentropy"
+    accuracy = keras.metrics.MeanMetricWrapper(_soft_accuracy, name="accuracy") if is_soft else "accuracy"
+    optimizer = make_optimizer(config, Schedule(config, n_rows) if n_rows and not is_constant(config) else config.lr)
+    optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if not is_decayed(v, config.decay)])
+    model.compile(optimizer, loss, metrics=[accuracy], jit_compile=False)
 
 
-def make_optimizer(config: RunConfig) -> keras.Optimizer:
+def is_compiled_plainly(config: RunConfig) -> bool:
+    """Whether plain Keras can load a run's model as it was compiled for training."""
+    return is_constant(config) and config.label_smoothing == 0
+
+
+def compile_afterwards(model: keras.Model, config: RunConfig) -> None:
+    """Compile a trained model so that it can be saved, and trained further at the run's rate, by plain Keras."""
+    compile_model(model, config)
+    model.optimizer.build(model.trainable_variables)
+
+
+def make_optimizer(config: RunConfig, rate: float | Schedule) -> keras.Optimizer:
     """Return a new Keras optimizer for a run; what is not a field of a run (rho, the betas) keeps Keras' default."""
-    common = {"learning_rate": config.lr, "weight_decay": config.weight_decay or None}
-    if config.optimizer == "sgd":
-        return keras.optimizers.SGD(momentum=config.momentum, nesterov=config.nesterov, **common)
-    if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(learning_rate=config.lr, weight_decay=config.weight_decay)
-    makers = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
-    return makers[config.optimizer](**common)
+    optimizer = OPTIMIZERS[config.optimizer]
+    none = 0.0 if optimizer.weight_decay else None  # AdamW refuses None
+    own = {name: getattr(config, name) for name in optimizer.fields}
+    make = getattr(keras.optimizers, optimizer.keras_class)
+    shared = {"weight_decay": config.weight_decay or none, "clipnorm": config.clipnorm or None}
+    return make(learning_rate=rate, **shared, **own)
 
 
-def row_losses(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+def soft_labels(y: tf.Tensor, n_outputs: int, smoothing: float | tf.Tensor) -> tf.Tensor:
+    """Return class numbers as probabilities, of which a share is spread evenly over all classes.
+
+    Args:
+        y: Class numbers, shape (rows,).
+        n_outputs: The number of outputs of the network; 1 for the second of two classes.
+        smoothing: The share.
+
+    Returns:
+        Shape (rows, outputs), as Keras' losses compute them of their `label_smoothing`.
+    """
+    if n_outputs == 1:
+        return tf.cast(y, tf.float32)[:, None] * (1 - smoothing) + 0.5 * smoothing
+    return tf.one_hot(y, n_outputs) * (1 - smoothing) + smoothing / n_outputs
+
+
+def _soft_accuracy(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+    """Which rows are answered by the class that their soft label is highest for; Keras' own asks for an equal label."""
+    if predicted.shape[-1] == 1:
+        return tf.cast((y > 0.5) == (predicted > 0.5), tf.float32)[:, 0]
+    return tf.cast(tf.argmax(y, axis=-1) == tf.argmax(predicted, axis=-1), tf.float32)
+
+
+def row_losses(y: tf.Tensor, predicted: tf.Tensor, smoothing: tf.Tensor | None = None) -> tf.Tensor:
     """Return Keras' cross-entropy of every row.
 
     Args:
         y: Class numbers, shape (rows,).
         predicted: Probabilities, shape (rows, 1) for two classes, else (rows, classes).
+        smoothing: The share of each label that is spread over all classes, if any is.
     """
+    if smoothing is not None:
+        cross_entropy = "binary_crossentropy" if predicted.shape[-1] == 1 else "categorical_crossentropy"
+        return getattr(keras.losses, cross_entropy)(soft_labels(y, predicted.shape[-1], smoothing), predicted)
     if predicted.shape[-1] == 1:
         return keras.losses.binary_crossentropy(tf.cast(y, tf.float32)[:, None], predicted)
     return keras.losses.sparse_categorical_crossentropy(y, predicted)
@@ -66,7 +126,7 @@ def with_added(losses: tf.Tensor, added: Sequence[tf.Tensor]) -> tf.Tensor:
         losses: Shape (rows,).
         added: Scalars, as `stateless_call(..., return_losses=True)` gives them.
     """
-    return losses + tf.add_n(added) if added else losses
+    return losses + tf.add_n([tf.cast(loss, losses.dtype) for loss in added]) if added else losses
 
 
 def count_params(model: keras.Model) -> dict[str, int]:

@@ -13,18 +13,20 @@ from typing import Any
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines import updates
+from bncli.engines import rates, updates
 from bncli.engines.base import row_losses, with_added
 from bncli.engines.layers import build_stackable
 from bncli.engines.method import Method
+from bncli.engines.rates import is_constant, steps_per_epoch
 from bncli.engines.updates import Tensors
 from bncli.probes.population import moving_averages, population_statistics
+from bncli.training.optimizers import is_decayed
 
 State = tuple[Tensors, Tensors, Tensors]
 """Weights, other variables (moving statistics, dropout seeds) and optimizer slots, of shape (runs, ...) each."""
 
 Numbers = dict[str, tf.Tensor]
-"""The fields of `method.RATES`, shape (runs,) each."""
+"""The fields of `method.RATES`, shape (runs,) each; the warm-up in updates."""
 
 
 class Graph:
@@ -54,7 +56,12 @@ class Graph:
         self.rule = updates.rule_for(config.optimizer, momentum=config.momentum > 0, nesterov=config.nesterov)
         self.batch_size = min(config.batch_size, len(dataset.y_train))
         self._constraints = [variable.constraint for variable in self.model.trainable_variables]
-        self._decay = (config.weight_decay or 0) > 0
+        has_decay = (config.weight_decay or 0) > 0
+        self._decayed = [has_decay and is_decayed(each, config.decay) for each in self.model.trainable_variables]
+        self._schedule, self._is_constant = config.schedule, is_constant(config)
+        self._n_steps = config.epochs * steps_per_epoch(config, len(dataset.y_train))
+        self._smooths = config.label_smoothing > 0
+        self._clips = config.clipnorm > 0
         self._is_binary = self.model.output_shape[-1] == 1
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
         self.train_batches = tf.function(self._train_batches, jit_compile=method.xla_steps, autograph=False)
@@ -111,8 +118,13 @@ class Graph:
     ) -> tuple[State, tf.Tensor, tf.Tensor]:
         """Update every run by its own batch: `rows` are row numbers, shape (runs, batch)."""
         weights, others, slots = state
-        gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows))
-        weights, slots = updates.apply(self.rule, weights, gradients, slots, numbers, iteration, decay=self._decay)
+        smoothing = (numbers["label_smoothing"],) if self._smooths else ()
+        gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows, *smoothing))
+        if not self._is_constant:
+            factor = rates.factor(self._schedule, iteration - 1, numbers["warmup"], self._n_steps)
+            numbers = numbers | {"lr": numbers["lr"] * factor}
+        gradients = updates.clipped(gradients, numbers["clipnorm"]) if self._clips else gradients
+        weights, slots = updates.apply(self.rule, weights, gradients, slots, numbers, iteration, self._decayed)
         if any(self._constraints):
             weights = self._over_runs(self._constrained, weights)
         return (weights, new_others, slots), loss, correct
@@ -124,14 +136,14 @@ class Graph:
 
     def _gradients(self, arguments: Any) -> tuple[Tensors, Tensors, tf.Tensor, tf.Tensor]:
         """One run's gradients on a batch, its other variables afterwards, and its sums of loss and correct answers."""
-        weights, others, rows = arguments
+        weights, others, rows, *smoothing = arguments
         x, y = tf.gather(self._x, rows), tf.gather(self._y, rows)
         with tf.GradientTape() as tape:
             tape.watch(weights)
             predicted, new_others, added = self.model.stateless_call(
                 weights, others, x, training=True, return_losses=True
             )
-            losses = with_added(row_losses(y, predicted), added)
+            losses = with_added(row_losses(y, predicted, *smoothing), added)
             loss = tf.reduce_mean(losses)
         gradients = tape.gradient(loss, weights)
         return gradients, _as_before(new_others, others), tf.reduce_sum(losses), self._correct(y, predicted)

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bncli.results import Epochs
 from bncli.tasks.metrics import HISTORY_METRICS
 from bncli.values import finite
+
+
+class Patience:
+    """Which runs of a stack stop because their validation loss does not fall, as Keras' `EarlyStopping` decides.
+
+    Args:
+        epochs: For each run, after how many epochs without a lower loss it stops; 0 if it never does.
+    """
+
+    def __init__(self, epochs: Sequence[int]) -> None:
+        self._epochs = np.array(epochs)
+        self._waited = np.zeros(len(epochs), int)
+        self._lowest: np.ndarray | None = None
+
+    def is_over(self, val_loss: np.ndarray) -> np.ndarray:
+        """Count an epoch; return which runs have now waited long enough.
+
+        Args:
+            val_loss: The validation loss of each run, shape (runs,).
+        """
+        if self._lowest is None:
+            self._lowest = val_loss
+        else:
+            is_lower = val_loss < self._lowest
+            self._lowest = np.where(is_lower, val_loss, self._lowest)
+            self._waited = np.where(is_lower, 0, self._waited + 1)
+        return (self._epochs > 0) & (self._waited >= self._epochs)
 
 
 class StackHistory:
@@ -27,7 +56,7 @@ class StackHistory:
         """Add an epoch.
 
         Args:
-            alive: Which runs had not diverged before it, shape (runs,): it counts for them only.
+            alive: Which runs had not diverged or stopped before it, shape (runs,): it counts for them only.
             train: Mean loss and accuracy in training, each of shape (runs,).
             validation: The same over the validation rows.
         """

@@ -45,6 +45,7 @@ class Inference:
     def _losses_and_answers(self, others: Tensors, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         called = self._model.stateless_call(self._weights, others, x, training=False, return_losses=True)
         predicted, _, added = called
+        predicted = tf.cast(predicted, tf.float32)  # a mixed network may output float16, whose logarithms overflow
         return with_added(row_losses(y, predicted), added), predicted
 
     def score(self, others: Tensors, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Scored]:

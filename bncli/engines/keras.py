@@ -6,6 +6,7 @@ import gc
 import math
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +18,18 @@ from bncli.engines.base import (
     OnEpoch,
     OnModel,
     callback_errors,
+    compile_afterwards,
     compile_model,
+    dtype_policy,
     failed_result,
     finished_result,
+    is_compiled_plainly,
     marked,
+    soft_labels,
 )
 from bncli.engines.inference import Inference
 from bncli.engines.method import EVALUATION_ROWS
+from bncli.engines.rates import steps_per_epoch
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
 from bncli.networks.network import network_of
 from bncli.networks.seeds import batch_order
@@ -71,14 +77,16 @@ def train(
 def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) -> tuple[keras.Model, RunResult]:
     """Build, compile, fit and evaluate the model of one run; return it with the run's result."""
     started = time.perf_counter()
-    model = network_of(config.model).build(config, dataset.input_shape, dataset.n_classes, config.seed)
-    compile_model(model, config)
+    with dtype_policy(config.dtype):
+        model = network_of(config.model).build(config, dataset.input_shape, dataset.n_classes, config.seed)
+    compile_model(model, config, len(dataset.y_train))
+    training, validation = labelled(model, config, dataset)
     fitted = model.fit(
-        batches(config, dataset),
-        steps_per_epoch=math.ceil(len(dataset.y_train) / config.batch_size),
+        training,
+        steps_per_epoch=steps_per_epoch(config, len(dataset.y_train)),
         epochs=config.epochs,
         shuffle=False,
-        validation_data=(dataset.x_val, dataset.y_val),
+        validation_data=validation,
         validation_batch_size=EVALUATION_ROWS,
         callbacks=_callbacks(config, on_epoch),
         verbose=0,
@@ -86,7 +94,23 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
     history = {name: [finite(value) for value in fitted.history[name]] for name in HISTORY_METRICS}
     scores = of_run(final_scores(model, config, dataset), 0)
     seconds = time.perf_counter() - started
+    if not is_compiled_plainly(config):
+        compile_afterwards(model, config)
     return model, finished_result(config, dataset, model, history, scores, seconds, NAME)
+
+
+def labelled(model: keras.Model, config: RunConfig, dataset: Dataset) -> tuple[tf.data.Dataset, tuple[Any, Any]]:
+    """Return the batches of all epochs and the validation rows, with labels as `compile_model` expects them.
+
+    Validation labels are never smoothed: so the validation loss is the cross-entropy whatever the smoothing, and runs
+    can be compared by it.
+    """
+    training, (x, y) = batches(config, dataset), (dataset.x_val, dataset.y_val)
+    if config.label_smoothing == 0:
+        return training, (x, y)
+    n_outputs, smoothing = model.output_shape[-1], config.label_smoothing
+    softened = training.map(lambda x, y: (x, soft_labels(y, n_outputs, smoothing)))
+    return softened, (x, soft_labels(y, n_outputs, 0.0))
 
 
 def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Scores:
@@ -132,6 +156,8 @@ def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:
 
 def _callbacks(config: RunConfig, on_epoch: OnEpoch | None) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = [_StopOnNonFinite()]
+    if config.patience:
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience, mode="min"))
     if on_epoch:
         report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch([config], epoch + 1))
         callbacks.append(report)

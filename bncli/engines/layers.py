@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from bncli.backend import keras, tf
@@ -27,9 +28,9 @@ def build_stackable(config: RunConfig, dataset: Dataset, method: Method) -> kera
         return restacked(model) if method.stacked else model
     layers: dict[str, Callable[..., keras.Layer]] = {"dropout": PhiloxDropout}
     if method.stacked:
-        layers["lstm"] = _unrolled_lstm
+        layers |= {"lstm": partial(keras.layers.LSTM, unroll=True), "gru": partial(keras.layers.GRU, unroll=True)}
     if method.matrix_conv:
-        layers |= {"conv": MatrixConv2D, "pool": ReshapedMaxPooling2D}
+        layers |= {"conv": MatrixConv2D, "pool": ReshapedMaxPooling2D, "avgpool": ShiftedAveragePooling2D}
     return build_model(config, dataset.input_shape, dataset.n_classes, config.seed, layers)
 
 
@@ -41,11 +42,6 @@ def restacked(model: keras.Model) -> keras.Model:
         return form(settings_of(layer))
 
     return keras.models.clone_model(model, clone_function=clone, recursive=True)
-
-
-def _unrolled_lstm(**arguments: Any) -> keras.Layer:
-    """Keras' LSTM without a loop over time steps, which would neither vectorize nor compile."""
-    return keras.layers.LSTM(unroll=True, **arguments)
 
 
 class PhiloxDropout(keras.layers.Dropout):  # type: ignore[misc]
@@ -150,6 +146,7 @@ def _margins(side: int, span: int, stride: int) -> tuple[int, int]:
 
 
 def _unrolled(layer: type[keras.layers.RNN]) -> Callable[[dict[str, Any]], keras.Layer]:
+    """A recurrent layer without a loop over time steps, which would neither vectorize nor compile."""
     return lambda config: layer.from_config(config | {"unroll": True})
 
 

@@ -19,11 +19,15 @@ from bncli.networks.cost import Cost
 from bncli.networks.network import network_of
 from bncli.values import Value
 
-RATES = ("lr", "momentum", "weight_decay")
-"""The fields that an optimizer's update reads."""
+RATES = ("lr", "momentum", "weight_decay", "clipnorm", "label_smoothing", "warmup")
+"""The fields that enter a step of training as numbers."""
 
-VARIED = ("seed", "init_scale", *RATES)
-"""Fields that may differ between the runs of a stack, because they enter a graph as numbers; all others shape it."""
+OMITTED = RATES[1:]
+"""Those of them without which a graph is smaller, where they are zero."""
+
+VARIED = ("seed", "init_scale", *RATES, "patience")
+"""Fields that may differ between the runs of a stack: they enter a graph as numbers, or act between epochs. All others
+shape the graph."""
 
 STACK_BYTES = 1 << 30
 """Memory that one stack may take, as `run_bytes` estimates it."""
@@ -97,10 +101,24 @@ def halved(method: Method) -> Method:
 def graph_key(config: RunConfig) -> tuple[Value, ...]:
     """Return what two runs must have in common to share a graph.
 
-    These are all fields except `VARIED`, and whether momentum and weight decay are zero: then the graph omits them.
+    These are all fields except `VARIED`, and which of `OMITTED` are zero: then the graph omits them.
     """
     shared = tuple(getattr(config, name) for name in FIELDS if name not in VARIED)
-    return (*shared, config.momentum > 0, (config.weight_decay or 0) > 0)
+    return (*shared, *((getattr(config, name) or 0) > 0 for name in OMITTED))
+
+
+def by_engine(configs: Iterable[RunConfig], engine: str) -> dict[str, list[RunConfig]]:
+    """Return runs by the engine that trains them: the wanted one, or `keras` for a dtype that only it has.
+
+    >>> base = RunConfig(dataset="circles")
+    >>> found = by_engine([base, base.replace(dtype="mixed_float16"), base.replace(seed=1)], "auto")
+    >>> {engine: [(run.dtype, run.seed) for run in runs] for engine, runs in found.items()}
+    {'auto': [('float32', 0), ('float32', 1)], 'keras': [('mixed_float16', 0)]}
+    """
+    found: dict[str, list[RunConfig]] = {}
+    for config in configs:
+        found.setdefault(engine if config.dtype == "float32" else "keras", []).append(config)
+    return found
 
 
 def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
@@ -137,7 +155,7 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
         always_stack: Whether to stack large networks too.
     """
     cost = cost_of(config, dataset)
-    if cost.alone or (cost.macs > STACKED_MAC_LIMIT and not has_gpu and not always_stack):
+    if why_alone(cost, has_gpu=has_gpu, always_stack=always_stack):
         return Method(_side_by_side(n_runs), stacked=False, matrix_conv=False)
     batch_size = min(config.batch_size, len(dataset.y_train))
     n_full, n_left = divmod(len(dataset.y_train), batch_size)
@@ -158,6 +176,19 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
         xla_evaluation=pays(config.epochs, len(dataset.y_val), 1),
         lanes=lanes,
     )
+
+
+def why_alone(cost: Cost, *, has_gpu: bool, always_stack: bool = False) -> str:
+    """Return in a few words why runs of a network train side by side, not stacked; an empty text if they are stacked.
+
+    Args:
+        cost: What the network costs.
+        has_gpu: Whether TensorFlow uses a GPU.
+        always_stack: Whether to stack large networks too.
+    """
+    if cost.alone or has_gpu or always_stack or cost.macs <= STACKED_MAC_LIMIT:
+        return cost.alone
+    return f"{cost.macs:,} multiply-adds a row keep the cores busy"
 
 
 def _side_by_side(n_runs: int) -> int:
@@ -205,15 +236,27 @@ def check_memory(configs: Iterable[RunConfig]) -> None:
     Raises:
         InvalidConfig: It does not suffice.
     """
-    limit = process.usable_memory()
     for config in {graph_key(config): config for config in configs}.values():
         data = datasets.load(config)
-        cost = cost_of(config, data)
-        n_rows = min(config.batch_size, len(data.y_train))
-        n_bytes = 4 * (2 * cost.n_weights + n_rows * cost.n_outputs)
-        if n_bytes > limit:
-            raise InvalidConfig(
-                f"model {shown(config.model)} is too large: its {cost.n_weights:,} weights and a batch of {n_rows:,} "
-                f"rows take at least {n_bytes / 2**30:,.1f} GiB. Allowed: {limit / 2**30:,.1f} GiB, the memory of this "
-                "machine. Try fewer or smaller layers, or a smaller batch_size."
-            )
+        check_fits(config.model, cost_of(config, data), min(config.batch_size, len(data.y_train)))
+
+
+def check_fits(model: str, cost: Cost, n_rows: int) -> None:
+    """Check that the memory suffices for a step of one run; see `check_memory`.
+
+    Args:
+        model: The network, for the message.
+        cost: What it costs.
+        n_rows: Samples per batch.
+
+    Raises:
+        InvalidConfig: It does not suffice.
+    """
+    limit = process.usable_memory()
+    n_bytes = 4 * (2 * cost.n_weights + n_rows * cost.n_outputs)
+    if n_bytes > limit:
+        raise InvalidConfig(
+            f"model {shown(model)} is too large: its {cost.n_weights:,} weights and a batch of {n_rows:,} rows take at "
+            f"least {n_bytes / 2**30:,.1f} GiB. Allowed: {limit / 2**30:,.1f} GiB, the memory of this machine. Try "
+            "fewer or smaller layers, or a smaller batch_size."
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,11 @@ import numpy as np
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines.base import OnEpoch, OnModel, compile_model, finished_result
+from bncli.engines.base import OnEpoch, OnModel, compile_afterwards, finished_result
 from bncli.engines.graph import Graph, Numbers, State
-from bncli.engines.history import StackHistory
+from bncli.engines.history import Patience, StackHistory
 from bncli.engines.method import LANES, MAX_STACK, RATES, Method
+from bncli.engines.rates import steps_per_epoch, warmup_steps
 from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
 from bncli.networks.network import network_of
@@ -82,7 +82,7 @@ class Program:
 
         Args:
             configs: At most `method.n_runs` runs of this graph.
-            on_epoch: Called with `configs` and the epoch, from 1, after each epoch.
+            on_epoch: Called after each epoch with those of `configs` that trained in it, and its number from 1.
             on_model: Called with each run and its trained model.
 
         Returns:
@@ -101,10 +101,10 @@ class Program:
         ]
 
     def _train(self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None) -> tuple[State, StackHistory, Scored]:
-        """Train a stack until its last epoch, or until all its runs have diverged; return its last validation too."""
+        """Train a stack until its last epoch, or until all its runs have ended; return its last validation too."""
         filled = self.fill(configs)
         state, history, alive = self.initial_state(filled), StackHistory(), np.ones(len(filled), bool)
-        numbers = self.numbers(filled)
+        numbers, patience = self.numbers(filled), Patience([config.patience for config in filled])
         chunks = evaluation_chunks(self.dataset.x_val, self.dataset.y_val)
         for epoch, orders in enumerate(batch_orders(filled, len(self.dataset.y_train))):
             before = state
@@ -113,9 +113,9 @@ class Program:
                 state = _freeze(alive, state, before)
             validation = self.score(state, chunks)
             history.add(alive, means, validation[:2])
-            alive = alive & history.is_finite
             if on_epoch:
-                on_epoch(configs, epoch + 1)
+                on_epoch([config for config, is_alive in zip(configs, alive, strict=False) if is_alive], epoch + 1)
+            alive = alive & history.is_finite & ~patience.is_over(validation.loss)
             if not alive[: len(configs)].any():
                 break
         return state, history, validation
@@ -125,8 +125,10 @@ class Program:
         return [*configs, *[configs[-1]] * (self.method.n_runs - len(configs))]
 
     def numbers(self, configs: Sequence[RunConfig]) -> Numbers:
-        """Return learning rate, momentum and weight decay of the runs, shape (runs,) each."""
-        return {name: tf.constant([getattr(config, name) for config in configs], tf.float32) for name in RATES}
+        """Return learning rate, momentum and so on of the runs, shape (runs,) each."""
+        found = {name: [getattr(config, name) for config in configs] for name in RATES}
+        found["warmup"] = [warmup_steps(config, len(self.dataset.y_train)) for config in configs]
+        return {name: tf.constant(values, tf.float32) for name, values in found.items()}
 
     def initial_state(self, configs: Sequence[RunConfig]) -> State:
         """Return the state before training: each run's own weights and dropout seeds, the rest as Keras starts it."""
@@ -159,7 +161,7 @@ class Program:
         """
         n_rows, batch_size = orders.shape[1], self.graph.batch_size
         n_full, n_left = divmod(n_rows, batch_size)
-        n_done = float(number * math.ceil(n_rows / batch_size))
+        n_done = float(number * steps_per_epoch(self.config, n_rows))
         sizes = (tf.constant(n_done), tf.constant(n_full))
         state, loss, correct = self.graph.train_batches(state, numbers, orders, *sizes)
         loss, correct = loss.numpy().astype("float64"), correct.numpy().astype("float64")
@@ -210,8 +212,7 @@ class Program:
         for variables, values in ((model.trainable_variables, state[0]), (model.non_trainable_variables, state[1])):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(tf.cast(value[index], variable.dtype))
-        compile_model(model, config)
-        model.optimizer.build(model.trainable_variables)
+        compile_afterwards(model, config)
         return model
 
 
@@ -229,7 +230,7 @@ def _stack(variable: keras.Variable, drawn: Sequence[dict[str, Any]]) -> tf.Tens
 
 
 def _freeze(alive: np.ndarray, now: State, before: State) -> State:
-    """The new state of the runs that are alive, and the old state of those that have diverged."""
+    """The new state of the runs that are alive, and the old state of those that have ended."""
 
     def pick(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
         return tf.where(tf.reshape(alive, [-1, *[1] * (new.shape.rank - 1)]), new, old)

@@ -54,6 +54,6 @@ def with_scaling(model: keras.Model, scaler: Scaler | None) -> keras.Model:
     if isinstance(model, keras.Sequential):
         saved = keras.Sequential([inputs, scaling, *model.layers])
     else:
-        saved = keras.Model(inputs, model(scaling(inputs)))
+        saved = keras.Model(inputs, model.call(scaling(inputs)))  # its layers; nested, its optimizer would get lost
     saved.compile(model.optimizer, model.loss, metrics=["accuracy"], jit_compile=False)
     return saved

@@ -6,9 +6,11 @@ Keras' optimizers keep their slots in variables and can't train a stack of runs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from bncli.backend import tf
 
@@ -16,6 +18,12 @@ Tensors = list[tf.Tensor]
 
 RHO, EPSILON, BETA_1, BETA_2 = 0.9, 1e-7, 0.9, 0.999
 """Keras' defaults, which are not fields of a run."""
+
+LION_BETA_2 = 0.99
+"""The same for Lion, whose momentum is shorter than the second moment of Adam."""
+
+NADAM_DECAY = 0.96
+"""How fast Nadam's momentum rises from half of `BETA_1` to `BETA_1`, by update."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +44,13 @@ def rule_for(optimizer: str, *, momentum: bool, nesterov: bool) -> Rule:
     """Return the rule of an optimizer.
 
     Args:
-        optimizer: `sgd`, `rmsprop`, `adam` or `adamw`.
+        optimizer: One of `training.optimizers.OPTIMIZERS`.
         momentum: Whether sgd has a momentum above 0; without it, it needs no slot.
         nesterov: Whether sgd's momentum is Nesterov's.
     """
-    if optimizer == "sgd":
-        return Rule(1, _nesterov if nesterov else _momentum) if momentum else Rule(0, _sgd)
-    return {"rmsprop": Rule(1, _rmsprop), "adam": Rule(2, _adam), "adamw": Rule(2, _adam)}[optimizer]
+    if optimizer == "sgd" and momentum:
+        return Rule(1, _nesterov if nesterov else _momentum)
+    return RULES[optimizer]
 
 
 def apply(
@@ -52,8 +60,7 @@ def apply(
     slots: Tensors,
     numbers: dict[str, tf.Tensor],
     iteration: tf.Tensor,
-    *,
-    decay: bool,
+    decayed: Sequence[bool],
 ) -> tuple[Tensors, Tensors]:
     """Update all weights of one run, or of a stack of runs.
 
@@ -64,8 +71,8 @@ def apply(
         slots: `n_slots` tensors for the first weight, then for the second, and so on.
         numbers: `lr`, `momentum` and `weight_decay`: scalars, or of shape (runs,) for a stack.
         iteration: The number of this update, from 1, as a float.
-        decay: Whether each weight first shrinks by `lr * weight_decay` of itself: the decoupled decay of Loshchilov
-            and Hutter (2019), arXiv 1711.05101, which Keras applies with every optimizer.
+        decayed: For each weight, whether it first shrinks by `lr * weight_decay` of itself: the decoupled decay of
+            Loshchilov and Hutter (2019), arXiv 1711.05101, which Keras applies with every optimizer.
 
     Returns:
         The new weights and the new slots.
@@ -75,11 +82,28 @@ def apply(
     for index, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
         own_numbers = {name: _along(value, weight) for name, value in numbers.items()}
         own = slots[index * rule.n_slots : (index + 1) * rule.n_slots]
-        start = weight - weight * own_numbers["weight_decay"] * own_numbers["lr"] if decay else weight
+        start = weight - weight * own_numbers["weight_decay"] * own_numbers["lr"] if decayed[index] else weight
         updated, kept = rule.step(start, gradient, own, own_numbers, iteration)
         new_weights.append(updated)
         new_slots += kept
     return new_weights, new_slots
+
+
+def clipped(gradients: Tensors, clipnorm: tf.Tensor) -> Tensors:
+    """Return the gradients of one run, or of a stack, each shortened to a norm of at most `clipnorm`, as Keras does.
+
+    Args:
+        gradients: One for each weight; for a stack each has a leading axis of runs.
+        clipnorm: The largest norm: a scalar, or of shape (runs,) for a stack.
+    """
+
+    def shortened(gradient: tf.Tensor) -> tf.Tensor:
+        axes = list(range(clipnorm.shape.rank, gradient.shape.rank))
+        norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axes, keepdims=True))
+        limit = _along(clipnorm, gradient)
+        return gradient * limit / tf.maximum(norm, limit)
+
+    return [shortened(gradient) for gradient in gradients]
 
 
 def _along(number: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
@@ -126,3 +150,46 @@ def _adam(
     v = slots[1] + (tf.square(g) - slots[1]) * (1 - BETA_2)
     alpha = numbers["lr"] * tf.sqrt(1 - tf.pow(BETA_2, t)) / (1 - tf.pow(BETA_1, t))
     return w - m * alpha / (tf.sqrt(v) + EPSILON), [m, v]
+
+
+def _nadam(
+    w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
+) -> tuple[tf.Tensor, Tensors]:
+    """Dozat (2016): Adam's step along a mix of the gradient and its next mean, by a momentum that rises with t."""
+    beta_1, beta_2 = np.float32(BETA_1), np.float32(BETA_2)  # Keras computes 1 - beta in float32
+    m = slots[0] + (g - slots[0]) * (1 - beta_1)
+    v = slots[1] + (tf.square(g) - slots[1]) * (1 - beta_2)
+    now, after = _nadam_momentum(t), _nadam_momentum(t + 1)
+    product = tf.gather(NADAM_PRODUCTS, tf.minimum(tf.cast(t, tf.int32), len(NADAM_PRODUCTS)) - 1)
+    direction = after * m / (1 - product * after) + (1 - now) * g / (1 - product)
+    return w - direction * numbers["lr"] / (tf.sqrt(v / (1 - tf.pow(beta_2, t))) + EPSILON), [m, v]
+
+
+def _nadam_momentum(t: Any) -> Any:
+    return BETA_1 * (1 - 0.5 * NADAM_DECAY**t)
+
+
+NADAM_PRODUCTS = np.cumprod(_nadam_momentum(np.arange(1.0, 201.0))).astype("float32")
+"""The product of Nadam's momenta up to each update, which Keras keeps in a variable; all runs of a stack have done as
+many updates. The last one, 6e-16, stands for all later ones: 1 minus it is 1 in float32."""
+
+
+def _lion(
+    w: tf.Tensor, g: tf.Tensor, slots: Tensors, numbers: dict[str, Any], t: tf.Tensor
+) -> tuple[tf.Tensor, Tensors]:
+    """Chen et al. (2023), arXiv 2302.06675: w - lr sign(beta_1 m + (1 - beta_1) g); m = beta_2 m + (1 - beta_2) g."""
+    beta_1, beta_2 = np.float32(BETA_1), np.float32(LION_BETA_2)
+    m = slots[0]
+    direction = tf.sign(m * beta_1 + g * (1 - beta_1))
+    return w - numbers["lr"] * direction, [m * beta_2 + g * (1 - beta_2)]
+
+
+RULES = {
+    "sgd": Rule(0, _sgd),
+    "rmsprop": Rule(1, _rmsprop),
+    "adam": Rule(2, _adam),
+    "adamw": Rule(2, _adam),
+    "nadam": Rule(2, _nadam),
+    "lion": Rule(1, _lion),
+}
+"""The rule of every optimizer, of `sgd` without momentum."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.networks import norms
 from bncli.networks.initial import initializers, kernel_of
-from bncli.networks.layout import Layer, NetworkFields, lay_out
+from bncli.networks.layer import Layer, Shape
+from bncli.networks.layout import NetworkFields, lay_out
 from bncli.networks.seeds import derive
+from bncli.networks.words import kind_of
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 def build_model(
     fields: NetworkFields,
-    input_shape: tuple[int, ...],
+    input_shape: Shape,
     n_classes: int,
     seed: int,
     layer_classes: Mapping[str, Callable[..., keras.Layer]] | None = None,
@@ -34,8 +36,10 @@ def build_model(
     import keras
 
     layers = lay_out(fields, input_shape, n_classes)
-    built = [_build_layer(layer, fields, seed, layer_classes or {}) for layer in layers]
-    model = keras.Sequential([keras.Input(input_shape), *built])
+    built = [_build_layer(layer, fields, seed, layer_classes or {}) for layer in layers[:-1]]
+    built.append(_build_layer(layers[-1], fields, seed, layer_classes or {}, dtype="float32"))
+    is_chain = all(len(layer.inputs) == 1 for layer in layers)
+    model = keras.Sequential([keras.Input(input_shape), *built]) if is_chain else _connect(layers, built, input_shape)
     if fields.init_scale != 1:
         for layer, keras_layer in zip(layers, built, strict=True):
             if layer.is_hidden:
@@ -44,34 +48,32 @@ def build_model(
     return model
 
 
+def _connect(layers: Sequence[Layer], built: Sequence[keras.Layer], input_shape: Shape) -> keras.Model:
+    """Call every layer on the outputs of those that come before it."""
+    import keras
+
+    outputs = {-1: keras.Input(input_shape)}
+    for position, (layer, keras_layer) in enumerate(zip(layers, built, strict=True)):
+        given = [outputs[place] for place in layer.inputs]
+        outputs[position] = keras_layer(given if len(given) > 1 else given[0])
+    return keras.Model(outputs[-1], outputs[len(layers) - 1])
+
+
 def _build_layer(
-    layer: Layer, fields: NetworkFields, seed: int, layer_classes: Mapping[str, Callable[..., keras.Layer]]
+    layer: Layer,
+    fields: NetworkFields,
+    seed: int,
+    layer_classes: Mapping[str, Callable[..., keras.Layer]],
+    **more: Any,
 ) -> keras.Layer:
+    """One layer; `more` are arguments that only some have: the last one outputs float32, as probabilities need it."""
     import keras
 
     if layer.kind == "norm":
         return norms.make(fields)
-    classes: dict[str, Callable[..., keras.Layer]] = {
-        "reshape": keras.layers.Reshape,
-        "flatten": keras.layers.Flatten,
-        "pool": keras.layers.MaxPooling2D,
-        "dropout": keras.layers.Dropout,
-        "activation": keras.layers.Activation,
-        "dense": keras.layers.Dense,
-        "conv": keras.layers.Conv2D,
-        "lstm": keras.layers.LSTM,
-        **layer_classes,
-    }
-    arguments: dict[str, dict[str, Any]] = {
-        "reshape": {"target_shape": layer.shape},
-        "pool": {"pool_size": 2},
-        "dropout": {"rate": layer.value, "seed": derive(seed, "dropout", layer.number)},
-        "activation": {"activation": layer.value},
-        "dense": {"units": layer.value, "use_bias": layer.use_bias},
-        "conv": {"filters": layer.value, "kernel_size": 3, "use_bias": layer.use_bias},
-        "lstm": {"units": layer.value, "return_sequences": len(layer.shape) == 2},
-    }
-    more: dict[str, Any] = {}
+    kind = kind_of(layer.kind)
     if layer.has_weights:
-        more = {"name": f"{layer.kind}_{layer.number}", **initializers(layer, fields, seed)}
-    return classes[layer.kind](**arguments.get(layer.kind, {}), **more)
+        more |= {"name": layer.name, **initializers(layer, fields, seed)}
+    if layer.kind == "dropout":
+        more |= {"name": layer.name, "seed": derive(seed, "dropout", layer.number)}
+    return layer_classes.get(layer.kind, getattr(keras.layers, kind.keras_class))(**kind.arguments(layer), **more)

@@ -56,6 +56,13 @@ class Call:
         """The first argument: what a layer of one input is called on."""
         return self.args[0] if self.args else next(iter(self.kwargs.values()), None)
 
+    @property
+    def inputs(self) -> list[Value]:
+        """The values that it gets, in the order of its arguments."""
+        import keras
+
+        return [leaf for leaf in keras.tree.flatten((self.args, self.kwargs)) if isinstance(leaf, Value)]
+
     @cached_property
     def others(self) -> dict[str, Any]:
         """All arguments but the first, by their names in the layer's method `call`."""
@@ -170,9 +177,8 @@ class _Reader:
             return self.read(layer, given, kwargs.get("training"))
         made = [Value(len(tensor.shape)) for tensor in node.outputs]
         call = Call(layer, self._name(layer, model.name), args, kwargs, made)
-        for leaf in keras.tree.flatten((args, kwargs)):
-            if isinstance(leaf, Value):
-                leaf.users.append(call)
+        for value in call.inputs:
+            value.users.append(call)
         self.calls.append(call)
         return call.outputs
 

@@ -57,7 +57,8 @@ def _settle(layer: Any) -> None:
 
 
 def _weights(layer: Any) -> list[Any]:
-    return list(getattr(layer, "weights", []))
+    """The weights of a layer, and the state of its random numbers: arms drop the same units."""
+    return list(getattr(layer, "variables", []))
 
 
 def _pairs(old: list[Any], new: list[Any]) -> list[tuple[Any, Any]]:

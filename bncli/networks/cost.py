@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bncli.networks.forms import why_not_stacked
-from bncli.networks.layout import Layer
+from bncli.networks.layer import Layer
+from bncli.networks.words import kind_of
 
 if TYPE_CHECKING:
     import keras
@@ -22,7 +23,8 @@ class Cost:
         n_layers: Number of layers.
         macs: Multiply-adds of one forward pass over one row.
         n_weights: Weights that multiply a layer's inputs.
-        n_activations: Numbers that all layers compute for one row: outputs, a convolution's patches, an LSTM's gates.
+        n_activations: Numbers that all layers compute for one row: outputs, a convolution's patches, the
+            gates of a recurrent layer.
         n_outputs: Those of the layers with weights alone.
         widest: Numbers in the largest output of one layer.
         alone: What keeps the network from being vectorized over runs; an empty text if nothing does.
@@ -45,14 +47,15 @@ def cost_of_layers(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> Cos
     >>> cost_of_layers(lay_out(RunConfig(model="dense64"), (30,), 10), (30,)).macs == 30 * 64 + 64 * 10
     True
     """
-    walk = list(_walk(layers, input_shape))
+    kinds = [(kind_of(layer.kind), layer) for layer in layers]
+    sizes = [math.prod(layer.shape) for layer in layers]
     return Cost(
         n_layers=len(layers),
-        macs=sum(_n_positions(layer, shape) * _n_kernel(layer, shape) for layer, shape in walk),
-        n_weights=sum(_n_kernel(layer, shape) for layer, shape in walk),
-        n_activations=math.prod(input_shape) + sum(_n_activations(layer, shape) for layer, shape in walk),
-        n_outputs=sum(math.prod(layer.shape) for layer, _ in walk if layer.has_weights),
-        widest=max(math.prod(layer.shape) for layer in layers),
+        macs=sum(kind.n_positions(layer) * kind.n_multipliers(layer) for kind, layer in kinds),
+        n_weights=sum(kind.n_multipliers(layer) for kind, layer in kinds),
+        n_activations=math.prod(input_shape) + sum(sizes) + sum(kind.n_between(layer) for kind, layer in kinds),
+        n_outputs=sum(size for size, layer in zip(sizes, layers, strict=True) if layer.has_weights),
+        widest=max(sizes),
     )
 
 
@@ -89,38 +92,6 @@ def _output_size(layer: keras.Layer) -> tuple[int, int]:
 
 
 def _n_multipliers(layer: keras.Layer) -> int:
-    """Numbers in a layer's own weights of two and more dimensions."""
+    """Numbers in a layer's own weights of two and more dimensions; a GRU's biases have two."""
     own = layer.trainable_variables if not list(layer._flatten_layers(include_self=False)) else []
-    return sum(math.prod(weight.shape) for weight in own if len(weight.shape) > 1)
-
-
-def _walk(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> Iterator[tuple[Layer, tuple[int, ...]]]:
-    """Each layer with the shape of its inputs."""
-    shape = input_shape
-    for layer in layers:
-        yield layer, shape
-        shape = layer.shape
-
-
-def _n_kernel(layer: Layer, shape: tuple[int, ...]) -> int:
-    """Number of weights that multiply a layer's inputs."""
-    if layer.kind == "conv":
-        return 9 * shape[-1] * layer.shape[-1]
-    if layer.kind == "dense":
-        return shape[-1] * layer.shape[0]
-    return 4 * layer.value * (shape[1] + layer.value) if layer.kind == "lstm" else 0
-
-
-def _n_positions(layer: Layer, shape: tuple[int, ...]) -> int:
-    """How often a layer applies its weights to one row: at every pixel, or at every time step."""
-    if layer.kind == "conv":
-        return math.prod(layer.shape[:2])
-    return shape[0] if layer.kind == "lstm" else 1
-
-
-def _n_activations(layer: Layer, shape: tuple[int, ...]) -> int:
-    """Numbers that a layer computes for one row: its outputs, and a convolution's patches or an LSTM's gates."""
-    outputs = math.prod(layer.shape)
-    if layer.kind == "conv":
-        return outputs + _n_positions(layer, shape) * 9 * shape[-1]
-    return outputs + _n_positions(layer, shape) * 8 * layer.value if layer.kind == "lstm" else outputs
+    return sum(math.prod(weight.shape) for weight in own if len(weight.shape) > 1 and weight.name != "bias")

@@ -42,6 +42,14 @@ class FileNetwork(OwnNetwork):
         self._model: keras.Model | None = None
 
     def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
+        """Return the model of the file, if it takes rows of this shape."""
+        model = self._loaded()
+        shape = getattr(model, "input_shape", None)
+        if isinstance(shape, tuple) and not _fits(shape[1:], input_shape):
+            raise InvalidConfig(f"{self.label} takes rows of shape {shape[1:]}, but the data has shape {input_shape}.")
+        return model
+
+    def _loaded(self) -> keras.Model:
         """Load the model, once. No code in the file is run: Keras' safe mode refuses it."""
         if self._model is None:
             _check_version()
@@ -50,10 +58,20 @@ class FileNetwork(OwnNetwork):
             if file_digest(str(self.path)) != self.digest:
                 raise InvalidConfig(f"The file of {self.label} has changed while bncli was running.")
             self._model = keras.models.load_model(self.path, compile=False, safe_mode=True)
-        shape = getattr(self._model, "input_shape", None)
-        if isinstance(shape, tuple) and not _fits(shape[1:], input_shape):
-            raise InvalidConfig(f"{self.label} takes rows of shape {shape[1:]}, but the data has shape {input_shape}.")
         return self._model
+
+    def shapes(self) -> tuple[tuple[int, ...], int]:
+        """Return the shape of one row that the model takes, and the number of classes that it tells apart.
+
+        Raises:
+            InvalidConfig: The file can't be loaded, or the model takes rows of any size.
+        """
+        with self._user_code():
+            model = self._loaded()
+        given, made = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+        if not isinstance(given, tuple) or not isinstance(made, tuple) or None in given[1:] or made[-1] is None:
+            raise InvalidConfig(f"{self.label} does not say which rows it takes. Name a data set.")
+        return given[1:], max(2, made[-1])
 
     def drawn(self, model: keras.Model) -> keras.Model:
         """Return a copy with new initial weights; what preprocessing layers have learned of data is kept."""

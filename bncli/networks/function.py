@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 GIVEN = ("input_shape", "n_outputs", "norm", "use_bias")
 """The parameters that are no plain fields of a run; see `FunctionNetwork.arguments`."""
 
-NOT_ASKED = ("lr", "momentum", "weight_decay", "init_scale")
-"""Fields that may differ between runs of one graph, so that no network can depend on them."""
+NOT_ASKED = (
+    *("lr", "momentum", "weight_decay", "init_scale"),
+    *("decay", "clipnorm", "schedule", "warmup", "label_smoothing", "patience", "dtype"),
+)
+"""Fields that no network can depend on, as they may differ between runs of one graph, and other fields of training that
+came later: a function that has a parameter of that name for itself keeps its default value."""
 
 
 class FunctionNetwork(OwnNetwork):
@@ -35,7 +39,7 @@ class FunctionNetwork(OwnNetwork):
 
     def __init__(self, reference: Reference, source: Source) -> None:
         super().__init__()
-        self.source = source
+        self.reference, self.source = reference, source
         self.label = f"{reference.function}() in {reference.place}"
         self.digest, self.text = source.digest, source.text
         self.asked = tuple(name for name, _ in source.parameters)

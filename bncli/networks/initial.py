@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bncli.networks.layout import Layer, NetworkFields, lay_out
+from bncli.networks.layer import Layer
+from bncli.networks.layout import NetworkFields, lay_out
 from bncli.networks.seeds import derive
+from bncli.networks.words import kind_of
 
 if TYPE_CHECKING:
     import keras
 
 
 def kernel_of(layer: keras.Layer) -> keras.Variable:
-    """Return the kernel of a layer with weights; an LSTM has it in its cell."""
+    """Return the kernel of a layer with weights; a recurrent one has it in its cell."""
     return getattr(layer, "cell", layer).kernel
 
 
@@ -23,7 +25,7 @@ def initializers(layer: Layer, fields: NetworkFields, seed: int) -> dict[str, ke
     """
     name = fields.kernel_initializer if layer.is_hidden else "glorot_uniform"
     found = {"kernel_initializer": initializer(name, derive(seed, "kernel", layer.number))}
-    if layer.kind == "lstm":
+    if kind_of(layer.kind).is_recurrent:
         found["recurrent_initializer"] = initializer("orthogonal", derive(seed, "recurrent", layer.number))
     return found
 
@@ -53,15 +55,17 @@ def seeded_values(
         Values by the path of the variable; variables that don't depend on the seed are left out.
     """
     values: dict[str, Any] = {}
-    for layer, built in zip(lay_out(fields, input_shape, n_classes), model.layers, strict=True):
+    for layer in lay_out(fields, input_shape, n_classes):
         if layer.kind == "dropout" and layer.value:  # at rate 0 the layer has no seed
-            values[built.seed_generator.state.path] = [derive(seed, "dropout", layer.number), 0]
+            state = model.get_layer(layer.name).seed_generator.state
+            values[state.path] = [derive(seed, "dropout", layer.number), 0]
         if layer.has_weights:
+            built = model.get_layer(layer.name)
             drawn, kernel = initializers(layer, fields, seed), kernel_of(built)
             values[kernel.path] = drawn["kernel_initializer"](kernel.shape)
             if layer.is_hidden:
                 values[kernel.path] *= fields.init_scale
-            if layer.kind == "lstm":
+            if kind_of(layer.kind).is_recurrent:
                 recurrent = built.cell.recurrent_kernel
                 values[recurrent.path] = drawn["recurrent_initializer"](recurrent.shape)
     return values

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, NoReturn, Protocol
 
 from bncli.errors import InvalidConfig, shown
 from bncli.networks import norms
-from bncli.networks.spec import WEIGHTED, Word, n_output_units, parse_spec, places_norms
+from bncli.networks.layer import Layer, Shape, Window, Word
+from bncli.networks.spec import ends_branch, n_output_units, parse_spec, places_norms
+from bncli.networks.words import BLOCK, END, LINEAR, RECURRENT, Misfit, kind_of
 
 ACTIVATIONS = (
     "relu", "sigmoid", "tanh", "elu", "selu", "gelu", "silu", "leaky_relu", "relu6", "celu", "mish",
@@ -64,44 +67,20 @@ class NetworkFields(Protocol):
     def center(self) -> bool: ...
 
 
-@dataclass(frozen=True)
-class Layer:
-    """The description of one layer, from which a Keras layer is built.
-
-    Attributes:
-        kind: `reshape`, `dense`, `conv`, `pool`, `dropout`, `flatten`, `lstm`, `norm` or `activation`.
-        shape: Output shape without the batch axis.
-        value: Units, filters, the dropout rate or the activation's name; None for the other kinds.
-        number: Position among the layers of the same kind (for layers with weights: among all of these), from 0. Seeds
-            are derived from it.
-        use_bias: Whether a linear layer has a bias.
-        is_output: Whether this is the output layer.
-    """
-
-    kind: str
-    shape: tuple[int, ...]
-    value: Any = None
-    number: int = 0
-    use_bias: bool = True
-    is_output: bool = False
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether this is a dense, convolutional or LSTM layer."""
-        return self.kind in WEIGHTED
-
-    @property
-    def is_hidden(self) -> bool:
-        """Whether this layer has weights and is not the output layer."""
-        return self.has_weights and not self.is_output
-
-
-def lay_out(fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> tuple[Layer, ...]:
+def lay_out(fields: NetworkFields, input_shape: Shape, n_classes: int) -> tuple[Layer, ...]:
     """Return the layers of a network, from input to output.
 
-    Every hidden dense or convolutional layer gets its activation and, by `placement`, a normalization before or after
-    it. An LSTM gets its normalization after it. With `input`, only the network's input is normalized. A spec with the
-    word `norm` is normalized there only. An image is flattened for a dense layer, and read row by row by an LSTM.
+    Every hidden linear layer gets its activation and, by `placement`, a normalization before or after it. A recurrent
+    layer gets its normalization after it. With `input`, only the network's input is normalized. A spec with the word
+    `norm` is normalized there only. An image is flattened for a dense layer, and read row by row by a recurrent one.
+
+    A residual block outputs the activation of the sum of its branch and a shortcut (He et al. 2015, arXiv 1512.03385).
+    The last linear layer of the branch has no activation of its own; the one behind the sum is in its place. So with
+    `before` that layer is normalized before the sum, and with `after` the normalization follows the block's
+    activation, as it follows every other. The shortcut is the block's input, or, where the shapes differ, a linear
+    projection of it: a 1x1 convolution with the stride of the branch, or a dense layer. With `before` a projection is
+    normalized, too, as in the paper; with `after` it is not, because it has no activation; nor is it where the word
+    `norm` says what is normalized.
 
     Args:
         fields: The network.
@@ -109,7 +88,7 @@ def lay_out(fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int)
         n_classes: Number of classes.
 
     Raises:
-        InvalidConfig: A layer can't take the output of the layer before it.
+        InvalidConfig: A layer can't take the output of the layer before it, or a block's input can't be projected.
 
     >>> from bncli.config import RunConfig
     >>> network = RunConfig(model="dense8", norm="batch", placement="after")
@@ -119,97 +98,132 @@ def lay_out(fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int)
     return _Layout(fields, input_shape).lay_out(n_classes)
 
 
+@dataclass(frozen=True)
+class _Block:
+    """A residual block whose branch is being laid out.
+
+    Attributes:
+        words: The words of its branch.
+        start: Position of the layer that its input comes from.
+        shape: Shape of its input.
+    """
+
+    words: tuple[Word, ...]
+    start: int
+    shape: Shape
+
+    def __str__(self) -> str:
+        return " ".join(map(str, (BLOCK, *self.words, END)))
+
+
 class _Layout:
     """Goes through the words of a spec once; keeps the layers so far and the shape that the last one outputs."""
 
-    def __init__(self, fields: NetworkFields, input_shape: tuple[int, ...]) -> None:
+    def __init__(self, fields: NetworkFields, input_shape: Shape) -> None:
         self.fields = fields
         self.shape = input_shape
+        self.position = -1
         self.layers: list[Layer] = []
         self.counts: dict[str, int] = {}
         self.words = parse_spec(fields.model)
         self.placement = None if places_norms(fields.model) else fields.placement
+        self.block: _Block | None = None
 
     def lay_out(self, n_classes: int) -> tuple[Layer, ...]:
         self.add_input()
-        for index, word in enumerate(self.words):
-            self.add_word(word, self.words[index + 1 :])
+        for place in range(len(self.words)):
+            self.add_word(place)
         self.add_output(n_classes)
         return tuple(self.layers)
 
-    def add(self, kind: str, shape: tuple[int, ...], value: Any = None, **more: Any) -> None:
-        counted_as = "weighted" if kind in WEIGHTED else kind
+    def add(self, kind: str, shape: Shape, value: Any = None, *, inputs: tuple[int, ...] = (), **more: Any) -> None:
+        has_weights = kind_of(kind).has_weights
+        counted_as = "weighted" if has_weights else kind
         number = self.counts.get(counted_as, 0)
         self.counts[counted_as] = number + 1
-        self.shape = shape
+        more |= {"has_weights": has_weights, "input_shape": self.shape, "inputs": inputs or (self.position,)}
         self.layers.append(Layer(kind, shape, value, number, **more))
+        self.shape, self.position = shape, len(self.layers) - 1
 
     def add_input(self) -> None:
-        first = self.words[0].kind
+        first = next(word.kind for word in self.words if word.kind != BLOCK)
         if first == "dense" and len(self.shape) > 1:
-            self.add_flatten()
-        if first == "lstm" and len(self.shape) == 3:
+            self.add_kind(Word("flatten"))
+        if first in RECURRENT and len(self.shape) == 3:
             self.add("reshape", (self.shape[0], self.shape[1] * self.shape[2]))
         if self.fields.norm_input or self.placement == "input":
             self.add_norm()
 
-    def add_word(self, word: Word, later: tuple[Word, ...]) -> None:
-        match word.kind:
-            case "dense" | "conv":
-                self.add_linear(word)
-            case "lstm":
-                self.add_lstm(word, return_sequences=any(other.kind == "lstm" for other in later))
-            case "norm":
-                self.add_norm()
-            case "dropout":
-                self.add("dropout", self.shape, word.size)
-            case "pool":
-                self.add_pool()
-            case "flatten":
-                self.add_flatten()
-            case "softmax" if later:
-                self.refuse("softmax must be the last word, because it sets the output layer")
+    def add_word(self, place: int) -> None:
+        word, later = self.words[place], self.words[place + 1 :]
+        if word.kind == BLOCK:
+            inside = takewhile(lambda other: other.kind != END, later)
+            self.block = _Block(tuple(inside), self.position, self.shape)
+        elif word.kind == END and self.block:
+            self.close(self.block)
+        elif word.kind in LINEAR:
+            is_last = ends_branch(self.words, place)
+            self.add_linear(word, is_last=is_last, norm_follows=is_last and later[0].kind == "norm")
+        elif word.kind in RECURRENT:
+            self.add_recurrent(word, is_last=not any(other.kind in RECURRENT for other in later))
+        elif word.kind == "norm":
+            self.add_norm()
+        elif word.kind != "softmax":
+            self.add_kind(word)
+        elif later:
+            self.refuse("softmax must be the last word, because it sets the output layer")
 
-    def add_linear(self, word: Word) -> None:
-        shape = self.dense_shape(word) if word.kind == "dense" else self.conv_shape(word)
-        self.add(word.kind, shape, word.units, use_bias=self.has_bias(norm_follows=self.placement == "before"))
+    def add_kind(self, word: Word, **more: Any) -> None:
+        """Add the layer that a word stands for, without what belongs beside it."""
+        self.add(word.kind, self.output_shape(word), word.size, window=word.window, **more)
+
+    def output_shape(self, word: Word) -> Shape:
+        try:
+            return kind_of(word.kind).output_shape(word, self.shape)
+        except Misfit as misfit:
+            self.refuse(str(misfit))
+
+    def add_linear(self, word: Word, *, is_last: bool, norm_follows: bool = False) -> None:
+        """Add a linear layer; the last one of a block's branch has its activation behind the sum."""
+        self.add_kind(word, use_bias=self.has_bias(norm_follows=norm_follows or self.placement == "before"))
         if self.placement == "before":
             self.add_norm()
-        self.add("activation", shape, self.fields.activation)
+        if not is_last:
+            self.add_activation()
+
+    def add_activation(self) -> None:
+        self.add("activation", self.shape, self.fields.activation)
         if self.placement == "after":
             self.add_norm()
 
-    def dense_shape(self, word: Word) -> tuple[int, ...]:
-        if len(self.shape) != 1:
-            self.refuse(f"{word} needs a flat input but receives shape {self.shape}: put flatten before it")
-        return (word.units,)
-
-    def conv_shape(self, word: Word) -> tuple[int, ...]:
-        height, width, _ = self.image_shape(str(word), smallest=3)
-        return (height - 2, width - 2, word.units)
-
-    def add_pool(self) -> None:
-        height, width, channels = self.image_shape("pool", smallest=2)
-        self.add("pool", (height // 2, width // 2, channels))
-
-    def image_shape(self, word: str, smallest: int) -> tuple[int, ...]:
-        """The shape so far, if it is an image of at least `smallest` pixels in both directions."""
-        if len(self.shape) != 3:
-            self.refuse(f"{word} needs an image (height, width, channels) but receives shape {self.shape}")
-        height, width, _ = self.shape
-        if min(height, width) < smallest:
-            self.refuse(f"{word} needs at least {smallest}x{smallest} pixels but receives {height}x{width}")
-        return self.shape
-
-    def add_flatten(self) -> None:
-        self.add("flatten", (math.prod(self.shape),))
-
-    def add_lstm(self, word: Word, *, return_sequences: bool) -> None:
-        if len(self.shape) != 2:
-            self.refuse(f"{word} needs a sequence or an image but receives shape {self.shape}")
-        self.add("lstm", (self.shape[0], word.units) if return_sequences else (word.units,), word.units)
+    def add_recurrent(self, word: Word, *, is_last: bool) -> None:
+        shape = self.output_shape(word)
+        self.add(word.kind, shape if is_last else (self.shape[0], *shape), word.units)
         if self.placement in ("before", "after"):
             self.add_norm()
+
+    def close(self, block: _Block) -> None:
+        """Add a block's shortcut to its branch, and what follows the sum."""
+        branch, shape = self.position, self.shape
+        self.position, self.shape, self.block = block.start, block.shape, None
+        if shape != block.shape:
+            self.add_projection(block, shape)
+        self.add("add", shape, inputs=(branch, self.position))
+        self.add_activation()
+
+    def add_projection(self, block: _Block, shape: Shape) -> None:
+        """Add the linear layer that gives a block's input the shape of its branch's output."""
+        word = Word("dense", shape[-1])
+        if len(shape) == 3:
+            stride = math.prod(kind_of(inner.kind).step(inner) for inner in block.words)
+            word = Word("conv", shape[-1], Window(1, stride))
+        found = self.output_shape(word)
+        if found != shape:
+            self.refuse(
+                f"the block {block} outputs shape {shape}, to which its input can't be added, not even projected with "
+                f"stride {word.window.stride} to {found}: put :same behind its convolutions, and pool even sides only"
+            )
+        self.add_linear(word, is_last=True)
 
     def add_output(self, n_classes: int) -> None:
         if len(self.shape) != 1:

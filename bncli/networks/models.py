@@ -57,3 +57,26 @@ def paper_mlp() -> str:
 def lstm() -> str:
     """An LSTM of 32 units with the normalization after it; an image is read row by row."""
     return "lstm32"
+
+
+@register("vgg-small")
+def vgg_small() -> str:
+    """A small network in the manner of VGG: pairs of padded 3x3 convolutions, each pair halved (8x8 images and up)."""
+    return "conv16:same*2 pool conv32:same*2 pool flatten dense64"
+
+
+@register("resnet-small")
+def resnet_small() -> str:
+    """A small residual network: two blocks, the second at half the size (8x8 images and up)."""
+    return "conv16:same { conv16:same conv16:same } { conv32:s2:same conv32:same } gap"
+
+
+@register("resnet20")
+def resnet20() -> str:
+    """The 20-layer ResNet for CIFAR of He et al. 2015: three stages of three blocks (0.27 million parameters).
+
+    Where a stage begins, the paper pads the shortcut with zeros (its option A); here it is projected (option B).
+    """
+    first = "conv16:same { conv16:same conv16:same }*3"
+    later = (f"{{ conv{n}:s2:same conv{n}:same }} {{ conv{n}:same conv{n}:same }}*2" for n in (32, 64))
+    return " ".join([first, *later, "gap"])

@@ -14,6 +14,7 @@ from bncli.networks.function import FunctionNetwork
 from bncli.networks.initial import seeded_values
 from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields, lay_out
 from bncli.networks.reference import Reference, Source, read_source, reference_of
+from bncli.networks.rewriting import Change
 from bncli.networks.spec import has_placement, n_output_units, parse_spec
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Network(Protocol):
 
     def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
         """Return the shapes of the samples that the normalizations of the run are put on."""
+
+    def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
+        """Return what the run's arm changes in a model that is there; None for one that is made for the arm."""
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs: one per class, or one alone for two classes."""
@@ -96,6 +100,10 @@ class SpecNetwork:
     def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
         """Return the shapes that the normalizations of the spec are put on."""
         return [layer.shape for layer in lay_out(fields, input_shape, n_classes) if layer.kind == "norm"]
+
+    def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
+        """Return None: a spec is built for the arm."""
+        return None
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs that the spec asks for."""

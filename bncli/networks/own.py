@@ -18,7 +18,7 @@ from bncli.networks.calls import is_graph
 from bncli.networks.copying import copy_weights
 from bncli.networks.cost import Cost, cost_of_model
 from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields
-from bncli.networks.rewriting import rewrite
+from bncli.networks.rewriting import Change, Rewritten, rewrite
 from bncli.networks.seeds import derive
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", *NORM_F
 
 NORMS = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
 """Keras' normalization layers, as a file or a function's text names them."""
+
+PROBABILITIES = "probabilities"
+"""The name of the layer that makes probabilities of a model's logits."""
+
+_NAME_COUNTS = "object_name_uids"
+"""Keras' global attribute that counts layers by the beginning of their name."""
 
 _turn = threading.Lock()
 """One network is built at a time: its random numbers come from Python's and NumPy's global generators."""
@@ -53,6 +59,7 @@ class OwnNetwork(ABC):
 
     def __init__(self) -> None:
         self._costs: dict[tuple[Any, ...], Cost] = {}
+        self._changes: dict[tuple[Any, ...], Change] = {}
         self._shapes: dict[tuple[Any, ...], list[norms.Shape]] = {}
         self._made: list[keras.Layer] = []
 
@@ -81,15 +88,20 @@ class OwnNetwork(ABC):
 
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return what the network costs, from the layers that it has when it is built."""
-        key = _key(fields, input_shape, n_classes)
+        key = (*_shape_of(fields), input_shape, n_classes)
         if key not in self._costs:
             self._costs[key] = cost_of_model(self.build(fields, input_shape, n_classes, 0), input_shape)
         return self._costs[key]
 
+    def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
+        """Return what rewriting changes in the model; None if it stays as it is."""
+        self.cost(fields, input_shape, n_classes)
+        return self._changes.get(_shape_of(fields))
+
     def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
         """Return the shapes of the samples that the normalizations of the arm are put on."""
         self.cost(fields, input_shape, n_classes)
-        return self._shapes[_key(fields, input_shape, n_classes)]
+        return self._shapes[(*_shape_of(fields), input_shape, n_classes)]
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs of the model."""
@@ -111,12 +123,12 @@ class OwnNetwork(ABC):
             raise InvalidConfig(f"The file of {self.label} has changed since the study began. Restore it.")
         with _turn:
             self._made = []
-            with seeded(derive(seed, "network")), self._user_code():
+            with fresh_names(), seeded(derive(seed, "network")), self._user_code():
                 model = self.make(fields, input_shape, n_classes)
                 check_model(model, self.label, input_shape, n_classes)
             with seeded(derive(seed, "network")):
                 model = self._rewritten(model, fields) if self.rewrites else model
-                self._shapes[_key(fields, input_shape, n_classes)] = self._checked_shapes(fields)
+                self._shapes[(*_shape_of(fields), input_shape, n_classes)] = self._checked_shapes(fields)
                 return with_probabilities(model, input_shape)
 
     def _rewritten(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
@@ -132,8 +144,11 @@ class OwnNetwork(ABC):
             raise InvalidConfig(
                 f"{self.label} can't be rewritten for {fields.norm} ({type(error).__name__}: {first_line(error)})."
             ) from error
-        copy_weights(source, found)
-        return found
+        copy_weights(source, found.model)
+        self._changes[_shape_of(fields)] = Change(
+            found.changed, found.n_sites, found.biases_added, found.biases_removed
+        )
+        return found.model
 
     def new_norm(self, fields: NetworkFields) -> keras.Layer:
         """Return a new normalization for the model that is built."""
@@ -176,13 +191,13 @@ class OwnNetwork(ABC):
             raise InvalidConfig(self.told(error)) from error
 
 
-def _key(fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> tuple[Any, ...]:
-    return (*(getattr(fields, name) for name in SHAPING), input_shape, n_classes)
+def _shape_of(fields: NetworkFields) -> tuple[Any, ...]:
+    return tuple(getattr(fields, name) for name in SHAPING)
 
 
 def rewritten(
     model: keras.Model, fields: NetworkFields, new_norm: Callable[[NetworkFields], keras.Layer] = norms.make
-) -> keras.Model:
+) -> Rewritten:
     """Return a user's model with the normalizations of a run, which `new_norm` makes."""
     return rewrite(
         model,
@@ -190,7 +205,7 @@ def rewritten(
         IN_PLACE if fields.norm == norms.NONE else fields.placement,  # type: ignore[arg-type]
         use_bias="auto" if fields.use_bias == "unshifted" else fields.use_bias,
         redundant=cancels_bias(fields),
-    ).model
+    )
 
 
 def cancels_bias(fields: NetworkFields) -> bool:
@@ -214,6 +229,22 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
+
+
+@contextmanager
+def fresh_names() -> Iterator[None]:
+    """Let Keras count the names of layers from the start in a block: a network has the same names each time.
+
+    Keras has no public way to do so without forgetting the user's own models as well.
+    """
+    from keras.src.backend.common import global_state
+
+    before = global_state.get_global_attribute(_NAME_COUNTS)
+    global_state.set_global_attribute(_NAME_COUNTS, None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(_NAME_COUNTS, before)
 
 
 def check_model(model: Any, label: str, input_shape: tuple[int, ...], n_classes: int) -> None:
@@ -247,7 +278,8 @@ def with_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> kera
     end = []
     if not _gives_probabilities(model, input_shape):
         n_outputs = model(np.zeros((1, *input_shape), "float32"), training=False).shape[-1]
-        end = [keras.layers.Activation("sigmoid" if n_outputs == 1 else "softmax", name="probabilities")]
+        name = "sigmoid" if n_outputs == 1 else "softmax"
+        end = [keras.layers.Activation(name, name=PROBABILITIES, dtype="float32")]
     if not is_graph(model):
         return keras.Sequential([keras.Input(input_shape), model, *end])
     return keras.Model(model.inputs, end[0](model.outputs[0])) if end else model

@@ -25,23 +25,32 @@ MakeNorm = Callable[[], Any]
 
 
 @dataclass(frozen=True)
-class Rewritten:
-    """A rewritten model.
+class Change:
+    """What rewriting changes in a model.
 
     Attributes:
-        model: The new model, functional and flat; many inputs or outputs are lists. Its weights are drawn anew; see
-            `copying.copy_weights`.
         changed: At how many sites the normalizations are as asked for.
         n_sites: How many sites there are.
         biases_added: Linear layers that have a bias now.
         biases_removed: Linear layers that have no bias any more.
     """
 
-    model: keras.Model
     changed: int
     n_sites: int
     biases_added: tuple[str, ...]
     biases_removed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rewritten(Change):
+    """A rewritten model, and what was changed.
+
+    Attributes:
+        model: The new model, functional and flat; many inputs or outputs are lists. Its weights are drawn anew; see
+            `copying.copy_weights`.
+    """
+
+    model: keras.Model
 
 
 @dataclass
@@ -103,7 +112,7 @@ def rewrite(
     plan = _plan(graph, chains, make_norm, placement)
     biases = changed_biases(graph, chains, plan.direct_norm, use_bias=use_bias, redundant=redundant)
     made = _Builder(graph, plan, biases).build(model.name)
-    return Rewritten(made, plan.changed, len(chains), tuple(sorted(biases.added)), tuple(sorted(biases.removed)))
+    return Rewritten(plan.changed, len(chains), tuple(sorted(biases.added)), tuple(sorted(biases.removed)), made)
 
 
 def _plan(graph: Graph, chains: list[Chain], make_norm: MakeNorm | None, placement: Placement) -> Plan:

@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from bncli.errors import InvalidConfig, shown
+from bncli.networks.layer import MAX_KERNEL, MAX_STRIDE, PADDINGS, Window, Word
 from bncli.networks.models import REGISTRY
+from bncli.networks.words import BLOCK, END, LINEAR, RECURRENT, WORDS, Kind, kind_of
 from bncli.registry import nearest
 from bncli.values import read_number, read_whole
 
-WEIGHTED = ("dense", "conv", "lstm")
-"""The words that make layers with weights."""
-
-MAX_UNITS = 16_384
-
 MAX_LAYERS = 1_000
 
-_WORD = re.compile(r"(?P<kind>[a-z]+?)(?P<size>\d+(?:\.\d+)?)?(?:\*(?P<repeat>\d+))?")
+_TOKEN = re.compile(r"\{|\}(?:\*[^\s{}]*)?|[^\s{}]+")
 
-_SIZES: dict[str, tuple[float, float] | None] = {
-    "dense": (1, MAX_UNITS),
-    "conv": (1, MAX_UNITS),
-    "lstm": (1, MAX_UNITS),
-    "dropout": (0.0, 0.99),
-    "pool": None,
-    "flatten": None,
-    "norm": None,
-    "softmax": None,
-}
-"""Every word, and the range of the number that follows it; None for a word without a number."""
+_WORD = re.compile(r"(?P<kind>[a-z]+?)(?P<size>\d+(?:\.\d+)?)?(?P<options>(?::[^:*]*)*)(?:\*(?P<repeat>\d+))?")
 
-
-@dataclass(frozen=True)
-class Word:
-    """One word of a spec: `dense64` is of kind `dense` and size 64."""
-
-    kind: str
-    size: float | None = None
-
-    @property
-    def units(self) -> int:
-        """The size as a whole number of units or filters; 0 for a word without a size."""
-        return int(self.size or 0)
-
-    def __str__(self) -> str:
-        return self.kind if self.size is None else f"{self.kind}{self.size:g}"
+_NUMBERED = {"k": ("kernel", MAX_KERNEL), "s": ("stride", MAX_STRIDE)}
+"""The letters of the options with a number, what they set, and the largest number."""
 
 
 def spec_of(model: str) -> str:
@@ -60,66 +35,180 @@ def spec_of(model: str) -> str:
 
 @lru_cache(maxsize=256)
 def parse_spec(model: str) -> tuple[Word, ...]:
-    """Split a spec into words, with repeats written out.
+    """Split a spec into words, with repeats written out. A residual block stands between the words `{` and `}`.
 
     Args:
         model: A registered model's name or a spec.
 
     Raises:
-        InvalidConfig: A word is unknown, a number is missing or out of range, or no layer has weights.
+        InvalidConfig: A word or one of its options is unknown, a number is missing or out of range, a block is not
+            closed or holds what it can't, or no layer has weights.
 
-    >>> [str(word) for word in parse_spec("conv4 flatten dense8*2")]
-    ['conv4', 'flatten', 'dense8', 'dense8']
+    >>> [str(word) for word in parse_spec("conv4:k5:same { conv4:same*2 }*2 gap")]
+    ['conv4:k5:same', '{', 'conv4:same', 'conv4:same', '}', '{', 'conv4:same', 'conv4:same', '}', 'gap']
     """
-    repeated = [_parse_word(model, text) for text in spec_of(model).split()]
-    n_layers = sum(repeat for _, repeat in repeated)
+    parts = list(_parts(model))
+    n_layers = sum(part.n_layers for part in parts)
     if n_layers > MAX_LAYERS:
         raise InvalidConfig(f"model {shown(model)} has {n_layers} layers. Allowed: at most {MAX_LAYERS}.")
-    if not any(word.kind in WEIGHTED for word, _ in repeated):
+    if not any(kind_of(word.kind).has_weights for part in parts for word, _ in part.words):
         raise InvalidConfig(
             f"model {shown(model)} has no layer with weights. Add one, such as dense64, conv32 or lstm32."
         )
-    return tuple(word for word, repeat in repeated for _ in range(repeat))
+    return tuple(word for part in parts for word in part.written_out())
+
+
+@dataclass
+class _Part:
+    """A word, or a residual block, with how often it is repeated, and each word in it as well."""
+
+    words: list[tuple[Word, int]] = field(default_factory=list)
+    repeat: int = 1
+    is_block: bool = False
+
+    @property
+    def n_layers(self) -> int:
+        return self.repeat * sum(repeat for _, repeat in self.words)
+
+    def written_out(self) -> list[Word]:
+        words = [word for word, repeat in self.words for _ in range(repeat)]
+        return ([Word(BLOCK), *words, Word(END)] if self.is_block else words) * self.repeat
+
+
+def _parts(model: str) -> Iterator[_Part]:
+    """The words and blocks of a spec, in order."""
+    block: _Part | None = None
+    for text in _TOKEN.findall(spec_of(model)):
+        if text == BLOCK:
+            if block:
+                raise InvalidConfig(
+                    f"model {shown(model)}: a block can't stand in a block. Close the first one with }}."
+                )
+            block = _Part(is_block=True)
+        elif text.startswith(END):
+            if not block:
+                raise InvalidConfig(f"model {shown(model)}: {shown(text)} closes no block. Open one with {{.")
+            _, star, repeat = text.partition("*")
+            block.repeat = _parse_repeat(model, text, repeat if star else "1", "block")
+            _check_block(model, block)
+            yield block
+            block = None
+        elif block:
+            block.words.append(_parse_word(model, text))
+        else:
+            yield _Part([_parse_word(model, text)])
+    if block:
+        raise InvalidConfig(f"model {shown(model)}: a block is not closed. Write }} behind its last word.")
+
+
+def _check_block(model: str, block: _Part) -> None:
+    """Check that a block holds a linear layer, and nothing that would end its branch."""
+    inside = [str(word) if repeat == 1 else f"{word}*{repeat}" for word, repeat in block.words]
+    where = f"block {shown(' '.join((BLOCK, *inside, END)))} in model {shown(model)}"
+    allowed = [name for name in WORDS if WORDS[name].in_block]
+    for word, _ in block.words:
+        if word.kind not in allowed:
+            raise InvalidConfig(f"{where}: {word} can't stand in a residual block. Allowed: {', '.join(allowed)}.")
+    if not any(word.kind in LINEAR for word, _ in block.words):
+        raise InvalidConfig(f"{where}: a residual block needs a layer to learn. Add {' or '.join(LINEAR)}.")
 
 
 def _parse_word(model: str, text: str) -> tuple[Word, int]:
     """A word, and how often it is repeated."""
+    where = f"{shown(text)} in model {shown(model)}"
     match = _WORD.fullmatch(text)
-    kind = match["kind"] if match else text
-    if match is None or kind not in _SIZES:
-        raise InvalidConfig(
-            f"Unknown layer {shown(text)} in model {shown(model)}. Allowed: the name of a model "
-            f"({', '.join(REGISTRY)}), or a spec of the words dense64, conv32, lstm32, dropout0.2, pool, flatten, norm "
-            "and softmax, where dense64*3 repeats a word, or a Python function as FILE.py:FUNCTION."
-            f"{nearest(text, [*REGISTRY, *_SIZES])}"
-        )
+    if match is None or match["kind"] not in WORDS:
+        raise InvalidConfig(_unknown(model, text))
+    name = match["kind"]
+    kind = kind_of(name)
+    repeat = _parse_repeat(model, text, match["repeat"] or "1", "word")
+    size = _parse_size(where, name, kind, match["size"])
+    return Word(name, size, _parse_options(where, name, kind, match["options"])), repeat
+
+
+def _unknown(model: str, text: str) -> str:
+    """What is said of a text that is no word."""
+    if re.fullmatch(r"[^*:]+\*\d+:.*", text):
+        word, _, repeat = text.partition("*")
+        times, _, options = repeat.partition(":")
+        return f"{shown(text)} in model {shown(model)}: write the repeat last, {shown(f'{word}:{options}*{times}')}."
+    *words, last = (WORDS[name].example for name in WORDS)
+    return (
+        f"Unknown layer {shown(text)} in model {shown(model)}. Allowed: the name of a model ({', '.join(REGISTRY)}), "
+        f"or a spec of the words {', '.join(words)} and {last}, where dense64*3 repeats a word, conv32:k5:s2:same has "
+        "options and { conv32:same*2 } is a residual block, or a Python function as FILE.py:FUNCTION."
+        f"{nearest(re.split(r'[:*]', text)[0], [*REGISTRY, *WORDS])}"
+    )
+
+
+def _parse_repeat(model: str, text: str, repeat: str, what: str) -> int:
     try:
-        repeat = read_whole(match["repeat"] or "1", 1, MAX_LAYERS)
+        return read_whole(repeat if repeat.isdigit() else "", 1, MAX_LAYERS)
     except ValueError:
-        where, times = f"{shown(text)} in model {shown(model)}", shown(match["repeat"]).strip("'")
-        raise InvalidConfig(f"{where}: repeat a word 1 to {MAX_LAYERS} times. Received: {times}.") from None
-    return Word(kind, _parse_size(model, text, kind, match["size"])), repeat
+        where, times = f"{shown(text)} in model {shown(model)}", shown(repeat).strip("'")
+        raise InvalidConfig(f"{where}: repeat a {what} 1 to {MAX_LAYERS} times. Received: {times}.") from None
 
 
-def _parse_size(model: str, text: str, kind: str, size: str | None) -> float | None:
-    allowed = _SIZES[kind]
-    if allowed is None:
+def _parse_size(where: str, name: str, kind: Kind, size: str | None) -> float | None:
+    if kind.sizes is None:
         if size is not None:
-            raise InvalidConfig(f"{shown(text)} in model {shown(model)}: {kind} takes no number. Write {kind}.")
+            raise InvalidConfig(f"{where}: {name} takes no number. Write {name}.")
         return None
-    low, high = allowed
+    low, high = kind.sizes
     number = read_number(size) if size else -1.0
-    is_whole = kind != "dropout"
-    if not low <= number <= high or (is_whole and "." in str(size)):
-        what = "a whole number" if is_whole else "a number"
-        where = f"{shown(text)} in model {shown(model)}"
-        raise InvalidConfig(f"{where}: {kind} must be followed by {what} from {low:g} to {high:g}.")
-    return int(number) if is_whole else number
+    if not low <= number <= high or (kind.is_whole and "." in str(size)):
+        what = "a whole number" if kind.is_whole else "a number"
+        raise InvalidConfig(f"{where}: {name} must be followed by {what} from {low:g} to {high:g}.")
+    return int(number) if kind.is_whole else number
+
+
+def _parse_options(where: str, name: str, kind: Kind, options: str) -> Window:
+    """The window that the texts behind the colons describe."""
+    found: dict[str, int | str] = {}
+    for text in options.split(":")[1:]:
+        if not kind.has_window:
+            having = " and ".join(other for other in WORDS if WORDS[other].has_window)
+            raise InvalidConfig(f"{where}: {name} takes no options. Only {having} does.")
+        setting, value = _parse_option(where, text)
+        if setting in found:
+            raise InvalidConfig(f"{where}: the {setting} is given twice. Write either {found[setting]} or {value}.")
+        found[setting] = value
+    return Window(**found)  # type: ignore[arg-type]
+
+
+def _parse_option(where: str, text: str) -> tuple[str, int | str]:
+    """The attribute of a window that an option sets, and its value."""
+    if text in PADDINGS:
+        return "padding", text
+    setting, high = _NUMBERED.get(text[:1], ("", 0))
+    try:
+        return setting, read_whole(text[1:] if text[1:].isdigit() else "", 1, high)
+    except ValueError:
+        raise InvalidConfig(
+            f"{where}: unknown option {shown(text)}. Allowed: k1 to k{MAX_KERNEL} (the kernel's size), s1 to "
+            f"s{MAX_STRIDE} (the stride), same or valid (the padding).{nearest(text, PADDINGS)}"
+        ) from None
 
 
 def places_norms(model: str) -> bool:
     """Return whether a spec places its normalizations itself, by the word `norm`; `placement` then has no effect."""
     return any(word.kind == "norm" for word in parse_spec(model))
+
+
+def has_direct_norm(model: str) -> bool:
+    """Return whether the word `norm` stands directly behind a linear layer: the last of a block has no activation.
+
+    >>> has_direct_norm("dense8 norm"), has_direct_norm("{ dense8 norm }"), has_direct_norm("{ dense8 norm dense8 }")
+    (False, True, False)
+    """
+    words = parse_spec(model)
+    return any(ends_branch(words, place) and words[place + 1].kind == "norm" for place in range(len(words)))
+
+
+def ends_branch(words: Sequence[Word], place: int) -> bool:
+    """Return whether the word at a place is the last linear layer of a residual block."""
+    later = (word.kind for word in words[place + 1 :] if word.kind in LINEAR or word.kind in (BLOCK, END))
+    return words[place].kind in LINEAR and next(later, None) == END
 
 
 def tiny_spec(model: str) -> str:
@@ -128,12 +217,14 @@ def tiny_spec(model: str) -> str:
     >>> tiny_spec("mnist-cnn")
     'conv8 conv8 norm pool dropout0.2 flatten dense8 dropout0.2 norm'
     """
-    return " ".join(f"{word.kind}8" if word.kind in WEIGHTED else str(word) for word in parse_spec(model))
+    return " ".join(
+        str(replace(word, size=8) if word.kind in LINEAR + RECURRENT else word) for word in parse_spec(model)
+    )
 
 
 def has_placement(model: str, placement: str) -> bool:
-    """Return whether `placement` has an effect: not if the spec places its norms, nor if all layers are LSTMs."""
-    has_linear = any(word.kind in ("dense", "conv") for word in parse_spec(model))
+    """Return whether `placement` has an effect: not if the spec places its norms, nor if no layer is linear."""
+    has_linear = any(word.kind in LINEAR for word in parse_spec(model))
     return (has_linear or placement == "input") and not places_norms(model)
 
 

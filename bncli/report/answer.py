@@ -12,7 +12,7 @@ from bncli.analysis.effects import wilson_interval
 from bncli.analysis.seeds import MIN_SEEDS
 from bncli.analysis.verdicts import BETTER, EQUIVALENT, UNDECIDED, VERDICTS, WORSE, pairs_needed
 from bncli.report.interactions import interaction_sentence
-from bncli.report.notes import fallen_note, statistics_note
+from bncli.report.notes import fallen_note, statistics_note, stopped_note
 from bncli.report.spelling import (
     are_equal,
     counted,
@@ -232,7 +232,7 @@ def _best_rates(evidence: Evidence) -> list[str]:
 
 def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     """What limits the answer."""
-    yield from filter(None, (statistics_note(evidence), fallen_note(evidence)))
+    yield from filter(None, (statistics_note(evidence), fallen_note(evidence), stopped_note(evidence)))
     too_few = _too_few_seeds(int(compared["n"].min()), len(compared)) if len(compared) else ""
     if too_few:
         yield too_few

@@ -108,6 +108,28 @@ def fallen_note(evidence: Evidence) -> str:
     )
 
 
+def stopped_note(evidence: Evidence) -> str:
+    """Say how many runs their patience stopped, and what that means for their numbers; empty if it stopped none.
+
+    Example: `Note: runs that stopped early because their validation loss no longer fell: none 3 of 5, batch 5 of 5,
+    in epoch 12 (median). Their scores are those of their last epoch, and mean curves go on with their last value.`
+    """
+    import statistics
+
+    stopped = [(evidence.conditions[result.config].arm, result.stopped_epoch) for result in evidence.results]
+    arms = [arm for arm, _ in stopped]
+    by_arm = {arm: sum(1 for other, epoch in stopped if other == arm and epoch) for arm in dict.fromkeys(arms)}
+    epochs = [epoch for _, epoch in stopped if epoch]
+    if not epochs:
+        return ""
+    parts = ", ".join(f"{arm} {n_stopped} of {arms.count(arm)}" for arm, n_stopped in by_arm.items() if n_stopped)
+    return (
+        f"Note: runs that stopped early because their validation loss no longer fell: {parts}, in "
+        f"epoch {statistics.median(epochs):g} (median). Their scores are those of their last epoch, and mean curves "
+        "go on with their last value."
+    )
+
+
 def lag_note(lag: Lag | None, evidence: Evidence) -> str:
     """Say that moving averages still hold much of their initial values, and the remedy; empty if they don't."""
     if lag is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import mixed_arms
 from bncli.analysis.runs import seed_curves
-from bncli.report.notes import fallen_note, norm_note, statistics_note
+from bncli.report.notes import fallen_note, norm_note, statistics_note, stopped_note
 from bncli.report.spelling import (
     effect,
     epochs,
@@ -101,11 +101,12 @@ def _hit_epoch(row: pd.Series[Any]) -> str:
 def _sparklines(evidence: Evidence) -> dict[Any, str]:
     """The mean curve of every condition that has one, all on one scale, by the condition's row."""
     import numpy as np
+    import pandas as pd
 
     metric = evidence.curve_metric
     parts = evidence.history_table.groupby("condition")
-    curves = {place: seed_curves(rows, metric).mean(axis=1) for place, rows in parts}
-    means = [value for curve in curves.values() for value in curve if not math.isnan(value)]
+    curves = pd.DataFrame({place: seed_curves(rows, metric).mean(axis=1) for place, rows in parts}).ffill()
+    means = [value for curve in curves.to_numpy().T for value in curve if not math.isnan(value)]
     if not means:
         return {}
     low, high = min(means), float(np.quantile(means, 0.95)) if lower_is_better(metric) else max(means)
@@ -259,7 +260,8 @@ def run_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
     """
     has_mean = (evidence.conditions_table["n"] > 1).any()
     mean = _mean("mean", evidence.metric, left_out)
-    lines = (f"{mean} over seeds" if has_mean else "", norm_note(evidence), statistics_note(evidence))
+    notes = (norm_note(evidence), statistics_note(evidence), stopped_note(evidence))
+    lines = (f"{mean} over seeds" if has_mean else "", *notes)
     return "\n".join(line for line in lines if line)
 
 
@@ -277,7 +279,7 @@ def table_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
             the intervals in it.
     """
     fallen = "" if HIT_EPOCH in left_out else fallen_note(evidence)
-    notes = (norm_note(evidence), statistics_note(evidence), fallen, split_note(evidence))
+    notes = (norm_note(evidence), statistics_note(evidence), fallen, stopped_note(evidence), split_note(evidence))
     lines = (columns_caption(evidence, left_out), *notes)
     return "\n".join(line for line in lines if line)
 

@@ -89,7 +89,8 @@ def arm_of(config: RunConfig) -> Arm:
     >>> arm_of(RunConfig(norm="batch", placement="after")).label
     'batch:after'
     """
-    return parse_arm(norms.NONE if config.norm == norms.NONE else f"{config.norm}:{config.placement}")
+    has_place = config.norm not in (norms.NONE, norms.AS_IS)
+    return parse_arm(f"{config.norm}:{config.placement}" if has_place else config.norm)
 
 
 def arms_of(arms: str | Iterable[str | Arm]) -> tuple[Arm, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.engines.method import choose, group
+from bncli.engines.method import by_engine, choose, group
 from bncli.study.execution import by_data
 
 
@@ -41,7 +41,7 @@ class Batch:
         return [replace(self, runs=runs, n_planned=len(runs)) for runs in parts]
 
 
-def batches_of(configs: Sequence[RunConfig], engine: str, n_workers: int) -> Iterator[Batch]:
+def batches_of(configs: Sequence[RunConfig], wanted: str, n_workers: int) -> Iterator[Batch]:
     """Cut runs into batches.
 
     Stacks are as large as in one process, whatever the number of workers, because a run's numbers are rounded
@@ -50,7 +50,7 @@ def batches_of(configs: Sequence[RunConfig], engine: str, n_workers: int) -> Ite
 
     Args:
         configs: Resolved runs.
-        engine: `auto`, `stacked` or `keras`.
+        wanted: The engine: `auto`, `stacked` or `keras`.
         n_workers: The number of workers.
     """
     share = math.ceil(len(configs) / n_workers)
@@ -58,6 +58,7 @@ def batches_of(configs: Sequence[RunConfig], engine: str, n_workers: int) -> Ite
         data = datasets.load(on_one_set[0])
         fingerprint = data.fingerprint()
         for runs in group(on_one_set):
+            (engine,) = by_engine(runs[:1], wanted)
             n_planned, size = len(runs), 1
             if engine != "keras":
                 method = choose(runs[0], data, n_planned, has_gpu=False, always_stack=engine == "stacked")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bncli import signals
 from bncli.config import RunConfig
 from bncli.data import datasets
+from bncli.engines.method import by_engine
 from bncli.registry import check_name
 from bncli.results import RunResult
 from bncli.study.folder import Store
@@ -130,14 +131,15 @@ def train_here(
     with backend.own_settings():
         for runs in by_data(configs):
             data = datasets.load(runs[0])
-            if engine == "keras":
-                from bncli.engines import keras
+            for name, part in by_engine(runs, engine).items():
+                if name == "keras":
+                    from bncli.engines import keras
 
-                yield from keras.train(runs, data, on_epoch, on_model)
-            else:
-                from bncli.engines import stacked
+                    yield from keras.train(part, data, on_epoch, on_model)
+                else:
+                    from bncli.engines import stacked
 
-                yield from stacked.train(runs, data, on_epoch, on_model, always_stack=engine == "stacked")
+                    yield from stacked.train(part, data, on_epoch, on_model, always_stack=name == "stacked")
 
 
 def by_data(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:

@@ -11,7 +11,7 @@ from typing import Any
 from bncli import process
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.engines.method import estimate_seconds, group
+from bncli.engines.method import by_engine, estimate_seconds, group
 from bncli.errors import ClusterError, InvalidConfig, shown
 from bncli.study.cluster import Cluster
 from bncli.study.worker import ResultsOf, results_of
@@ -74,7 +74,11 @@ def choose_jobs(wanted: int | None, pending: Sequence[RunConfig], engine: str) -
     """
     if wanted is not None:
         return min(wanted, len(pending))
-    seconds = sum(estimate_seconds(runs[0], datasets.load(runs[0]), len(runs), engine) for runs in group(pending))
+    seconds = sum(
+        estimate_seconds(runs[0], datasets.load(runs[0]), len(runs), name)
+        for name, part in by_engine(pending, engine).items()
+        for runs in group(part)
+    )
     return 1 if seconds < AUTO_SECONDS else min(process.usable_cores(), len(pending))
 
 

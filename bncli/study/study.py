@@ -196,7 +196,7 @@ class Study:
         for values in itertools.product(*(values for _, values in self.axes)):
             at = dict(zip((name for name, _ in self.axes), values, strict=True))
             for arm in self.arms:
-                config, ignored = resolve(_placed(arm, self.base.replace(**at, **dict(arm.changes))))
+                config, ignored = resolve(placed(arm, self.base.replace(**at, **dict(arm.changes))))
                 ignored_everywhere &= set(ignored)
                 said |= dict.fromkeys([*datasets.load(config).notices, *_on_groups(config)])
                 condition = Condition(arm.label, _in_effect(at, config))
@@ -207,8 +207,12 @@ class Study:
         return Plan(tuple(runs.items()), (*said, *_notices(self, ignored_everywhere, n_repeats)))
 
 
-def _placed(arm: Arm, config: RunConfig) -> RunConfig:
-    """The run of an arm in a model of the user's, where an arm without a place keeps the model's own places."""
+def placed(arm: Arm, config: RunConfig) -> RunConfig:
+    """Return the run of an arm. In a model of the user's, an arm without a place keeps the model's own places.
+
+    Raises:
+        InvalidConfig: The arm has a place, but the model places its normalizations itself.
+    """
     if not reference_of(config.model):
         return config
     is_placed, network = "placement" in dict(arm.changes), network_of(config.model)

@@ -58,7 +58,7 @@ _POPULATION = {
 METRICS = _MOVING | _POPULATION
 """All metrics under Keras' names, in the order of tables. All but `FIT_METRICS` are measured in inference mode: after
 the last epoch, and those of `HISTORY_METRICS` after every epoch. The losses are cross-entropies, which are negative
-log-likelihoods per row. A run without a test part has no test metrics."""
+log-likelihoods per row; labels are smoothed in `loss` only. A run without a test part has no test metrics."""
 
 
 def population_of(metric: str) -> str | None:

@@ -39,7 +39,7 @@ def test_the_columns_of_the_table_of_runs():
     assert list(evidence(make_study(axes=TWO_AXES)).runs_table.columns) == [
         *("run_id", "condition", "arm", "param_activation", "param_lr", "seed", "state"),
         *BASIC,
-        *("best_val_accuracy", "best_epoch", "params", "seconds"),
+        *("best_val_accuracy", "best_epoch", "stopped_epoch", "params", "seconds"),
     ]
 
 

@@ -30,7 +30,18 @@ ODD = st.sampled_from(
 )  # fmt: skip
 NUMBERS = st.integers(-1, 40).map(str) | st.floats(width=32).map(str) | st.sampled_from(["0.1", "1e-3", "64", "0.5"])
 WORDS = ["dense4", "dense8*2", "conv4", "pool", "flatten", "norm", "softmax", "dropout0.2", "lstm4", "mlp", "cnn"]
+WORDS += ["conv4:k1:s2:same", "avgpool", "gap", "gru4", "{ conv4:same }", "{ dense4 }*2", "{", "}", "resnet-small"]
 ODD_WORDS = ["dense16384*900", f"dense4*{DIGITS}", f"dense{DIGITS}", "dense", "dense4*0", "conv4.5", "dropout9", "*3"]
+ODD_WORDS += [
+    "conv4:",
+    f"conv4:k{DIGITS}",
+    "conv4:k3:k3",
+    "}*0",
+    f"}}*{DIGITS}",
+    "{ { dense4 } }",
+    "{ gap }",
+    "gap:same",
+]
 MODELS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4) | st.lists(st.sampled_from(WORDS + ODD_WORDS))
 TREATMENTS = st.sampled_from([*norms.names(), "bn", "batch:after", "batch:input", "layer:before", ":before", "batch:"])
 EXTRAS = st.sampled_from(["", "+center=false", "+groups=3", "+norm_momentum=0", "+norm=layer", "+scale"])

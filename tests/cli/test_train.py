@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import subprocess
+import sys
 
 import pytest
 from commands import TINY, open_terminal
@@ -17,6 +19,16 @@ def test_train_prints_a_row_per_run(bncli, engine):
         ("batch:after", "0", "complete"),
         ("batch:after", "1", "complete"),
     ]
+
+
+def test_a_residual_network_trains_in_a_process_of_its_own(folder):
+    spec = "conv8:same { conv8:same conv8:same } gap"
+    command = [sys.executable, "-m", "bncli", "train", "--model", spec, "--dataset", "digits", "--epochs", "1"]
+    done = subprocess.run([*command, "--format", "csv"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert (row["arm"], row["state"]) == ("none", "complete")
+    assert 0 < float(row["val_accuracy"]) < 1
 
 
 @pytest.mark.parametrize(

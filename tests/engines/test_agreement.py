@@ -4,9 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+from engines import tiny_runs
 from engines.tiny_runs import ARMS, check_all_same, check_engines_agree, name_of, seeded, tiny, train
 
-from bncli.config import OPTIMIZERS, RunConfig
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import keras as oracle
 from bncli.engines import stacked
@@ -15,6 +16,7 @@ from bncli.errors import InvalidConfig
 from bncli.networks import models, norms
 from bncli.networks.layout import lay_out
 from bncli.resolution import ignored_fields, resolve
+from bncli.training.optimizers import OPTIMIZERS
 
 UPDATES = [
     {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9},
@@ -51,22 +53,31 @@ def is_distinct(model, arm):
     return arm.get("placement") in (None, "before") or "placement" not in ignored_fields(RunConfig(model=model, **arm))
 
 
+DEEP = "resnet20"
+"""A model of many layers, of which a slow test trains one arm."""
+
+MODELS = [model for model in models.REGISTRY if model != DEEP]
+
+CLOSE = {"vgg-small": 1e-3, "resnet-small": 1e-3}
+"""Tolerances of models so deep that some gradients are no larger than rounding, which RMSprop and Adam then amplify;
+with SGD at a rate of 0.001 they agree to 2e-6."""
+
 COVER = [
     (model, arm, update)
     for model, arm, update, _ in zip(
-        itertools.cycle(models.REGISTRY),
+        itertools.cycle(MODELS),
         itertools.cycle(ARMS),
         itertools.cycle(UPDATES),
-        range(max(len(models.REGISTRY), len(ARMS), len(UPDATES))),
+        range(max(len(MODELS), len(ARMS), len(UPDATES))),
         strict=False,
     )
 ]
-"""Every model, arm and update at least once; the slow test below has all combinations."""
+"""Every model of these, arm and update at least once; the slow test below has all combinations."""
 
 
 @pytest.mark.parametrize(("model", "arm", "update"), COVER, ids=name_of)
 def test_engines_agree_on_every_model_arm_and_optimizer(model, arm, update, images):
-    check_engines_agree(seeded(case(model, images, **arm, **update)))
+    check_engines_agree(seeded(case(model, images, **arm, **update)), CLOSE.get(model, tiny_runs.CLOSE))
 
 
 OTHER_CASES = {
@@ -102,6 +113,24 @@ OTHER_CASES = {
         "ghost": 8,
         "batch_size": 49,
     },
+    "kernels with options, average pooling, norm after the activation": {
+        "model": "conv8:k4:s2:same avgpool conv8:k1 flatten",
+        "norm": "group",
+        "placement": "after",
+    },
+    "blocks with dropout, projected and not": {
+        "model": "conv8:same { conv8:same dropout0.2 conv8:same } { conv8:s2:same } gap",
+        "norm": "batch",
+        "placement": "after",
+        "init_scale": 0.5,
+    },
+    "blocks of dense layers, norms where the spec says": {
+        "model": "{ dense8 norm dense8 } dense8",
+        "dataset": "circles",
+        "norm": "layer",
+        "optimizer": "sgd",
+    },
+    "a gated recurrent unit": {"model": "gru8", "norm": "layer"},
     "norms where the spec says, equal pixels to pool": {
         "model": "conv8 norm pool dropout0.2 flatten norm",
         "norm": "batch",
@@ -119,6 +148,22 @@ def test_engines_agree_on(name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("arm", ARMS, ids=name_of)
+def test_engines_agree_on_blocks_with_any_norm(arm):
+    check_engines_agree(seeded(tiny(model="conv8:same { conv8:same conv8:s2:same } gap", **arm)))
+
+
+@pytest.mark.slow
+def test_engines_agree_on_a_deep_network():
+    check_engines_agree(seeded(tiny(model=DEEP, norm="batch", epochs=1, optimizer="sgd", lr=0.01)))
+
+
+@pytest.mark.slow
+def test_engines_agree_on_two_grus():
+    check_engines_agree(seeded(tiny(model="gru8*2", norm="batch", norm_input=True)))
+
+
+@pytest.mark.slow
 def test_engines_agree_on_two_lstms():
     check_engines_agree(seeded(tiny(model="lstm8*2", norm="rms", norm_input=True)))
 
@@ -126,7 +171,7 @@ def test_engines_agree_on_two_lstms():
 def test_the_default_cases_cover_every_model_arm_and_optimizer():
     arms = [arm for model, arm, _ in COVER if is_distinct(model, arm)]
     arms += [{name: case[name] for name in ("norm", "placement") if name in case} for case in OTHER_CASES.values()]
-    assert {model for model, _, _ in COVER} == set(models.REGISTRY)
+    assert {model for model, _, _ in COVER} == set(models.REGISTRY) - {DEEP}
     assert {update["optimizer"] for _, _, update in COVER} == set(OPTIMIZERS)
     assert [arm for arm in ARMS if arm not in arms] == []
     assert {arm["norm"] for arm in arms} == set(norms.names())
@@ -135,13 +180,14 @@ def test_the_default_cases_cover_every_model_arm_and_optimizer():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "arm"),
-    [(model, arm) for model, arm in itertools.product(models.REGISTRY, ARMS) if is_distinct(model, arm)],
+    [(model, arm) for model, arm in itertools.product(MODELS, ARMS) if is_distinct(model, arm)],
     ids=name_of,
 )
 def test_engines_agree_on_all_combinations(model, arm, images):
     # At a higher rate RMSprop, which divides small gradients by their size, amplifies rounding past any tolerance.
     optimizers = [{"optimizer": name, "momentum": 0.9, "lr": 0.001} for name in OPTIMIZERS]
-    check_engines_agree([run for update in optimizers for run in seeded(case(model, images, **arm, **update))])
+    runs = [run for update in optimizers for run in seeded(case(model, images, **arm, **update))]
+    check_engines_agree(runs, CLOSE.get(model, tiny_runs.CLOSE))
 
 
 def large(**fields):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bncli.engines.history import StackHistory
+from bncli.engines.history import Patience, StackHistory
 
 
 def test_a_diverged_run_has_no_epochs_after_its_last_one():
@@ -25,3 +25,13 @@ def test_runs_that_only_fill_the_stack_up_have_no_history():
     history = StackHistory()
     history.add(np.array([True, True]), (np.ones(2), np.ones(2)), (np.ones(2), np.ones(2)))
     assert len(history.of_runs(1)) == 1
+
+
+def test_a_run_stops_when_its_validation_loss_has_not_fallen_for_as_many_epochs_as_its_patience():
+    patience = Patience([0, 1, 2, 2])
+    losses = [[1.0, 1.0, 1.0, np.nan], [1.0, 1.0, 1.0, 0.5], [1.0, 0.9, 0.9, 0.4]]
+    assert [patience.is_over(np.array(loss)).tolist() for loss in losses] == [
+        [False, False, False, False],
+        [False, True, False, False],
+        [False, False, False, True],
+    ]

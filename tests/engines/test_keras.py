@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from engines.tiny_runs import ARMS, tiny
 
-from bncli.config import OPTIMIZERS, RunConfig
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.engines import keras
 from bncli.engines.base import compile_model, make_optimizer
@@ -16,6 +16,7 @@ from bncli.networks.network import SpecNetwork
 from bncli.networks.seeds import batch_order
 from bncli.resolution import resolve
 from bncli.tasks.metrics import trivial_score
+from bncli.training.optimizers import OPTIMIZERS
 
 
 def circles(**fields):
@@ -173,14 +174,12 @@ def test_parameters_are_counted_and_on_epoch_is_called():
     ("fields", "expected"),
     [
         ({"optimizer": "sgd", "momentum": 0.9, "nesterov": True}, ("SGD", 0.9, True)),
-        ({"optimizer": "rmsprop"}, ("RMSprop",)),
-        ({"optimizer": "adam"}, ("Adam",)),
-        ({"optimizer": "adamw"}, ("AdamW",)),
+        *(({"optimizer": name}, (facts.keras_class,)) for name, facts in OPTIMIZERS.items() if name != "sgd"),
     ],
 )
 def test_optimizers_are_keras_own_with_the_runs_numbers(fields, expected):
     config = circles(lr=0.125, weight_decay=0.5, **fields)
-    made = make_optimizer(config)
+    made = make_optimizer(config, config.lr)
     assert type(made).__name__ == expected[0]
     assert (float(made.learning_rate), made.weight_decay) == (0.125, 0.5)
     if expected[0] == "SGD":

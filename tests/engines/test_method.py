@@ -10,7 +10,7 @@ from bncli import process
 from bncli.config import FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.engines import method
-from bncli.engines.method import MAX_STACK, STACK_BYTES, VARIED, check_memory, group
+from bncli.engines.method import MAX_STACK, OMITTED, STACK_BYTES, VARIED, check_memory, group
 from bncli.errors import InvalidConfig
 from bncli.networks.cost import cost_of_layers
 from bncli.networks.layout import lay_out
@@ -44,6 +44,9 @@ OTHERS = {
     "ghost": 4,
     "optimizer": "adam",
     "nesterov": True,
+    "decay": "kernels",
+    "schedule": "cosine",
+    "dtype": "mixed_float16",
     "batch_size": 8,
     "epochs": 3,
     "shuffle": False,
@@ -86,9 +89,11 @@ def run_bytes(config, dataset):
 
 
 def test_runs_that_differ_only_in_varied_fields_share_a_graph():
-    changes = itertools.product((0, 1), (1.0, 0.1), (0.01, 1.0), (0.5, 0.9), (0.01, 0.5))
+    changes = itertools.product(
+        (0, 1), (1.0, 0.1), (0.01, 1.0), (0.5, 0.9), (0.01, 0.5), (0.5, 1.0), (0.1, 0.2), (1.0, 1.5), (2, 3)
+    )
     runs = [BASE.replace(**dict(zip(VARIED, values, strict=True))) for values in changes]
-    assert len(set(runs)) == 32
+    assert len(set(runs)) == 512
     assert group(runs) == [runs]
 
 
@@ -99,10 +104,11 @@ def test_every_other_field_needs_another_graph(field):
     assert group([BASE, other]) == [[BASE], [other]]
 
 
-@pytest.mark.parametrize("field", ["momentum", "weight_decay"])
-def test_zero_momentum_or_decay_needs_another_graph(field):
-    without = BASE.replace(**{field: 0.0})
-    assert group([BASE, without]) == [[BASE], [without]]
+@pytest.mark.parametrize("field", OMITTED)
+def test_a_number_of_zero_needs_another_graph(field):
+    base = BASE.replace(**{field: 0.5})
+    without = base.replace(**{field: 0.0})
+    assert group([base, without]) == [[base], [without]]
 
 
 def test_groups_keep_the_order_of_graphs_and_runs():
@@ -163,6 +169,11 @@ def test_a_batch_that_fills_the_memory_is_in_a_stack_of_one():
         ("dense64 softmax", (30,), 2, 30 * 64 + 64 * 2),
         ("conv32 pool conv64 flatten dense64", (8, 8, 1), 10, 6 * 6 * 32 * 9 + 64 * 9 * 32 + 64 * 64 + 64 * 10),
         ("conv4 flatten", (5, 7, 3), 10, 3 * 5 * 4 * 9 * 3 + 3 * 5 * 4 * 10),
+        ("conv4:k5:s2:same avgpool gap", (8, 6, 3), 10, 4 * 3 * 4 * 25 * 3 + 4 * 10),
+        ("{ conv4:s2:same conv4:same } gap", (8, 8, 2), 10, 16 * 4 * 9 * (2 + 4) + 16 * 4 * 2 + 4 * 10),
+        ("{ dense5 dense3 } dense3", (3,), 4, 3 * 5 + 5 * 3 + 3 * 3 + 3 * 4),
+        ("{ dense5 dense4 }", (3,), 4, 3 * 5 + 5 * 4 + 3 * 4 + 4 * 4),
+        ("gru32", (8, 8, 1), 10, 8 * 3 * 32 * (8 + 32) + 32 * 10),
         ("lstm32", (8, 8, 1), 10, 8 * 4 * 32 * (8 + 32) + 32 * 10),
         ("lstm6*2", (28, 28, 1), 10, 28 * 4 * 6 * (28 + 6) + 28 * 4 * 6 * (6 + 6) + 6 * 10),
     ],
@@ -185,13 +196,21 @@ def test_the_published_mnist_cnn_is_not_stacked_on_a_cpu():
     assert choose(config, dataset, 30, always_stack=True).stacked
 
 
+def test_the_20_layers_of_resnet20_train_side_by_side_on_a_cpu():
+    config, dataset = RunConfig(model="resnet20", norm="batch"), data((32, 32, 3))
+    stage = 6 * 9 * 16 * 16 * 32 * 32
+    firsts = [(n // 2 - n) * n * 9 * (512 // n) ** 2 + n // 2 * n * (512 // n) ** 2 for n in (32, 64)]
+    assert macs("resnet20", (32, 32, 3)) == 3 * 16 * 9 * 32 * 32 + 3 * stage + sum(firsts) + 640 == 40_813_184
+    assert choose(config, dataset, 30).n_runs == 3
+
+
 @pytest.mark.parametrize(("n_runs", "size"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 3), (6, 3), (8, 4), (10, 2), (30, 3)])
 def test_a_few_large_networks_train_side_by_side_with_the_fewest_copies(n_runs, size):
     assert choose(RunConfig(model="mnist-cnn"), data((28, 28, 1)), n_runs).n_runs == size
 
 
 def test_small_networks_are_stacked():
-    for model, shape in (("circles-mlp", (2,)), ("mlp", (8, 8, 1)), ("cnn", (8, 8, 1)), ("lstm", (8, 8, 1))):
+    for model, shape in (("circles-mlp", (2,)), *((model, (8, 8, 1)) for model in ("mlp", "cnn", "lstm", "vgg-small"))):
         found = choose(RunConfig(model=model, norm="batch"), data(shape), 30)
         assert (found.stacked, found.matrix_conv, found.n_runs) == (True, True, 30)
 

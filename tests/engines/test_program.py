@@ -54,8 +54,14 @@ def test_xla_changes_nothing_with_any_norm(arm):
 
 
 @pytest.mark.slow
-def test_xla_changes_nothing_for_an_lstm():
-    check_methods_agree(XLA, model="lstm8", norm="layer")
+@pytest.mark.parametrize("word", ["lstm8", "gru8"])
+def test_xla_changes_nothing_for_a_recurrent_network(word):
+    check_methods_agree(XLA, model=word, norm="layer")
+
+
+@pytest.mark.slow
+def test_xla_changes_nothing_for_a_residual_network():
+    check_methods_agree(XLA, model="conv8:same { conv8:s2:same dropout0.2 conv8:same } avgpool flatten", norm="batch")
 
 
 def test_runs_side_by_side_train_as_in_a_stack():
@@ -67,7 +73,15 @@ def test_a_program_for_one_run_trains_as_a_stack_does():
     check_methods_agree(ALONE, model="lstm8 dropout0.2", norm="batch")
 
 
-@pytest.mark.parametrize("model", ["conv8 pool dropout0.2 conv8 flatten dense8", "lstm8"])
+VECTORIZED = [
+    "conv8 pool dropout0.2 conv8 flatten dense8",
+    "conv8:k2:s2:same { conv8:s2:same dropout0.2 conv8:same } avgpool gap",
+    "lstm8",
+    "gru8",
+]
+
+
+@pytest.mark.parametrize("model", VECTORIZED)
 def test_no_operation_falls_back_to_a_loop_over_runs(model, monkeypatch):
     """TensorFlow silently loops over what it can't vectorize, which is many times slower."""
     strict = functools.partial(tf.vectorized_map, fallback_to_while_loop=False)
@@ -111,7 +125,12 @@ def trained_models(configs):
 
 
 @pytest.mark.parametrize(
-    "model", ["conv8 pool dropout0.2 flatten dense8", pytest.param("lstm8", marks=pytest.mark.slow)]
+    "model",
+    [
+        "conv8 pool dropout0.2 flatten dense8",
+        "conv8:same { conv8:s2:same dropout0.2 conv8:same } avgpool gap",
+        pytest.param("lstm8", marks=pytest.mark.slow),
+    ],
 )
 def test_trained_models_are_keras_models_that_score_what_the_record_says(model):
     configs = seeded(tiny(model=model, norm="batch", lr=0.02))

@@ -52,6 +52,7 @@ CASES = {
     "digits": (stacked, lambda _: DIGITS | {"norm": "batch"}),
     "ghost": (stacked, lambda _: DIGITS | {"norm": "batch", "ghost": 8}),
     "groups that fit": (oracle, lambda _: DIGITS | {"norm": "group"}),
+    "a block": (stacked, lambda _: DIGITS | {"model": "conv4:same { conv4:same } gap", "norm": "batch"}),
     "standard images": (stacked, lambda _: DIGITS | {"scaling": "standard"}),
     "two outputs": (stacked, lambda _: {"dataset": "breast_cancer", "model": "dense8 softmax"}),
     "table": (oracle, wine),

@@ -7,17 +7,19 @@ import tensorflow as tf
 from bncli.config import RunConfig
 from bncli.engines import updates
 from bncli.engines.base import make_optimizer
+from bncli.engines.method import RATES
 from bncli.resolution import resolve
+from bncli.training.optimizers import OPTIMIZERS
 
 CASES = [
     {"optimizer": "sgd", "momentum": 0.0},
     {"optimizer": "sgd", "momentum": 0.9},
     {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
-    {"optimizer": "rmsprop"},
-    {"optimizer": "adam"},
-    {"optimizer": "adamw"},
+    *({"optimizer": name} for name in OPTIMIZERS if name != "sgd"),
     {"optimizer": "adam", "weight_decay": 0.02},
     {"optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.02},
+    {"optimizer": "sgd", "clipnorm": 0.5},
+    {"optimizer": "lion", "clipnorm": 0.5, "weight_decay": 0.02},
 ]
 
 
@@ -35,7 +37,7 @@ def problem():
 
 
 def by_keras(config, start, gradients):
-    optimizer = make_optimizer(config)
+    optimizer = make_optimizer(config, config.lr)
     weights = [tf.keras.Variable(value) for value in start]
     for _ in range(100):
         optimizer.apply(gradients([np.asarray(weight) for weight in weights]), weights)
@@ -44,13 +46,14 @@ def by_keras(config, start, gradients):
 
 def by_rule(config, start, gradients):
     rule = updates.rule_for(config.optimizer, momentum=config.momentum > 0, nesterov=config.nesterov)
-    numbers = {name: tf.constant(getattr(config, name), tf.float32) for name in ("lr", "momentum", "weight_decay")}
+    numbers = {name: tf.constant(getattr(config, name), tf.float32) for name in RATES}
     weights = [tf.constant(value) for value in start]
     slots = [tf.zeros_like(weight) for weight in weights for _ in range(rule.n_slots)]
     for step in range(1, 101):
         gradient = [tf.constant(g) for g in gradients([weight.numpy() for weight in weights])]
-        decay = config.weight_decay > 0
-        weights, slots = updates.apply(rule, weights, gradient, slots, numbers, tf.constant(float(step)), decay=decay)
+        gradient = updates.clipped(gradient, numbers["clipnorm"]) if config.clipnorm else gradient
+        decayed = [config.weight_decay > 0] * len(weights)
+        weights, slots = updates.apply(rule, weights, gradient, slots, numbers, tf.constant(float(step)), decayed)
     return [weight.numpy() for weight in weights]
 
 

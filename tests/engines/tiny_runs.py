@@ -37,7 +37,7 @@ XLA = Method(2, stacked=True, matrix_conv=True, xla_steps=True, xla_tail=True, x
 
 def tiny(**fields):
     """A resolved run of `tiny()` size, except for the sizes that are given."""
-    sizes = {name: fields.pop(name) for name in ("batch_size", "epochs") if name in fields}
+    sizes = {name: fields.pop(name) for name in ("batch_size", "epochs", "warmup") if name in fields}
     return resolve(RunConfig(**fields).tiny().replace(**sizes))[0]
 
 
@@ -83,10 +83,10 @@ def check_all_same(found, expected, close=CLOSE):
         check_same(ours, theirs, close)
 
 
-def check_engines_agree(configs):
+def check_engines_agree(configs, close=CLOSE):
     theirs = train(oracle, configs)
     assert [result.state for result in theirs] == ["complete"] * len(configs)
-    check_all_same(train(stacked, configs), theirs)
+    check_all_same(train(stacked, configs), theirs, close)
 
 
 def name_of(fields):

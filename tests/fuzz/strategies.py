@@ -173,6 +173,8 @@ def valid_value(name):
             "dense8 dense4",
             "conv4 pool flatten dense8",
             "lstm4",
+            "conv4:k5:s2:same { conv4:same conv4:same } gap",
+            "{ dense4 }*2",
             "dense8 norm dropout0.2 softmax",
         ],
     }
@@ -227,6 +229,18 @@ axes = mostly(st.sampled_from(AXES)).filter(lambda text: "n_samples" not in text
 
 WORDS = ["dense8", "dense16*2", "conv4", "lstm4", "pool", "flatten", "norm", "softmax", "dropout0.2", "dense", "dense0"]
 WORDS += [
+    "conv4:same",
+    "conv4:k5:s2:same",
+    "avgpool",
+    "gap",
+    "gru4",
+    "{ conv4:same*2 }",
+    "{ dense8 }*2",
+    "{",
+    "}",
+    "}*2",
+    "conv4:k99",
+    "pool:same",
     "dense16384",
     "dense8*1000",
     "dense8*1001",

@@ -231,3 +231,19 @@ def test_a_file_that_changes_while_a_study_runs_fails_its_runs():
     with pytest.raises(InvalidConfig) as caught:
         network_of("nets.py").build(fields, SHAPE, 3, 0)
     assert str(caught.value) == "The file of build() in nets.py has changed since the study began. Restore it."
+
+
+def test_all_arms_drop_the_same_units_whatever_order_the_layers_are_made_in():
+    body = (
+        "    drop, last, first = layers.Dropout(0.5), layers.Dense(n_outputs), layers.Dense(5, use_bias=False)\n"
+        "    inputs = keras.Input(input_shape)\n"
+        "    x = drop(layers.ReLU()(layers.BatchNormalization()(first(inputs))))\n"
+        "    return keras.Model(inputs, last(x))"
+    )
+
+    def dropped_by(norm, seed):
+        model = of_body(body, norm=norm, shape=(4,), seed=seed)
+        return model.get_layer("dropout").seed_generator.state.numpy().tolist()
+
+    assert dropped_by("as-is", 3) == dropped_by("none", 3) == dropped_by("layer", 3)
+    assert dropped_by("none", 4) != dropped_by("none", 3)

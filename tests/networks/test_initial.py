@@ -15,6 +15,8 @@ DIGITS = (8, 8, 1)
     [
         {"model": "conv4 norm pool dropout0.5 flatten dense8", "norm": "batch"},
         {"model": "lstm4*2 dense8", "init_scale": 0.5},
+        {"model": "gru4*2 dropout0.3 dense8", "kernel_initializer": "he_normal"},
+        {"model": "conv4 dropout0.5 { conv4:s2:same dropout0.2 conv6:same } gap", "norm": "batch", "init_scale": 0.5},
         {"model": "dense8 dropout0 dense8", "kernel_initializer": "orthogonal", "norm": "layer"},
     ],
 )

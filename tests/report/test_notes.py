@@ -7,7 +7,7 @@ from fakes import complete, evidence, learned, make_study
 
 from bncli.analysis.lag import Lag
 from bncli.report.answer import answer_of
-from bncli.report.notes import lag_notice, norm_note, statistics_note
+from bncli.report.notes import lag_notice, norm_note, statistics_note, stopped_note
 from bncli.report.rows import result_rows, table_caption
 from bncli.study.files import load_study
 
@@ -148,3 +148,15 @@ def test_before_training_the_notice_says_what_averages_will_hold():
         "their initial values (0.99^160), and validation will measure that; metrics with population statistics will "
         "not. Try norm_momentum=0.9, or more epochs."
     )
+
+
+def test_runs_that_their_patience_stopped_are_counted_by_arm():
+    lengths = {("none", 0): 3, ("none", 1): 2, ("batch", 0): 1, ("batch", 1): 1}
+    study = make_study(patience=1, epochs=3)
+    shown = evidence(study, lambda config: complete(config, (0.5, 0.6, 0.7)[: lengths[config.norm, config.seed]]))
+    assert stopped_note(shown) == (
+        "Note: runs that stopped early because their validation loss no longer fell: none 1 of 2, batch:before 2 of 2, "
+        "in epoch 1 (median). Their scores are those of their last epoch, and mean curves go on with their last "
+        "value."
+    )
+    assert stopped_note(evidence(make_study(epochs=3), complete)) == ""

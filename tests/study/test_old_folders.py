@@ -197,27 +197,27 @@ def test_a_newer_format_is_refused_with_the_version_that_wrote_it(home):
 def test_a_field_of_a_newer_version_is_refused_with_the_version_that_wrote_it(home):
     path = Path("train/study.json")
     content = json.loads(path.read_text())
-    content["study"]["run"]["schedule"] = "cosine"
+    content["study"]["run"]["cycles"] = 3
     path.write_text(json.dumps(content | {"versions": {"bncli": "3.1.4"}}))
     with pytest.raises(StoreError) as caught:
         read_evidence(Path("train"))
     assert str(caught.value) == (
         "'train/study.json' was written by bncli 3.1.4. "
-        f"This is bncli {own_version()}, which does not know the field 'schedule'. Try: pip install --upgrade bncli."
+        f"This is bncli {own_version()}, which does not know the field 'cycles'. Try: pip install --upgrade bncli."
     )
 
 
 def test_a_record_of_a_newer_version_is_not_called_damaged(home):
     path = Path("train/runs.jsonl")
     record = json.loads(path.read_text().splitlines()[0])
-    record["config"]["schedule"] = "cosine"
+    record["config"]["cycles"] = 3
     with path.open("a") as journal:
         journal.write(json.dumps(record) + "\n")
     with pytest.raises(StoreError) as caught:
         read_evidence(Path("train"))
     assert str(caught.value) == (
         "'train/runs.jsonl', line 3, was written by a newer bncli. "
-        f"This is bncli {own_version()}, which does not know the field 'schedule'. Try: pip install --upgrade bncli."
+        f"This is bncli {own_version()}, which does not know the field 'cycles'. Try: pip install --upgrade bncli."
     )
 
 

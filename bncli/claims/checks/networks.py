@@ -10,7 +10,8 @@ from bncli.claims.check import Measured, digits_data, register
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.networks.building import build_model
-from bncli.networks.layout import Layer, lay_out
+from bncli.networks.layer import Layer
+from bncli.networks.layout import lay_out
 from bncli.resolution import resolve
 
 if TYPE_CHECKING:

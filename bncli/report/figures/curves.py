@@ -85,6 +85,8 @@ def _curve_caption(evidence: Evidence, metric: str) -> list[str]:
     caption = [n_text(evidence.conditions_table["n"]), *(["band: 1 sd"] if several else [])]
     if evidence.conditions_table["n_diverged"].any():
         caption.append("diverged runs keep their last value")
+    if any(result.stopped_epoch for result in evidence.results):
+        caption.append("stopped runs keep their last value")
     return [*caption, *trivial_caption(evidence, metric)]
 
 

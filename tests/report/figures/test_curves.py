@@ -31,6 +31,15 @@ def test_a_diverged_run_stays_in_the_mean_to_the_end():
     assert "diverged runs keep their last value" in figure.get_suptitle().replace("\n", " ")
 
 
+def test_a_run_that_its_patience_stopped_stays_in_the_mean_to_the_end():
+    def make(config):
+        return complete(config, (0.4, 0.5) if config.seed == 0 else (0.4, 0.6, 0.8))
+
+    figure = curves(evidence(make_study("none", patience=1), make))
+    assert line(figure.axes[0], "none").get_ydata() == pytest.approx([0.4, 0.55, 0.65])
+    assert "stopped runs keep their last value" in figure.get_suptitle().replace("\n", " ")
+
+
 def test_curves_have_one_panel_per_point_and_one_row_per_value_of_the_first_axis():
     figure = drawn("two-axes")["curves"]
     names = [f"activation {activation}, lr {lr}" for activation in ("sigmoid", "relu") for lr in (0.01, 0.1)]

@@ -1,0 +1,62 @@
+"""`bncli export DIR script` and `train --script`."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from commands import TINY, error
+
+RUN = ["--dataset", "circles", "--model", "dense4", "--epochs", "1", "--set", "n_samples=64"]
+
+
+@pytest.fixture
+def study(bncli, engine):
+    bncli("compare", *RUN, "--arms", "none,batch", "--seeds", "2", "--out", "s", "--quiet")
+    return [json.loads(line)["run_id"] for line in Path("s/runs.jsonl").read_text().splitlines()]
+
+
+def test_the_first_run_is_written_to_stdout_and_others_by_their_id(bncli, study):
+    status, out, err = bncli("export", "s", "script")
+    assert (status, err) == (0, "")
+    assert out.startswith(f'"""Run {study[0]} of bncli (circles, dense4, none, seed 0) in plain Keras ')
+    compile(out, "program.py", "exec")
+    other = bncli("export", "s", "script", study[-1][:8])[1]
+    assert other.startswith(f'"""Run {study[-1]} of bncli (circles, dense4, batch:before, seed 1) in plain Keras ')
+
+
+def test_train_writes_the_program_of_its_run(bncli):
+    status, _, err = bncli("train", *TINY, "--arm", "batch", "--script", "run.py")
+    assert status == 0
+    assert "Wrote run.py" in err.splitlines()
+    text = Path("run.py").read_text()
+    assert re.search(r'recorded = \{"loss": \d\.\d+, "accuracy": \d\.\d+, "val_loss": \d\.\d+', text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["s", "skript"], "Unknown kind of export 'skript'. Allowed: script. Did you mean 'script'?"),
+        (
+            ["nothing", "script"],
+            "'nothing' holds no study (no study.json). Give the --out folder of a compare or sweep.",
+        ),
+        (
+            ["s", "script", "zz"],
+            "RUN_ID must be the beginning of one run's id. None of the 4 runs in 's' begins with 'zz'. Runs there: "
+            "{0}, {1}, {2}, ... (runs.jsonl has all).",
+        ),
+    ],
+)
+def test_errors(bncli, study, arguments, expected):
+    assert error(bncli("export", *arguments)) == expected.format(*study)
+
+
+def test_a_program_of_many_seeds_or_of_another_ending_is_refused_before_training(bncli, engine):
+    assert error(bncli("train", *TINY, "--script", "run.py", "--seeds", "2")) == (
+        "--script writes one program, but 2 seeds are asked for. Try --seeds 1."
+    )
+    assert error(bncli("train", *TINY, "--script", "run.txt")) == (
+        "--script needs a name that ends in .py. Received: 'run.txt'."
+    )
+    assert engine == []
