@@ -237,8 +237,8 @@ def _on_groups(config: RunConfig) -> list[str]:
         return []
     data = datasets.load(config)
     shapes = network_of(config.model).norm_shapes(config, data.input_shape, data.n_classes)
-    taken = dict.fromkeys((groups_for(shape), shape[-1]) for shape in shapes)
-    numbers = ", ".join(f"{groups} of {channels // groups}" for groups, channels in taken)
+    taken = dict.fromkeys((groups_for(shape), shape[-1] // groups_for(shape)) for shape in shapes)
+    numbers = ", ".join(f"{n} of {size}{' (as instance)' if size == 1 else ''}" for n, size in taken)
     return (
         [f"Channel groups of norm {config.norm}: {numbers}. Another number is set as groups=2, say."] if taken else []
     )
