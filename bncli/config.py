@@ -15,7 +15,7 @@ from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
 from bncli.errors import InvalidConfig
 from bncli.networks import norms
-from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, REDUNDANT_BEFORE, USE_BIAS
+from bncli.networks.layout import ACTIVATIONS, INITIALIZERS, PLACEMENTS, USE_BIAS
 from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
 from bncli.networks.spec import has_direct_norm, has_placement, tiny_spec
@@ -116,8 +116,8 @@ class RunConfig:
     use_bias: str = _text(
         "auto",
         "network",
-        "whether linear layers have a bias; auto: not directly before batch normalization that learns a shift, where "
-        "it has no effect; unshifted: not directly before any normalization that does, as auto in bncli 0.1",
+        "whether linear layers have a bias; auto: not directly before batch, instance or renorm that learns a shift, "
+        "where it has no effect; unshifted: not directly before any normalization that does, as auto in bncli 0.1",
         choices=USE_BIAS,
     )
     norm: str = _text(
@@ -125,7 +125,7 @@ class RunConfig:
         "normalization",
         "normalization layer; as-is: those that a model of your own has",
         choices=(*norms.names(), norms.AS_IS),
-        aliases=norms.ALIASES,
+        aliases=norms.aliases(),
     )
     placement: str = _text(
         "before",
@@ -141,8 +141,21 @@ class RunConfig:
     norm_epsilon: float = _number(0.001, "normalization", "small number added to the variance", low=0, high=1)
     center: bool = _flag(True, "normalization", "learn a shift (beta)")
     scale: bool = _flag(True, "normalization", "learn a scale factor (gamma)")
-    groups: int = _whole(
-        2, "normalization", "number of channel groups (group normalization only)", low=1, high=MAX_UNITS
+    groups: int | None = _whole(
+        None,
+        "normalization",
+        "number of channel groups (group normalization only); none: up to 32, with at least 4 values in each",
+        low=1,
+        high=MAX_UNITS,
+        optional=True,
+    )
+    ghost: int | None = _whole(
+        None,
+        "normalization",
+        "samples whose statistics batch normalization takes in training, as on many devices; none: all of the batch",
+        low=2,
+        high=1_000_000,
+        optional=True,
     )
     optimizer: str = _text("adam", "training", "optimizer", choices=tuple(OPTIMIZERS))
     lr: float = _number(0.001, "training", "learning rate", low=0, high=1e6, open_low=True)
@@ -219,7 +232,7 @@ class RunConfig:
     @property
     def run_id(self) -> str:
         """Twelve hexadecimal digits that depend on every field: equal id, equal run."""
-        values = self.to_dict() | {"use_bias": _identified_bias(self)}
+        values = self.to_dict() | {"use_bias": _identified_bias(self), "groups": identified_groups(self)}
         return _digest({name: value for name, value in values.items() if value != ABSENT[name]})
 
     @property
@@ -284,7 +297,7 @@ def as_in_format_1(config: RunConfig) -> RunConfig:
 
 def depends_on_rule(config: RunConfig) -> bool:
     """Whether `auto` and `unshifted` differ: a normalization other than batch comes directly after a linear layer."""
-    is_shifted = norms.learns_shift(config.norm, center=config.center) and config.norm not in REDUNDANT_BEFORE
+    is_shifted = norms.learns_shift(config.norm, center=config.center) and not norms.facts(config.norm).cancels_bias
     if not is_shifted or reference_of(config.model):
         return False
     is_placed = has_placement(config.model, config.placement)
@@ -297,6 +310,12 @@ def _identified_bias(config: RunConfig) -> Value:
     if config.use_bias == "unshifted":
         return "auto"
     return "redundant" if config.use_bias == "auto" and depends_on_rule(config) else config.use_bias
+
+
+def identified_groups(config: RunConfig) -> Value:
+    """Return what a `run_id` holds as `groups`: ids from before None was its default stay those of the same runs."""
+    is_unused = config.groups is None and "groups" not in norms.fields(config.norm)
+    return ABSENT["groups"] if is_unused else config.groups
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
@@ -314,7 +333,7 @@ FIELDS: dict[str, Field] = {field.name: field.metadata["info"] for field in data
 
 DEFAULTS: dict[str, Value] = {name: getattr(RunConfig, name) for name in FIELDS}
 
-ABSENT: dict[str, Value] = dict(DEFAULTS)
+ABSENT: dict[str, Value] = DEFAULTS | {"groups": 2}
 """The value of a field in a run whose record lacks it: the field's default when it was introduced.
 
 A `run_id` depends on the values that differ from these, so that a new field changes no id. To change a default later,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bncli.config import DEFAULTS, FIELDS, RunConfig, depends_on_rule
+from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, depends_on_rule, identified_groups
 from bncli.data import datasets
 from bncli.errors import BncliError, InvalidConfig, shown
 from bncli.networks.network import network_of
@@ -12,7 +12,7 @@ from bncli.values import Value
 
 
 def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
-    """Fill in the fields that are None, and set fields without effect to their defaults.
+    """Fill in the fields that are None, and set fields without effect to the values that no `run_id` depends on.
 
     Two configs that train the same way resolve to the same config and hence the same `run_id`. The data is loaded,
     because only it knows its scaling.
@@ -28,8 +28,9 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     >>> config.noise, config.scaling, config.weight_decay, ignored
     (0.1, 'none', 0.0, ('momentum',))
     """
-    ignored = {name for name in ignored_fields(config) if getattr(config, name) != DEFAULTS[name]}
-    config = config.replace(**{name: DEFAULTS[name] for name in ignored})
+    unused = ignored_fields(config)
+    ignored = {name for name in unused if getattr(config, name) not in (DEFAULTS[name], ABSENT[name])}
+    config = config.replace(**{name: ABSENT[name] for name in unused if getattr(config, name) != ABSENT[name]})
     config = config.replace(**_implied(config))
     _check_dtype(config)
     data = datasets.load(config)
@@ -71,7 +72,8 @@ def ignored_fields(config: RunConfig) -> set[str]:
     ['decay', 'groups']
     """
     unused = network_of(config.model).unused_fields(config)
-    return {*datasets.ignored_fields(config), *unused, *_ignored_by_optimizer(config)}
+    whole = {"ghost"} if config.ghost and config.ghost >= config.batch_size else set()
+    return {*datasets.ignored_fields(config), *unused, *_ignored_by_optimizer(config), *whole}
 
 
 def _ignored_by_optimizer(config: RunConfig) -> set[str]:
@@ -88,7 +90,7 @@ def _implied(config: RunConfig) -> dict[str, Value]:
     """Explicit values for the fields that are left to the data set or the optimizer."""
     defaults = datasets.used_fields(config)
     implied = {name: value for name, value in defaults.items() if getattr(config, name) is None}
-    implied["model_digest"] = network_of(config.model).digest
+    implied |= {"model_digest": network_of(config.model).digest, "groups": identified_groups(config)}
     if config.use_bias == "unshifted" and not depends_on_rule(config):
         implied["use_bias"] = "auto"
     return implied | {"weight_decay": _weight_decay(config)}

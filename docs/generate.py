@@ -145,7 +145,8 @@ def field_tables() -> None:
 def _default(name: str, info: Field) -> str:
     if DEFAULTS[name] is not None:
         return f"`{show(DEFAULTS[name])}`"
-    return "the data set's" if info.about == "data" else "the optimizer's"
+    owners = {"data": "the data set's", "training": "the optimizer's"}
+    return owners.get(info.about, "`none`")
 
 
 def measure_table() -> None:

@@ -26,6 +26,16 @@ def error_text(**fields):
 def test_run_ids_do_not_change_between_versions():
     assert RunConfig().run_id == "44136fa355b3"
     assert RunConfig(dataset="circles", lr=0.01, seed=3).run_id == "92844aa0078c"
+    assert RunConfig(norm="batch").run_id == "893cd338ab88"
+    assert RunConfig(norm="group", groups=2).run_id == "e617ad2691f6"
+
+
+def test_a_number_of_groups_that_fits_is_another_run_than_the_two_of_earlier_versions():
+    runs = [RunConfig(norm="group", groups=groups) for groups in (None, 2, 16)]
+    assert len({run.run_id for run in runs}) == 3
+    assert RunConfig.from_record({"norm": "group"}) == runs[1]
+    assert RunConfig.from_record({"norm": "group", "groups": None}) == runs[0]
+    assert RunConfig(norm="layer").run_id == RunConfig(norm="layer", groups=2).run_id
 
 
 def test_the_run_id_of_format_1_is_found_from_the_fields_of_its_record():
@@ -112,7 +122,8 @@ def test_an_int_instead_of_a_float_is_the_same_run():
         ),
         (
             {"norm": "bach"},
-            "Unknown norm 'bach'. Allowed: none, batch, layer, group, rms, as-is. Did you mean 'batch'?",
+            "Unknown norm 'bach'. Allowed: none, batch, group, instance, layer, renorm, rms, as-is. "
+            "Did you mean 'batch'?",
         ),
         (
             {"optimizer": "adan"},
@@ -198,6 +209,6 @@ def test_auto_and_unshifted_biases_are_two_runs_only_where_their_networks_differ
 
 def test_the_ids_of_earlier_versions_are_those_of_unshifted_biases():
     """A run whose `use_bias` was `auto` had an id without it."""
-    run = RunConfig(dataset="circles", norm="layer", use_bias="unshifted")
+    run = RunConfig(dataset="circles", norm="layer", use_bias="unshifted", groups=2)
     without = {name: value for name, value in run.to_dict().items() if value != ABSENT[name] and name != "use_bias"}
     assert run.run_id == hashlib.sha256(json.dumps(without, sort_keys=True).encode()).hexdigest()[:12]

@@ -20,6 +20,10 @@ def test_resolve_fills_in_every_field():
         ({"placement": "after", "norm_momentum": 0.5, "center": False}, ("placement", "norm_momentum", "center")),
         ({"norm": "layer", "norm_momentum": 0.5, "groups": 4}, ("norm_momentum", "groups")),
         ({"norm": "rms", "scale": False}, ("scale",)),
+        ({"norm": "group", "groups": 4}, ()),
+        ({"norm": "batch", "ghost": 4}, ()),
+        ({"norm": "batch", "ghost": 32}, ("ghost",)),
+        ({"norm": "renorm", "ghost": 4}, ("ghost",)),
         ({"norm_output": True}, ("norm_output",)),
         ({"optimizer": "adam", "momentum": 0.9, "nesterov": True}, ("momentum", "nesterov")),
         ({"optimizer": "sgd", "nesterov": True}, ("nesterov",)),
@@ -44,6 +48,11 @@ def test_resolve_sets_ignored_fields_to_their_defaults_and_names_them(fields, ig
     assert found == ignored
     kept = {name: value for name, value in fields.items() if name not in ignored}
     assert config == resolve(RunConfig(**kept))[0]
+
+
+def test_the_number_of_groups_stays_open_for_group_norm_and_is_that_of_earlier_versions_elsewhere():
+    assert resolve(RunConfig(norm="group"))[0].groups is None
+    assert [resolve(RunConfig(norm=norm))[0].groups for norm in ("none", "batch", "layer")] == [2, 2, 2]
 
 
 def test_resolve_rejects_a_dtype_for_a_file_whose_layers_have_their_own(tmp_path):

@@ -16,6 +16,7 @@ from bncli.data.datasets import Dataset
 from bncli.engines import philox
 from bncli.engines.method import Method
 from bncli.networks.building import build_model
+from bncli.networks.copying import settings_of
 from bncli.networks.network import network_of
 
 
@@ -38,7 +39,7 @@ def restacked(model: keras.Model) -> keras.Model:
 
     def clone(layer: keras.Layer) -> keras.Layer:
         form = FORMS.get(type(layer).__name__, type(layer).from_config)
-        return form(layer.get_config())
+        return form(settings_of(layer))
 
     return keras.models.clone_model(model, clone_function=clone, recursive=True)
 

@@ -11,6 +11,7 @@ import numpy as np
 from bncli.backend import keras
 from bncli.data.datasets import Dataset
 from bncli.data.scaling import Scaler
+from bncli.networks.layers import GhostBatchNormalization
 
 NAMES_MEMBER = "names.json"
 """`class_names` and `feature_names` in a `.keras` file, which is a ZIP archive. Keras loads a file with such a member,
@@ -25,10 +26,18 @@ def save(model: keras.Model, data: Dataset, path: Path) -> None:
         data: The data that it was trained on.
         path: The file, whose name ends in `.keras`.
     """
+    _become_plain(model)
     with_scaling(model, data.scaler).save(path)
     names = {"class_names": data.class_names, "feature_names": data.feature_names}
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(NAMES_MEMBER, json.dumps(names))
+
+
+def _become_plain(model: keras.Model) -> None:
+    """Turn ghost batch normalizations into Keras' layer, which they are in inference: plain Keras loads no other."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, GhostBatchNormalization):
+            layer.__class__ = keras.layers.BatchNormalization
 
 
 def with_scaling(model: keras.Model, scaler: Scaler | None) -> keras.Model:

@@ -23,14 +23,20 @@ class Biases:
 
 
 def changed_biases(
-    graph: Graph, chains: list[Chain], new_norm: Callable[[Call], Any], *, use_bias: str, redundant: bool
+    graph: Graph,
+    chains: list[Chain],
+    new_norm: Callable[[Call], tuple[Any, Any] | None],
+    *,
+    use_bias: str,
+    redundant: bool,
 ) -> Biases:
     """Return which biases change; see `rewriting.rewrite`.
 
     Args:
         graph: The calls of the old model.
         chains: Its sites.
-        new_norm: Returns the new normalization directly behind the call of a linear layer, or None.
+        new_norm: Returns the new normalization directly behind the call of a linear layer, with the `training` that it
+            is called with; or None.
         use_bias: `auto`, `true` or `false`.
         redundant: Whether the new normalization makes a bias directly before it redundant.
     """
@@ -50,9 +56,14 @@ def changed_biases(
 
 def _has_bias(layer: Any, old: list[Call | None], new: list[Any], *, redundant: bool) -> bool:
     """Whether a linear layer has a bias by the rule `auto`. A layer that is called often has one for all its calls."""
-    if redundant and all(new):
+    if redundant and all(found and _follows_the_batch(*found) for found in new):
         return False
-    return layer.use_bias or any(map(_lost_its_shift, old, new))
+    return layer.use_bias or any(map(_lost_its_shift, old, [found[0] if found else None for found in new]))
+
+
+def _follows_the_batch(norm: Any, training: Any) -> bool:
+    """Whether a normalization subtracts the mean of what it gets; a frozen one subtracts an average that stays."""
+    return norm.trainable and training is not False
 
 
 def _lost_its_shift(old: Call | None, new: Any) -> bool:

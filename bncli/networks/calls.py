@@ -85,11 +85,13 @@ class Graph:
         inputs: The input layers, with what they return.
         calls: The calls of all other layers.
         outputs: What the model returns.
+        masked: Nested models that are called with a mask which their input does not carry; no call here knows of it.
     """
 
     inputs: list[tuple[Any, Value]]
     calls: list[Call]
     outputs: list[Value]
+    masked: list[Any]
 
     @cached_property
     def n_calls(self) -> Counter[str]:
@@ -105,8 +107,8 @@ class Graph:
 def read_graph(model: keras.Model) -> Graph:
     """Return the calls of a model.
 
-    A layer keeps its name unless a layer of another nested model has it already; then the nested model's name comes
-    before it.
+    The model's own layers keep their names, and so does a layer of a nested model, unless another layer has its name
+    already; then the nested model's name comes before it.
 
     Raises:
         InvalidConfig: The model is a subclass whose calls can't be read, or has no input shape yet.
@@ -117,11 +119,11 @@ def read_graph(model: keras.Model) -> Graph:
             "Allowed: Sequential and functional models. Use a function that asks for norm."
         )
     inputs = [(tensor._keras_history.operation, Value(len(tensor.shape))) for tensor in _tensors(model, "inputs")]
-    reader = _Reader([layer.name for layer, _ in inputs])
+    reader = _Reader([layer.name for layer, _ in inputs], [layer for layer in model.layers if not is_graph(layer)])
     outputs = reader.read(model, [value for _, value in inputs], None)
     for value in outputs:
         value.is_output = True
-    return Graph(inputs, reader.calls, outputs)
+    return Graph(inputs, reader.calls, outputs, reader.masked)
 
 
 def is_graph(layer: Any) -> bool:
@@ -144,10 +146,11 @@ def _tensors(model: Any, which: str) -> list[Any]:
 class _Reader:
     """Collects the calls of a model and of those nested in it."""
 
-    def __init__(self, taken: Sequence[str]) -> None:
+    def __init__(self, inputs: Sequence[str], own: Sequence[Any]) -> None:
         self.calls: list[Call] = []
-        self._taken = set(taken)
-        self._names: dict[int, str] = {}
+        self.masked: list[Any] = []
+        self._names: dict[int, str] = {id(layer): layer.name for layer in own}
+        self._taken = {*inputs, *self._names.values()}
 
     def read(self, model: Any, given: list[Value], training: bool | None) -> list[Value]:
         """Add the calls of a model whose inputs are `given`; return its outputs."""
@@ -169,6 +172,7 @@ class _Reader:
 
         layer = node.operation
         if is_graph(layer):
+            self.masked += [layer] if _has_own_mask(node) else []
             given = keras.tree.flatten(args[0] if args else next(iter(kwargs.values())))
             return self.read(layer, given, kwargs.get("training"))
         made = [Value(len(tensor.shape)) for tensor in node.outputs]
@@ -184,6 +188,16 @@ class _Reader:
             self._names[id(layer)] = free_name(name, self._taken)
             self._taken.add(self._names[id(layer)])
         return self._names[id(layer)]
+
+
+def _has_own_mask(node: Any) -> bool:
+    """Whether a nested model is called with another mask than the one that Keras passes on with its input."""
+    import keras
+
+    bound = inspect.signature(node.operation.call).bind(*node.arguments.args, **node.arguments.kwargs).arguments
+    inputs = keras.tree.flatten(next(iter(bound.values())))
+    masks = [mask for mask in keras.tree.flatten(bound.get("mask")) if mask is not None]
+    return not {id(mask) for mask in masks} <= {id(getattr(tensor, "_keras_mask", None)) for tensor in inputs}
 
 
 def free_name(name: str, taken: set[str]) -> str:

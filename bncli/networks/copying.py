@@ -33,6 +33,16 @@ def copy_weights(source: keras.Model, target: keras.Model) -> list[str]:
     return missing
 
 
+def settings_of(layer: Any) -> dict[str, Any]:
+    """Return a layer's config for `from_config`, with the Python functions that it calls, such as an activation.
+
+    A config has only the names of functions, and Keras finds no function by its name that is not registered.
+    """
+    config: dict[str, Any] = layer.get_config()
+    owned = {key: getattr(layer, key, None) for key, value in config.items() if isinstance(value, dict)}
+    return config | {key: value for key, value in owned.items() if callable(value) and not hasattr(value, "get_config")}
+
+
 def carry_state(source: Any, target: Any) -> None:
     """Copy what a layer has learned from data before training, as `keras.layers.Normalization` does by `adapt`."""
     if hasattr(source, "finalize_state"):

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 PLAIN = frozenset({
     "InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Identity",
-    "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization",
+    "BatchNormalization", "GhostBatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization",
     "Flatten", "Reshape", "Permute", "Rescaling", "ZeroPadding2D", "Cropping2D",
     "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate",
     "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
 })  # fmt: skip
-"""Classes of Keras' own layers that vectorize as they are."""
+"""Classes of Keras' layers, and of bncli's, that vectorize as they are."""
 
 REPLACED = frozenset({"Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "Dropout", "LSTM", "GRU"})
 """Those for which `engines.layers` has a form that does."""
@@ -43,7 +43,7 @@ def why_not_stacked(model: keras.Model) -> str:
 def _why_not(layer: keras.Layer) -> str:
     """What keeps one layer from being vectorized."""
     name = type(layer).__name__
-    if not type(layer).__module__.startswith("keras."):
+    if not type(layer).__module__.startswith(("keras.", "bncli.")):
         return f"layer {layer.name} is of the user's class {name}"
     if name not in PLAIN | REPLACED:
         return f"{name} (layer {layer.name}) has no form that stacks"

@@ -81,7 +81,7 @@ class FunctionNetwork(OwnNetwork):
         known = _values_of(fields) | {
             "input_shape": input_shape,
             "n_outputs": n_classes,
-            "norm": lambda: _norm_layer(fields),
+            "norm": lambda: self._norm_layer(fields),
             "use_bias": _has_bias(fields),
         }
         for name, has_default in self.source.parameters:
@@ -93,15 +93,14 @@ class FunctionNetwork(OwnNetwork):
                 )
         return {name: known[name] for name in self.asked if name in known and name not in NOT_ASKED}
 
+    def _norm_layer(self, fields: NetworkFields) -> keras.Layer:
+        import keras
+
+        return keras.layers.Identity() if fields.norm == norms.NONE else self.new_norm(fields)
+
 
 def _values_of(fields: NetworkFields) -> dict[str, Any]:
     return {field.name: getattr(fields, field.name) for field in dataclasses.fields(fields)}  # type: ignore[arg-type]
-
-
-def _norm_layer(fields: NetworkFields) -> keras.Layer:
-    import keras
-
-    return keras.layers.Identity() if fields.norm == norms.NONE else norms.make(fields)
 
 
 def _has_bias(fields: NetworkFields) -> bool:

@@ -35,11 +35,9 @@ USE_BIAS = ("auto", "true", "false", "unshifted")
 
 NORM_FIELDS = (
     "norm", "placement", "norm_input", "norm_output", "norm_momentum", "norm_epsilon", "center", "scale", "groups",
+    "ghost",
 )  # fmt: skip
 """The fields of a run that describe its normalizations."""
-
-REDUNDANT_BEFORE = ("batch",)
-"""The normalizations that cancel a bias directly before them exactly: they subtract each channel's own mean."""
 
 
 class NetworkFields(Protocol):
@@ -66,7 +64,7 @@ class NetworkFields(Protocol):
     @property
     def norm_momentum(self) -> float: ...
     @property
-    def groups(self) -> int: ...
+    def groups(self) -> int | None: ...
     @property
     def center(self) -> bool: ...
 
@@ -243,34 +241,24 @@ class _Layout:
         """Add a normalization layer, unless the run's normalization is `none`."""
         if self.fields.norm == norms.NONE:
             return
-        self.check_norm(self.fields.norm, self.shape[-1])
+        reason = norms.why_not(self.fields, self.shape)
+        if reason:
+            self.refuse(reason)
         self.add("norm", self.shape)
-
-    def check_norm(self, name: str, channels: int) -> None:
-        """Refuse a normalization whose statistics would be over one value, or whose groups don't fit the channels."""
-        n_values = channels
-        if name == "group":
-            if channels % self.fields.groups:
-                self.refuse(
-                    f"norm 'group' receives {channels} channels, which groups={self.fields.groups} does not divide"
-                )
-            n_values = math.prod(self.shape) // self.fields.groups
-        if name in norms.OVER_ONE_VALUE and n_values < 2:
-            effect = norms.OVER_ONE_VALUE[name]
-            self.refuse(f"norm {name!r} over one value {effect} (input shape {self.shape}): use batch")
 
     def has_bias(self, *, norm_follows: bool) -> bool:
         """Whether a linear layer has a bias.
 
-        With `auto` it has none directly before batch normalization with a shift, where a bias has no effect at all
-        (Ioffe and Szegedy 2015, section 3.2). With `unshifted` it has none directly before any normalization with a
-        shift, although layer and group normalization mix the channels and don't cancel it.
+        With `auto` it has none directly before a normalization with a shift that subtracts each channel's own mean, as
+        batch does: there a bias has no effect at all (Ioffe and Szegedy 2015, section 3.2). With `unshifted` it has
+        none directly before any normalization with a shift, although layer and group normalization mix the channels
+        and don't cancel it.
         """
         use_bias, norm = self.fields.use_bias, self.fields.norm
         if use_bias in ("true", "false"):
             return use_bias == "true"
         is_left_out = norm_follows and norms.learns_shift(norm, center=self.fields.center)
-        return not (is_left_out and (use_bias == "unshifted" or norm in REDUNDANT_BEFORE))
+        return not (is_left_out and (use_bias == "unshifted" or norms.facts(norm).cancels_bias))
 
     def refuse(self, reason: str) -> NoReturn:
         raise InvalidConfig(f"model {shown(self.fields.model)} can't be built: {reason}.")

@@ -45,6 +45,9 @@ class Network(Protocol):
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return what the network costs."""
 
+    def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
+        """Return the shapes of the samples that the normalizations of the run are put on."""
+
     def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
         """Return what the run's arm changes in a model that is there; None for one that is made for the arm."""
 
@@ -96,6 +99,10 @@ class SpecNetwork:
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return the cost of the layers."""
         return cost_of_layers(lay_out(fields, input_shape, n_classes), input_shape)
+
+    def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
+        """Return the shapes that the normalizations of the spec are put on."""
+        return [layer.shape for layer in lay_out(fields, input_shape, n_classes) if layer.kind == "norm"]
 
     def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
         """Return None: a spec is built for the arm."""

@@ -8,7 +8,7 @@ import random
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from bncli.networks import norms
 from bncli.networks.calls import is_graph
 from bncli.networks.copying import copy_weights
 from bncli.networks.cost import Cost, cost_of_model
-from bncli.networks.layout import IN_PLACE, NORM_FIELDS, REDUNDANT_BEFORE, NetworkFields
+from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields
 from bncli.networks.rewriting import Change, Rewritten, rewrite
 from bncli.networks.seeds import derive
 
@@ -61,6 +61,8 @@ class OwnNetwork(ABC):
         self._costs: dict[tuple[Any, ...], Cost] = {}
         self._changes: dict[tuple[Any, ...], Change] = {}
         self._momenta: dict[tuple[Any, ...], float | None] = {}
+        self._shapes: dict[tuple[Any, ...], list[norms.Shape]] = {}
+        self._made: list[keras.Layer] = []
 
     @abstractmethod
     def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
@@ -103,6 +105,11 @@ class OwnNetwork(ABC):
         self.cost(fields, input_shape, n_classes)
         return self._changes.get(_shape_of(fields))
 
+    def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
+        """Return the shapes of the samples that the normalizations of the arm are put on."""
+        self.cost(fields, input_shape, n_classes)
+        return self._shapes[(*_shape_of(fields), input_shape, n_classes)]
+
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs of the model."""
         units: int = self.build(fields, input_shape, n_classes, 0).output_shape[-1]
@@ -122,11 +129,13 @@ class OwnNetwork(ABC):
         if getattr(fields, "model_digest", None) not in (None, self.digest):
             raise InvalidConfig(f"The file of {self.label} has changed since the study began. Restore it.")
         with _turn:
+            self._made = []
             with fresh_names(), seeded(derive(seed, "network")), self._user_code():
                 model = self.make(fields, input_shape, n_classes)
                 check_model(model, self.label, input_shape, n_classes)
             with seeded(derive(seed, "network")):
                 model = self._rewritten(model, fields) if self.rewrites else model
+                self._shapes[(*_shape_of(fields), input_shape, n_classes)] = self._checked_shapes(fields)
                 return with_probabilities(model, input_shape)
 
     def _rewritten(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
@@ -135,7 +144,7 @@ class OwnNetwork(ABC):
             source = self.drawn(model)
             if fields.norm == norms.AS_IS:
                 return source
-            found = rewritten(source, fields)
+            found = rewritten(source, fields, self.new_norm)
         except InvalidConfig as error:
             raise InvalidConfig(f"{self.label}: {error}") from error
         except Exception as error:
@@ -147,6 +156,23 @@ class OwnNetwork(ABC):
             found.changed, found.n_sites, found.biases_added, found.biases_removed
         )
         return found.model
+
+    def new_norm(self, fields: NetworkFields) -> keras.Layer:
+        """Return a new normalization for the model that is built."""
+        self._made.append(norms.make(fields))
+        return self._made[-1]
+
+    def _checked_shapes(self, fields: NetworkFields) -> list[norms.Shape]:
+        """What the new normalizations are put on; they are refused where specs refuse theirs."""
+        shapes = []
+        for layer in self._made:
+            shape = (layer.get_build_config() or {}).get("input_shape")
+            if shape:  # a function may make a layer that it does not call
+                shapes.append(tuple(side or 1 for side in shape[1:]))
+                reason = norms.why_not(fields, shapes[-1])
+                if reason:
+                    raise InvalidConfig(f"{self.label} can't be built: layer {layer.name!r}: {reason}.")
+        return shapes
 
     def drawn(self, model: keras.Model) -> keras.Model:
         """Return the user's model with initial weights that depend on the seed; those of a function do already."""
@@ -184,11 +210,13 @@ def _largest_momentum(model: keras.Model) -> float | None:
     return max((float(layer.momentum) for layer in found), default=None)
 
 
-def rewritten(model: keras.Model, fields: NetworkFields) -> Rewritten:
-    """Return a user's model with the normalizations of a run."""
+def rewritten(
+    model: keras.Model, fields: NetworkFields, new_norm: Callable[[NetworkFields], keras.Layer] = norms.make
+) -> Rewritten:
+    """Return a user's model with the normalizations of a run, which `new_norm` makes."""
     return rewrite(
         model,
-        None if fields.norm == norms.NONE else lambda: norms.make(fields),
+        None if fields.norm == norms.NONE else lambda: new_norm(fields),
         IN_PLACE if fields.norm == norms.NONE else fields.placement,  # type: ignore[arg-type]
         use_bias="auto" if fields.use_bias == "unshifted" else fields.use_bias,
         redundant=cancels_bias(fields),
@@ -197,7 +225,7 @@ def rewritten(model: keras.Model, fields: NetworkFields) -> Rewritten:
 
 def cancels_bias(fields: NetworkFields) -> bool:
     """Return whether the normalization of a run makes a bias directly before it redundant."""
-    return fields.norm in REDUNDANT_BEFORE and norms.learns_shift(fields.norm, center=fields.center)
+    return norms.facts(fields.norm).cancels_bias and norms.learns_shift(fields.norm, center=fields.center)
 
 
 @contextmanager

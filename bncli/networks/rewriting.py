@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from bncli.errors import InvalidConfig, first_line
 from bncli.networks.biases import Biases, changed_biases
 from bncli.networks.calls import Call, Graph, Value, free_name, read_graph
-from bncli.networks.copying import carry_state
+from bncli.networks.copying import carry_state, settings_of
 from bncli.networks.sites import Chain, find_chains, has_activation, is_norm
 
 if TYPE_CHECKING:
     import keras
 
 Placement = Literal["in-place", "before", "after"]
+
+ASKING = "Use a function that asks for norm."
 
 MakeNorm = Callable[[], Any]
 """A function that returns a new normalization layer."""
@@ -69,13 +71,17 @@ class Plan:
     split: set[str] = field(default_factory=set)
     changed: int = 0
 
-    def direct_norm(self, linear: Call) -> Any:
-        """Return the new normalization directly behind a linear layer, or None."""
+    def direct_norm(self, linear: Call) -> tuple[Any, Any] | None:
+        """Return the new normalization directly behind a linear layer, with the `training` of its call; or None."""
         new = self.behind.get(linear)
         if new:
-            return new[0][0] if linear.name in self.split or not has_activation(linear.layer) else None
+            layer, arguments = new[0]
+            is_direct = linear.name in self.split or not has_activation(linear.layer)
+            return (layer, arguments.get("training")) if is_direct else None
         old = None if has_activation(linear.layer) else linear.follower()
-        return self.replaced.get(old.name) if old and old not in self.removed else None
+        if not old or old in self.removed or old.name not in self.replaced:
+            return None
+        return self.replaced[old.name], old.others.get("training")
 
 
 def rewrite(
@@ -191,7 +197,7 @@ class _Placing:
     def _activation(self, linear: Call) -> Any:
         import keras
 
-        config = linear.layer.get_config()
+        config = settings_of(linear.layer)
         return keras.layers.Activation(
             config["activation"],
             name=self._name(linear, "activation"),
@@ -212,9 +218,12 @@ def _check(graph: Graph, *, are_removed: bool) -> None:
     for name, layer in graph.layers.items():
         label = f"Layer {name!r} ({type(layer).__name__})"
         if isinstance(layer, keras.layers.Lambda):
-            raise InvalidConfig(f"{label} can't be made again from its settings. Use a function that asks for norm.")
+            raise InvalidConfig(f"{label} can't be made again from its settings. {ASKING}")
         if isinstance(layer, keras.Layer) and any(map(is_norm, layer._flatten_layers(include_self=False))):
-            raise InvalidConfig(f"{label} has a normalization within it. Use a function that asks for norm.")
+            raise InvalidConfig(f"{label} has a normalization within it. {ASKING}")
+    for model in graph.masked:
+        label = f"{type(model).__name__} {model.name!r}"
+        raise InvalidConfig(f"{label} is called with a mask of its own, which would be lost. {ASKING}")
     _check_not_tied(graph)
     for call in graph.calls:
         if is_norm(call.layer) and not (are_removed or _has_last_axis(call)):
@@ -298,7 +307,7 @@ class _Builder:
 
     def _clone(self, call: Call) -> Any:
         try:
-            layer = type(call.layer).from_config(call.layer.get_config() | self._settings(call))
+            layer = type(call.layer).from_config(settings_of(call.layer) | self._settings(call))
         except Exception as error:
             what = f"Layer {call.name!r} ({type(call.layer).__name__}) can't be made again from its settings"
             raise InvalidConfig(f"{what}: {first_line(error)}. Give its class a get_config.") from error

@@ -137,11 +137,11 @@ def _obstacle(graph: Graph, linear: Call, activation: Call, before: Call | None,
 
 
 def _makes_output(call: Call) -> bool:
-    """Whether the model returns what a linear layer makes, at most activated, normalized or reshaped."""
+    """Whether the model returns what a linear layer makes, with nothing that learns from other values behind it."""
     last: Call | None = call
     while last and not last.outputs[0].is_output:
         last = last.follower()
-        if last and not (is_norm(last.layer) or is_activation(last.layer) or _reshapes(last.layer)):
+        if last and not any(kind(last.layer) for kind in (is_norm, is_activation, is_passed, _reshapes)):
             return False
     return last is not None
 

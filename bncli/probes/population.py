@@ -7,7 +7,8 @@ in BatchNorm", arXiv 2105.07576, section 3, re-estimate the statistics after tra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bncli.probes.gradients import Tensors
@@ -24,25 +25,41 @@ SHARE = 20
 """If that gives more batches, there is one for so many training steps: a forward pass is a third of a step."""
 
 
-def moving_averages(model: keras.Model) -> dict[int, float]:
+@dataclass(frozen=True)
+class Averages:
+    """The moving averages of a model that training updates, as places among its non-trainable variables.
+
+    Attributes:
+        momenta: The place of each average, with its momentum.
+        deviations: For a variance that is made of an average standard deviation (batch renormalization): the places
+            of the two, and the epsilon that is in the deviation.
+    """
+
+    momenta: dict[int, float]
+    deviations: list[tuple[int, int, float]]
+
+    def __bool__(self) -> bool:
+        return bool(self.momenta)
+
+
+def moving_averages(model: keras.Model) -> Averages:
     """Return the moving averages of a model that training updates.
 
     Args:
         model: A model; a frozen layer (`trainable=False`) normalizes with its averages in training too, and has none.
-
-    Returns:
-        The place of each average among the model's non-trainable variables, with its momentum.
     """
     import keras
 
     places = {id(variable): place for place, variable in enumerate(model.non_trainable_variables)}
-    layers = model._flatten_layers(include_self=False)  # Keras has no public way into nested models
-    return {
-        places[id(variable)]: float(layer.momentum)
-        for layer in layers
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-        for variable in (layer.moving_mean, layer.moving_variance)
-    }
+    found = Averages({}, [])
+    for layer in model._flatten_layers(include_self=False):  # Keras has no public way into nested models
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+            mean, variance = places[id(layer.moving_mean)], places[id(layer.moving_variance)]
+            spread = places[id(layer.moving_stddev)] if getattr(layer, "renorm", False) else variance
+            found.momenta.update(dict.fromkeys((mean, spread), float(layer.momentum)))
+            if spread != variance:
+                found.deviations.append((variance, spread, float(layer.epsilon)))
+    return found
 
 
 def n_batches(n_rows: int, batch_size: int, epochs: int) -> int:
@@ -63,7 +80,7 @@ def n_batches(n_rows: int, batch_size: int, epochs: int) -> int:
 
 
 def population_statistics(
-    averages: Mapping[int, float],
+    averages: Averages,
     others: Tensors,
     batches: tf.Tensor,
     n_steps: tf.Tensor,
@@ -85,14 +102,19 @@ def population_statistics(
     """
     import tensorflow as tf
 
-    zeros = {place: tf.zeros_like(others[place]) for place in averages}
+    momenta = averages.momenta
+    zeros = {place: tf.zeros_like(others[place]) for place in momenta}
 
     def body(step: tf.Tensor, now: Tensors, totals: Tensors) -> tuple[Any, ...]:
         now = call([zeros.get(place, value) for place, value in enumerate(now)], tf.gather(batches, step))
-        more = [now[place] / (1 - momentum) for place, momentum in averages.items()]
+        more = [now[place] / (1 - momentum) for place, momentum in momenta.items()]
         return step + 1, now, [total + value for total, value in zip(totals, more, strict=True)]
 
     start = (tf.constant(0), list(others), list(zeros.values()))
     _, _, totals = tf.while_loop(lambda step, *_: step < n_steps, body, start, parallel_iterations=1)
-    means = dict(zip(averages, [total / tf.cast(n_steps, total.dtype) for total in totals], strict=True))
+    means = dict(zip(momenta, [total / tf.cast(n_steps, total.dtype) for total in totals], strict=True))
+    means |= {
+        variance: tf.nn.relu(tf.square(means[deviation]) - epsilon)
+        for variance, deviation, epsilon in averages.deviations
+    }
     return [means.get(place, value) for place, value in enumerate(others)]

@@ -8,7 +8,7 @@ from bncli.analysis.gap import Gap, has_population
 from bncli.analysis.lag import MAX_LEFT, MOMENTUM, Lag, n_steps
 from bncli.config import DEFAULTS, NORM_FIELDS
 from bncli.networks.layout import IN_PLACE
-from bncli.networks.norms import AS_IS
+from bncli.networks.norms import AS_IS, fields
 from bncli.report.spelling import counted, number, point_label
 from bncli.tasks.metrics import METRICS, lower_is_better
 from bncli.values import show
@@ -50,7 +50,8 @@ def _hidden_settings(evidence: Evidence, arm: Arm) -> str:
     """The norm fields of all runs of an arm that differ from the defaults and that its label does not name."""
     configs = [config for config, condition in evidence.conditions.items() if condition.arm == arm.label]
     shown = {"norm", *dict(arm.changes), *evidence.axes}
-    found = {name: {getattr(config, name) for config in configs} for name in NORM_FIELDS if name not in shown}
+    used = {name for name in NORM_FIELDS if name != "groups" or all(name in fields(config.norm) for config in configs)}
+    found = {name: {getattr(config, name) for config in configs} for name in NORM_FIELDS if name in used - shown}
     settings = {name: values.pop() for name, values in found.items() if len(values) == 1}
     kept = {name: value for name, value in settings.items() if value not in (DEFAULTS[name], IN_PLACE)}
     return ", ".join(f"{name} {show(value)}" for name, value in sorted(kept.items()))

@@ -61,7 +61,7 @@ def parse_arm(text: str) -> Arm:
     treatment, *extras = text.strip().split("+")
     name, colon, placement = treatment.partition(":")
     allowed = [*norms.names(), norms.AS_IS]
-    name = canonical(name, allowed, dict(norms.ALIASES))
+    name = canonical(name, allowed, dict(norms.aliases()))
     check_name("arm", name, allowed)
     changes: dict[str, Value] = {"norm": name}
     if colon:

@@ -86,19 +86,20 @@ def open_folder(folder: Path, study: Study, plan: Plan, shard: Shard | None = No
 
 
 def as_begun(study: Study, folder: Path) -> Study:
-    """Return a study with the rule of biases with which its folder was begun.
+    """Return a study with the rules with which its folder was begun: old and new runs would not be comparable.
 
-    A folder of bncli 0.1 goes on with what `use_bias=auto` meant then: old and new runs would not be comparable.
+    A folder of bncli 0.1 goes on with what `use_bias=auto` and the number of groups by default meant then.
 
     Args:
         study: The study that was asked for.
         folder: Its folder, which need not exist.
     """
     content = Store(folder).read_study()
-    there = content["study"]["run"]["use_bias"] if content else None
-    if there != "unshifted" or study.base.use_bias != "auto":
-        return study
-    return replace(study, base=study.base.replace(use_bias=there))
+    there = content["study"]["run"] if content else {}
+    kept = {"use_bias": "unshifted"} if there.get("use_bias") == "unshifted" and study.base.use_bias == "auto" else {}
+    if there.get("groups") == ABSENT["groups"] and study.base.groups is None:
+        kept["groups"] = there["groups"]
+    return replace(study, base=study.base.replace(**kept))
 
 
 def stored_study(folder: Path, content: Mapping[str, Any]) -> Study:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bncli.config import ABSENT
+from bncli.config import ABSENT, DEFAULTS
 from bncli.data.files import is_data_path
 from bncli.errors import StoreError, shown
 from bncli.study import journal
@@ -81,8 +81,9 @@ def _digest(fields: Mapping[str, Value]) -> str:
 
 
 def _fixed(study: Study) -> dict[str, Value]:
-    """The fields of the base run, apart from axes and seed."""
-    return {name: value for name, value in study.base.to_dict().items() if name not in {*dict(study.axes), "seed"}}
+    """The fields of the base run, apart from axes and seed; a default that changed counts as what it was before."""
+    fields = {name: value for name, value in study.base.to_dict().items() if name not in {*dict(study.axes), "seed"}}
+    return {name: ABSENT[name] if value == DEFAULTS[name] else value for name, value in fields.items()}
 
 
 def studies(root: Path) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, cut, shown
 from bncli.networks import norms
+from bncli.networks.grouping import groups_for
 from bncli.networks.layout import IN_PLACE
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
@@ -193,7 +194,7 @@ class Study:
             BncliError: A run can't be trained.
         """
         runs: dict[RunConfig, Condition] = {}
-        on_data: dict[str, None] = {}
+        said: dict[str, None] = {}
         sites: dict[str, tuple[int, int]] = {}
         ignored_everywhere, n_repeats = set(FIELDS), 0
         for values in itertools.product(*(values for _, values in self.axes)):
@@ -201,7 +202,7 @@ class Study:
             for arm in self.arms:
                 config, ignored = resolve(placed(arm, self.base.replace(**at, **dict(arm.changes))))
                 ignored_everywhere &= set(ignored)
-                on_data |= dict.fromkeys(datasets.load(config).notices)
+                said |= dict.fromkeys([*datasets.load(config).notices, *_on_groups(config)])
                 if moved := _moved(config):
                     sites[arm.label] = moved
                 condition = Condition(arm.label, _in_effect(at, config))
@@ -209,7 +210,7 @@ class Study:
                     n_repeats += 1
                     continue
                 runs |= {config.with_seed(seed): condition for seed in self.seeds}
-        return Plan(tuple(runs.items()), (*on_data, *_notices(self, ignored_everywhere, n_repeats)), sites)
+        return Plan(tuple(runs.items()), (*said, *_notices(self, ignored_everywhere, n_repeats)), sites)
 
 
 def placed(arm: Arm, config: RunConfig) -> RunConfig:
@@ -244,6 +245,19 @@ def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, V
     """The values of the axes at one condition; None for an axis without effect on the arm."""
     ignored = ignored_fields(config)
     return tuple((name, None if name in ignored else getattr(config, name)) for name in at)
+
+
+def _on_groups(config: RunConfig) -> list[str]:
+    """Which numbers of groups the layers of a run have, if it leaves them open."""
+    if "groups" not in norms.fields(config.norm) or config.groups is not None:
+        return []
+    data = datasets.load(config)
+    shapes = network_of(config.model).norm_shapes(config, data.input_shape, data.n_classes)
+    taken = dict.fromkeys((groups_for(shape), shape[-1] // groups_for(shape)) for shape in shapes)
+    numbers = ", ".join(f"{n} of {size}{' (as instance)' if size == 1 else ''}" for n, size in taken)
+    return (
+        [f"Channel groups of norm {config.norm}: {numbers}. Another number is set as groups=2, say."] if taken else []
+    )
 
 
 def _notices(study: Study, ignored: set[str], n_repeats: int) -> tuple[str, ...]:

@@ -13,14 +13,14 @@ from bncli.engines import keras as oracle
 from bncli.engines import stacked
 from bncli.engines.method import choose
 from bncli.errors import InvalidConfig
-from bncli.networks import models
+from bncli.networks import models, norms
 from bncli.networks.layout import lay_out
 from bncli.resolution import ignored_fields, resolve
 from bncli.training.optimizers import OPTIMIZERS
 
 UPDATES = [
     {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9},
-    *({"optimizer": name, "lr": 0.02} for name in OPTIMIZERS),
+    *({"optimizer": name, "lr": 0.002} for name in OPTIMIZERS),
     {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True},
     {"optimizer": "rmsprop", "lr": 0.01, "weight_decay": 0.1},
 ]
@@ -102,6 +102,17 @@ OTHER_CASES = {
         "shuffle": False,
     },
     "initial kernels a tenth as large": {"model": "lstm8", "norm": "batch", "init_scale": 0.1},
+    "a norm of images only": {"model": "conv8 norm pool flatten dense8", "norm": "instance"},
+    "groups that fit": {"model": "dense8*2", "norm": "group", "placement": "after"},
+    "chunks of a batch that they divide": {"model": "conv8 flatten dense8", "norm": "batch", "ghost": 8},
+    "chunks that leave a smaller one": {"model": "dense8*2", "norm": "batch", "ghost": 5, "placement": "after"},
+    "chunks that leave one sample, and one sample alone": {
+        "dataset": "circles",
+        "model": "dense8",
+        "norm": "batch",
+        "ghost": 8,
+        "batch_size": 49,
+    },
     "kernels with options, average pooling, norm after the activation": {
         "model": "conv8:k4:s2:same avgpool conv8:k1 flatten",
         "norm": "group",
@@ -163,6 +174,7 @@ def test_the_default_cases_cover_every_model_arm_and_optimizer():
     assert {model for model, _, _ in COVER} == set(models.REGISTRY) - {DEEP}
     assert {update["optimizer"] for _, _, update in COVER} == set(OPTIMIZERS)
     assert [arm for arm in ARMS if arm not in arms] == []
+    assert {arm["norm"] for arm in arms} == set(norms.names())
 
 
 @pytest.mark.slow

@@ -101,6 +101,14 @@ def test_a_nested_model_is_copied_with_its_layers():
     assert [type(layer) for layer in copied.layers[0].layers] == [MatrixConv2D, keras.layers.Flatten]
 
 
+def test_a_copy_keeps_a_python_function():
+    def doubled(values):
+        return 2 * values
+
+    model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3, activation=doubled)])
+    assert restacked(model).layers[0].activation is doubled
+
+
 class Own(keras.layers.Layer):
     def call(self, inputs):
         return inputs

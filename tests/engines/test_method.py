@@ -41,6 +41,7 @@ OTHERS = {
     "center": False,
     "scale": False,
     "groups": 4,
+    "ghost": 4,
     "optimizer": "adam",
     "nesterov": True,
     "decay": "kernels",

@@ -50,6 +50,8 @@ CASES = {
     "none": (oracle, lambda _: {"dataset": "circles", "n_samples": 80, "model": "dense8"}),
     "images": (oracle, photos),
     "digits": (stacked, lambda _: DIGITS | {"norm": "batch"}),
+    "ghost": (stacked, lambda _: DIGITS | {"norm": "batch", "ghost": 8}),
+    "groups that fit": (oracle, lambda _: DIGITS | {"norm": "group"}),
     "a block": (stacked, lambda _: DIGITS | {"model": "conv4:same { conv4:same } gap", "norm": "batch"}),
     "standard images": (stacked, lambda _: DIGITS | {"scaling": "standard"}),
     "two outputs": (stacked, lambda _: {"dataset": "breast_cancer", "model": "dense8 softmax"}),

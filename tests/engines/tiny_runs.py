@@ -22,10 +22,13 @@ CLOSE = 1e-4
 LOSSES = ("loss", "val_loss", "train_loss", "val_brier", "population_train_loss", "population_val_loss")
 ACCURACIES = ("accuracy", "val_accuracy", "train_accuracy", "population_train_accuracy", "population_val_accuracy")
 
+ANYWHERE = [name for name in norms.REGISTRY if not norms.why_not(RunConfig(norm=name), (8,))]
+"""The normalizations that may stand behind a dense layer, too."""
+
 ARMS = [
     {"norm": "none"},
-    *({"norm": n, "placement": p} for n, p in itertools.product(norms.REGISTRY, ("before", "after"))),
-    {"norm": "batch", "placement": "input"},  # the only norm that accepts every input, even a single channel
+    {"norm": "batch", "placement": "input"},  # batch accepts every input, even a single channel
+    *({"norm": n, "placement": p} for n, p in itertools.product(ANYWHERE, ("before", "after"))),
 ]
 
 PLAIN = Method(2, stacked=True, matrix_conv=True)

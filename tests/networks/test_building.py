@@ -174,10 +174,13 @@ def output_kernel(model):
     return [w.path.partition("/")[2] for w in model.weights if w.path.endswith("/kernel")][-1]
 
 
+ANYWHERE = [name for name in norms.REGISTRY if not norms.why_not(RunConfig(norm=name), (8,))]
+"""The normalizations that may stand behind a dense layer, too."""
+
 ARMS = [
     {"norm": "none"},
     {"norm": "batch", "placement": "input"},
-    *({"norm": norm, "placement": place} for norm in norms.REGISTRY for place in ("before", "after")),
+    *({"norm": norm, "placement": place} for norm in ANYWHERE for place in ("before", "after")),
 ]
 """Only batch normalization can normalize an image with one channel, so it alone is placed at the input."""
 

@@ -55,6 +55,40 @@ def of_body(body, **arguments):
     return build("own.py", **arguments)
 
 
+DENSE = """
+    layer = lambda units, name: layers.Dense(units, activation="relu", name=name)
+    hidden = [layer(4, "d"), layer(1, "e")]
+    return keras.Sequential([keras.Input(input_shape), *hidden, layers.Dense(n_outputs, activation="softmax")])
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "norm", "where", "shape"),
+    [
+        ("nets.py:Net", "instance", "Net() in nets.py can't be built: layer 'group_normalization", "(5,)"),
+        ("own.py", "instance", "build() in own.py can't be built: layer 'd_norm", "(4,)"),
+        ("own.py", "layer", "build() in own.py can't be built: layer 'e_norm", "(1,)"),
+        ("own.py", "group", "build() in own.py can't be built: layer 'e_norm", "(1,)"),
+    ],
+)
+def test_norms_over_one_value_are_refused_as_in_specs(model, norm, where, shape):
+    of_body(DENSE, norm="as-is", shape=(4,))
+    with pytest.raises(InvalidConfig) as caught:
+        network_of(model).check(RunConfig(model=model, norm=norm, placement="before"), (4,), 3)
+    text = str(caught.value)
+    assert text.startswith(where)
+    assert text.endswith(f": norm {norm!r} over one value always outputs 0 (input shape {shape}): use batch.")
+
+
+def test_norms_know_their_shapes_and_fit_their_groups_to_them():
+    fields = RunConfig(model="nets.py", norm="group")
+    assert network_of("nets.py").norm_shapes(fields, SHAPE, 3) == [(4, 4, 4)] * 2
+    found = [
+        layer.groups for layer in build(norm="group").layers if hasattr(layer, "groups") and hasattr(layer, "gamma")
+    ]
+    assert found == [4, 4]
+
+
 @pytest.mark.parametrize(
     ("norm", "layer", "n_params"),
     [

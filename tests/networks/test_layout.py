@@ -340,7 +340,7 @@ def check_built(words, arm, shape):
 
 def n_parameters(layer, norm):
     """All parameters of a layer: kernels, biases, and those of a normalization."""
-    per_channel = {"batch": 4, "layer": 2, "group": 2, "rms": 1}
+    per_channel = {"batch": 4, "group": 2, "instance": 2, "layer": 2, "renorm": 7, "rms": 1}
     biases = {"lstm": 4, "gru": 6}
     if layer.kind == "norm":
         return per_channel[norm] * layer.shape[-1]

@@ -177,6 +177,25 @@ def test_the_activation_split_off_keeps_its_settings_and_its_regularizer():
     assert float(sum(model.losses)) > 0
 
 
+def times(factor):
+    """A Python function that Keras has not registered; all have the same name."""
+
+    def scaled(values):
+        return factor * keras.ops.relu(values)
+
+    return scaled
+
+
+@pytest.mark.parametrize("placement", ["in-place", "before", "after"])
+def test_python_functions_are_kept(placement):
+    bn, second = layers.BatchNormalization(name="bn"), layers.Dense(4, activation=lambda x: x - 1, name="second")
+    model = mlp(bn, layers.Activation(times(2), name="act"), second, activation=times(3))
+    with pytest.warns(UserWarning, match="lambda"):
+        rewritten = rewrite(model, batch, placement).model
+    found = [getattr(layer, "activation", None) for layer in rewritten.layers]
+    assert {model.layers[0].activation, model.layers[2].activation, second.activation} <= set(found)
+
+
 def concatenation():
     inputs = keras.Input((6, 6, 1))
     one = layers.Conv2D(2, 3, padding="same", activation=RELU, name="one")(inputs)
@@ -217,6 +236,15 @@ def test_nested_models_become_one_graph(training):
     assert copy_weights(model, moved.model) == ["d_norm", "b_d_norm"]
 
 
+def test_a_name_that_is_taken_is_changed_in_the_nested_model():
+    inner = keras.Sequential([layers.Dense(4, name="d"), batch(name="bn"), layers.ReLU(name="act")], name="inner")
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(2, name="out")(layers.Dense(4, name="d")(inner(inputs))))
+    rewritten = rewrite(model, batch, "in-place").model
+    assert names(rewritten) == ["inner_d", "bn", "act", "d", "out"]
+    assert_same(draw_all(model), rewritten)
+
+
 def siamese():
     encoder = keras.Sequential([layers.Dense(4, name="d"), batch(name="bn"), layers.ReLU()], name="encoder")
     inputs = keras.Input((4,))
@@ -249,6 +277,21 @@ def frozen():
     return keras.Model(inputs, layers.Dense(2, name="out")(layers.ReLU(name="act")(x)))
 
 
+@pytest.mark.parametrize("trainable", [True, False])
+@pytest.mark.parametrize("training", [None, False])
+@pytest.mark.parametrize("placement", ["in-place", "before"])
+def test_a_bias_stays_before_a_frozen_norm_which_does_not_cancel_it(placement, training, trainable):
+    inputs = keras.Input((4,))
+    x = layers.Dense(4, name="d", bias_initializer="ones")(inputs)
+    x = batch(name="bn", trainable=trainable)(x, training=training)
+    model = keras.Model(inputs, layers.Dense(2, name="out")(layers.ReLU(name="act")(x)))
+    found = rewrite(model, batch, placement, redundant=True)
+    is_frozen = not trainable or training is False
+    assert found.biases_removed == (() if is_frozen else ("d",))
+    if is_frozen:
+        assert_same(draw_all(model), found.model)
+
+
 @pytest.mark.parametrize("placement", ["in-place", "before", "after"])
 def test_a_frozen_norm_stays_frozen(placement):
     model = frozen()
@@ -277,6 +320,18 @@ def test_masks_reach_the_norms_that_take_one():
         assert values._keras_mask is not None
     rms = rewrite(model, layers.RMSNormalization, "in-place").model
     assert rms.get_layer("bn").output._keras_mask is not None
+
+
+def test_a_mask_goes_through_a_nested_model_with_its_input():
+    inner = keras.Sequential([layers.LSTM(3, name="lstm"), layers.Dense(3, name="d"), batch(name="bn")], name="inner")
+    inner.supports_masking = True
+    inputs = keras.Input((5,), dtype="int32")
+    model = draw_all(keras.Model(inputs, inner(layers.Embedding(9, 4, mask_zero=True, name="words")(inputs))))
+    rewritten = rewrite(model, batch, "in-place").model
+    assert copy_weights(model, rewritten) == []
+    rows = np.array([[1, 2, 0, 0, 0], [3, 0, 0, 0, 0]])
+    assert np.array_equal(model(rows), rewritten(rows))
+    assert not np.array_equal(model(rows), model(rows + (rows == 0)))
 
 
 def test_an_adapted_layer_keeps_what_it_adapted_to():

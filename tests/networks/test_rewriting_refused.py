@@ -46,6 +46,13 @@ def tied():
     return of_layers(encoder, Decoder(encoder, name="decoder"))
 
 
+def masked():
+    inner = keras.Sequential([keras.Input((5, 4)), layers.LSTM(3), layers.BatchNormalization()], name="inner")
+    inputs = keras.Input((5,), dtype="int32", name="words")
+    inner.supports_masking = True
+    return keras.Model(inputs, inner(layers.Embedding(9, 4, mask_zero=True)(inputs), mask=inputs > 3))
+
+
 @pytest.mark.parametrize(
     ("model", "arm", "message"),
     [
@@ -92,6 +99,12 @@ def tied():
             tied(),
             (layers.BatchNormalization, "before"),
             "Layers 'encoder' and 'decoder' share a weight, which new ones would not.",
+        ),
+        (
+            masked(),
+            (layers.BatchNormalization, "in-place"),
+            "Sequential 'inner' is called with a mask of its own, which would be lost. Use a function that asks for "
+            "norm.",
         ),
         (
             of_layers(Sized(3), layers.BatchNormalization()),

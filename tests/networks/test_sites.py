@@ -68,6 +68,11 @@ def test_the_output_layer_and_layers_without_activation_are_no_sites():
     inputs = keras.Input((4,))
     outputs = layers.Reshape((2, 1))(layers.Activation("softmax")(layers.Dense(2)(inputs)))
     assert find_sites(keras.Model(inputs, outputs)) == []
+    outputs = layers.Reshape((2, 1))(layers.Dropout(0.5)(layers.Dense(2, activation="relu")(inputs)))
+    assert find_sites(keras.Model(inputs, outputs)) == []
+    images = keras.Input((4, 4, 1))
+    outputs = layers.Softmax()(layers.GlobalAveragePooling2D()(layers.Conv2D(3, 1, activation="relu")(images)))
+    assert find_sites(keras.Model(images, outputs)) == []
 
 
 def test_norms_elsewhere():

@@ -58,16 +58,27 @@ def test_the_model_and_its_other_variables_stay_as_they_are():
     found = estimate(model)
     averages = moving_averages(model)
     for place, (old, new) in enumerate(zip(before, found, strict=True)):
-        assert (np.array_equal(old, new)) == (place not in averages)
+        assert (np.array_equal(old, new)) == (place not in averages.momenta)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.non_trainable_variables, strict=True))
 
 
 def test_a_frozen_layer_and_other_normalizations_have_no_averages_to_estimate():
     model = network()
-    assert len(moving_averages(model)) == 4
+    assert len(moving_averages(model).momenta) == 4
     model.layers[1].layers[1].trainable = False
-    assert set(moving_averages(model).values()) == {0.5}
-    assert moving_averages(keras.Sequential([keras.Input((4,)), keras.layers.LayerNormalization()])) == {}
+    assert set(moving_averages(model).momenta.values()) == {0.5}
+    assert not moving_averages(keras.Sequential([keras.Input((4,)), keras.layers.LayerNormalization()]))
+
+
+def test_renorm_has_the_variance_that_its_mean_deviation_gives():
+    layer = keras.layers.BatchNormalization(renorm=True, momentum=0.9, epsilon=0.01)
+    model = keras.Sequential([keras.Input((4,)), layer])
+    found = dict(zip([v.path for v in model.non_trainable_variables], estimate(model), strict=True))
+    batches = X[BATCHES]
+    deviation = np.sqrt(batches.var(axis=1) + 0.01).mean(axis=0)
+    assert found[layer.moving_mean.path].numpy() == pytest.approx(batches.mean(axis=(0, 1)), rel=1e-4)
+    assert found[layer.moving_stddev.path].numpy() == pytest.approx(deviation, rel=1e-4)
+    assert found[layer.moving_variance.path].numpy() == pytest.approx(deviation**2 - 0.01, rel=1e-4)
 
 
 @pytest.mark.parametrize(
