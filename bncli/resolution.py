@@ -69,7 +69,7 @@ def ignored_fields(config: RunConfig) -> set[str]:
     """Return the fields that have no effect on this run, whatever their value.
 
     >>> sorted(ignored_fields(RunConfig(norm="batch", optimizer="sgd", momentum=0.9)))
-    ['groups']
+    ['decay', 'groups']
     """
     unused = network_of(config.model).unused_fields(config)
     whole = {"ghost"} if config.ghost and config.ghost >= config.batch_size else set()
