@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ class Evidence:
         training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
         test_trivial: As `trivial`, of the test rows.
         own_trivial: The same for each run, on its own data; None if it isn't known, or if all have `trivial`.
+        sites: See `study.Plan`.
     """
 
     study: Study
@@ -65,6 +66,7 @@ class Evidence:
     training_rows: int | None = None
     test_trivial: float | None = None
     own_trivial: Mapping[RunConfig, float] | None = None
+    sites: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         plain = {condition: _plain(condition) for condition in self.conditions.values()}
@@ -247,7 +249,14 @@ def read_evidence(
         common_fact(data, "training_rows"),
         common_chance(study, data, "test_chance"),
         own_chances(content["datasets"], results),
+        _sites(content),
     )
+
+
+def _sites(content: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """The sites of all networks of a study; folders before bncli 0.2 have none."""
+    networks = content.get("networks", {}).values()
+    return {arm: (changed, n_sites) for facts in networks for arm, (changed, n_sites) in facts.get("sites", {}).items()}
 
 
 def _plain(condition: Condition) -> Condition:
@@ -333,4 +342,6 @@ def make_evidence(
     choice = (measured(metric or default, results), threshold, margin)
     rows = common_fact(data, "training_rows")
     own = own_chances(by_label, results)
-    return Evidence(study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial, own)
+    return Evidence(
+        study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial, own, plan.sites
+    )

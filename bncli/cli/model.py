@@ -172,14 +172,14 @@ def _arm_row(one: Built) -> dict[str, str]:
         "normalizations": counts or "-",
     }
     sites = f"{one.change.changed} of {one.change.n_sites}" if one.change else "-"
-    return row | {"sites": sites, "trains": "side by side" if one.alone else "stacked"}
+    return row | {"sites": sites, "trains": one.trains}
 
 
 def _caption(built: list[Built]) -> str:
     """What the arms change in biases, and why runs would not be stacked."""
     changes = [sentence for one in built for sentence in _bias_sentences(one, built[0])]
-    reasons = {one.alone: one.arm.label for one in reversed(built) if one.alone}
-    return "\n".join([*changes, *(f"{label} trains side by side: {reason}." for reason, label in reasons.items())])
+    reasons = {one.why: f"{one.arm.label} trains {one.trains}: {one.why}." for one in reversed(built) if one.why}
+    return "\n".join([*changes, *reversed(reasons.values())])
 
 
 def _bias_sentences(one: Built, first: Built) -> list[str]:
@@ -222,8 +222,8 @@ def _arm_json(one: Built) -> dict[str, Any]:
         "biases_added": list(change.biases_added) if change else None,
         "biases_removed": list(change.biases_removed) if change else None,
         "without_bias": list(one.facts.without_bias),
-        "is_stacked": not one.alone,
-        "why_not_stacked": one.alone or None,
+        "trains": one.trains,
+        "why": one.why or None,
         "layers": [vars(layer) for layer in one.facts.layers],
     }
 

@@ -108,7 +108,7 @@ def graph_key(config: RunConfig) -> tuple[Value, ...]:
 
 
 def by_engine(configs: Iterable[RunConfig], engine: str) -> dict[str, list[RunConfig]]:
-    """Return runs by the engine that trains them: the wanted one, or `keras` for a dtype that only it has.
+    """Return runs by the engine that trains them: the wanted one, or `keras` for those that only it can train.
 
     >>> base = RunConfig(dataset="circles")
     >>> found = by_engine([base, base.replace(dtype="mixed_float16"), base.replace(seed=1)], "auto")
@@ -116,9 +116,20 @@ def by_engine(configs: Iterable[RunConfig], engine: str) -> dict[str, list[RunCo
     {'auto': [('float32', 0), ('float32', 1)], 'keras': [('mixed_float16', 0)]}
     """
     found: dict[str, list[RunConfig]] = {}
-    for config in configs:
-        found.setdefault(engine if config.dtype == "float32" else "keras", []).append(config)
+    for runs in group(configs):
+        is_only_keras = bool(why_one_by_one(runs[0], cost_of(runs[0], datasets.load(runs[0]))))
+        found.setdefault("keras" if is_only_keras else engine, []).extend(runs)
     return found
+
+
+def why_one_by_one(config: RunConfig, cost: Cost) -> str:
+    """Return in a few words why only `model.fit` can train a run; an empty text if the stacked engine can, too.
+
+    Args:
+        config: The run.
+        cost: What its network costs.
+    """
+    return cost.one_by_one if config.dtype == "float32" else f"its dtype is {config.dtype}"
 
 
 def group(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bncli.networks.forms import why_not_stacked
 from bncli.networks.layer import Layer
+from bncli.networks.state import why_one_by_one
 from bncli.networks.words import kind_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Cost:
         n_outputs: Those of the layers with weights alone.
         widest: Numbers in the largest output of one layer.
         alone: What keeps the network from being vectorized over runs; an empty text if nothing does.
+        one_by_one: What keeps runs from sharing a program at all, so that only `model.fit` trains them; see `state`.
     """
 
     n_layers: int
@@ -37,6 +39,7 @@ class Cost:
     n_outputs: int
     widest: int
     alone: str = ""
+    one_by_one: str = ""
 
 
 def cost_of_layers(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> Cost:
@@ -77,6 +80,7 @@ def cost_of_model(model: keras.Model, input_shape: tuple[int, ...]) -> Cost:
         n_outputs=sum(outputs[id(layer)][0] for layer in layers if n_weights[id(layer)]),
         widest=max([math.prod(input_shape), *sizes]),
         alone=why_not_stacked(model),
+        one_by_one=why_one_by_one(model, input_shape),
     )
 
 

@@ -51,6 +51,9 @@ class Network(Protocol):
     def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
         """Return what the run's arm changes in a model that is there; None for one that is made for the arm."""
 
+    def momentum(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> float | None:
+        """Return the largest momentum of the moving averages that training updates; None if there are none."""
+
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs: one per class, or one alone for two classes."""
 
@@ -104,6 +107,10 @@ class SpecNetwork:
     def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
         """Return None: a spec is built for the arm."""
         return None
+
+    def momentum(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> float | None:
+        """Return the run's own momentum, if its normalization has one."""
+        return fields.norm_momentum if "norm_momentum" in norms.fields(fields.norm) else None
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs that the spec asks for."""

@@ -60,6 +60,7 @@ class OwnNetwork(ABC):
     def __init__(self) -> None:
         self._costs: dict[tuple[Any, ...], Cost] = {}
         self._changes: dict[tuple[Any, ...], Change] = {}
+        self._momenta: dict[tuple[Any, ...], float | None] = {}
         self._shapes: dict[tuple[Any, ...], list[norms.Shape]] = {}
         self._made: list[keras.Layer] = []
 
@@ -90,8 +91,14 @@ class OwnNetwork(ABC):
         """Return what the network costs, from the layers that it has when it is built."""
         key = (*_shape_of(fields), input_shape, n_classes)
         if key not in self._costs:
-            self._costs[key] = cost_of_model(self.build(fields, input_shape, n_classes, 0), input_shape)
+            model = self.build(fields, input_shape, n_classes, 0)
+            self._costs[key], self._momenta[key] = cost_of_model(model, input_shape), _largest_momentum(model)
         return self._costs[key]
+
+    def momentum(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> float | None:
+        """Return the largest momentum of the moving averages that training updates; None if there are none."""
+        self.cost(fields, input_shape, n_classes)
+        return self._momenta[*_shape_of(fields), input_shape, n_classes]
 
     def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
         """Return what rewriting changes in the model; None if it stays as it is."""
@@ -193,6 +200,14 @@ class OwnNetwork(ABC):
 
 def _shape_of(fields: NetworkFields) -> tuple[Any, ...]:
     return tuple(getattr(fields, name) for name in SHAPING)
+
+
+def _largest_momentum(model: keras.Model) -> float | None:
+    import keras
+
+    layers = model._flatten_layers(include_self=False)
+    found = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]
+    return max((float(layer.momentum) for layer in found), default=None)
 
 
 def rewritten(

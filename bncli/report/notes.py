@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bncli.analysis.gap import Gap, has_population
 from bncli.analysis.lag import MAX_LEFT, MOMENTUM, Lag, n_steps
 from bncli.config import DEFAULTS, NORM_FIELDS
+from bncli.networks.layout import IN_PLACE
 from bncli.networks.norms import AS_IS, fields
 from bncli.report.spelling import counted, number, point_label
 from bncli.tasks.metrics import METRICS, lower_is_better
@@ -32,6 +33,19 @@ def norm_note(evidence: Evidence) -> str:
     return "; ".join(f"{', '.join(labels)} here: {settings}" for settings, labels in arms.items() if settings)
 
 
+def site_note(evidence: Evidence) -> str:
+    """Say which arms move only some of the normalizations of a user's model; empty if none does.
+
+    Example: `batch:before: normalized there at 3 of 5 sites, elsewhere in place`.
+    """
+    notes = [
+        f"{arm}: normalized there at {changed} of {counted(n_sites, 'site')}, elsewhere in place"
+        for arm, (changed, n_sites) in evidence.sites.items()
+        if arm in evidence.arms
+    ]
+    return "; ".join(notes)
+
+
 def _hidden_settings(evidence: Evidence, arm: Arm) -> str:
     """The norm fields of all runs of an arm that differ from the defaults and that its label does not name."""
     configs = [config for config, condition in evidence.conditions.items() if condition.arm == arm.label]
@@ -39,7 +53,8 @@ def _hidden_settings(evidence: Evidence, arm: Arm) -> str:
     used = {name for name in NORM_FIELDS if name != "groups" or all(name in fields(config.norm) for config in configs)}
     found = {name: {getattr(config, name) for config in configs} for name in NORM_FIELDS if name in used - shown}
     settings = {name: values.pop() for name, values in found.items() if len(values) == 1}
-    return ", ".join(f"{name} {show(value)}" for name, value in sorted(settings.items()) if value != DEFAULTS[name])
+    kept = {name: value for name, value in settings.items() if value not in (DEFAULTS[name], IN_PLACE)}
+    return ", ".join(f"{name} {show(value)}" for name, value in sorted(kept.items()))
 
 
 def statistics_note(evidence: Evidence) -> str:

@@ -20,7 +20,7 @@ from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import REGISTRY
 from bncli.report.interactions import NOTE, interaction_rows
-from bncli.report.notes import norm_note
+from bncli.report.notes import norm_note, site_note
 from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
 from bncli.report.spelling import NEVER, threshold_text, verdict_text
 from bncli.report.splits import split_note
@@ -157,7 +157,8 @@ def _plain(value: Any) -> Any:
 
 
 def _tables(evidence: Evidence) -> Iterable[Part]:
-    caption = ". ".join(line for line in (columns_caption(evidence), norm_note(evidence), split_note(evidence)) if line)
+    notes = (columns_caption(evidence), norm_note(evidence), site_note(evidence), split_note(evidence))
+    caption = ". ".join(line for line in notes if line)
     yield _part("Every condition", result_rows(evidence), caption)
     yield _part(
         f"Differences from {evidence.baseline} in {evidence.metric}",

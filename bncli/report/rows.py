@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import mixed_arms
 from bncli.analysis.runs import seed_curves
-from bncli.report.notes import fallen_note, norm_note, statistics_note, stopped_note
+from bncli.report.notes import fallen_note, norm_note, site_note, statistics_note, stopped_note
 from bncli.report.spelling import (
     effect,
     epochs,
@@ -260,7 +260,7 @@ def run_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
     """
     has_mean = (evidence.conditions_table["n"] > 1).any()
     mean = _mean("mean", evidence.metric, left_out)
-    notes = (norm_note(evidence), statistics_note(evidence), stopped_note(evidence))
+    notes = (norm_note(evidence), site_note(evidence), statistics_note(evidence), stopped_note(evidence))
     lines = (f"{mean} over seeds" if has_mean else "", *notes)
     return "\n".join(line for line in lines if line)
 
@@ -279,7 +279,14 @@ def table_caption(evidence: Evidence, left_out: Collection[str] = ()) -> str:
             the intervals in it.
     """
     fallen = "" if HIT_EPOCH in left_out else fallen_note(evidence)
-    notes = (norm_note(evidence), statistics_note(evidence), fallen, stopped_note(evidence), split_note(evidence))
+    notes = (
+        norm_note(evidence),
+        site_note(evidence),
+        statistics_note(evidence),
+        fallen,
+        stopped_note(evidence),
+        split_note(evidence),
+    )
     lines = (columns_caption(evidence, left_out), *notes)
     return "\n".join(line for line in lines if line)
 

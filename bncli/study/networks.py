@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.engines.method import check_fits, why_alone
+from bncli.engines.method import check_fits, why_alone, why_one_by_one
 from bncli.networks import norms
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
@@ -50,13 +50,15 @@ class Built:
         arm: The arm.
         facts: What the network is.
         change: What was changed in a model that was there; None for one that was made for the arm.
-        alone: Why its runs would train side by side; an empty text if they would be stacked.
+        trains: How its runs would train: `stacked`, `side by side` or `one by one`.
+        why: Why they would not be stacked; an empty text if they would.
     """
 
     arm: Arm
     facts: ArmFacts
     change: Change | None
-    alone: str
+    trains: str
+    why: str
 
 
 def shapes_of(config: RunConfig, *, is_data_given: bool) -> Shapes:
@@ -97,11 +99,15 @@ def _build(arm: Arm, base: RunConfig, shapes: Shapes) -> Built:
     check_fits(config.model, cost, config.batch_size)
     backend = importlib.import_module("bncli.backend")
     from bncli.networks.facts import arm_facts
+    from bncli.networks.own import fresh_names
 
-    model = network.build(config, shapes.input_shape, shapes.n_classes, config.seed)
+    with fresh_names():
+        model = network.build(config, shapes.input_shape, shapes.n_classes, config.seed)
     change = network.change(config, shapes.input_shape, shapes.n_classes)
     has_gpu = bool(backend.tf.config.list_physical_devices("GPU"))
-    return Built(arm, arm_facts(model), change, why_alone(cost, has_gpu=has_gpu))
+    alone, single = why_alone(cost, has_gpu=has_gpu), why_one_by_one(config, cost)
+    trains = "one by one" if single else "side by side" if alone else "stacked"
+    return Built(arm, arm_facts(model), change, trains, single or alone)
 
 
 def sites_of(base: RunConfig, shapes: Shapes) -> list[Site]:

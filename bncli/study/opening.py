@@ -162,9 +162,16 @@ def _data(plan: Plan) -> dict[str, Any]:
 
 
 def _networks(plan: Plan) -> dict[str, Any]:
-    """Hash and text of every file that builds a network of a plan, by what `--model` named."""
+    """Every file that builds a network of a plan, by what `--model` named: its hash, its text, and `Plan.sites`."""
     digests = {config.model: config.model_digest for config, _ in plan.runs if config.model_digest}
-    return {model: {"digest": digest, "text": network_of(model).text} for model, digest in digests.items()}
+    return {
+        model: {
+            "digest": digest,
+            "text": network_of(model).text,
+            "sites": {arm: list(n) for arm, n in plan.sites.items()},
+        }
+        for model, digest in digests.items()
+    }
 
 
 def _data_facts(config: RunConfig) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bncli.config import DATA_FIELDS, DEFAULTS, FIELDS, RunConfig
@@ -49,10 +49,13 @@ class Plan:
     Attributes:
         runs: Pairs of a resolved run and its condition.
         notices: A sentence for each setting without effect, and one if conditions were dropped.
+        sites: For arms that can't move the normalizations of all sites of a user's model: at how many of them they do,
+            and of how many.
     """
 
     runs: tuple[tuple[RunConfig, Condition], ...]
     notices: tuple[str, ...] = ()
+    sites: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -192,6 +195,7 @@ class Study:
         """
         runs: dict[RunConfig, Condition] = {}
         said: dict[str, None] = {}
+        sites: dict[str, tuple[int, int]] = {}
         ignored_everywhere, n_repeats = set(FIELDS), 0
         for values in itertools.product(*(values for _, values in self.axes)):
             at = dict(zip((name for name, _ in self.axes), values, strict=True))
@@ -199,12 +203,14 @@ class Study:
                 config, ignored = resolve(placed(arm, self.base.replace(**at, **dict(arm.changes))))
                 ignored_everywhere &= set(ignored)
                 said |= dict.fromkeys([*datasets.load(config).notices, *_on_groups(config)])
+                if moved := _moved(config):
+                    sites[arm.label] = moved
                 condition = Condition(arm.label, _in_effect(at, config))
                 if config.with_seed(self.seeds[0]) in runs:
                     n_repeats += 1
                     continue
                 runs |= {config.with_seed(seed): condition for seed in self.seeds}
-        return Plan(tuple(runs.items()), (*said, *_notices(self, ignored_everywhere, n_repeats)))
+        return Plan(tuple(runs.items()), (*said, *_notices(self, ignored_everywhere, n_repeats)), sites)
 
 
 def placed(arm: Arm, config: RunConfig) -> RunConfig:
@@ -223,6 +229,16 @@ def placed(arm: Arm, config: RunConfig) -> RunConfig:
         )
     keeps = network.rewrites and not is_placed and config.norm not in (norms.NONE, norms.AS_IS)
     return config.replace(placement=IN_PLACE) if keeps else config
+
+
+def _moved(config: RunConfig) -> tuple[int, int] | None:
+    """At how many sites of a user's model a run has its normalization before, or after, the activation, if not all."""
+    network = network_of(config.model)
+    if not network.rewrites or config.placement == IN_PLACE or config.norm in (norms.NONE, norms.AS_IS):
+        return None
+    data = datasets.load(config)
+    change = network.change(config, data.input_shape, data.n_classes)
+    return (change.changed, change.n_sites) if change and change.changed < change.n_sites else None
 
 
 def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, Value], ...]:

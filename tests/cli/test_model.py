@@ -94,8 +94,22 @@ def test_a_file_needs_no_data_and_the_picture_is_drawn(bncli, nets, folder):
 def test_shapes_stand_in_place_of_data(bncli):
     found = json.loads(bncli("model", "mnist-cnn", "--input-shape", "28,28,1", "--arms", "none", "-f", "json")[1])
     assert (found["dataset"], found["arms"][0]["parameters"]) == (None, 1_199_882)
-    assert not found["arms"][0]["is_stacked"]
-    assert found["arms"][0]["why_not_stacked"].endswith("multiply-adds a row keep the cores busy")
+    assert found["arms"][0]["trains"] == "side by side"
+    assert found["arms"][0]["why"].endswith("multiply-adds a row keep the cores busy")
+
+
+def test_a_layer_with_a_state_of_its_own_trains_one_by_one(bncli, folder):
+    own = "import keras, tensorflow as tf\n\nclass Noise(keras.layers.Layer):\n    def call(self, x):\n"
+    own += "        return x + tf.random.normal(tf.shape(x))\n\ndef build(input_shape, n_outputs):\n"
+    own += "    return keras.Sequential([keras.Input(input_shape), Noise(), keras.layers.Dense(n_outputs)])\n"
+    (folder / "noise.py").write_text(own)
+    out = bncli("model", "noise.py", "-d", "circles", "--arms", "as-is")[1]
+    assert out.splitlines()[-1] == (
+        "as-is trains one by one: it draws random numbers that do not come from a keras.random.SeedGenerator."
+    )
+    rows = ["--set", "n_samples=64", "--epochs", "1", "--out", "s", "--quiet"]
+    assert bncli("train", "-m", "noise.py", "-d", "circles", "--arm", "as-is", *rows)[0] == 0
+    assert json.loads((folder / "s" / "runs.jsonl").read_text())["engine"] == "keras"
 
 
 def test_a_subclass_trains_side_by_side_and_says_why(bncli, nets):

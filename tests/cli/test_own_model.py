@@ -103,3 +103,34 @@ def test_functions_can_be_an_axis():
     lines = done.stdout.splitlines()
     assert (done.returncode, len(lines)) == (0, 5), done.stderr
     assert {line.split(",")[1] for line in lines[1:]} == {"nets.py", "nets.py:wide"}
+
+
+PARTLY = """
+import keras
+from keras import layers
+
+def build(input_shape, n_outputs):
+    inputs = keras.Input(input_shape)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.95)(layers.Dense(4)(inputs)))
+    x = layers.BatchNormalization(momentum=0.8)(layers.Add()([x, layers.Dense(4, activation="relu")(x)]))
+    return keras.Model(inputs, layers.Dense(n_outputs)(x))
+"""
+
+
+def test_what_is_moved_only_partly_and_the_models_own_momentum_are_said_and_kept_with_the_study():
+    Path("partly.py").write_text(PARTLY)
+    done = process("compare", "-m", "partly.py", *TINY, "--arms", "as-is,batch:after,layer", "-o", "s")
+    assert "Note: After 2 training steps the moving averages of as-is and batch:after will still hold" in done.stderr
+    assert "batch:after: normalized there at 2 of 3 sites, elsewhere in place" in done.stdout.splitlines()
+    assert "in-place" not in done.stdout
+    assert json.loads(Path("s/study.json").read_text())["networks"]["partly.py"]["sites"] == {"batch:after": [2, 3]}
+    Path("partly.py").unlink()
+    note = "batch:after: normalized there at 2 of 3 sites, elsewhere in place"
+    assert note in process("report", "s").stdout.splitlines()
+    assert note in Path("s/report.html").read_text()
+
+
+def test_the_notice_on_averages_knows_the_momentum_of_a_model_as_it_is():
+    Path("partly.py").write_text(PARTLY)
+    done = process("compare", "-m", "partly.py", *TINY, "--arms", "none,as-is")
+    assert "the moving averages of as-is will still hold 90% of their initial values (0.95^2)" in done.stderr
