@@ -144,7 +144,7 @@ class RunConfig:
     groups: int | None = _whole(
         None,
         "normalization",
-        "number of channel groups (group normalization only); none: up to 32, with at least 4 values in each",
+        "number of channel groups (group normalization only); none: 32, or fewer of at least 4 channels",
         low=1,
         high=MAX_UNITS,
         optional=True,

@@ -254,10 +254,9 @@ def _on_groups(config: RunConfig) -> list[str]:
     data = datasets.load(config)
     shapes = network_of(config.model).norm_shapes(config, data.input_shape, data.n_classes)
     taken = dict.fromkeys((groups_for(shape), shape[-1] // groups_for(shape)) for shape in shapes)
-    numbers = ", ".join(f"{n} of {size}{' (as instance)' if size == 1 else ''}" for n, size in taken)
-    return (
-        [f"Channel groups of norm {config.norm}: {numbers}. Another number is set as groups=2, say."] if taken else []
-    )
+    numbers = ", ".join(f"{n} of {size}" for n, size in taken)
+    said = f"Channel groups of norm {config.norm}: {numbers}. Another number is set as groups=2, say."
+    return [said] if taken else []
 
 
 def _notices(study: Study, ignored: set[str], n_repeats: int) -> tuple[str, ...]:

@@ -106,12 +106,16 @@ def every_option():
 
 
 REQUIRED = {"list": ("arms",)}
+"""What a command needs before an option; before a folder, too."""
+
+BEFORE = {("list", "DIR"): ("arms",), ("export", "script"): ("s",), ("export", "RUN_ID"): ("s", "script")}
+"""What stands before an argument, by the command and the argument's name."""
 
 
 @pytest.mark.parametrize(("command", "option", "name"), list(every_option()))
 @pytest.mark.parametrize("value", ["", " "])
 def test_an_empty_value_is_refused_by_every_option_of_every_command(bncli, folder, command, option, name, value):
-    first = REQUIRED.get(command, ()) if option or name == "DIR" else ()
+    first = REQUIRED.get(command, ()) if option else BEFORE.get((command, name), ())
     words = (*first, option, value) if option else (*first, value)
     assert error(bncli(command, *words)) == (
         f"{name} has an empty value. Leave it out, or give it one. Is a variable of the shell not set?"

@@ -86,7 +86,7 @@ def test_norms_know_their_shapes_and_fit_their_groups_to_them():
     found = [
         layer.groups for layer in build(norm="group").layers if hasattr(layer, "groups") and hasattr(layer, "gamma")
     ]
-    assert found == [4, 4]
+    assert found == [1, 1]  # four channels
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,10 @@ def test_the_folder_of_a_study_does_not_depend_on_the_default():
     assert new == old != other
 
 
-def test_a_group_for_each_channel_of_an_image_is_named_for_what_it_is():
-    study = Study("s", RunConfig(dataset="digits", model="conv8 flatten dense8"), parse_arms("group"))
-    numbers = "8 of 1 (as instance), 2 of 4"
+def test_the_groups_of_every_layer_are_said():
+    study = Study("s", RunConfig(dataset="digits", model="conv16 flatten dense8"), parse_arms("group"))
     assert study.plan().notices == (
-        f"Channel groups of norm group: {numbers}. Another number is set as groups=2, say.",
+        "Channel groups of norm group: 4 of 4, 2 of 4. Another number is set as groups=2, say.",
     )
 
 

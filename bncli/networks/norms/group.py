@@ -25,8 +25,8 @@ def group(*, groups: int | None, norm_epsilon: float, center: bool, scale: bool)
     """Gamma * (x - mean) / sqrt(var + epsilon) + beta, per sample over each of `groups` channel groups.
 
     The same in training and inference (Wu and He 2018, arXiv 1803.08494). `groups` must divide the number of channels.
-    Without a number, every layer has the paper's 32 groups, or the largest divisor of its channels below that with at
-    least 4 values of a sample in a group; on images, the values at all positions count.
+    Without a number, every layer has the paper's 32 groups if that leaves two channels and four values or more in each;
+    else the most, below 32, that leave four channels in each.
     """
     import keras
 

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -72,8 +73,11 @@ def trained(engine=oracle, **fields):
 def executed(text, folder):
     """Run a program in this process: pairs of numbers, here and in bncli, by metric."""
     (folder / "program.py").write_text(text)
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        runpy.run_path(str(folder / "program.py"))
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            runpy.run_path(str(folder / "program.py"))
+    finally:
+        keras.config.set_dtype_policy("float32")
     return pairs(printed.getvalue())
 
 
@@ -167,8 +171,6 @@ def test_a_program_gives_the_recorded_numbers(fields, folder, monkeypatch):
 
 @pytest.mark.parametrize("norm", ["as-is", "none"])
 def test_a_file_is_loaded_and_starts_from_new_weights(norm, folder):
-    import keras
-
     scope = {}
     exec(NETS, scope)  # the user's program
     scope["plain"]((2,), 2).save(folder / "saved.keras")
