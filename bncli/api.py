@@ -369,7 +369,7 @@ def _study(name: str, arms: Arms, seeds: Seeds, fields: dict[str, Any]) -> Study
     content = {"name": name, "seeds": list(_seed_list(seeds)), "axes": axes}
     given = {field: value for field, value in fields.items() if field not in axes}
     study = study_from_dict(content | {"run": given})
-    labels = default_arms(study.base.model) if arms is DEFAULT_ARMS else arms
+    labels = default_arms(study.base.model, keep_weights=study.base.keep_weights) if arms is DEFAULT_ARMS else arms
     return dataclasses.replace(study, arms=arms_of(labels))
 
 

@@ -113,6 +113,9 @@ class RunConfig:
         high=1e6,
         open_low=True,
     )
+    keep_weights: bool = _flag(
+        False, "network", "start from the weights of a .keras file, for fine-tuning, instead of new ones"
+    )
     use_bias: str = _text(
         "auto",
         "network",
@@ -124,7 +127,7 @@ class RunConfig:
         "none",
         "normalization",
         "normalization layer; as-is: those that a model of your own has",
-        choices=(*norms.names(), norms.AS_IS),
+        choices=(*norms.names(), *norms.OWN),
         aliases=norms.aliases(),
     )
     placement: str = _text(

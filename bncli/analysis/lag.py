@@ -81,7 +81,7 @@ def _momenta(plan: Plan) -> dict[RunConfig, float]:
     found: dict[RunConfig, float] = {}
     for config, _ in plan.runs:
         momentum = config.norm_momentum if MOMENTUM in norms.fields(config.norm) else None
-        if config.norm == norms.AS_IS:
+        if config.norm == norms.AS_IS and not config.keep_weights:  # else they begin with statistics
             data = datasets.load(config)
             momentum = network_of(config.model).momentum(config, data.input_shape, data.n_classes)
         found |= {} if momentum is None else {config: momentum}

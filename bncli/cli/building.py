@@ -36,7 +36,8 @@ def build_study(
         raise InvalidConfig("Studies pair their runs by seed. Try --seeds N for the seeds 0 to N-1.")
     if len({axis for axis, _ in parsed}) < len(parsed):
         raise InvalidConfig(f"An axis is given twice. Received: {' '.join(axes)}.")
-    labels = ",".join(arms or (() if preset else default_arms(str(fields.get("model", "")))))
+    usual = default_arms(str(fields.get("model", "")), keep_weights=bool(fields.get("keep_weights")))
+    labels = ",".join(arms or (() if preset else usual))
     chosen = parse_arms(labels) if labels else None
     study = start.vary(fields, arms=chosen, axes=parsed, seeds=options.seed_list())
     as_written = bool(preset) and (study.base, study.axes) == (start.base, start.axes)

@@ -34,6 +34,7 @@ OF_THE_STUDY = (
     "test_size",
     "vary_data",
     "model",
+    "keep_weights",
     "activation",
     "optimizer",
     "lr",

@@ -38,9 +38,9 @@ def registered_models() -> list[dict[str, Any]]:
 
 def arms() -> list[dict[str, Any]]:
     """Return a row for each normalization."""
+    found = {name: norms.description(name) for name in norms.names()} | norms.OWN
     return [
-        {"arm": name, "what it computes": norms.description(name), "fields": " ".join(norms.fields(name))}
-        for name in norms.names()
+        {"arm": name, "what it computes": text, "fields": " ".join(norms.fields(name))} for name, text in found.items()
     ]
 
 

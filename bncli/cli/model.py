@@ -75,7 +75,8 @@ def model(
     }
     base = RunConfig.from_dict({"model": network} | given | parse_settings(settings, given))
     shapes = _typed_shapes(input_shape, classes, dataset) or shapes_of(base, is_data_given=bool(dataset))
-    built = build_arms(base, parse_arms(",".join(arms or default_arms(network))), shapes)
+    labels = arms or default_arms(network, keep_weights=base.keep_weights)
+    built = build_arms(base, parse_arms(",".join(labels)), shapes)
     for notice in shapes.notices:
         console.warn(notice)
     sites = sites_of(base, shapes)

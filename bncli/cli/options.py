@@ -185,6 +185,9 @@ class Options:
             complete=lambda: models.REGISTRY,
         ),
     ] = None
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Start from the weights of a .keras file (fine-tuning).")
+    ] = False
     activation: Annotated[
         str | None,
         option(
@@ -248,7 +251,7 @@ class Options:
         """
         names = ("dataset", "label", "test_size", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
         given = {name: parse_value(name, getattr(self, name)) for name in names if getattr(self, name) is not None}
-        given |= {"vary_data": True} if self.vary_data else {}
+        given |= {name: True for name in ("vary_data", "keep_weights") if getattr(self, name)}
         return given | parse_settings(self.settings, given)
 
     def seed_list(self) -> tuple[int, ...] | None:

@@ -31,7 +31,7 @@ from bncli.engines.inference import Inference
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.rates import steps_per_epoch
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
-from bncli.networks.network import network_of
+from bncli.engines.starting import built
 from bncli.networks.seeds import batch_order
 from bncli.results import RunResult
 from bncli.tasks.metrics import HISTORY_METRICS
@@ -78,7 +78,7 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
     """Build, compile, fit and evaluate the model of one run; return it with the run's result."""
     started = time.perf_counter()
     with dtype_policy(config.dtype):
-        model = network_of(config.model).build(config, dataset.input_shape, dataset.n_classes, config.seed)
+        model = built(config, dataset)
     compile_model(model, config, len(dataset.y_train))
     training, validation = labelled(model, config, dataset)
     fitted = model.fit(

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,10 @@ from bncli.engines.method import LANES, MAX_STACK, RATES, Method
 from bncli.engines.rates import steps_per_epoch, warmup_steps
 from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
+from bncli.engines.starting import built
 from bncli.networks.network import network_of
+from bncli.networks.norms import RECALIBRATED
+from bncli.networks.own import batch_norms
 from bncli.results import RunResult
 
 NAME = "stacked"
@@ -143,7 +146,16 @@ class Program:
         """The initial values, by variable, that depend on seed and scale."""
         config = self.config.replace(init_scale=init_scale)
         shapes = self.dataset.input_shape, self.dataset.n_classes
-        return network_of(config.model).seeded_values(self.graph.model, config, *shapes, seed)
+        values = network_of(config.model).seeded_values(self.graph.model, config, *shapes, seed)
+        return values | (self._recalibrated if config.norm == RECALIBRATED else {})
+
+    @cached_property
+    def _recalibrated(self) -> dict[str, Any]:
+        """The values of the statistics of the arm `recalibrated`, which all runs share."""
+        model = built(self.config, self.dataset)
+        statistics = {id(value) for layer in batch_norms(model) for value in (layer.moving_mean, layer.moving_variance)}
+        pairs = zip(self.graph.model.variables, model.variables, strict=True)
+        return {variable.path: own.value for variable, own in pairs if id(own) in statistics}
 
     def epoch(
         self, state: State, numbers: Numbers, orders: tf.Tensor, number: int

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bncli.errors import InvalidConfig, first_line, shown
+from bncli.networks import norms
 from bncli.networks.calls import read_graph
 from bncli.networks.copying import carry_state
 from bncli.networks.layout import NetworkFields
@@ -73,14 +74,35 @@ class FileNetwork(OwnNetwork):
             raise InvalidConfig(f"{self.label} does not say which rows it takes. Name a data set.")
         return given[1:], max(2, made[-1])
 
-    def drawn(self, model: keras.Model) -> keras.Model:
-        """Return a copy with new initial weights; what preprocessing layers have learned of data is kept."""
+    def unused_fields(self, fields: NetworkFields) -> set[str]:
+        """Return the fields of network and normalization that rewriting does not use."""
+        return super().unused_fields(fields) - {"keep_weights"}
+
+    def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
+        """Build the network once.
+
+        Raises:
+            InvalidConfig: As `own.OwnNetwork.check`; also if statistics are to be kept, but not the weights.
+        """
+        if fields.norm in (norms.FROZEN, norms.RECALIBRATED) and not fields.keep_weights:
+            raise InvalidConfig(
+                f"Arm {fields.norm} starts from the weights of {self.label}, which are not kept. Try --keep-weights."
+            )
+        super().check(fields, input_shape, n_classes)
+
+    def drawn(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
+        """Return a copy with new initial weights, or with the file's own if they are to be kept.
+
+        What preprocessing layers have learned of data is kept in any case.
+        """
         import keras
 
         copy = keras.models.clone_model(model)
         layers = read_graph(copy).layers
         for name, layer in read_graph(model).layers.items():
             carry_state(layer, layers[name])
+        if fields.keep_weights:
+            copy.set_weights(model.get_weights())
         return copy
 
     def told(self, error: BaseException) -> str:

@@ -55,9 +55,9 @@ class FunctionNetwork(OwnNetwork):
 
     def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
         """Call the function, as Python would run its file."""
-        if fields.norm == norms.AS_IS and not self.rewrites:
+        if fields.norm in norms.OWN and not self.rewrites:
             raise InvalidConfig(
-                f"{self.label} asks for its normalizations, so that nothing is as-is. Try none or batch."
+                f"{self.label} asks for its normalizations, so that nothing is {fields.norm}. Try none or batch."
             )
         with importable(str(self.source.path.parent)):
             self._function = self._function or _load(self.source)

@@ -88,8 +88,12 @@ class SpecNetwork:
 
     def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
         """Lay the network out."""
-        if fields.norm == norms.AS_IS or fields.placement == IN_PLACE:
-            what = f"norm {norms.AS_IS}" if fields.norm == norms.AS_IS else f"placement {IN_PLACE}"
+        if fields.keep_weights:
+            raise InvalidConfig(
+                f"keep_weights is for models that have weights: a .keras file. Received: {shown(fields.model)}."
+            )
+        if fields.norm in norms.OWN or fields.placement == IN_PLACE:
+            what = f"norm {fields.norm}" if fields.norm in norms.OWN else f"placement {IN_PLACE}"
             raise InvalidConfig(
                 f"{what} is for models that have normalizations of their own, a .keras file or a function without the "
                 f"parameter norm. Received the model {shown(fields.model)}."

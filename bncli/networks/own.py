@@ -24,7 +24,7 @@ from bncli.networks.seeds import derive
 if TYPE_CHECKING:
     import keras
 
-SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", *NORM_FIELDS)
+SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", "keep_weights", *NORM_FIELDS)
 """The fields that shape the networks of specs."""
 
 NORMS = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
@@ -75,8 +75,8 @@ class OwnNetwork(ABC):
     def unused_fields(self, fields: NetworkFields) -> set[str]:
         """Return the fields of network and normalization that rewriting does not use."""
         used = {"norm", *norms.fields(fields.norm)}
-        used |= {"use_bias"} if fields.norm != norms.AS_IS else set()
-        used |= {"placement"} if fields.norm not in (norms.AS_IS, norms.NONE) else set()
+        used |= {"use_bias"} if fields.norm not in norms.OWN else set()
+        used |= {"placement"} if fields.norm not in (*norms.OWN, norms.NONE) else set()
         return set(SHAPING) - used
 
     def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
@@ -141,8 +141,10 @@ class OwnNetwork(ABC):
     def _rewritten(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
         """The model of an arm, with the initial weights of the model as it is."""
         try:
-            source = self.drawn(model)
-            if fields.norm == norms.AS_IS:
+            source = self.drawn(model, fields)
+            if fields.norm in (norms.FROZEN, norms.RECALIBRATED):
+                freeze(source)
+            if fields.norm in norms.OWN:
                 return source
             found = rewritten(source, fields, self.new_norm)
         except InvalidConfig as error:
@@ -174,7 +176,7 @@ class OwnNetwork(ABC):
                     raise InvalidConfig(f"{self.label} can't be built: layer {layer.name!r}: {reason}.")
         return shapes
 
-    def drawn(self, model: keras.Model) -> keras.Model:
+    def drawn(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
         """Return the user's model with initial weights that depend on the seed; those of a function do already."""
         return model
 
@@ -202,12 +204,29 @@ def _shape_of(fields: NetworkFields) -> tuple[Any, ...]:
     return tuple(getattr(fields, name) for name in SHAPING)
 
 
-def _largest_momentum(model: keras.Model) -> float | None:
+def batch_norms(model: keras.Model) -> list[Any]:
+    """Return the batch normalizations of a model, those within its layers too."""
     import keras
 
     layers = model._flatten_layers(include_self=False)
-    found = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]
-    return max((float(layer.momentum) for layer in found), default=None)
+    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def freeze(model: keras.Model) -> None:
+    """Put the batch normalizations of a model in inference mode, whatever the rest does; they don't train.
+
+    Raises:
+        InvalidConfig: There are none.
+    """
+    found = batch_norms(model)
+    if not found:
+        raise InvalidConfig("The model has no BatchNormalization that could be frozen. Try as-is.")
+    for layer in found:
+        layer.trainable = False
+
+
+def _largest_momentum(model: keras.Model) -> float | None:
+    return max((float(layer.momentum) for layer in batch_norms(model) if layer.trainable), default=None)
 
 
 def rewritten(
@@ -297,7 +316,7 @@ def with_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> kera
         end = [keras.layers.Activation(name, name=PROBABILITIES, dtype="float32")]
     if not is_graph(model):
         return keras.Sequential([keras.Input(input_shape), model, *end])
-    return keras.Model(model.inputs, end[0](model.outputs[0])) if end else model
+    return keras.Model(model.inputs[0], end[0](model.outputs[0])) if end else model
 
 
 def _gives_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> bool:

@@ -160,7 +160,7 @@ def lag_note(lag: Lag | None, evidence: Evidence) -> str:
 def lag_notice(lag: Lag) -> str:
     """Say before training what the moving averages will still hold after it."""
     up_to = "up to " if lag.is_worst else ""
-    momentum = smaller_momentum(lag.momentum, lag.n_steps)
+    momentum = None if set(lag.arms) == {AS_IS} else smaller_momentum(lag.momentum, lag.n_steps)
     remedy = f"{MOMENTUM}={momentum:g}, or more epochs" if momentum else "more epochs"
     return (
         f"After {counted(lag.n_steps, 'training step')} the moving averages of {_listed(lag.arms)} will still hold "

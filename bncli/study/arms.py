@@ -19,10 +19,11 @@ ARM_FIELDS = (*(name for name in NORM_FIELDS if name not in ("norm", "placement"
 """The fields that an arm can set behind a `+`."""
 
 
-def default_arms(model: str) -> tuple[str, ...]:
+def default_arms(model: str, *, keep_weights: bool = False) -> tuple[str, ...]:
     """Return the labels of the arms that are compared if none are named.
 
-    A function that asks for its normalizations places them itself. A model that has some is compared as it is.
+    A function that asks for its normalizations places them itself. A model that has some is compared as it is. Weights
+    that are kept are trained on with batch normalization as it is, and in inference mode.
 
     >>> default_arms("mlp")
     ('none', 'batch:before', 'batch:after')
@@ -32,7 +33,9 @@ def default_arms(model: str) -> tuple[str, ...]:
     network = network_of(model)
     if not network.rewrites:
         return ("none", "batch")
-    return ("none", norms.AS_IS) if network.has_norms else DEFAULT_ARMS
+    if network.has_norms:
+        return tuple(norms.OWN) if keep_weights else ("none", norms.AS_IS)
+    return DEFAULT_ARMS
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def parse_arm(text: str) -> Arm:
     """
     treatment, *extras = text.strip().split("+")
     name, colon, placement = treatment.partition(":")
-    allowed = [*norms.names(), norms.AS_IS]
+    allowed = [*norms.names(), *norms.OWN]
     name = canonical(name, allowed, dict(norms.aliases()))
     check_name("arm", name, allowed)
     changes: dict[str, Value] = {"norm": name}
@@ -77,8 +80,8 @@ def parse_arm(text: str) -> Arm:
         check_name("field of an arm", field, ARM_FIELDS)
         changes[field] = parse_value(field, value)
         label += f"+{field}={value.strip()}"
-    if name in (norms.NONE, norms.AS_IS) and set(changes) - {"norm", "use_bias"}:
-        raise InvalidConfig(f"Arm {shown(text)}: without a normalization there is nothing to place or set. Try none.")
+    if name in (norms.NONE, *norms.OWN) and set(changes) - {"norm", "use_bias"}:
+        raise InvalidConfig(f"Arm {shown(text)}: there is no new normalization to place or set. Try {name}.")
     RunConfig.from_dict(changes)
     return Arm(label, tuple(changes.items()))
 
@@ -89,7 +92,7 @@ def arm_of(config: RunConfig) -> Arm:
     >>> arm_of(RunConfig(norm="batch", placement="after")).label
     'batch:after'
     """
-    has_place = config.norm not in (norms.NONE, norms.AS_IS)
+    has_place = config.norm not in (norms.NONE, *norms.OWN)
     return parse_arm(f"{config.norm}:{config.placement}" if has_place else config.norm)
 
 

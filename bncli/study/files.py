@@ -141,7 +141,9 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         allowed, types = _KEYS[key]
         if not isinstance(value, types) or isinstance(value, bool):
             raise InvalidConfig(f"{key} must be {allowed}. Received: {shown(value)}.")
-    arms = content["arms"] if "arms" in content else list(default_arms(content.get("run", {}).get("model", "")))
+    run = content.get("run", {})
+    usual = default_arms(run.get("model", ""), keep_weights=run.get("keep_weights") is True)
+    arms = content.get("arms", list(usual))
     if not all(isinstance(arm, str) for arm in arms):
         raise InvalidConfig(f"arms must be {_KEYS['arms'][0]}. Received: {shown(arms)}.")
     base = RunConfig.from_dict(content.get("run", {}))

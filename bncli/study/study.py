@@ -227,14 +227,14 @@ def placed(arm: Arm, config: RunConfig) -> RunConfig:
             f"Arm {shown(arm.label)}: the function of model {shown(config.model)} places its normalizations itself. "
             f"Try {config.norm}, without a place."
         )
-    keeps = network.rewrites and not is_placed and config.norm not in (norms.NONE, norms.AS_IS)
+    keeps = network.rewrites and not is_placed and config.norm not in (norms.NONE, *norms.OWN)
     return config.replace(placement=IN_PLACE) if keeps else config
 
 
 def _moved(config: RunConfig) -> tuple[int, int] | None:
     """At how many sites of a user's model a run has its normalization before, or after, the activation, if not all."""
     network = network_of(config.model)
-    if not network.rewrites or config.placement == IN_PLACE or config.norm in (norms.NONE, norms.AS_IS):
+    if not network.rewrites or config.placement == IN_PLACE or config.norm in (norms.NONE, *norms.OWN):
         return None
     data = datasets.load(config)
     change = network.change(config, data.input_shape, data.n_classes)

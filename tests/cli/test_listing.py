@@ -50,7 +50,7 @@ def test_metrics_are_listed_with_their_direction(bncli):
     [
         ("presets", "preset", list(presets())),
         ("models", "model", list(models.REGISTRY)),
-        ("arms", "arm", list(norms.names())),
+        ("arms", "arm", [*norms.names(), *norms.OWN]),
         ("metrics", "metric", list(METRICS)),
     ],
 )

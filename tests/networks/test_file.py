@@ -145,3 +145,38 @@ def test_a_file_that_names_a_function_of_another_module_is_refused():
         for name, content in (members | {"config.json": config}).items():
             archive.writestr(name, content)
     assert refusal(norm="as-is").startswith("model 'net.keras' has a layer of the class ")
+
+
+def test_weights_are_kept_for_fine_tuning_in_every_arm_and_seed():
+    original = normed()
+    original.layers[1].moving_mean.assign([1.0, 2.0, 3.0, 4.0, 5.0])
+    original.save("net.keras")
+    x = np.random.default_rng(0).normal(size=(7, *SHAPE)).astype("float32")
+    for norm in ("as-is", "frozen", "recalibrated"):
+        for seed in (0, 1):
+            kept = build(norm=norm, seed=seed, keep_weights=True)
+            np.testing.assert_allclose(kept(x), keras.ops.softmax(original(x)), rtol=1e-5)
+    np.testing.assert_array_equal(build(norm="none", keep_weights=True).layers[1].kernel, original.layers[0].kernel)
+
+
+def test_frozen_normalizations_train_nothing_and_the_rest_does():
+    normed()
+    frozen, plain = (build(norm=norm, keep_weights=True) for norm in ("frozen", "as-is"))
+    assert [norm.trainable for norm in frozen.layers if isinstance(norm, layers.BatchNormalization)] == [False]
+    assert len(plain.trainable_variables) - len(frozen.trainable_variables) == 2
+
+
+def test_kept_weights_are_of_a_file_and_what_is_frozen_is_kept():
+    normed()
+    with pytest.raises(InvalidConfig) as caught:
+        network_of("net.keras").check(RunConfig(model="net.keras", norm="frozen"), SHAPE, 3)
+    assert str(caught.value) == (
+        "Arm frozen starts from the weights of model 'net.keras', which are not kept. Try --keep-weights."
+    )
+    with pytest.raises(InvalidConfig) as caught:
+        network_of("mlp").check(RunConfig(keep_weights=True), SHAPE, 3)
+    assert str(caught.value) == "keep_weights is for models that have weights: a .keras file. Received: 'mlp'."
+    saved(layers.Dense(5), layers.LayerNormalization(), layers.ReLU(), layers.Dense(3), name="layer.keras")
+    assert refusal("layer.keras", norm="frozen", keep_weights=True) == (
+        "model 'layer.keras': The model has no BatchNormalization that could be frozen. Try as-is."
+    )

@@ -38,7 +38,7 @@ def test_arms_are_read_as_typed(text, changes):
     [
         (
             "bach",
-            "Unknown arm 'bach'. Allowed: none, batch, group, instance, layer, renorm, rms, as-is. "
+            "Unknown arm 'bach'. Allowed: none, batch, group, instance, layer, renorm, rms, as-is, frozen, recalibrated. "
             "Did you mean 'batch'?",
         ),
         ("batch:above", "Unknown placement 'above'. Allowed: before, after, input, in-place."),
@@ -46,8 +46,8 @@ def test_arms_are_read_as_typed(text, changes):
         ("batch+center", "'center' in arm 'batch+center' must be FIELD=VALUE, e.g. norm_momentum=0."),
         ("batch+center=maybe", "center must be true or false. Received: 'maybe'."),
         ("batch+norm_momentum=2", "norm_momentum must be a number from 0 to below 1. Received: 2.0."),
-        ("none:after", "Arm 'none:after': without a normalization there is nothing to place or set. Try none."),
-        ("", "Unknown arm ''. Allowed: none, batch, group, instance, layer, renorm, rms, as-is."),
+        ("none:after", "Arm 'none:after': there is no new normalization to place or set. Try none."),
+        ("", "Unknown arm ''. Allowed: none, batch, group, instance, layer, renorm, rms, as-is, frozen, recalibrated."),
     ],
 )
 def test_bad_arms_are_refused(text, expected):

@@ -30,6 +30,20 @@ NONE = "none"
 AS_IS = "as-is"
 """The value of the field `norm` for a model of the user's with the normalizations that it has."""
 
+FROZEN = "frozen"
+"""As `AS_IS`, but batch normalization is in inference mode while the rest trains (`trainable=False`)."""
+
+RECALIBRATED = "recalibrated"
+"""As `FROZEN`, with statistics that are re-estimated over the training rows before training (Li et al. 2016, arXiv
+1603.04779)."""
+
+OWN = {
+    AS_IS: "The normalizations that a model of your own has.",
+    FROZEN: "As as-is, but batch normalization keeps its statistics, gamma and beta while the rest trains.",
+    RECALIBRATED: "As frozen, with statistics re-estimated over the training rows before training.",
+}
+"""The values of the field `norm` that keep the normalizations of a model of the user's, and what each means."""
+
 Shape = tuple[int, ...]
 
 
@@ -73,7 +87,7 @@ def facts(name: str) -> Facts:
     >>> facts("batch").cancels_bias, facts("rms").alone
     (True, 'outputs only its sign')
     """
-    return Facts() if name in (NONE, AS_IS) or name not in REGISTRY else _facts[name]
+    return Facts() if name not in REGISTRY else _facts[name]
 
 
 def names() -> list[str]:
@@ -102,7 +116,7 @@ def fields(name: str) -> tuple[str, ...]:
     >>> fields("layer")
     ('norm_epsilon', 'center', 'scale')
     """
-    return () if name in (NONE, AS_IS) else tuple(inspect.signature(REGISTRY[name]).parameters)
+    return () if name == NONE or name in OWN else tuple(inspect.signature(REGISTRY[name]).parameters)
 
 
 def learns_shift(name: str, *, center: bool) -> bool:

@@ -51,17 +51,25 @@ def network_code(config: RunConfig, dataset: Dataset, writer: Writer) -> tuple[k
     """
     from bncli.engines.base import dtype_policy
 
+    if config.norm == norms.RECALIBRATED:
+        raise InvalidConfig("No script can be written of the arm recalibrated. Try another run.")
     network = network_of(config.model)
     with dtype_policy(config.dtype):
         model = network.build(config, dataset.input_shape, dataset.n_classes, config.seed)
     if not isinstance(network, FunctionNetwork | FileNetwork):
         return model, NetworkCode(_model_lines(model, writer) + _scaled_kernels(config, dataset))
     code = _source(network, config, dataset, writer)
-    if network.rewrites and config.norm != norms.AS_IS:
+    if network.rewrites and config.norm not in norms.OWN:
         source = network.build(config.replace(norm=norms.AS_IS), dataset.input_shape, dataset.n_classes, config.seed)
         code.lines += _model_lines(model, writer, named=True) + _copying(source)
     else:
         code.lines += _probabilities(model, dataset)
+    if config.norm == norms.FROZEN:
+        code.lines += [
+            f"for layer in {layers_of(model, 'model')}:",
+            "    if isinstance(layer, keras.layers.BatchNormalization):",
+            "        layer.trainable = False  # it keeps its statistics, gamma and beta",
+        ]
     return model, code
 
 
@@ -71,6 +79,9 @@ def _source(network: FunctionNetwork | FileNetwork, config: RunConfig, dataset: 
     naming = "keras.utils.clear_session()  # so that the layers have the names below"
     if isinstance(network, FileNetwork):
         loaded = f'source = keras.models.load_model("{config.model}", compile=False)'
+        if config.keep_weights:
+            copied = ["source = keras.models.clone_model(loaded)", "source.set_weights(loaded.get_weights())"]
+            return NetworkCode([loaded.replace("source =", "loaded ="), seeding, *copied])
         return NetworkCode([loaded, seeding, "source = keras.models.clone_model(source)  # with new weights"])
     place = network.reference
     arguments = network.arguments(config, dataset.input_shape, dataset.n_classes)
@@ -114,7 +125,7 @@ def _probabilities(model: keras.Model, dataset: Dataset) -> list[str]:
     if any(hasattr(layer, "layers") and not is_graph(layer) for layer in model.layers):
         parts = [f"keras.Input({dataset.input_shape})", "source", *([f"keras.{end}"] if end else [])]
         return [f"model = keras.Sequential([{', '.join(parts)}])"]
-    return [f"model = keras.Model(source.input, keras.{end}(source.outputs[0]))" if end else "model = source"]
+    return [f"model = keras.Model(source.inputs[0], keras.{end}(source.outputs[0]))" if end else "model = source"]
 
 
 def _scaled_kernels(config: RunConfig, dataset: Dataset) -> list[str]:

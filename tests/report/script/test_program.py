@@ -169,12 +169,12 @@ def test_a_program_gives_the_recorded_numbers(fields, folder, monkeypatch):
     export_and_check(fields, folder, monkeypatch)
 
 
-@pytest.mark.parametrize("norm", ["as-is", "none"])
-def test_a_file_is_loaded_and_starts_from_new_weights(norm, folder):
+@pytest.mark.parametrize(("norm", "kept"), [("as-is", False), ("none", False), ("none", True), ("frozen", True)])
+def test_a_file_is_loaded_and_starts_from_new_weights_or_its_own(norm, kept, folder):
     scope = {}
     exec(NETS, scope)  # the user's program
     scope["plain"]((2,), 2).save(folder / "saved.keras")
-    text = check(trained(model="saved.keras", norm=norm), folder)
+    text = check(trained(model="saved.keras", norm=norm, keep_weights=kept), folder)
     assert 'keras.models.load_model("saved.keras", compile=False)' in text
     assert keras.models.load_model(folder / "saved.keras", compile=False)
 
