@@ -122,8 +122,8 @@ def test_an_int_instead_of_a_float_is_the_same_run():
         ),
         (
             {"norm": "bach"},
-            "Unknown norm 'bach'. Allowed: none, batch, group, instance, layer, renorm, rms, as-is, frozen, recalibrated. "
-            "Did you mean 'batch'?",
+            "Unknown norm 'bach'. Allowed: none, batch, group, instance, layer, renorm, rms, as-is, frozen, "
+            "recalibrated. Did you mean 'batch'?",
         ),
         (
             {"optimizer": "adan"},

@@ -141,9 +141,7 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         allowed, types = _KEYS[key]
         if not isinstance(value, types) or isinstance(value, bool):
             raise InvalidConfig(f"{key} must be {allowed}. Received: {shown(value)}.")
-    run = content.get("run", {})
-    usual = default_arms(run.get("model", ""), keep_weights=run.get("keep_weights") is True)
-    arms = content.get("arms", list(usual))
+    arms = content["arms"] if "arms" in content else _usual_arms(content.get("run", {}))
     if not all(isinstance(arm, str) for arm in arms):
         raise InvalidConfig(f"arms must be {_KEYS['arms'][0]}. Received: {shown(arms)}.")
     base = RunConfig.from_dict(content.get("run", {}))
@@ -157,6 +155,11 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         source=content.get("source", ""),
         claims=_claims(content.get("claims", [])),
     )
+
+
+def _usual_arms(run: Mapping[str, Any]) -> list[str]:
+    """The arms of a study file that names none; a study in a folder names them, and needs no file of a network."""
+    return list(default_arms(run.get("model", ""), keep_weights=run.get("keep_weights") is True))
 
 
 def _axis(base: RunConfig, name: str, values: Any) -> tuple[Value, ...]:

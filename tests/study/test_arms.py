@@ -38,8 +38,8 @@ def test_arms_are_read_as_typed(text, changes):
     [
         (
             "bach",
-            "Unknown arm 'bach'. Allowed: none, batch, group, instance, layer, renorm, rms, as-is, frozen, recalibrated. "
-            "Did you mean 'batch'?",
+            "Unknown arm 'bach'. Allowed: none, batch, group, instance, layer, renorm, rms, as-is, frozen, "
+            "recalibrated. Did you mean 'batch'?",
         ),
         ("batch:above", "Unknown placement 'above'. Allowed: before, after, input, in-place."),
         ("batch+lr=1", None),
