@@ -145,7 +145,8 @@ class Graph:
             )
             losses = with_added(row_losses(y, predicted, *smoothing), added)
             loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, weights)
+        found = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = [tf.convert_to_tensor(gradient) for gradient in found]  # an embedding's is sparse
         return gradients, _as_before(new_others, others), tf.reduce_sum(losses), self._correct(y, predicted)
 
     def _evaluate(self, weights: Tensors, others: Tensors, x: tf.Tensor, y: tf.Tensor, counts: tf.Tensor) -> Any:

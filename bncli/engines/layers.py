@@ -81,9 +81,33 @@ class ShiftedDepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Return the convolution of `inputs`, shape (rows, height, width, channels)."""
         shifts = _shifts(inputs, self.kernel_size, self.strides, self.padding, self.dilation_rate)
-        kernel = tf.unstack(tf.reshape(self.kernel, [-1, *self.kernel.shape[2:]]))
-        found = tf.add_n([shift[..., None] * one for shift, one in zip(shifts, kernel, strict=True)])
-        outputs = tf.reshape(found, [-1, *found.shape[1:3], found.shape[3] * found.shape[4]])
+        outputs = _depthwise(shifts, self.kernel)
+        outputs = outputs + self.bias if self.use_bias else outputs
+        return self.activation(outputs)
+
+
+class ShiftedSeparableConv2D(keras.layers.SeparableConv2D):  # type: ignore[misc]
+    """Keras' separable convolution: a depthwise one, then a product of each pixel's channels and a matrix."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return the convolution of `inputs`, shape (rows, height, width, channels)."""
+        shifts = _shifts(inputs, self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        each = _depthwise(shifts, self.depthwise_kernel)
+        outputs = tf.matmul(each, tf.reshape(self.pointwise_kernel, self.pointwise_kernel.shape[2:]))
+        outputs = outputs + self.bias if self.use_bias else outputs
+        return self.activation(outputs)
+
+
+class MatrixConv1D(keras.layers.Conv1D):  # type: ignore[misc]
+    """Keras' convolution of sequences as one product of patches and kernel matrix."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return the convolution of `inputs`, shape (rows, steps, channels)."""
+        padding, (size, n_in, n_out) = self.padding, self.kernel.shape
+        if padding == "causal":
+            inputs, padding = tf.pad(inputs, [(0, 0), ((size - 1) * self.dilation_rate[0], 0), (0, 0)]), "valid"
+        shifts = _shifts(inputs[:, :, None], (size, 1), (*self.strides, 1), padding, (*self.dilation_rate, 1))
+        outputs = tf.matmul(tf.concat(shifts, axis=-1)[:, :, 0], tf.reshape(self.kernel, [size * n_in, n_out]))
         outputs = outputs + self.bias if self.use_bias else outputs
         return self.activation(outputs)
 
@@ -116,6 +140,13 @@ class ShiftedAveragePooling2D(keras.layers.AveragePooling2D):  # type: ignore[mi
             return tf.add_n(_shifts(images, self.pool_size, self.strides, self.padding))
 
         return summed(inputs) / summed(tf.ones([1, *inputs.shape[1:3], 1], inputs.dtype))
+
+
+def _depthwise(shifts: Sequence[tf.Tensor], kernel: tf.Tensor) -> tf.Tensor:
+    """The sum of shifted images, each times its row of a kernel of shape (height, width, channels, multiplier)."""
+    rows = tf.unstack(tf.reshape(kernel, [-1, *kernel.shape[2:]]))
+    found = tf.add_n([shift[..., None] * row for shift, row in zip(shifts, rows, strict=True)])
+    return tf.reshape(found, [-1, *found.shape[1:3], found.shape[3] * found.shape[4]])
 
 
 def _shifts(
@@ -151,11 +182,14 @@ def _unrolled(layer: type[keras.layers.RNN]) -> Callable[[dict[str, Any]], keras
 
 
 FORMS: dict[str, Callable[[dict[str, Any]], keras.Layer]] = {
+    "Conv1D": MatrixConv1D.from_config,
     "Conv2D": MatrixConv2D.from_config,
     "DepthwiseConv2D": ShiftedDepthwiseConv2D.from_config,
+    "SeparableConv2D": ShiftedSeparableConv2D.from_config,
     "MaxPooling2D": ReshapedMaxPooling2D.from_config,
     "AveragePooling2D": ShiftedAveragePooling2D.from_config,
     "Dropout": PhiloxDropout.from_config,
+    "SimpleRNN": _unrolled(keras.layers.SimpleRNN),
     "LSTM": _unrolled(keras.layers.LSTM),
     "GRU": _unrolled(keras.layers.GRU),
 }

@@ -12,14 +12,27 @@ if TYPE_CHECKING:
 PLAIN = frozenset({
     "InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Identity",
     "BatchNormalization", "GhostBatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization",
-    "Flatten", "Reshape", "Permute", "Rescaling", "ZeroPadding2D", "Cropping2D",
-    "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate",
+    "UnitNormalization", "PReLU", "Embedding", "EinsumDense", "MultiHeadAttention", "ActivityRegularization",
+    "Flatten", "Reshape", "Permute", "RepeatVector", "Rescaling", "Normalization",
+    "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D",
+    "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot",
+    "MaxPooling1D", "AveragePooling1D",
     "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
 })  # fmt: skip
 """Classes of Keras' layers, and of bncli's, that vectorize as they are."""
 
-REPLACED = frozenset({"Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "Dropout", "LSTM", "GRU"})
+REPLACED = frozenset({
+    "Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D", "Dropout",
+    "SimpleRNN", "LSTM", "GRU",
+})  # fmt: skip
 """Those for which `engines.layers` has a form that does."""
+
+OPERATIONS = frozenset({
+    "Relu", "Relu6", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "Gelu", "Silu", "Elu", "Selu", "LeakyRelu", "Softplus",
+    "Add", "Subtract", "Multiply", "TrueDivide", "Negative", "Maximum", "Minimum", "Square", "Sqrt", "Exp", "Absolute",
+    "Mean", "Sum", "Max", "Reshape", "Concatenate", "GetItem", "ExpandDims", "Squeeze", "Transpose",
+})  # fmt: skip
+"""Classes of the functions of `keras.ops` that vectorize as they are, between layers."""
 
 
 def why_not_stacked(model: keras.Model) -> str:
@@ -36,8 +49,9 @@ def why_not_stacked(model: keras.Model) -> str:
         reason = why_not_stacked(layer) if isinstance(layer, keras.Model) else _why_not(layer)
         if reason:
             return reason
-    operations = {id(operation) for operation in getattr(model, "operations", ())} - set(map(id, model.layers))
-    return "it calls functions of keras.ops between its layers" if operations else ""
+    between = [operation for operation in getattr(model, "operations", ()) if not isinstance(operation, keras.Layer)]
+    unknown = next((type(each).__name__ for each in between if type(each).__name__ not in OPERATIONS), "")
+    return f"it calls the function {unknown} of keras.ops between its layers" if unknown else ""
 
 
 def _why_not(layer: keras.Layer) -> str:
@@ -59,7 +73,7 @@ def _options(layer: keras.Layer) -> tuple[tuple[str, bool], ...]:
         ("channels first", getattr(layer, "data_format", "channels_last") == "channels_first"),
         ("noise_shape", getattr(layer, "noise_shape", None) is not None),
         ("stateful=True", bool(getattr(layer, "stateful", False))),
-        ("dropout", getattr(cell, "dropout", 0) > 0),
+        ("dropout", (getattr(cell, "dropout", 0) or getattr(layer, "_dropout", 0)) > 0),
         ("recurrent_dropout", getattr(cell, "recurrent_dropout", 0) > 0),
         ("synchronized=True", bool(getattr(layer, "synchronized", False))),
     )
