@@ -22,6 +22,7 @@ from bncli.config import RunConfig
 from bncli.data import datasets, sets
 from bncli.engines.method import check_memory
 from bncli.errors import BncliError, InvalidConfig, StoreError
+from bncli.networks.reference import reference_of
 from bncli.registry import check_name
 from bncli.report.notes import lag_notice
 from bncli.report.spelling import counted
@@ -279,6 +280,8 @@ class Session:
         console.say(f"{self.size(part)}{share}{done}", quiet=quiet)
         if self.store:
             console.say(f"Folder: {self.store.folder}", quiet=quiet)
+        if work.pending and (code := code_of_study_file(self.study, self.options)):
+            console.warn(code)
         lag = planned_lag(self.plan) if work.pending else None
         if lag:
             console.say(f"Note: {lag_notice(lag)}", quiet=quiet)
@@ -367,6 +370,14 @@ class Session:
                 return
             evidence = read_evidence(self.opened.store.folder)
         output.write_folder(evidence, self.opened.store, quiet=self.options.quiet)
+
+
+def code_of_study_file(study: Study, options: Options) -> str:
+    """Say which Python file a study file has bncli run; empty if the user typed the model, or it is no Python file."""
+    place = reference_of(study.base.model)
+    if options.preset is None or options.model is not None or place is None or place.is_file:
+        return ""
+    return f"The study file {plain_text(options.preset)} has bncli run the code of {plain_text(place.place)}."
 
 
 def extent(study: Study) -> str:

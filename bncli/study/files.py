@@ -12,6 +12,7 @@ from typing import Any
 from bncli.config import FIELDS, RunConfig
 from bncli.data.reading import is_file
 from bncli.errors import BncliError, InvalidConfig, UnknownName, shown
+from bncli.networks.reference import reference_of
 from bncli.registry import check_name, nearest
 from bncli.study.arms import default_arms, parse_arm
 from bncli.study.axes import axis_values, check_count
@@ -80,13 +81,29 @@ def load_study(name: str) -> Study:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else plain_text(str(error))
         raise InvalidConfig(f"{shown(name)} can't be read as TOML: {reason}.") from error
     try:
-        content = {"name": path.stem} | content
+        content = _beside({"name": path.stem} | content, path.parent)
         _check_name(content["name"])
         study = study_from_dict(content)
         study.check_size()
     except BncliError as error:
         raise type(error)(f"In study {shown(name)}: {error}") from error
     return study
+
+
+def _beside(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The content of a study file in which a model of the user's is named from the file's folder on."""
+
+    def placed(model: Any) -> Any:
+        is_path = isinstance(model, str) and (place := reference_of(model)) and not place.is_module
+        return str(folder / model) if is_path and not model.startswith("~") else model
+
+    found = dict(content)
+    for part in ("run", "axes"):
+        if isinstance(content.get(part), dict) and "model" in content[part]:
+            model = content[part]["model"]
+            placed_models = [placed(each) for each in model] if isinstance(model, list) else placed(model)
+            found[part] = content[part] | {"model": placed_models}
+    return found
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -134,3 +134,16 @@ def test_the_notice_on_averages_knows_the_momentum_of_a_model_as_it_is():
     Path("partly.py").write_text(PARTLY)
     done = process("compare", "-m", "partly.py", *TINY, "--arms", "none,as-is")
     assert "the moving averages of as-is will still hold 90% of their initial values (0.95^2)" in done.stderr
+
+
+def test_a_study_file_names_a_network_beside_it_and_bncli_says_whose_code_it_runs():
+    Path("sub").mkdir()
+    Path("nets.py").rename("sub/nets.py")
+    run = 'model = "nets.py:wide"\ndataset = "circles"\nn_samples = 64\nepochs = 1'
+    Path("sub/mine.toml").write_text(f'seeds = 2\narms = ["none", "batch"]\n[run]\n{run}\n')
+    done = process("sweep", "-p", "sub/mine.toml", "-f", "json", "-o", "s")
+    note = "Note: The study file sub/mine.toml has bncli run the code of sub/nets.py."
+    assert [row["n"] for row in rows(done)["conditions"]] == [2, 2]
+    assert note in done.stderr.splitlines()
+    assert note not in process("sweep", "-p", "sub/mine.toml", "-o", "s").stderr  # nothing is left to train
+    assert json.loads(Path("s/study.json").read_text())["study"]["run"]["model"] == "sub/nets.py:wide"
