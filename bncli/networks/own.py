@@ -60,6 +60,7 @@ class OwnNetwork(ABC):
     def __init__(self) -> None:
         self._costs: dict[tuple[Any, ...], Cost] = {}
         self._changes: dict[tuple[Any, ...], Change] = {}
+        self._fixed: dict[tuple[Any, ...], tuple[str, ...]] = {}
         self._momenta: dict[tuple[Any, ...], float | None] = {}
         self._shapes: dict[tuple[Any, ...], list[norms.Shape]] = {}
         self._made: list[keras.Layer] = []
@@ -99,6 +100,19 @@ class OwnNetwork(ABC):
         """Return the largest momentum of the moving averages that training updates; None if there are none."""
         self.cost(fields, input_shape, n_classes)
         return self._momenta[*_shape_of(fields), input_shape, n_classes]
+
+    def fixed_layers(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> tuple[str, ...]:
+        """Return the layers whose random initial weights are the same for every seed: their initializers have a seed.
+
+        Weights that are loaded, or kept, count as well.
+        """
+        key = (*_shape_of(fields), input_shape, n_classes)
+        if key not in self._fixed:
+            first, second = (self.build(fields, input_shape, n_classes, seed) for seed in (0, 1))
+            pairs = zip(first.trainable_variables, second.trainable_variables, strict=True)
+            names = [one.path.split("/")[-2] for one, other in pairs if _is_drawn(one) and _is_equal(one, other)]
+            self._fixed[key] = tuple(dict.fromkeys(names))
+        return self._fixed[key]
 
     def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
         """Return what rewriting changes in the model; None if it stays as it is."""
@@ -198,6 +212,20 @@ class OwnNetwork(ABC):
             raise
         except (Exception, SystemExit) as error:
             raise InvalidConfig(self.told(error)) from error
+
+
+def _is_drawn(variable: Any) -> bool:
+    """Whether a weight has different values, and so was not set to a constant."""
+    import numpy as np
+
+    values = np.asarray(variable)
+    return values.size > 1 and bool(np.ptp(values) > 0)
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    import numpy as np
+
+    return np.array_equal(one, other)
 
 
 def _shape_of(fields: NetworkFields) -> tuple[Any, ...]:

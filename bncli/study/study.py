@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -210,6 +210,7 @@ class Study:
                     n_repeats += 1
                     continue
                 runs |= {config.with_seed(seed): condition for seed in self.seeds}
+        said |= dict.fromkeys(_on_fixed_layers(runs))
         return Plan(tuple(runs.items()), (*said, *_notices(self, ignored_everywhere, n_repeats)), sites)
 
 
@@ -239,6 +240,19 @@ def _moved(config: RunConfig) -> tuple[int, int] | None:
     data = datasets.load(config)
     change = network.change(config, data.input_shape, data.n_classes)
     return (change.changed, change.n_sites) if change and change.changed < change.n_sites else None
+
+
+def _on_fixed_layers(runs: Iterable[RunConfig]) -> Iterator[str]:
+    """Which layers of a user's models start from the same weights for every seed, so that seeds differ in less."""
+    for config in {config.model: config for config in runs if not config.keep_weights}.values():
+        data = datasets.load(config)
+        layers = network_of(config.model).fixed_layers(config, data.input_shape, data.n_classes)
+        if layers:
+            named = ", ".join(layers[:3]) + (", ..." if len(layers) > 3 else "")
+            yield (
+                f"Model {plain_text(config.model)} starts {named} from the same weights for every seed, because it "
+                "sets them itself. Seeds then differ in less, and intervals are about less."
+            )
 
 
 def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, Value], ...]:

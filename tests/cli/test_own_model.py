@@ -147,3 +147,24 @@ def test_a_study_file_names_a_network_beside_it_and_bncli_says_whose_code_it_run
     assert note in done.stderr.splitlines()
     assert note not in process("sweep", "-p", "sub/mine.toml", "-o", "s").stderr  # nothing is left to train
     assert json.loads(Path("s/study.json").read_text())["study"]["run"]["model"] == "sub/nets.py:wide"
+
+
+SEEDED = """
+import keras
+from keras import initializers, layers
+
+def build(input_shape, n_outputs, norm):
+    start = initializers.GlorotUniform(seed=42)
+    hidden = layers.Dense(4, kernel_initializer=start, name="hidden")
+    return keras.Sequential([keras.Input(input_shape), hidden, norm(), layers.ReLU(), layers.Dense(n_outputs)])
+"""
+
+
+def test_weights_that_no_seed_changes_are_noticed():
+    Path("seeded.py").write_text(SEEDED)
+    note = (
+        "Note: Model seeded.py starts hidden from the same weights for every seed, because it sets them itself. Seeds "
+        "then differ in less, and intervals are about less."
+    )
+    assert process("compare", "-m", "seeded.py", *TINY, "-n").stderr.splitlines().count(note) == 1
+    assert "same weights" not in process("compare", "-m", "nets.py", *TINY, "-n").stderr
