@@ -125,7 +125,7 @@ def _probabilities(model: keras.Model, dataset: Dataset) -> list[str]:
     if any(hasattr(layer, "layers") and not is_graph(layer) for layer in model.layers):
         parts = [f"keras.Input({dataset.input_shape})", "source", *([f"keras.{end}"] if end else [])]
         return [f"model = keras.Sequential([{', '.join(parts)}])"]
-    return [f"model = keras.Model(source.inputs, keras.{end}(source.outputs[0]))" if end else "model = source"]
+    return [f"model = keras.Model(source.inputs[0], keras.{end}(source.outputs[0]))" if end else "model = source"]
 
 
 def _scaled_kernels(config: RunConfig, dataset: Dataset) -> list[str]:
