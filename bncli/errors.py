@@ -6,6 +6,8 @@ line prints the message alone and exits with status 2; library callers catch `Bn
 
 from __future__ import annotations
 
+import re
+
 MAX_SHOWN = 200
 """The longest text from outside that a terminal, a plot or a message shows; longer ones are cut in the middle."""
 
@@ -37,6 +39,15 @@ def shown(value: object) -> str:
         return f"<{type(value).__name__} too large to show>"
 
 
+_BOLD = re.compile("\x1b\\[[01]m")
+
+_REASON = re.compile("Exception encountered: (.+)")
+"""The line of Keras' message on a config that it can't read which says why."""
+
+_WRAPPING = "Exception encountered when calling "
+"""How Keras begins the message of an error that a layer raised; the reason follows."""
+
+
 class BncliError(Exception):
     """Base class of all errors that bncli raises on purpose. A very long message is cut in the middle."""
 
@@ -65,5 +76,11 @@ class ClusterError(BncliError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, without its full stop; the error's type if it has no message."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+    """Return the first line of an error's message, without its full stop; the error's type if it has no message.
+
+    Keras wraps what a layer raises in paragraphs of its own, in bold; of these the line with the reason is meant.
+    """
+    lines = [line for line in _BOLD.sub("", str(error)).splitlines() if line.strip()]
+    reasons = [found[1] for line in lines if (found := _REASON.fullmatch(line))]
+    told = [*reasons[-1:], *(line for line in lines if not line.startswith(_WRAPPING))]
+    return next(iter(told or lines), type(error).__name__).strip().rstrip(".")

@@ -15,6 +15,12 @@ from bncli.errors import MAX_MESSAGE, MAX_SHOWN, BncliError, cut, first_line, sh
         (ValueError("\n  indented"), "indented"),
         (ValueError(), "ValueError"),
         (KeyError("x"), "'x'"),
+        (
+            ValueError("Exception encountered when calling A.call().\n\n\x1b[1mtoo small\x1b[0m\n\nArguments: x"),
+            "too small",
+        ),
+        (TypeError("A could not be read.\n\nconfig={}.\n\nException encountered: no such key"), "no such key"),
+        (ValueError("Exception encountered when calling A.call()."), "Exception encountered when calling A.call()"),
     ],
 )
 def test_first_line_is_the_first_line_of_the_message(error, line):

@@ -25,6 +25,9 @@ FORMATS_ELSEWHERE = {"markdown": "md", "text": "table", "txt": "table", "ndjson"
 
 _UNLIMITED = 10_000
 
+SHORT = 24
+"""The longest cells of a column that has no line breaks."""
+
 LEAST_WIDTH = 40
 """A terminal says that it is narrower only by mistake (`COLUMNS=1`); words are not taken apart for it."""
 
@@ -93,6 +96,7 @@ def print_rows(
     caption: Caption = "",
     format: str = "table",
     spare: Sequence[str] = (),
+    complete: str = "csv",
 ) -> None:
     """Print rows of text to stdout as a table. In a terminal, numbers are aligned to the right.
 
@@ -103,16 +107,17 @@ def print_rows(
         format: `table` for a terminal, `md` for Markdown.
         spare: What to leave out where the terminal is too narrow, the least important first: a column, or
             `NAME [interval]` for the intervals in a column.
+        complete: The format that leaves nothing out.
     """
     rows = [{fitted(name, sys.stdout): fitted(cell, sys.stdout) for name, cell in row.items()} for row in rows]
     title = fitted(title, sys.stdout)
     if format == "md":
-        _print_markdown(rows, title, _captioned(caption, ()))
+        _print_markdown(rows, title, _captioned(caption, (), complete))
         return
     plain, wide = open_console(stderr=False), open_console(stderr=False)
     rows, left_out = _fitted(rows, wide, spare)
     wide.width = max(wide.width, _width(rows, wide))
-    below = _captioned(caption, left_out)
+    below = _captioned(caption, left_out, complete)
     if title:
         plain.print(Text(title, style="italic"))
     wide.print(_table(rows), crop=False)
@@ -120,14 +125,14 @@ def print_rows(
         plain.print(Text(below, style="dim italic"))
 
 
-def _captioned(caption: Caption, left_out: Sequence[str]) -> str:
+def _captioned(caption: Caption, left_out: Sequence[str], complete: str) -> str:
     """The paragraph below a table, with a line on what the table leaves out."""
     text = caption if isinstance(caption, str) else caption(left_out)
     if left_out:
         parts = [
             f"intervals of {part.removesuffix(INTERVAL)}" if part.endswith(INTERVAL) else part for part in left_out
         ]
-        text = f"{text}\nLeft out, for want of width: {', '.join(parts)} (--format csv has all)".lstrip()
+        text = f"{text}\nLeft out, for want of width: {', '.join(parts)} (--format {complete} has all)".lstrip()
     return fitted(text, sys.stdout)
 
 
@@ -173,7 +178,8 @@ def _table(rows: Sequence[dict[str, str]]) -> Table:
     for name in rows[0] if rows else ():
         cells = [row[name] for row in rows]
         numeric = all(map(_is_number, cells))
-        whole = [cell for cell in cells if numeric or cell.endswith((BEST, "]"))]  # no line breaks in an interval
+        is_whole = numeric or max(map(len, cells)) <= SHORT  # rich does not heed the least widths of what may break
+        whole = [cell for cell in cells if is_whole or cell.endswith((BEST, "]"))]  # no line breaks in an interval
         longest = max(map(len, [name, *whole, *" ".join(cells).split()]))
         justify: Literal["left", "right"] = "right" if numeric else "left"
         table.add_column(Text(name), justify=justify, min_width=longest, no_wrap=bool(whole), overflow="fold")

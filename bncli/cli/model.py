@@ -20,7 +20,7 @@ from bncli.report.exports import to_csv, to_json
 from bncli.report.spelling import counted
 from bncli.study.arms import default_arms, parse_arms
 from bncli.study.networks import Built, Shapes, build_arms, shapes_of, sites_of
-from bncli.values import Value, read_whole
+from bncli.values import Value, plain_text, read_whole
 
 if TYPE_CHECKING:
     from bncli.networks.facts import LayerFacts
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 MAX_NAMES = 6
 """The most layers that a sentence names."""
+
+MAX_CELL = 30
+"""The longest name of a layer in a table; a longer one is cut in the middle."""
 
 
 def model(
@@ -131,11 +134,14 @@ def _print_tables(built: list[Built], sites: list[Site], title: str, format: str
     layers = [_layer_row(layer) for layer in built[0].facts.layers]
     console.print_rows(layers, title=title, format=format, spare=("from",))
     if sites:
-        console.print_rows([_site_row(site) for site in sites], title="sites", format=format)
+        console.print_rows(
+            [_site_row(site) for site in sites], title="sites", format=format, spare=("stands",), complete="json"
+        )
     arms = [_arm_row(one) for one in built]
     if not any(one.change for one in built):
         arms = [{name: text for name, text in row.items() if name != "sites"} for row in arms]
-    console.print_rows(arms, title="arms", caption=_caption(built), format=format)
+    spare = ("trained", "trains")
+    console.print_rows(arms, title="arms", caption=_caption(built), format=format, spare=spare, complete="json")
 
 
 def _layer_record(layer: LayerFacts) -> dict[str, Any]:
@@ -150,17 +156,17 @@ def _layer_record(layer: LayerFacts) -> dict[str, Any]:
 
 
 def _layer_row(layer: LayerFacts) -> dict[str, str]:
-    row = {name: str(value) for name, value in _layer_record(layer).items()}
+    row = {name: plain_text(str(value), MAX_CELL) for name, value in _layer_record(layer).items()}
     return row | {"output": row["output"] or "-", "parameters": f"{layer.n_parameters:,}"}
 
 
 def _site_row(site: Site) -> dict[str, str]:
     """A site: what stands there, and whether a normalization can be put before and after its activation."""
     return {
-        "behind": site.layer,
-        "normalization": site.norm or "-",
+        "behind": plain_text(site.layer, MAX_CELL),
+        "normalization": plain_text(site.norm or "-", MAX_CELL),
         "stands": {"none": "-", "elsewhere": "elsewhere"}.get(site.state, f"{site.state} the activation"),
-        "can be moved": "yes" if site.is_movable else f"no: {site.obstacle}",
+        "can be moved": "yes" if site.is_movable else f"no: {plain_text(site.obstacle or '')}",
     }
 
 
@@ -197,7 +203,7 @@ def _bias_sentences(one: Built, first: Built) -> list[str]:
 
 def _named(names: tuple[str, ...]) -> str:
     more = f" and {counted(len(names) - MAX_NAMES, 'more layer')}" if len(names) > MAX_NAMES else ""
-    return ", ".join(names[:MAX_NAMES]) + more
+    return ", ".join(plain_text(name, MAX_CELL) for name in names[:MAX_NAMES]) + more
 
 
 def _as_json(network: str, shapes: Shapes, built: list[Built], sites: list[Site]) -> dict[str, Any]:

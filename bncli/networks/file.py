@@ -15,7 +15,9 @@ from bncli.networks import norms
 from bncli.networks.calls import read_graph
 from bncli.networks.copying import carry_state
 from bncli.networks.layout import NetworkFields
-from bncli.networks.own import NORMS, OwnNetwork
+from bncli.networks.own import NORMS, OwnNetwork, check_fits, check_one_each
+from bncli.networks.reference import check_regular
+from bncli.values import plain_text
 
 if TYPE_CHECKING:
     import keras
@@ -45,9 +47,7 @@ class FileNetwork(OwnNetwork):
     def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
         """Return the model of the file, if it takes rows of this shape."""
         model = self._loaded()
-        shape = getattr(model, "input_shape", None)
-        if isinstance(shape, tuple) and not _fits(shape[1:], input_shape):
-            raise InvalidConfig(f"{self.label} takes rows of shape {shape[1:]}, but the data has shape {input_shape}.")
+        check_fits(model, self.label, input_shape)
         return model
 
     def _loaded(self) -> keras.Model:
@@ -69,6 +69,7 @@ class FileNetwork(OwnNetwork):
         """
         with self._user_code():
             model = self._loaded()
+        check_one_each(model, self.label)
         given, made = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         if not isinstance(given, tuple) or not isinstance(made, tuple) or None in given[1:] or made[-1] is None:
             raise InvalidConfig(f"{self.label} does not say which rows it takes. Name a data set.")
@@ -107,13 +108,33 @@ class FileNetwork(OwnNetwork):
 
     def told(self, error: BaseException) -> str:
         """Say why Keras can't load the file."""
+        import keras
+
         unknown = _UNKNOWN.search(str(error))
         if unknown:
             return (
                 f"{self.label} has a layer of the class {shown(unknown[1])}, which Keras does not have. Give a Python "
                 "function that loads or builds the model, as FILE.py:FUNCTION."
             )
-        return f"{self.label} can't be loaded: {type(error).__name__}: {first_line(error)}."
+        if "`Lambda` layer" in str(error):
+            return (
+                f"{self.label} has a Lambda layer, whose Python code is not run. Give a Python function that builds "
+                "the model, as FILE.py:FUNCTION."
+            )
+        newer = self._newer_version()
+        update = f" Keras {newer} saved it, and this is {keras.__version__}: try to update Keras." if newer else ""
+        return f"{self.label} can't be loaded: {type(error).__name__}: {first_line(error)}.{update}"
+
+    def _newer_version(self) -> str:
+        """The version of Keras that saved the file, if it is newer than this one; else an empty text."""
+        import keras
+
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                version = str(json.loads(archive.read("metadata.json"))["keras_version"])
+        except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+            return ""
+        return plain_text(version) if _numbers(version) > _numbers(keras.__version__) else ""
 
     def _config(self) -> str:
         """The text of the model's config."""
@@ -134,6 +155,7 @@ def file_digest(path: str) -> str:
     """
     place = Path(path).expanduser()
     try:
+        check_regular(place)
         facts = place.stat()
         return _digest(place, facts.st_mtime_ns, facts.st_size, facts.st_ino)
     except OSError as error:
@@ -151,14 +173,12 @@ def _digest(path: Path, *facts: int) -> str:
 def _check_version() -> None:
     import keras
 
-    version = tuple(int(part) for part in keras.__version__.split(".")[:3] if part.isdigit())
-    if version < SAFE_KERAS:
+    if _numbers(keras.__version__) < SAFE_KERAS:
         raise InvalidConfig(
             f"Keras {keras.__version__} can be made to run code that is in a .keras file. Update it to "
             f"{'.'.join(map(str, SAFE_KERAS))} or later."
         )
 
 
-def _fits(shape: tuple[int | None, ...], row: tuple[int, ...]) -> bool:
-    """Whether rows of a shape can be the input of a model; None stands for any size."""
-    return len(shape) == len(row) and all(side in (None, size) for side, size in zip(shape, row, strict=True))
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 import traceback
 import types
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ class FunctionNetwork(OwnNetwork):
         source: The text that it stands in.
     """
 
+    shape_hint = " The parameter n_outputs is the number of classes."
+
     def __init__(self, reference: Reference, source: Source) -> None:
         super().__init__()
         self.reference, self.source = reference, source
@@ -46,6 +49,7 @@ class FunctionNetwork(OwnNetwork):
         self.rewrites = "norm" not in self.asked
         self.has_norms = any(name in source.text for name in NORMS)
         self._function: Callable[..., Any] | None = None
+        self._returned: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
     def unused_fields(self, fields: NetworkFields) -> set[str]:
         """Return the fields of network and normalization that the function does not ask for."""
@@ -59,10 +63,24 @@ class FunctionNetwork(OwnNetwork):
             raise InvalidConfig(
                 f"{self.label} asks for its normalizations, so that nothing is {fields.norm}. Try none or batch."
             )
-        with importable(str(self.source.path.parent)):
+        with importable("" if self.source.package else str(self.source.path.parent)):
             self._function = self._function or _load(self.source)
             model: keras.Model = self._function(**self.arguments(fields, input_shape, n_classes))
+        self._check_new(model)
         return model
+
+    def _check_new(self, model: Any) -> None:
+        """Refuse a model that the function has returned before: it may have been trained since."""
+        import keras
+
+        if not isinstance(model, keras.Model):
+            return
+        if model in self._returned:
+            raise InvalidConfig(
+                f"{self.label} returns a model that it returned before, with the weights that it has by now. It must "
+                "build a new one each time."
+            )
+        self._returned.add(model)
 
     def told(self, error: BaseException) -> str:
         """Say in which line of the file an error was raised."""
@@ -86,7 +104,7 @@ class FunctionNetwork(OwnNetwork):
         }
         for name, has_default in self.source.parameters:
             if (name not in known or name in NOT_ASKED) and not has_default:
-                allowed = ", ".join([*GIVEN[:3], *(name for name in _values_of(fields) if name not in NOT_ASKED)])
+                allowed = ", ".join(dict.fromkeys([*GIVEN, *(name for name in known if name not in NOT_ASKED)]))
                 raise InvalidConfig(
                     f"{self.label} asks for {shown(name)}, which bncli can't give. Allowed: {allowed}. "
                     "Give the parameter a default value."
@@ -113,6 +131,7 @@ def _load(source: Source) -> Callable[..., Any]:
     name = f"bncli_network_{source.digest}"
     module = types.ModuleType(name)
     module.__file__ = str(source.path)
+    module.__package__ = source.package or None
     sys.modules[name] = module
     exec(compile(source.text, str(source.path), "exec"), module.__dict__)  # the text that the digest is of
     found: Callable[..., Any] = getattr(module, source.function)

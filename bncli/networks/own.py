@@ -49,6 +49,7 @@ class OwnNetwork(ABC):
         text: The text that the hash is of; None if it is of bytes.
         rewrites: Whether arms are made by rewriting the model; otherwise it asks for its normalizations.
         has_norms: Whether there is a normalization in it, as far as its text tells.
+        shape_hint: A sentence for a model whose output has the wrong shape.
     """
 
     label: str
@@ -56,6 +57,7 @@ class OwnNetwork(ABC):
     text: str | None = None
     rewrites = True
     has_norms = False
+    shape_hint = ""
 
     def __init__(self) -> None:
         self._costs: dict[tuple[Any, ...], Cost] = {}
@@ -146,7 +148,7 @@ class OwnNetwork(ABC):
             self._made = []
             with fresh_names(), seeded(derive(seed, "network")), self._user_code():
                 model = self.make(fields, input_shape, n_classes)
-                check_model(model, self.label, input_shape, n_classes)
+                check_model(model, self.label, input_shape, n_classes, self.shape_hint)
             with seeded(derive(seed, "network")):
                 model = self._rewritten(model, fields) if self.rewrites else model
                 self._shapes[(*_shape_of(fields), input_shape, n_classes)] = self._checked_shapes(fields)
@@ -188,6 +190,11 @@ class OwnNetwork(ABC):
                 reason = norms.why_not(fields, shapes[-1])
                 if reason:
                     raise InvalidConfig(f"{self.label} can't be built: layer {layer.name!r}: {reason}.")
+        if not (shapes or self.rewrites or fields.norm == norms.NONE):
+            raise InvalidConfig(
+                f"{self.label} asks for norm, but calls no layer that norm() returns, so that all arms would be the "
+                "same network. Call norm()(x) where a normalization belongs, or leave the parameter out."
+            )
         return shapes
 
     def drawn(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
@@ -199,6 +206,11 @@ class OwnNetwork(ABC):
     ) -> dict[str, Any]:
         """Return the values that all variables of `model` would have with another seed, by their paths."""
         other = self.build(fields, input_shape, n_classes, seed)
+        if [variable.shape for variable in model.variables] != [variable.shape for variable in other.variables]:
+            raise InvalidConfig(
+                f"{self.label} makes weights of other shapes when it is called again. It must build the same network "
+                "each time, whatever was drawn or called before."
+            )
         pairs = zip(model.variables, other.variables, strict=True)
         return {variable.path: drawn.value for variable, drawn in pairs}
 
@@ -309,22 +321,54 @@ def fresh_names() -> Iterator[None]:
         global_state.set_global_attribute(_NAME_COUNTS, before)
 
 
-def check_model(model: Any, label: str, input_shape: tuple[int, ...], n_classes: int) -> None:
-    """Check that a function returned a model of one input and one output of the right shape; build it if it is not."""
+def check_model(model: Any, label: str, input_shape: tuple[int, ...], n_classes: int, hint: str) -> None:
+    """Check that a function returned a model of one input and one output of the right shapes; build it if it is not.
+
+    Args:
+        model: What it returned.
+        label: How messages call it.
+        input_shape: The shape of one row.
+        n_classes: The number of classes.
+        hint: What to try if the output has another shape.
+    """
     import keras
     import numpy as np
 
     if not isinstance(model, keras.Model):
         raise InvalidConfig(f"{label} must return a keras.Model. Received: {type(model).__name__}.")
-    outputs = model(np.zeros((2, *input_shape), "float32"), training=False)
+    check_one_each(model, label)
+    try:
+        outputs = model(np.zeros((2, *input_shape), "float32"), training=False)
+    except ValueError:
+        check_fits(model, label, input_shape)
+        raise
     shape = tuple(getattr(outputs, "shape", ()))
     allowed = [(2, n_classes), *([(2, 1)] if n_classes == 2 else [])]
     if shape not in allowed:
         one = ", or (1,) for the second of two classes" if n_classes == 2 else ""
-        received = f"the shape {shape[1:]}" if shape else type(outputs).__name__
+        received = f"of shape {shape[1:]}" if shape else f"a {type(outputs).__name__}"
         raise InvalidConfig(
-            f"{label} returns a model whose output for one row has {received}. Allowed: ({n_classes},), one number per "
-            f"class{one}. Its parameter n_outputs is the number of classes."
+            f"{label}: the model's output for one row is {received}. Allowed: ({n_classes},), one number per "
+            f"class{one}.{hint}"
+        )
+
+
+def check_fits(model: keras.Model, label: str, row: tuple[int, ...]) -> None:
+    """Check that rows of a shape can be the input of a model, as far as it tells."""
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple):
+        return
+    pairs = list(zip(shape[1:], row, strict=False))  # None stands for any size
+    if len(shape) - 1 != len(row) or any(side not in (None, size) for side, size in pairs):
+        raise InvalidConfig(f"{label} takes rows of shape {shape[1:]}, but the data has shape {row}.")
+
+
+def check_one_each(model: keras.Model, label: str) -> None:
+    """Check that a model has one input and one output, as far as it tells."""
+    n_inputs, n_outputs = (len(getattr(model, which, None) or [0]) for which in ("inputs", "outputs"))
+    if max(n_inputs, n_outputs) > 1:
+        raise InvalidConfig(
+            f"{label}: the model must have one input and one output. Received: inputs {n_inputs}, outputs {n_outputs}."
         )
 
 

@@ -6,11 +6,13 @@ A file is read here but not run: which parameters its function has is seen from 
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
+import importlib.machinery
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,9 @@ from bncli.registry import nearest
 
 DEFAULT_FUNCTION = "build"
 """The function of a file that is named without one."""
+
+MAX_NAMES = 12
+"""The most functions that a message names."""
 
 _FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<function>[^:]*))?", re.DOTALL)
 
@@ -54,12 +59,14 @@ class Source:
         text: Its contents.
         function: The function's name.
         parameters: Names of its parameters, and whether each has a default.
+        package: The package that the file is a module of; empty for a file by itself.
     """
 
     path: Path
     text: str
     function: str
     parameters: tuple[tuple[str, bool], ...]
+    package: str = ""
 
     @property
     def digest(self) -> str:
@@ -101,22 +108,43 @@ def read_source(reference: Reference) -> Source:
     path = _module_file(reference) if reference.is_module else Path(reference.place).expanduser()
     what = f"model {shown(reference.place)}"
     try:
+        check_regular(path)
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise InvalidConfig(f"{what} can't be read ({reason}). Give the path of a Python file.") from error
     except (SyntaxError, ValueError) as error:
-        where = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise InvalidConfig(f"{what}{where} is not Python: {first_line(error)}.") from error
+        line, reason = (error.lineno, error.msg) if isinstance(error, SyntaxError) else (None, first_line(error))
+        raise InvalidConfig(f"{what}{f', line {line}' if line else ''} is not Python: {reason}.") from error
     defined = {node.name: node for node in tree.body if isinstance(node, _KINDS)}
     if reference.function not in defined:
         raise InvalidConfig(
-            f"{what} has no function {shown(reference.function)}. It defines: {', '.join(defined) or 'nothing'}. "
-            f"Name one behind a colon, e.g. {reference.place}:{next(iter(defined), DEFAULT_FUNCTION)}."
-            f"{nearest(reference.function, defined)}"
+            f"{what} has no function {shown(reference.function)}. {_what_there_is(reference, [*defined])}"
         )
-    return Source(path, text, reference.function, _parameters(defined[reference.function]))
+    package = reference.place.rpartition(".")[0] if reference.is_module else ""
+    return Source(path, text, reference.function, _parameters(defined[reference.function]), package)
+
+
+def check_regular(path: Path) -> None:
+    """Check that a path is no pipe and no device, which may never end.
+
+    Raises:
+        OSError: It is one, or it is not there.
+    """
+    if not (path.is_file() or path.is_dir()) and path.stat():
+        raise OSError(errno.EINVAL, "Not a regular file")
+
+
+def _what_there_is(reference: Reference, defined: Sequence[str]) -> str:
+    """What a file defines that could be a network."""
+    if not defined:
+        return f"It has no def and no class at its top level. Write one there: def {reference.function}(...)."
+    more = f" and {len(defined) - MAX_NAMES} more" if len(defined) > MAX_NAMES else ""
+    return (
+        f"By def or class, it defines: {', '.join(defined[:MAX_NAMES])}{more}. Name one behind a colon, e.g. "
+        f"{reference.place}:{defined[0]}.{nearest(reference.function, defined)}"
+    )
 
 
 @contextmanager
@@ -131,16 +159,25 @@ def importable(folder: str) -> Iterator[None]:
 
 
 def _module_file(reference: Reference) -> Path:
-    try:
-        with importable(""):
-            found = importlib.util.find_spec(reference.place)
-    except Exception as error:
-        raise InvalidConfig(
-            f"module {shown(reference.place)} can't be found ({type(error).__name__}: {first_line(error)})."
-        ) from error
+    with importable(""):
+        found = _module_spec(reference.place)
     if found is None or not found.origin or not found.origin.endswith(".py"):
         raise InvalidConfig(f"There is no Python module {shown(reference.place)} in this folder or among the packages.")
     return Path(found.origin)
+
+
+def _module_spec(name: str) -> importlib.machinery.ModuleSpec | None:
+    """Where a module is. The packages around it are not imported, as Python's own search would: no code runs yet."""
+    package, *inner = name.split(".")
+    try:
+        found = importlib.util.find_spec(package)
+    except ValueError:  # a module without a file, such as __main__
+        return None
+    for part in inner:
+        package = f"{package}.{part}"
+        places = found.submodule_search_locations if found else None
+        found = importlib.machinery.PathFinder.find_spec(package, places) if places else None
+    return found
 
 
 def _parameters(node: ast.FunctionDef | ast.ClassDef) -> tuple[tuple[str, bool], ...]:

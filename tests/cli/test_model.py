@@ -1,11 +1,12 @@
 """`bncli model`: in this process, and as a process of its own with the user's files."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
-from commands import error
+from commands import error, open_terminal
 
 NETS = """
 import keras
@@ -167,3 +168,24 @@ def test_it_is_a_command_of_its_own_that_pipes(nets):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "| none  | 42           | 42        | -                    | 2 of 3  | stacked  |" in done.stdout
+
+
+STRANGE = """
+import keras
+from keras import layers
+
+def build(n_outputs):
+    hidden = [layers.Dense(4, name="a\\x1b" + "b" * 60), layers.BatchNormalization(), layers.ReLU()]
+    return keras.Sequential([layers.Flatten(), *hidden, layers.Dense(n_outputs)])
+"""
+
+
+def test_on_a_terminal_tables_fit_whatever_the_layers_and_arms_are_called(bncli, folder, monkeypatch):
+    (folder / "strange.py").write_text(STRANGE)
+    stream = open_terminal(monkeypatch)
+    arms = "as-is,layer:after+center=false,batch:before+norm_momentum=0.9"
+    assert bncli("model", "strange.py", "--input-shape", "8", "--arms", arms)[0] == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "a\\x1bbbbbbbbbb...bbbbbbbbbbbbb  Dense                    4          36" in [line.strip() for line in lines]
+    assert "Left out, for want of width: trained, trains (--format json has all)" in lines

@@ -98,6 +98,9 @@ def test_the_model_of_a_finished_run_cannot_be_saved(bncli, engine, folder):
 
 def test_a_model_that_cannot_be_written_is_an_error_after_the_results(bncli, monkeypatch, folder):
     class Model:
+        def _flatten_layers(self):
+            return []
+
         def save(self, path):
             raise OSError(28, "No space left on device")
 

@@ -189,8 +189,21 @@ def test_fields_that_the_function_does_not_ask_for_have_no_effect():
         ("    return 3", "build() in own.py must return a keras.Model. Received: int."),
         (
             "    return keras.Sequential([layers.Flatten(), layers.Dense(5)])",
-            "build() in own.py returns a model whose output for one row has the shape (5,). Allowed: (3,), one number "
-            "per class. Its parameter n_outputs is the number of classes.",
+            "build() in own.py: the model's output for one row is of shape (5,). Allowed: (3,), one number per class. "
+            "The parameter n_outputs is the number of classes.",
+        ),
+        (
+            "    x = keras.Input(input_shape)\n    return keras.Model(x, {'a': layers.Dense(n_outputs)(x)})",
+            "build() in own.py: the model's output for one row is a dict. Allowed: (3,), one number per class. "
+            "The parameter n_outputs is the number of classes.",
+        ),
+        (
+            "    x = keras.Input(input_shape)\n    return keras.Model(x, [x, x])",
+            "build() in own.py: the model must have one input and one output. Received: inputs 1, outputs 2.",
+        ),
+        (
+            "    return keras.Sequential([keras.Input((5,)), layers.Dense(n_outputs)])",
+            "build() in own.py takes rows of shape (5,), but the data has shape (4, 4, 1).",
         ),
         (
             "    x = 1\n    return x + 'a'",
@@ -203,6 +216,49 @@ def test_what_a_function_may_not_do(body, message):
     with pytest.raises(InvalidConfig) as caught:
         of_body(body)
     assert str(caught.value) == message
+
+
+def test_a_module_of_a_package_imports_its_neighbours_by_dots():
+    Path("labs").mkdir()
+    Path("labs/parts.py").write_text("WIDTH = 7\n")
+    Path("labs/nets.py").write_text(RESIDUAL.replace("import keras", "import keras\nfrom .parts import WIDTH", 1))
+    assert build("labs.nets:build").name == "functional"
+
+
+def test_a_function_that_asks_for_norm_and_calls_none_is_refused():
+    Path("own.py").write_text(
+        "import keras\ndef build(input_shape, n_outputs, norm):\n    norm()\n"
+        "    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(n_outputs)])\n"
+    )
+    assert build("own.py", norm="none").count_params() > 0
+    with pytest.raises(InvalidConfig) as caught:
+        build("own.py", norm="batch")
+    assert str(caught.value) == (
+        "build() in own.py asks for norm, but calls no layer that norm() returns, so that all arms would be the same "
+        "network. Call norm()(x) where a normalization belongs, or leave the parameter out."
+    )
+
+
+def test_a_function_must_return_a_new_model_and_the_same_network_each_time():
+    plain = "keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(len(MADE)), keras.layers.Dense(n_outputs)])"
+    text = f"import keras\nMADE = []\ndef build(n_outputs):\n    MADE.append(1)\n    return {plain}\n"
+    Path("own.py").write_text(text)
+    fields = RunConfig(model="own.py", norm="as-is")
+    with pytest.raises(InvalidConfig) as caught:
+        network_of("own.py").seeded_values(build("own.py", norm="as-is"), fields, SHAPE, 3, 1)
+    assert str(caught.value) == (
+        "build() in own.py makes weights of other shapes when it is called again. It must build the same network each "
+        "time, whatever was drawn or called before."
+    )
+    Path("own.py").write_text("import functools\n" + text.replace("def", "@functools.cache\ndef"))
+    kept = build("own.py", norm="as-is")
+    with pytest.raises(InvalidConfig) as caught:
+        build("own.py", norm="as-is")
+    assert kept
+    assert str(caught.value) == (
+        "build() in own.py returns a model that it returned before, with the weights that it has by now. It must build "
+        "a new one each time."
+    )
 
 
 def test_two_classes_may_have_one_output():

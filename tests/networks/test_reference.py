@@ -1,5 +1,6 @@
 """Places of functions: which texts name one, and what is read from a file without running it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,18 @@ def test_a_module_is_found_in_this_folder_and_among_packages(nets):
     Path("lab").mkdir()
     Path("lab/nets.py").write_text(NETS)
     assert read_source(reference_of("lab.nets:build")).path.samefile("lab/nets.py")
-    with pytest.raises(InvalidConfig, match=r"^model 'json.decoder' has no function 'build'\. It defines: JSON"):
+    assert read_source(reference_of("lab.nets:build")).package == "lab"
+    with pytest.raises(
+        InvalidConfig, match=r"^model 'json.decoder' has no function 'build'\. By def or class, it defines: JSON"
+    ):
         read_source(reference_of("json.decoder:build"))
+
+
+def test_the_package_of_a_module_is_not_run_when_it_is_read(nets):
+    Path("lab").mkdir()
+    Path("lab/__init__.py").write_text("raise SystemExit")
+    Path("lab/nets.py").write_text(NETS)
+    assert read_source(reference_of("lab.nets:build")).text == NETS
 
 
 @pytest.mark.parametrize(
@@ -79,27 +90,37 @@ def test_a_module_is_found_in_this_folder_and_among_packages(nets):
         ("none.py", "model 'none.py' can't be read (No such file or directory). Give the path of a Python file."),
         (
             "nets.py:biuld",
-            "model 'nets.py' has no function 'biuld'. It defines: build, Net, Bare. Name one behind a colon, e.g. "
-            "nets.py:build. Did you mean 'build'?",
+            "model 'nets.py' has no function 'biuld'. By def or class, it defines: build, Net, Bare. Name one behind a "
+            "colon, e.g. nets.py:build. Did you mean 'build'?",
         ),
         (
             "nets.py:WIDTH",
-            "model 'nets.py' has no function 'WIDTH'. It defines: build, Net, Bare. Name one behind a colon, e.g. "
-            "nets.py:build.",
+            "model 'nets.py' has no function 'WIDTH'. By def or class, it defines: build, Net, Bare. Name one behind a "
+            "colon, e.g. nets.py:build.",
         ),
-        ("half.py", "model 'half.py', line 2 is not Python: expected ':' (<unknown>, line 2)."),
+        ("half.py", "model 'half.py', line 2 is not Python: expected ':'."),
+        ("nul.py", "model 'nul.py' is not Python: source code string cannot contain null bytes."),
+        ("pipe.py", "model 'pipe.py' can't be read (Not a regular file). Give the path of a Python file."),
+        (
+            "many.py",
+            "model 'many.py' has no function 'build'. By def or class, it defines: a, b, c, d, e, f, g, h, i, j, k, l "
+            "and 2 more. Name one behind a colon, e.g. many.py:a.",
+        ),
         (
             "empty.py",
-            "model 'empty.py' has no function 'build'. It defines: nothing. Name one behind a colon, e.g. "
-            "empty.py:build.",
+            "model 'empty.py' has no function 'build'. It has no def and no class at its top level. Write one there: "
+            "def build(...).",
         ),
-        ("nolab.none:build", "module 'nolab.none' can't be found (ModuleNotFoundError: No module named 'nolab')."),
+        ("nolab.none:build", "There is no Python module 'nolab.none' in this folder or among the packages."),
         ("json.none:build", "There is no Python module 'json.none' in this folder or among the packages."),
     ],
 )
 def test_what_can_not_be_read(nets, model, message):
     Path("half.py").write_text("\ndef build(x)\n")
     Path("empty.py").write_text("")
+    Path("nul.py").write_text("def build(x): pass\0")
+    Path("many.py").write_text("".join(f"def {name}(): pass\n" for name in "abcdefghijklmn"))
+    os.mkfifo("pipe.py")
     with pytest.raises(InvalidConfig) as caught:
         read_source(reference_of(model))
     assert str(caught.value) == message

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bncli.config import RunConfig
@@ -78,7 +80,7 @@ def _source(network: FunctionNetwork | FileNetwork, config: RunConfig, dataset: 
     seeding = 'keras.utils.set_random_seed(derive("network"))'
     naming = "keras.utils.clear_session()  # so that the layers have the names below"
     if isinstance(network, FileNetwork):
-        loaded = f'source = keras.models.load_model("{config.model}", compile=False)'
+        loaded = f"source = keras.models.load_model({_quoted(network.path)}, compile=False)"
         if config.keep_weights:
             copied = ["source = keras.models.clone_model(loaded)", "source.set_weights(loaded.get_weights())"]
             return NetworkCode([loaded.replace("source =", "loaded ="), seeding, *copied])
@@ -90,10 +92,19 @@ def _source(network: FunctionNetwork | FileNetwork, config: RunConfig, dataset: 
         writer.modules.add("layers")
     words = [f"{name}={f'lambda: {made}' if name == 'norm' else repr(value)}" for name, value in arguments.items()]
     called = f"source = {place.function}({', '.join(words)})"
+    built = f"source(np.zeros({(1, *dataset.input_shape)}))  # so that it has its weights"
     if place.is_module:
-        return NetworkCode([naming, seeding, called], [f"from {place.place} import {place.function}"])
-    found = f'{place.function} = runpy.run_path("{place.place}")["{place.function}"]'
-    return NetworkCode([naming, found, seeding, called], runs_file=True)
+        return NetworkCode([naming, seeding, called, built], [f"from {place.place} import {place.function}"])
+    path = network.source.path
+    found = f'{place.function} = runpy.run_path({_quoted(path)})["{place.function}"]'
+    beside = [] if path.parent == Path() else [f"sys.path.insert(0, {_quoted(path.parent)})  # for what it imports"]
+    imports = ["import sys"] if beside else []
+    return NetworkCode([naming, *beside, found, seeding, called, built], imports, runs_file=True)
+
+
+def _quoted(path: Path) -> str:
+    """A path as Python code, whatever characters it has."""
+    return json.dumps(str(path))
 
 
 def _copying(source: keras.Model) -> list[str]:

@@ -43,6 +43,9 @@ def plain(input_shape, n_outputs):
     x = layers.Concatenate()([x, inner(x)])
     return keras.Model(inputs, layers.Dense(n_outputs, activation="softmax")(x))
 
+def sequential(n_outputs):
+    return keras.Sequential([layers.Dense(8), layers.BatchNormalization(), layers.ReLU(), layers.Dense(n_outputs)])
+
 class Own(keras.Model):
     def __init__(self, n_outputs):
         super().__init__()
@@ -163,10 +166,21 @@ def export_and_check(fields, folder, monkeypatch):
         {"model": "nets.py:plain", "norm": "none", "seed": 1},
         {"model": "nets.py:plain", "norm": "layer", "placement": "before"},
         {"model": "nets.py:Own", "norm": "as-is"},
+        {"model": "nets.py:sequential", "norm": "as-is"},
+        {"model": "nets.py:sequential", "norm": "none"},
     ],
 )
 def test_a_program_gives_the_recorded_numbers(fields, folder, monkeypatch):
     export_and_check(fields, folder, monkeypatch)
+
+
+def test_a_function_is_imported_from_a_folder_with_its_neighbours_whatever_the_folder_is_called(folder):
+    place = folder / 'od"d'
+    place.mkdir()
+    (place / "neighbour.py").write_text("WIDTH = 4")
+    (place / "net.py").write_text(f"from neighbour import WIDTH\n{NETS}".replace("Dense(8", "Dense(WIDTH"))
+    text = check(trained(model='od"d/net.py:sequential', norm="as-is"), folder)
+    assert 'sys.path.insert(0, "od\\"d")' in text
 
 
 @pytest.mark.parametrize(("norm", "kept"), [("as-is", False), ("none", False), ("none", True), ("frozen", True)])
