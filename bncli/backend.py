@@ -178,5 +178,24 @@ def own_settings() -> Iterator[None]:
         _configure(before)
 
 
+def _leave_sums_alone() -> None:
+    """Switch TensorFlow's memory optimizer off, in all threads.
+
+    In graphs whose tensors take more than some 200 MB it has sums of three or more tensors added up in a temporary
+    variable. TensorFlow 2.21 may add to it before it is there, and functions that run in two threads share it: training
+    then fails with `AlreadyExistsError` or `FailedPreconditionError`, crashes, or goes on with a wrong sum. TensorFlow
+    has no public way to switch it off; the last line has every thread read the options anew.
+    """
+    from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
+    from tensorflow.python.eager import context
+
+    config = context.context()._config or config_pb2.ConfigProto()
+    config.graph_options.rewrite_options.memory_optimization = rewriter_config_pb2.RewriterConfig.NO_MEM_OPT
+    context.context()._config = config
+    tf.config.optimizer.set_experimental_options({})
+
+
+_leave_sums_alone()
+
 if process.is_ours:
     _configure(SETTINGS)

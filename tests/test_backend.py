@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 from commands import TINY
+from tensorflow.python.eager import context
 
 from bncli import backend
 from bncli.errors import InvalidConfig
@@ -155,3 +157,16 @@ def test_why_tensorflow_ended_the_process_is_shown(folder):
     assert done.stderr.startswith("F0000 ")
     assert done.stderr.endswith("Unknown flag in TF_XLA_FLAGS: --bogus\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_no_sum_is_added_up_in_a_temporary_variable():
+    """TensorFlow's memory optimizer would do so in this large graph, wrongly; see `_leave_sums_alone`."""
+    many = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    summed = tf.function(lambda x: tf.reduce_sum(tf.add_n([tf.sin(x * one) for one in many])), autograph=False)
+    context.context().enable_run_metadata()
+    try:
+        summed(tf.zeros([7_000_000]))
+        graphs = context.context().export_run_metadata().partition_graphs
+    finally:
+        context.context().disable_run_metadata()
+    assert {node.op for graph in graphs for node in graph.node} & {"AddN", "TemporaryVariable"} == {"AddN"}

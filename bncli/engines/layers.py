@@ -17,9 +17,11 @@ from bncli.engines import philox
 from bncli.engines.method import Method
 from bncli.networks.building import build_model
 from bncli.networks.copying import settings_of
+from bncli.networks.drawing import in_turn
 from bncli.networks.network import network_of
 
 
+@in_turn()
 def build_stackable(config: RunConfig, dataset: Dataset, method: Method) -> keras.Model:
     """Build a run's network from the layers that `method` needs; it has the variables of the oracle's network."""
     network = network_of(config.model)

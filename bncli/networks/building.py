@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.networks import norms
+from bncli.networks.drawing import in_turn
 from bncli.networks.initial import initializers, kernel_of
 from bncli.networks.layer import Layer, Shape
 from bncli.networks.layout import NetworkFields, lay_out
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 
+@in_turn()
 def build_model(
     fields: NetworkFields,
     input_shape: Shape,

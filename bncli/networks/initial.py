@@ -34,7 +34,7 @@ def initializer(name: str, seed: int) -> keras.Initializer:
     """Return Keras' initializer `name` with a seed."""
     import keras
 
-    return type(keras.initializers.get(name))(seed=seed)
+    return keras.initializers.get({"class_name": name, "config": {"seed": seed}})
 
 
 def seeded_values(

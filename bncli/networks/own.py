@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import random
 import sys
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from bncli.networks import norms
 from bncli.networks.calls import is_graph
 from bncli.networks.copying import copy_weights
 from bncli.networks.cost import Cost, cost_of_model
+from bncli.networks.drawing import in_turn, seeded
 from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields
 from bncli.networks.rewriting import Change, Rewritten, rewrite
 from bncli.networks.seeds import derive
@@ -35,9 +34,6 @@ PROBABILITIES = "probabilities"
 
 _NAME_COUNTS = "object_name_uids"
 """Keras' global attribute that counts layers by the beginning of their name."""
-
-_turn = threading.Lock()
-"""One network is built at a time: its random numbers come from Python's and NumPy's global generators."""
 
 
 class OwnNetwork(ABC):
@@ -144,7 +140,7 @@ class OwnNetwork(ABC):
         importlib.import_module("bncli.backend")
         if getattr(fields, "model_digest", None) not in (None, self.digest):
             raise InvalidConfig(f"The file of {self.label} has changed since the study began. Restore it.")
-        with _turn:
+        with in_turn():
             self._made = []
             with fresh_names(), seeded(derive(seed, "network")), self._user_code():
                 model = self.make(fields, input_shape, n_classes)
@@ -285,24 +281,6 @@ def rewritten(
 def cancels_bias(fields: NetworkFields) -> bool:
     """Return whether the normalization of a run makes a bias directly before it redundant."""
     return norms.facts(fields.norm).cancels_bias and norms.learns_shift(fields.norm, center=fields.center)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed Python's, NumPy's and TensorFlow's random numbers, as `keras.utils.set_random_seed` does, for a block.
-
-    Python's and NumPy's states are put back afterwards; TensorFlow has no way to.
-    """
-    import keras
-    import numpy as np
-
-    states = random.getstate(), np.random.get_state()
-    keras.utils.set_random_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
 
 
 @contextmanager
