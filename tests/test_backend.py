@@ -68,8 +68,10 @@ def test_start_up_lines_about_a_gpu_are_shown_where_there_is_a_driver(driver, sh
     code = (
         "import os, sys, types\n"
         "from pathlib import Path\n"
-        "fake = types.ModuleType('tensorflow')\n"
-        "sys.modules['tensorflow'] = fake\n"
+        "from unittest.mock import MagicMock\n"
+        "fake = MagicMock()\n"
+        "for part in ('', '.core.protobuf', '.python.eager'):\n"
+        "    sys.modules[f'tensorflow{part}'] = fake\n"
         "sys.modules['keras'] = types.ModuleType('keras')\n"
         "from bncli import backend\n"
         f"backend.NVIDIA_DRIVER = Path({driver!r})\n"

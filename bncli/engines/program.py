@@ -142,8 +142,8 @@ class Program:
         )
         return weights, others, self.graph.slots(weights)
 
-    def _draw(self, seed: int, init_scale: float) -> dict[str, Any]:
-        """The initial values, by variable, that depend on seed and scale."""
+    def _draw(self, seed: int, init_scale: float) -> dict[int, Any]:
+        """The initial values, by the `id` of the variable, that depend on seed and scale."""
         config = self.config.replace(init_scale=init_scale)
         shapes = self.dataset.input_shape, self.dataset.n_classes
         values = network_of(config.model).seeded_values(self.graph.model, config, *shapes, seed)
@@ -235,10 +235,10 @@ def _first_call(function: Any, *arguments: Any) -> None:
     function(*arguments)
 
 
-def _stack(variable: keras.Variable, drawn: Sequence[dict[str, Any]]) -> tf.Tensor:
+def _stack(variable: keras.Variable, drawn: Sequence[dict[int, Any]]) -> tf.Tensor:
     """One variable's initial values for all runs, shape (runs, ...)."""
     dtype = variable.value.dtype
-    return tf.stack([tf.cast(values.get(variable.path, variable.value), dtype) for values in drawn])
+    return tf.stack([tf.cast(values.get(id(variable), variable.value), dtype) for values in drawn])
 
 
 def _freeze(alive: np.ndarray, now: State, before: State) -> State:

@@ -39,7 +39,7 @@ def initializer(name: str, seed: int) -> keras.Initializer:
 
 def seeded_values(
     model: keras.Model, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int
-) -> dict[str, Any]:
+) -> dict[int, Any]:
     """Return the initial values that `model` would have if it had been built with another seed.
 
     Drawing these values is much faster than building a model for every seed.
@@ -52,20 +52,20 @@ def seeded_values(
         seed: The other seed.
 
     Returns:
-        Values by the path of the variable; variables that don't depend on the seed are left out.
+        Values by the `id` of the variable; variables that don't depend on the seed are left out.
     """
-    values: dict[str, Any] = {}
+    values: dict[int, Any] = {}
     for layer in lay_out(fields, input_shape, n_classes):
         if layer.kind == "dropout" and layer.value:  # at rate 0 the layer has no seed
             state = model.get_layer(layer.name).seed_generator.state
-            values[state.path] = [derive(seed, "dropout", layer.number), 0]
+            values[id(state)] = [derive(seed, "dropout", layer.number), 0]
         if layer.has_weights:
             built = model.get_layer(layer.name)
             drawn, kernel = initializers(layer, fields, seed), kernel_of(built)
-            values[kernel.path] = drawn["kernel_initializer"](kernel.shape)
+            values[id(kernel)] = drawn["kernel_initializer"](kernel.shape)
             if layer.is_hidden:
-                values[kernel.path] *= fields.init_scale
+                values[id(kernel)] *= fields.init_scale
             if kind_of(layer.kind).is_recurrent:
                 recurrent = built.cell.recurrent_kernel
-                values[recurrent.path] = drawn["recurrent_initializer"](recurrent.shape)
+                values[id(recurrent)] = drawn["recurrent_initializer"](recurrent.shape)
     return values

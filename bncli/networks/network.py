@@ -65,8 +65,8 @@ class Network(Protocol):
 
     def seeded_values(
         self, model: keras.Model, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int
-    ) -> dict[str, Any]:
-        """Return the initial values that `model` would have with another seed, by the path of the variable."""
+    ) -> dict[int, Any]:
+        """Return the initial values that `model` would have with another seed, by the `id` of the variable."""
 
 
 class SpecNetwork:

@@ -199,8 +199,11 @@ class OwnNetwork(ABC):
 
     def seeded_values(
         self, model: keras.Model, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int
-    ) -> dict[str, Any]:
-        """Return the values that all variables of `model` would have with another seed, by their paths."""
+    ) -> dict[int, Any]:
+        """Return the values that all variables of `model` would have with another seed, by their `id`, not their path.
+
+        Layers within a layer may share a path.
+        """
         other = self.build(fields, input_shape, n_classes, seed)
         if [variable.shape for variable in model.variables] != [variable.shape for variable in other.variables]:
             raise InvalidConfig(
@@ -208,7 +211,7 @@ class OwnNetwork(ABC):
                 "each time, whatever was drawn or called before."
             )
         pairs = zip(model.variables, other.variables, strict=True)
-        return {variable.path: drawn.value for variable, drawn in pairs}
+        return {id(variable): drawn.value for variable, drawn in pairs}
 
     @contextmanager
     def _user_code(self) -> Iterator[None]:

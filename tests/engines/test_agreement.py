@@ -231,3 +231,27 @@ def test_long_trainings_agree_in_distribution():
     assert theirs.std() > 0
     assert stats.ks_2samp(ours, theirs).pvalue > 0.001
     assert abs(differences.mean()) < 0.1 / 500 or stats.ttest_1samp(differences, 0.0).pvalue > 0.001
+
+
+TWINS = """
+import keras
+from keras import layers
+
+class Block(layers.Layer):
+    def __init__(self, norm):
+        super().__init__()
+        self.first, self.norm, self.second = layers.Dense(8, name="fc"), norm(), layers.Dense(8, name="fc")
+
+    def call(self, x, training=False):
+        return x + self.second(keras.ops.relu(self.norm(self.first(x), training=training)))
+
+def build(input_shape, n_outputs, norm):
+    return keras.Sequential([keras.Input(input_shape), layers.Dense(8), Block(norm), layers.Dense(n_outputs)])
+"""
+
+
+def test_engines_agree_on_layers_of_one_name_within_a_layer(tmp_path):
+    (tmp_path / "net.py").write_text(TWINS)
+    spec = tiny(dataset="circles", model="dense8", norm="batch", optimizer="sgd")
+    config, _ = resolve(spec.replace(model=f"{tmp_path}/net.py"))
+    check_engines_agree(seeded(config))
