@@ -150,12 +150,12 @@ class Program:
         return values | (self._recalibrated if config.norm == RECALIBRATED else {})
 
     @cached_property
-    def _recalibrated(self) -> dict[str, Any]:
+    def _recalibrated(self) -> dict[int, Any]:
         """The values of the statistics of the arm `recalibrated`, which all runs share."""
         model = built(self.config, self.dataset)
         statistics = {id(value) for layer in batch_norms(model) for value in (layer.moving_mean, layer.moving_variance)}
         pairs = zip(self.graph.model.variables, model.variables, strict=True)
-        return {variable.path: own.value for variable, own in pairs if id(own) in statistics}
+        return {id(variable): own.value for variable, own in pairs if id(own) in statistics}
 
     def epoch(
         self, state: State, numbers: Numbers, orders: tf.Tensor, number: int

@@ -158,10 +158,10 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         allowed, types = _KEYS[key]
         if not isinstance(value, types) or isinstance(value, bool):
             raise InvalidConfig(f"{key} must be {allowed}. Received: {shown(value)}.")
-    arms = content["arms"] if "arms" in content else _usual_arms(content.get("run", {}))
+    base = RunConfig.from_dict(content.get("run", {}))
+    arms = content["arms"] if "arms" in content else list(default_arms(base.model, keep_weights=base.keep_weights))
     if not all(isinstance(arm, str) for arm in arms):
         raise InvalidConfig(f"arms must be {_KEYS['arms'][0]}. Received: {shown(arms)}.")
-    base = RunConfig.from_dict(content.get("run", {}))
     return Study(
         name=content.get("name", "study"),
         base=base,
@@ -172,11 +172,6 @@ def study_from_dict(content: Mapping[str, Any]) -> Study:
         source=content.get("source", ""),
         claims=_claims(content.get("claims", [])),
     )
-
-
-def _usual_arms(run: Mapping[str, Any]) -> list[str]:
-    """The arms of a study file that names none; a study in a folder names them, and needs no file of a network."""
-    return list(default_arms(run.get("model", ""), keep_weights=run.get("keep_weights") is True))
 
 
 def _axis(base: RunConfig, name: str, values: Any) -> tuple[Value, ...]:

@@ -39,7 +39,7 @@ def train_by(method, configs):
 
 
 def check_methods_agree(method, **fields):
-    runs = seeded(tiny(lr=0.02, epochs=3, **fields))
+    runs = seeded(tiny(**{"lr": 0.02, "epochs": 3, **fields}))
     check_all_same(train_by(method, runs), train_by(PLAIN, runs))
 
 
@@ -50,7 +50,9 @@ def test_xla_changes_nothing_but_speed():
 @pytest.mark.slow
 @pytest.mark.parametrize("arm", ARMS, ids=name_of)
 def test_xla_changes_nothing_with_any_norm(arm):
-    check_methods_agree(XLA, dataset="circles", model="dense8 dropout0.3 dense8", optimizer="adamw", **arm)
+    """At a small rate: a bias before a normalization has rounding as its gradient, which Adam makes a whole step of."""
+    network = {"dataset": "circles", "model": "dense8 dropout0.3 dense8"}
+    check_methods_agree(XLA, **network, optimizer="adamw", lr=0.002, **arm)
 
 
 @pytest.mark.slow
