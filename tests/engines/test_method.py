@@ -19,6 +19,7 @@ from bncli.resolution import resolve
 OTHERS = {
     "dataset": "moons",
     "label": "kind",
+    "keep_weights": True,
     "n_samples": 64,
     "model_digest": "0123456789abcdef",
     "noise": 0.2,

@@ -38,9 +38,9 @@ def train_by(method, configs):
     return [result for stack in stacks for result in program.run(stack)]
 
 
-def check_methods_agree(method, **fields):
+def check_methods_agree(method, close=CLOSE, **fields):
     runs = seeded(tiny(**{"lr": 0.02, "epochs": 3, **fields}))
-    check_all_same(train_by(method, runs), train_by(PLAIN, runs))
+    check_all_same(train_by(method, runs), train_by(PLAIN, runs), close)
 
 
 def test_xla_changes_nothing_but_speed():
@@ -52,7 +52,8 @@ def test_xla_changes_nothing_but_speed():
 def test_xla_changes_nothing_with_any_norm(arm):
     """At a small rate: a bias before a normalization has rounding as its gradient, which Adam makes a whole step of."""
     network = {"dataset": "circles", "model": "dense8 dropout0.3 dense8"}
-    check_methods_agree(XLA, **network, optimizer="adamw", lr=0.002, **arm)
+    close = 1e-3 if arm["norm"] == "renorm" else CLOSE  # its limits on r and d make jumps of rounding
+    check_methods_agree(XLA, close, **network, optimizer="adamw", lr=0.002, **arm)
 
 
 @pytest.mark.slow
