@@ -75,7 +75,13 @@ COVER = [
 """Every model of these, arm and update at least once; the slow test below has all combinations."""
 
 
-@pytest.mark.parametrize(("model", "arm", "update"), COVER, ids=name_of)
+def slow_if(is_slow):
+    return [pytest.mark.slow] if is_slow else []
+
+
+@pytest.mark.parametrize(
+    ("model", "arm", "update"), [pytest.param(*each, marks=slow_if(each[0] in CLOSE)) for each in COVER], ids=name_of
+)
 def test_engines_agree_on_every_model_arm_and_optimizer(model, arm, update, images):
     check_engines_agree(seeded(case(model, images, **arm, **update)), CLOSE.get(model, tiny_runs.CLOSE))
 

@@ -267,7 +267,9 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize(("function", "placement"), [("asks", "before"), ("plain", "in-place")])
+@pytest.mark.parametrize(
+    ("function", "placement"), [("asks", "before"), pytest.param("plain", "in-place", marks=pytest.mark.slow)]
+)
 def test_the_fields_of_training_hold_for_networks_of_functions_too(function, placement, tmp_path):
     (tmp_path / "nets.py").write_text(FUNCTIONS)
     spec = circles(norm="layer", epochs=4, lr=0.02, **EVERYTHING)
