@@ -24,7 +24,7 @@ from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, populat
 from bncli.engines.starting import built
 from bncli.networks.network import network_of
 from bncli.networks.norms import RECALIBRATED
-from bncli.networks.own import batch_norms
+from bncli.networks.own import statistics_of
 from bncli.results import RunResult
 
 NAME = "stacked"
@@ -153,7 +153,7 @@ class Program:
     def _recalibrated(self) -> dict[int, Any]:
         """The values of the statistics of the arm `recalibrated`, which all runs share."""
         model = built(self.config, self.dataset)
-        statistics = {id(value) for layer in batch_norms(model) for value in (layer.moving_mean, layer.moving_variance)}
+        statistics = statistics_of(model)
         pairs = zip(self.graph.model.variables, model.variables, strict=True)
         return {id(variable): own.value for variable, own in pairs if id(own) in statistics}
 

@@ -8,7 +8,7 @@ from bncli.data.datasets import Dataset
 from bncli.engines.inference import Inference
 from bncli.networks.network import network_of
 from bncli.networks.norms import RECALIBRATED
-from bncli.networks.own import batch_norms, freeze
+from bncli.networks.own import batch_norms, freeze, statistics_of
 
 
 def built(config: RunConfig, dataset: Dataset) -> keras.Model:
@@ -28,7 +28,7 @@ def recalibrate(model: keras.Model, config: RunConfig, dataset: Dataset) -> None
         layer.trainable = True  # else there is nothing to estimate
     inference = Inference(model, dataset)
     found = inference.population(config.with_seed(0))
-    statistics = {id(value) for layer in batch_norms(model) for value in (layer.moving_mean, layer.moving_variance)}
+    statistics = statistics_of(model)
     for variable, value in zip(model.non_trainable_variables, found, strict=True):
         if id(variable) in statistics:
             variable.assign(value)

@@ -251,6 +251,11 @@ def batch_norms(model: keras.Model) -> list[Any]:
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
+def statistics_of(model: keras.Model) -> set[int]:
+    """Return the moving means and variances of the batch normalizations of a model, by their `id`."""
+    return {id(value) for layer in batch_norms(model) for value in (layer.moving_mean, layer.moving_variance)}
+
+
 def freeze(model: keras.Model) -> None:
     """Put the batch normalizations of a model in inference mode, whatever the rest does; they don't train.
 
