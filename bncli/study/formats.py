@@ -17,7 +17,7 @@ from bncli.config import ABSENT, FIELDS, RunConfig, as_in_format_1
 from bncli.errors import BncliError, StoreError
 from bncli.study import schema
 from bncli.study.arms import parse_arms
-from bncli.study.schema import FLAG, NUMBER_OR_NULL, OBJECT, POSITIVE, SCALAR, TEXT, WHOLE, Misfit, shown
+from bncli.study.schema import FLAG, NUMBER_OR_NULL, OBJECT, PAIR, POSITIVE, SCALAR, TEXT, WHOLE, Misfit, shown
 from bncli.tasks.metrics import HISTORY_METRICS
 from bncli.values import Value, plain_text
 
@@ -59,6 +59,7 @@ STUDY_FORM: schema.Form = {
             "test_chance?": NUMBER_OR_NULL,
         }
     },
+    "networks?": {"*": {"digest": TEXT, "text?": (TEXT, None), "sites?": {"*": PAIR}}},
     "fingerprints?": {"*": TEXT},
     "fields_1?": [TEXT],
     "sessions?": [OBJECT],

@@ -72,6 +72,10 @@ SCALAR = Leaf(
     lambda value: value is None or isinstance(value, str | bool) or is_number(value),
 )
 LIST = Leaf("a list", lambda value: isinstance(value, list))
+PAIR = Leaf(
+    "a list of two whole numbers",
+    lambda value: isinstance(value, list) and len(value) == 2 and all(map(is_whole, value)),
+)
 OBJECT = Leaf("an object", lambda value: isinstance(value, dict))
 
 

@@ -29,6 +29,9 @@ def mixed(config):
     return (learned, complete, diverged, failed)[config.seed](config)
 
 
+NETWORKS = {"nets.py:build": {"digest": "1f", "text": "def build(): ...", "sites": {"layer": [1, 2]}}}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A study's folder; tests change its files."""
@@ -37,11 +40,21 @@ def folder(tmp_path_factory):
     return path
 
 
+class Content(tuple):
+    """What `study.json` and the lines of the journal hold.
+
+    Hypothesis shows the arguments of a test that failed, and warns instead if they are long.
+    """
+
+    def __repr__(self):
+        return "content"
+
+
 @pytest.fixture(scope="module")
 def content(folder):
-    """What `study.json` and the lines of the journal hold."""
     lines = (folder / RUNS_FILE).read_text().splitlines()
-    return json.loads((folder / STUDY_FILE).read_text()), [json.loads(line) for line in lines]
+    study = json.loads((folder / STUDY_FILE).read_text()) | {"networks": NETWORKS}
+    return Content((study, [json.loads(line) for line in lines]))
 
 
 def write(folder, study, records):
@@ -87,7 +100,7 @@ def nested(depth):
 
 ODD = st.sampled_from(
     [None, True, 0, -1, 2**70, 10**400, 1.5, 1e308, math.nan, math.inf, "", "x", "\x1b[2J", "\ud800", [], {}, [[1]]]
-) | st.integers(1, 100).map(nested)  # not st.recursive, whose draws may differ when they are repeated
+) | st.integers(1, 100).map(nested)
 
 
 @st.composite
@@ -160,6 +173,11 @@ def changed(value, change):
         (("git", {"commit": None, "dirty": False}), "git.commit must be text. Received: None"),
         (("versions/bncli", 2), "versions.bncli must be text. Received: 2"),
         (("sessions", [None]), "sessions[0] must be an object. Received: None"),
+        (("networks", None), "networks must be an object. Received: None"),
+        (
+            ("networks/nets.py:build/sites/layer", [1]),
+            "networks.nets.py:build.sites.layer must be a list of two whole numbers. Received: [1]",
+        ),
     ],
 )
 def test_a_part_of_a_study_that_has_another_type_is_named(folder, content, change, problem):
