@@ -80,13 +80,17 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def check_format(name: str) -> None:
+def check_format(name: str, allowed: Sequence[str] = FORMATS) -> None:
     """Check the value of `--format`.
+
+    Args:
+        name: The value.
+        allowed: The formats that the command has.
 
     Raises:
         UnknownName: There is no such format.
     """
-    check_name("format", name, FORMATS, FORMATS_ELSEWHERE)
+    check_name("format", name, allowed, FORMATS_ELSEWHERE)
 
 
 def print_rows(

@@ -9,9 +9,17 @@ from typing import Annotated
 
 import typer
 
-from bncli.atomic import replace_file
 from bncli.cli import console, hints
-from bncli.cli.options import LabelOption, TestSizeOption, completion, option, parse_settings
+from bncli.cli.options import (
+    DESCRIPTION_FORMATS,
+    DescriptionFormatOption,
+    LabelOption,
+    TestSizeOption,
+    completion,
+    option,
+    parse_settings,
+)
+from bncli.cli.plots import check_plot, save_plot
 from bncli.config import DATA_FIELDS, RunConfig, parse_value
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig, shown
@@ -21,7 +29,6 @@ from bncli.study.folder import STUDY_FILE
 from bncli.study.journal import is_journal
 from bncli.values import Value, plain_text
 
-FORMATS = ("table", "json", "csv", "md")
 MAX_CLASSES, MAX_FEATURES = 30, 20
 """Most rows of the tables `table` and `md`; `json` and `csv` have all rows."""
 
@@ -54,15 +61,14 @@ def dataset(
     export_as: Annotated[
         str | None, option("--export-as", metavar="csv|npz", help="Export format, if the file name has no extension.")
     ] = None,
-    format: Annotated[
-        str, typer.Option("--format", "-f", metavar="|".join(FORMATS), help="Format of the result on stdout.")
-    ] = "table",
+    format: DescriptionFormatOption = "table",
 ) -> None:
     """List the data sets, or describe one: shapes, class balance, means and variances. Plot it, or export it."""
     from bncli.data.export import export_dataset
     from bncli.data.facts import catalogue
 
-    check_name("format", format, FORMATS)
+    console.check_format(format, DESCRIPTION_FORMATS)
+    check_plot(plot)
     if name is None:
         if plot or export or settings or label or test_size:
             raise InvalidConfig(
@@ -78,7 +84,9 @@ def dataset(
     for notice in data.notices:
         console.warn(notice)
     if plot:
-        _save_plot(data, plot)
+        from bncli.report.data_figure import draw_dataset
+
+        save_plot(plot, lambda: draw_dataset(data))
     if export:
         check_holds_no_runs(Path(export))
         export_dataset(data, export, export_as, sys.stdout.buffer)
@@ -130,17 +138,6 @@ def _show_catalogue(rows: list[dict[str, str]], format: str) -> None:
     else:
         console.print_rows(rows, format=format)
         console.say("Also: the path of a .csv, .tsv, .parquet (with --label COLUMN) or .npz file.")
-
-
-def _save_plot(data: datasets.Dataset, path: Path) -> None:
-    from bncli.report.data_figure import draw_dataset
-    from bncli.report.style import own_style
-
-    check_name("ending of a plot", path.suffix, (".png", ".svg", ".pdf"))
-    with own_style(console.warn):
-        figure = draw_dataset(data)
-        replace_file(path, lambda temporary: figure.savefig(temporary))
-    console.say(f"Wrote {path}")
 
 
 def _show_dataset(config: RunConfig, format: str) -> None:

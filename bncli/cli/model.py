@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bncli.atomic import replace_file
 from bncli.cli import console, hints
-from bncli.cli.dataset import FORMATS
-from bncli.cli.options import ArmsOption, LabelOption, completion, option, parse_settings
+from bncli.cli.options import (
+    DESCRIPTION_FORMATS,
+    ArmsOption,
+    DescriptionFormatOption,
+    LabelOption,
+    completion,
+    option,
+    parse_settings,
+)
+from bncli.cli.plots import check_plot, save_plot
 from bncli.config import RunConfig
 from bncli.data import sets
 from bncli.errors import InvalidConfig, shown
 from bncli.networks import models
-from bncli.registry import check_name
 from bncli.report.exports import to_csv, to_json
 from bncli.report.spelling import counted
 from bncli.study.arms import default_arms, parse_arms
@@ -67,12 +73,11 @@ def model(
     plot: Annotated[
         Path | None, option("--plot", metavar="FILE", help="Draw its layers and sites: .png, .svg or .pdf.")
     ] = None,
-    format: Annotated[
-        str, typer.Option("--format", "-f", metavar="|".join(FORMATS), help="Format of the result on stdout.")
-    ] = "table",
+    format: DescriptionFormatOption = "table",
 ) -> None:
     """Show a network: its layers, its sites, and what every arm makes of it. Trains nothing."""
-    check_name("format", format, FORMATS)
+    console.check_format(format, DESCRIPTION_FORMATS)
+    check_plot(plot)
     given: dict[str, Value] = {
         name: value for name, value in (("dataset", dataset), ("label", label)) if value is not None
     }
@@ -237,15 +242,10 @@ def _arm_json(one: Built) -> dict[str, Any]:
 
 def _save_plot(one: Built, sites: list[Site], path: Path, title: str) -> None:
     from bncli.report.network_figure import MAX_LAYERS, draw_network
-    from bncli.report.style import own_style
 
-    check_name("ending of a plot", path.suffix, (".png", ".svg", ".pdf"))
     if len(one.facts.layers) > MAX_LAYERS:
         raise InvalidConfig(
             f"--plot draws networks of up to {MAX_LAYERS} layers. This one has {len(one.facts.layers):,}. Try --format "
             "csv."
         )
-    with own_style(console.warn):
-        figure = draw_network(one.facts.layers, sites, title)
-        replace_file(path, lambda temporary: figure.savefig(temporary))
-    console.say(f"Wrote {path}")
+    save_plot(path, lambda: draw_network(one.facts.layers, sites, title))

@@ -131,6 +131,18 @@ FormatOption = Annotated[
         autocompletion=completion(lambda: console.FORMATS),
     ),
 ]
+DESCRIPTION_FORMATS = tuple(name for name in console.FORMATS if name != "jsonl")
+"""The formats of commands that describe one thing."""
+DescriptionFormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="|".join(DESCRIPTION_FORMATS),
+        help="Format of the result on stdout.",
+        autocompletion=completion(lambda: DESCRIPTION_FORMATS),
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results, notices and errors only.")]
 SeedsOption = Annotated[
     str | None,

@@ -15,7 +15,8 @@ from bncli.networks import norms
 from bncli.networks.calls import read_graph
 from bncli.networks.copying import carry_state
 from bncli.networks.layout import NetworkFields
-from bncli.networks.own import NORMS, OwnNetwork, check_fits, check_one_each
+from bncli.networks.outputs import check_fits, check_one_each
+from bncli.networks.own import NORMS, OwnNetwork
 from bncli.networks.reference import check_regular
 from bncli.values import plain_text
 

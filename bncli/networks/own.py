@@ -8,15 +8,16 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bncli.errors import BncliError, InvalidConfig, first_line
 from bncli.networks import norms
-from bncli.networks.calls import is_graph
 from bncli.networks.copying import copy_weights
 from bncli.networks.cost import Cost, cost_of_model
 from bncli.networks.drawing import in_turn, seeded
 from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields
+from bncli.networks.outputs import check_model, with_probabilities
 from bncli.networks.rewriting import Change, Rewritten, rewrite
 from bncli.networks.seeds import derive
 
@@ -29,11 +30,27 @@ SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", "keep_w
 NORMS = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
 """Keras' normalization layers, as a file or a function's text names them."""
 
-PROBABILITIES = "probabilities"
-"""The name of the layer that makes probabilities of a model's logits."""
-
 _NAME_COUNTS = "object_name_uids"
 """Keras' global attribute that counts layers by the beginning of their name."""
+
+
+@dataclass
+class _Known:
+    """What the network of an arm is, known since it was built.
+
+    Attributes:
+        cost: What it costs.
+        momentum: The largest momentum of the moving averages that training updates; None if there are none.
+        change: What rewriting changes in the model; None if it stays as it is.
+        shapes: The shapes of the samples that new normalizations are put on.
+        fixed: The layers that no seed changes; None before they were looked for.
+    """
+
+    cost: Cost
+    momentum: float | None
+    change: Change | None
+    shapes: list[norms.Shape]
+    fixed: tuple[str, ...] | None = None
 
 
 class OwnNetwork(ABC):
@@ -56,11 +73,7 @@ class OwnNetwork(ABC):
     shape_hint = ""
 
     def __init__(self) -> None:
-        self._costs: dict[tuple[Any, ...], Cost] = {}
-        self._changes: dict[tuple[Any, ...], Change] = {}
-        self._fixed: dict[tuple[Any, ...], tuple[str, ...]] = {}
-        self._momenta: dict[tuple[Any, ...], float | None] = {}
-        self._shapes: dict[tuple[Any, ...], list[norms.Shape]] = {}
+        self._known: dict[tuple[Any, ...], _Known] = {}
         self._made: list[keras.Layer] = []
 
     @abstractmethod
@@ -88,39 +101,38 @@ class OwnNetwork(ABC):
 
     def cost(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Cost:
         """Return what the network costs, from the layers that it has when it is built."""
-        key = (*_shape_of(fields), input_shape, n_classes)
-        if key not in self._costs:
-            model = self.build(fields, input_shape, n_classes, 0)
-            self._costs[key], self._momenta[key] = cost_of_model(model, input_shape), _largest_momentum(model)
-        return self._costs[key]
+        return self._found(fields, input_shape, n_classes).cost
 
     def momentum(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> float | None:
         """Return the largest momentum of the moving averages that training updates; None if there are none."""
-        self.cost(fields, input_shape, n_classes)
-        return self._momenta[*_shape_of(fields), input_shape, n_classes]
+        return self._found(fields, input_shape, n_classes).momentum
+
+    def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
+        """Return what rewriting changes in the model; None if it stays as it is."""
+        return self._found(fields, input_shape, n_classes).change
+
+    def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
+        """Return the shapes of the samples that the normalizations of the arm are put on."""
+        return self._found(fields, input_shape, n_classes).shapes
 
     def fixed_layers(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> tuple[str, ...]:
         """Return the layers whose random initial weights are the same for every seed: their initializers have a seed.
 
         Weights that are loaded, or kept, count as well.
         """
-        key = (*_shape_of(fields), input_shape, n_classes)
-        if key not in self._fixed:
+        found = self._found(fields, input_shape, n_classes)
+        if found.fixed is None:
             first, second = (self.build(fields, input_shape, n_classes, seed) for seed in (0, 1))
-            pairs = zip(first.trainable_variables, second.trainable_variables, strict=True)
-            names = [one.path.split("/")[-2] for one, other in pairs if _is_drawn(one) and _is_equal(one, other)]
-            self._fixed[key] = tuple(dict.fromkeys(names))
-        return self._fixed[key]
+            found.fixed = _equal_layers(first, second)
+        return found.fixed
 
-    def change(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> Change | None:
-        """Return what rewriting changes in the model; None if it stays as it is."""
-        self.cost(fields, input_shape, n_classes)
-        return self._changes.get(_shape_of(fields))
-
-    def norm_shapes(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> list[norms.Shape]:
-        """Return the shapes of the samples that the normalizations of the arm are put on."""
-        self.cost(fields, input_shape, n_classes)
-        return self._shapes[(*_shape_of(fields), input_shape, n_classes)]
+    def _found(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> _Known:
+        """What the network of an arm is, built once."""
+        key = (*(getattr(fields, name) for name in SHAPING), input_shape, n_classes)
+        if key not in self._known:
+            model, change, shapes = self._built(fields, input_shape, n_classes, 0)
+            self._known[key] = _Known(cost_of_model(model, input_shape), _largest_momentum(model), change, shapes)
+        return self._known[key]
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
         """Return the number of outputs of the model."""
@@ -137,6 +149,12 @@ class OwnNetwork(ABC):
         Raises:
             InvalidConfig: See `check`.
         """
+        return self._built(fields, input_shape, n_classes, seed)[0]
+
+    def _built(
+        self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int, seed: int
+    ) -> tuple[keras.Model, Change | None, list[norms.Shape]]:
+        """The network, what was changed in the user's model, and what its new normalizations are put on."""
         importlib.import_module("bncli.backend")
         if getattr(fields, "model_digest", None) not in (None, self.digest):
             raise InvalidConfig(f"The file of {self.label} has changed since the study began. Restore it.")
@@ -146,18 +164,18 @@ class OwnNetwork(ABC):
                 model = self.make(fields, input_shape, n_classes)
                 check_model(model, self.label, input_shape, n_classes, self.shape_hint)
             with seeded(derive(seed, "network")):
-                model = self._rewritten(model, fields) if self.rewrites else model
-                self._shapes[(*_shape_of(fields), input_shape, n_classes)] = self._checked_shapes(fields)
-                return with_probabilities(model, input_shape)
+                model, change = self._rewritten(model, fields) if self.rewrites else (model, None)
+                shapes = self._checked_shapes(fields)
+                return with_probabilities(model, input_shape), change, shapes
 
-    def _rewritten(self, model: keras.Model, fields: NetworkFields) -> keras.Model:
-        """The model of an arm, with the initial weights of the model as it is."""
+    def _rewritten(self, model: keras.Model, fields: NetworkFields) -> tuple[keras.Model, Change | None]:
+        """The model of an arm, with the initial weights of the model as it is, and what was changed in it."""
         try:
             source = self.drawn(model, fields)
             if fields.norm in (norms.FROZEN, norms.RECALIBRATED):
                 freeze(source)
             if fields.norm in norms.OWN:
-                return source
+                return source, None
             found = rewritten(source, fields, self.new_norm)
         except InvalidConfig as error:
             raise InvalidConfig(f"{self.label}: {error}") from error
@@ -166,10 +184,7 @@ class OwnNetwork(ABC):
                 f"{self.label} can't be rewritten for {fields.norm} ({type(error).__name__}: {first_line(error)})."
             ) from error
         copy_weights(source, found.model)
-        self._changes[_shape_of(fields)] = Change(
-            found.changed, found.n_sites, found.biases_added, found.biases_removed
-        )
-        return found.model
+        return found.model, Change(found.changed, found.n_sites, found.biases_added, found.biases_removed)
 
     def new_norm(self, fields: NetworkFields) -> keras.Layer:
         """Return a new normalization for the model that is built."""
@@ -225,6 +240,13 @@ class OwnNetwork(ABC):
             raise InvalidConfig(self.told(error)) from error
 
 
+def _equal_layers(one: keras.Model, other: keras.Model) -> tuple[str, ...]:
+    """The layers with random initial weights that are equal in two models."""
+    pairs = zip(one.trainable_variables, other.trainable_variables, strict=True)
+    names = [first.path.split("/")[-2] for first, second in pairs if _is_drawn(first) and _is_equal(first, second)]
+    return tuple(dict.fromkeys(names))
+
+
 def _is_drawn(variable: Any) -> bool:
     """Whether a weight has different values, and so was not set to a constant."""
     import numpy as np
@@ -237,10 +259,6 @@ def _is_equal(one: Any, other: Any) -> bool:
     import numpy as np
 
     return np.array_equal(one, other)
-
-
-def _shape_of(fields: NetworkFields) -> tuple[Any, ...]:
-    return tuple(getattr(fields, name) for name in SHAPING)
 
 
 def batch_norms(model: keras.Model) -> list[Any]:
@@ -305,90 +323,3 @@ def fresh_names() -> Iterator[None]:
         yield
     finally:
         global_state.set_global_attribute(_NAME_COUNTS, before)
-
-
-def check_model(model: Any, label: str, input_shape: tuple[int, ...], n_classes: int, hint: str) -> None:
-    """Check that a function returned a model of one input and one output of the right shapes; build it if it is not.
-
-    Args:
-        model: What it returned.
-        label: How messages call it.
-        input_shape: The shape of one row.
-        n_classes: The number of classes.
-        hint: What to try if the output has another shape.
-    """
-    import keras
-    import numpy as np
-
-    if not isinstance(model, keras.Model):
-        raise InvalidConfig(f"{label} must return a keras.Model. Received: {type(model).__name__}.")
-    check_one_each(model, label)
-    try:
-        outputs = model(np.zeros((2, *input_shape), "float32"), training=False)
-    except ValueError:
-        check_fits(model, label, input_shape)
-        raise
-    shape = tuple(getattr(outputs, "shape", ()))
-    allowed = [(2, n_classes), *([(2, 1)] if n_classes == 2 else [])]
-    if shape not in allowed:
-        one = ", or (1,) for the second of two classes" if n_classes == 2 else ""
-        received = f"of shape {shape[1:]}" if shape else f"a {type(outputs).__name__}"
-        raise InvalidConfig(
-            f"{label}: the model's output for one row is {received}. Allowed: ({n_classes},), one number per "
-            f"class{one}.{hint}"
-        )
-
-
-def check_fits(model: keras.Model, label: str, row: tuple[int, ...]) -> None:
-    """Check that rows of a shape can be the input of a model, as far as it tells."""
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple):
-        return
-    pairs = list(zip(shape[1:], row, strict=False))  # None stands for any size
-    if len(shape) - 1 != len(row) or any(side not in (None, size) for side, size in pairs):
-        raise InvalidConfig(f"{label} takes rows of shape {shape[1:]}, but the data has shape {row}.")
-
-
-def check_one_each(model: keras.Model, label: str) -> None:
-    """Check that a model has one input and one output, as far as it tells."""
-    n_inputs, n_outputs = (len(getattr(model, which, None) or [0]) for which in ("inputs", "outputs"))
-    if max(n_inputs, n_outputs) > 1:
-        raise InvalidConfig(
-            f"{label}: the model must have one input and one output. Received: inputs {n_inputs}, outputs {n_outputs}."
-        )
-
-
-def with_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> keras.Model:
-    """Return a model whose outputs are probabilities: logits get a softmax, or a sigmoid for one output.
-
-    The activation of the last layer tells which they are, or, where there is none, the outputs for random rows. A
-    subclassed model becomes a layer of a sequential one, which knows its shapes.
-    """
-    import keras
-    import numpy as np
-
-    end = []
-    if not _gives_probabilities(model, input_shape):
-        n_outputs = model(np.zeros((1, *input_shape), "float32"), training=False).shape[-1]
-        name = "sigmoid" if n_outputs == 1 else "softmax"
-        end = [keras.layers.Activation(name, name=PROBABILITIES, dtype="float32")]
-    if not is_graph(model):
-        return keras.Sequential([keras.Input(input_shape), model, *end])
-    return keras.Model(model.inputs[0], end[0](model.outputs[0])) if end else model
-
-
-def _gives_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> bool:
-    import keras
-    import numpy as np
-
-    last = model.layers[-1] if is_graph(model) else None
-    if isinstance(last, keras.layers.Softmax):
-        return True
-    name = getattr(getattr(last, "activation", None), "__name__", None)
-    if name is not None:
-        return name in ("softmax", "sigmoid")
-    rows = np.random.default_rng(0).normal(size=(64, *input_shape)).astype("float32")
-    found = keras.ops.convert_to_numpy(model(rows, training=False))
-    if found.min() < 0 or found.max() > 1:
-        return False
-    return found.shape[-1] == 1 or bool(np.allclose(found.sum(axis=-1), 1, atol=1e-3))

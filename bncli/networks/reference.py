@@ -123,7 +123,8 @@ def read_source(reference: Reference) -> Source:
             f"{what} has no function {shown(reference.function)}. {_what_there_is(reference, [*defined])}"
         )
     package = reference.place.rpartition(".")[0] if reference.is_module else ""
-    return Source(path, text, reference.function, _parameters(defined[reference.function]), package)
+    parameters = _parameters(defined[reference.function], f"{reference.function}() in {reference.place}")
+    return Source(path, text, reference.function, parameters, package)
 
 
 def check_regular(path: Path) -> None:
@@ -180,14 +181,22 @@ def _module_spec(name: str) -> importlib.machinery.ModuleSpec | None:
     return found
 
 
-def _parameters(node: ast.FunctionDef | ast.ClassDef) -> tuple[tuple[str, bool], ...]:
+def _parameters(node: ast.FunctionDef | ast.ClassDef, label: str) -> tuple[tuple[str, bool], ...]:
     """The parameters of a function, or of a class's `__init__` without its first."""
     if isinstance(node, ast.ClassDef):
         made_by = (part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__")
         init = next(made_by, None)
-        return _parameters(init)[1:] if init else ()
-    by_place = [*node.args.posonlyargs, *node.args.args]
+        return _parameters(init, label)[1:] if init else ()
+    if node.args.posonlyargs:
+        raise InvalidConfig(f"{label} has parameters before a /, but bncli gives them by name. Leave out the /.")
+    by_place = node.args.args
     n_required = len(by_place) - len(node.args.defaults)
     found = [(argument.arg, index >= n_required) for index, argument in enumerate(by_place)]
     named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-    return (*found, *((argument.arg, default is not None) for argument, default in named))
+    parameters = (*found, *((argument.arg, default is not None) for argument, default in named))
+    if node.args.kwarg and not parameters:
+        raise InvalidConfig(
+            f"{label} has no parameter but **{node.args.kwarg.arg}, and bncli gives only what it names. Name those "
+            "that it needs, such as input_shape and n_outputs."
+        )
+    return parameters

@@ -10,7 +10,7 @@ import pytest
 from bncli.config import RunConfig
 from bncli.errors import InvalidConfig
 from bncli.networks.network import network_of
-from bncli.networks.own import with_probabilities
+from bncli.networks.outputs import with_probabilities
 
 RESIDUAL = """
 import keras
@@ -209,6 +209,11 @@ def test_fields_that_the_function_does_not_ask_for_have_no_effect():
             "    x = 1\n    return x + 'a'",
             "build() in own.py fails, line 6: TypeError: unsupported operand type(s) for +: 'int' and 'str'.",
         ),
+        (
+            "    return keras.Sequential([layers.Flatten(), layers.Dense(n_outputs, name='the end')])",
+            "build() in own.py: TensorFlow can't train a layer named 'the end'. Use letters, digits and any of "
+            "_ . / -.",
+        ),
         ("    raise SystemExit(3)", "build() in own.py fails, line 5: SystemExit: 3."),
     ],
 )
@@ -278,6 +283,27 @@ def test_a_parameter_that_nobody_knows_needs_a_default():
     Path("own.py").write_text("def build(input_shape, lr):\n    pass\n")
     with pytest.raises(InvalidConfig, match=r"^build\(\) in own.py asks for 'lr', which bncli can't give\. Allowed: "):
         build("own.py")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            "input_shape, /, n_outputs",
+            "build() in own.py has parameters before a /, but bncli gives them by name. Leave out the /.",
+        ),
+        (
+            "**options",
+            "build() in own.py has no parameter but **options, and bncli gives only what it names. Name those that it "
+            "needs, such as input_shape and n_outputs.",
+        ),
+    ],
+)
+def test_parameters_are_given_by_name(parameters, message):
+    Path("own.py").write_text(f"def build({parameters}):\n    pass\n")
+    with pytest.raises(InvalidConfig) as caught:
+        network_of("own.py")
+    assert str(caught.value) == message
 
 
 def test_a_file_that_changes_while_a_study_runs_fails_its_runs():

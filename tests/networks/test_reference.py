@@ -11,7 +11,7 @@ from bncli.networks.reference import Reference, read_source, reference_of
 NETS = """
 raise RuntimeError("nobody runs this file")
 
-def build(input_shape, /, n_outputs, norm=None, *, use_bias, activation="relu", **more):
+def build(input_shape, n_outputs, norm=None, *, use_bias, activation="relu", **more):
     pass
 
 class Net:

@@ -16,7 +16,7 @@ from bncli.networks.file import FileNetwork
 from bncli.networks.function import FunctionNetwork
 from bncli.networks.layout import lay_out
 from bncli.networks.network import network_of
-from bncli.networks.own import PROBABILITIES
+from bncli.networks.outputs import PROBABILITIES
 from bncli.report.script.code import Writer
 
 if TYPE_CHECKING:
