@@ -30,7 +30,6 @@ from bncli.report import figure as drawing
 from bncli.report.answer import answer_of
 from bncli.report.files import write_files
 from bncli.report.notebook import draw_one, to_html
-from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import lock
 from bncli.study.arms import DEFAULT_ARMS, Arm, arm_of, arms_of, default_arms
@@ -41,7 +40,7 @@ from bncli.study.jobs import connect
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, as_begun, open_folder
 from bncli.study.study import DEFAULT_SEEDS, Plan, Study
-from bncli.values import plain_text
+from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -247,3 +247,13 @@ def plain_text(text: str, limit: int | None = MAX_SHOWN, keep: str = "") -> str:
 def _escape(character: str) -> str:
     number = ord(character)
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Spell a count with its noun.
+
+    Example:
+        >>> counted(1, "run"), counted(1200, "run")
+        ('1 run', '1,200 runs')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

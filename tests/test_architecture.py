@@ -20,6 +20,7 @@ FLOORS = (
     ("engines",),
     ("study",),
     ("analysis",),
+    ("diagnosis",),
     ("claims",),
     ("report",),
     ("cli",),

@@ -16,6 +16,7 @@ from bncli.cli import console
 from bncli.cli.command import Command, Group
 from bncli.cli.compare import compare
 from bncli.cli.dataset import dataset
+from bncli.cli.diagnose import diagnose
 from bncli.cli.export import export
 from bncli.cli.listing import list_
 from bncli.cli.model import model
@@ -60,6 +61,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "train": (train, "Train one network, from one or many seeds."),
     "compare": (compare, "Train arms and compare them seed by seed."),
     "sweep": (sweep, "Compare arms at every value of other settings."),
+    "diagnose": (diagnose, "Say what is wrong with a network's normalizations."),
     "report": (report, "Make tables, figures and page of a study again."),
     "export": (export, "Write a run as a stand-alone Keras program."),
     "verify": (verify, "Check what is claimed about BN: trains the presets."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
@@ -78,6 +79,13 @@ def write(text: str) -> None:
     """Write text to stdout, and a line end if it has none."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     sys.stdout.flush()
+
+
+def paragraph(text: str, indent: str = "") -> None:
+    """Write text to stdout that a terminal gets in lines of its width; elsewhere it stays one line."""
+    text = fitted(text, sys.stdout)
+    width = open_console(stderr=False).width
+    write(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False))
 
 
 def check_format(name: str, allowed: Sequence[str] = FORMATS) -> None:

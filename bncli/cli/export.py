@@ -11,9 +11,9 @@ from bncli.cli import console
 from bncli.cli.options import completion
 from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
-from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study.folder import Store
+from bncli.values import counted
 
 KINDS = ("script",)
 

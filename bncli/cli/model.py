@@ -18,15 +18,15 @@ from bncli.cli.options import (
     parse_settings,
 )
 from bncli.cli.plots import check_plot, save_plot
+from bncli.cli.shapes import ClassesOption, InputShapeOption, typed_shapes
 from bncli.config import RunConfig
 from bncli.data import sets
-from bncli.errors import InvalidConfig, shown
+from bncli.errors import InvalidConfig
 from bncli.networks import models
 from bncli.report.exports import to_csv, to_json
-from bncli.report.spelling import counted
 from bncli.study.arms import default_arms, parse_arms
 from bncli.study.networks import Built, Shapes, build_arms, shapes_of, sites_of
-from bncli.values import Value, plain_text, read_whole
+from bncli.values import Value, counted, plain_text
 
 if TYPE_CHECKING:
     from bncli.networks.facts import LayerFacts
@@ -61,12 +61,8 @@ def model(
         ),
     ] = None,
     label: LabelOption = None,
-    input_shape: Annotated[
-        str | None, option("--input-shape", metavar="H,W,C|N", help="Shape of one row, in place of a data set.")
-    ] = None,
-    classes: Annotated[
-        str | None, option("--classes", metavar="N", help="Number of classes, with --input-shape; by default 10.")
-    ] = None,
+    input_shape: InputShapeOption = None,
+    classes: ClassesOption = None,
     settings: Annotated[
         list[str] | None, option("--set", metavar="FIELD=VALUE", help="Set any field of a run; may be repeated.")
     ] = None,
@@ -82,7 +78,7 @@ def model(
         name: value for name, value in (("dataset", dataset), ("label", label)) if value is not None
     }
     base = RunConfig.from_dict({"model": network} | given | parse_settings(settings, given))
-    shapes = _typed_shapes(input_shape, classes, dataset) or shapes_of(base, is_data_given=bool(dataset))
+    shapes = typed_shapes(input_shape, classes, dataset) or shapes_of(base, is_data_given=bool(dataset))
     labels = arms or default_arms(network, keep_weights=base.keep_weights)
     built = build_arms(base, parse_arms(",".join(labels)), shapes)
     for notice in shapes.notices:
@@ -98,29 +94,6 @@ def model(
     if not input_shape:
         named = [*(["--dataset", dataset] if dataset else []), *(["--label", label] if label else [])]
         hints.say_next(["compare", "--model", network, *named, *(["--arms", ",".join(arms)] if arms else [])], format)
-
-
-def _typed_shapes(input_shape: str | None, classes: str | None, dataset: str | None) -> Shapes | None:
-    """The shapes of `--input-shape` and `--classes`; None without them."""
-    if input_shape is None:
-        if classes is not None:
-            raise InvalidConfig("--classes goes with --input-shape; a data set has its own classes.")
-        return None
-    if dataset is not None:
-        raise InvalidConfig("--input-shape stands in place of --dataset. Give one of them.")
-    try:
-        shape = tuple(read_whole(part, 1, 1_000_000) for part in input_shape.replace("x", ",").split(","))
-    except ValueError:
-        shape = ()
-    if len(shape) not in (1, 2, 3):
-        raise InvalidConfig(
-            f"--input-shape must be the whole numbers of one row's shape, such as 28,28,1 for an image or 30 for a "
-            f"table. Received: {shown(input_shape)}."
-        )
-    try:
-        return Shapes(shape, read_whole(classes or "10", 2, 100_000))
-    except ValueError:
-        raise InvalidConfig(f"--classes must be a whole number from 2 to 100000. Received: {shown(classes)}.") from None
 
 
 def _title(network: str, shapes: Shapes, one: Built) -> str:

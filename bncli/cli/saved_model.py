@@ -9,8 +9,7 @@ from bncli.atomic import replace_file
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.networks.network import network_of
-from bncli.report.spelling import counted
-from bncli.values import plain_text
+from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
     import keras

@@ -25,7 +25,6 @@ from bncli.errors import BncliError, InvalidConfig, StoreError
 from bncli.networks.reference import reference_of
 from bncli.registry import check_name
 from bncli.report.notes import lag_notice
-from bncli.report.spelling import counted
 from bncli.results import RunResult
 from bncli.study import journal, lock
 from bncli.study.execution import ENGINES, Work, work_of
@@ -36,7 +35,7 @@ from bncli.study.opening import Opened, as_begun, open_folder
 from bncli.study.shard import Shard, parse_shard
 from bncli.study.study import Condition, Plan, Study, data_key
 from bncli.tasks.metrics import DEFAULT, POPULATION
-from bncli.values import plain_text, show
+from bncli.values import counted, plain_text, show
 
 if TYPE_CHECKING:
     from bncli.analysis.evidence import Evidence

@@ -21,13 +21,12 @@ from bncli.cli.options import (
 from bncli.cli.session import EXIT_FAILED_RUNS, Session, check_failed
 from bncli.errors import cut
 from bncli.registry import check_name
-from bncli.report.spelling import counted
 from bncli.report.verdict_file import store_verdicts
 from bncli.study.execution import ENGINES
 from bncli.study.files import presets
 from bncli.study.folder import Store
 from bncli.study.places import ROOT, default_folder
-from bncli.values import plain_text
+from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
     from bncli.claims.judgement import Verdict

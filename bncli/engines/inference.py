@@ -6,7 +6,7 @@ has no scores of probabilities. The model itself is not changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -54,21 +54,33 @@ class Inference:
 
     def _score(self, others: Tensors, x: np.ndarray, y: np.ndarray) -> Scored:
         losses, answers, n_correct = [], [], 0
-        for start in range(0, len(y), EVALUATION_ROWS):
-            rows = slice(start, start + EVALUATION_ROWS)
-            more, predicted = (values.numpy() for values in self._infer(others, x[rows], y[rows]))
-            classes = predicted[:, 0] > 0.5 if predicted.shape[-1] == 1 else predicted.argmax(axis=-1)
+        for rows, more, predicted in self.answers(others, x, y):
             losses.append(more)
             answers.append((y[rows], predicted[None]))
-            n_correct += int((classes == y[rows]).sum())
+            n_correct += int((classes_of(predicted) == y[rows]).sum())
         loss = np.concatenate(losses).mean(dtype="float64")
         return Scored(np.array([loss]), np.array([n_correct / len(y)]), answers)
+
+    def answers(self, others: Tensors, x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Yield the losses and the outputs of rows, chunk by chunk, with the place of the chunk."""
+        for start in range(0, len(y), EVALUATION_ROWS):
+            rows = slice(start, start + EVALUATION_ROWS)
+            losses, predicted = (values.numpy() for values in self._infer(others, x[rows], y[rows]))
+            yield rows, losses, predicted
 
     def population(self, config: RunConfig) -> Tensors:
         """Return the non-trainable variables with population statistics in place of the moving averages.
 
         Args:
             config: The run, which decides the batches.
+        """
+        return self.statistics(population_batches([config], len(self._dataset.y_train)))
+
+    def statistics(self, batches: tf.Tensor) -> Tensors:
+        """Return the non-trainable variables with statistics over some batches in place of the moving averages.
+
+        Args:
+            batches: Numbers of training rows, shape (batches, 1, rows).
         """
         x = tf.constant(self._dataset.x_train)
 
@@ -81,5 +93,10 @@ class Inference:
             n_steps = tf.constant(batches.shape[0])
             return population_statistics(self.averages, self.others, batches, n_steps, call)
 
-        found: Tensors = estimate(population_batches([config], len(self._dataset.y_train)))
+        found: Tensors = estimate(batches)
         return found
+
+
+def classes_of(predicted: np.ndarray) -> np.ndarray:
+    """Return the class numbers that outputs of shape (rows, outputs) mean."""
+    return predicted[:, 0] > 0.5 if predicted.shape[-1] == 1 else predicted.argmax(axis=-1)

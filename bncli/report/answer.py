@@ -15,7 +15,6 @@ from bncli.report.interactions import interaction_sentence
 from bncli.report.notes import fallen_note, statistics_note, stopped_note
 from bncli.report.spelling import (
     are_equal,
-    counted,
     epochs,
     interval,
     number,
@@ -25,6 +24,7 @@ from bncli.report.spelling import (
     within,
 )
 from bncli.tasks.metrics import METRICS, TOLERANCE, lower_is_better
+from bncli.values import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.comparisons import is_clear
 from bncli.analysis.interactions import whole_contrasts
 from bncli.analysis.verdicts import SIGNIFICANT, pairs_needed
-from bncli.report.spelling import counted, field_value, interval, number, point_label
+from bncli.report.spelling import field_value, interval, number, point_label
 from bncli.tasks.metrics import METRICS, lower_is_better
+from bncli.values import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,9 @@ from bncli.analysis.lag import MAX_LEFT, MOMENTUM, Lag, n_steps
 from bncli.config import DEFAULTS, NORM_FIELDS
 from bncli.networks.layout import IN_PLACE
 from bncli.networks.norms import AS_IS, fields
-from bncli.report.spelling import counted, number, point_label
+from bncli.report.spelling import number, point_label
 from bncli.tasks.metrics import METRICS, lower_is_better
-from bncli.values import show
+from bncli.values import counted, show
 
 if TYPE_CHECKING:
     from bncli.analysis.evidence import Evidence

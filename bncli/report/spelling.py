@@ -27,16 +27,6 @@ NEVER = {math.inf: "baseline never", 0.0: "arm never"}
 """Speed-ups in words where one side of most pairs never reaches the threshold."""
 
 
-def counted(count: int, noun: str) -> str:
-    """Spell a count with its noun.
-
-    Example:
-        >>> counted(1, "run"), counted(1200, "run")
-        ('1 run', '1,200 runs')
-    """
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def sparkline(values: Sequence[float], low: float, high: float, width: int = 10) -> str:
     """Spell a curve as a row of bars.
 

@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bncli.analysis.variance import AXIS, Share, difference_shares
-from bncli.report.spelling import counted
+from bncli.values import counted
 
 if TYPE_CHECKING:
     from bncli.analysis.evidence import Evidence

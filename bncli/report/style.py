@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from bncli import process
 from bncli.analysis.evidence import Evidence
 from bncli.errors import InvalidConfig, first_line
-from bncli.report.spelling import counted, point_label
-from bncli.values import plain_text
+from bncli.report.spelling import point_label
+from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
     import pandas as pd

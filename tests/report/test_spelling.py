@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bncli.report.spelling import (
-    counted,
     effect,
     epochs,
     interval,
@@ -20,6 +19,7 @@ from bncli.report.spelling import (
     sparkline,
     threshold_text,
 )
+from bncli.values import counted
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What is wrong with the normalizations of a network, and how to mend it."""

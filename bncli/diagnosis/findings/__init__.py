@@ -1,0 +1,1 @@
+"""The findings, a module each; see `diagnosis.finding`."""

@@ -1,0 +1,71 @@
+"""Normalizations in places that harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bncli.diagnosis.case import Case
+from bncli.diagnosis.finding import LIKELY, NOTE, Finding, register
+from bncli.networks.calls import Call
+from bncli.networks.sites import is_activation, is_norm
+
+
+@register("norm-before-output")
+def norm_before_output(case: Case) -> Iterator[Finding]:
+    """A normalization stands directly before the softmax or sigmoid of the output, and bounds how sure it can be."""
+    if case.graph is None:
+        return
+    makers = {id(value): call for call in case.graph.calls for value in call.outputs}
+    last = makers.get(id(case.graph.outputs[0]))
+    before = makers.get(id(last.first)) if last and is_activation(last.layer) else last
+    norm = before if before and is_norm(before.layer) else None
+    if norm:
+        yield Finding(
+            f"{norm.name} normalizes the logits: over the rows each class gets the same mean and spread.",
+            1,
+            (norm.name,),
+            "Leave it out: the output layer needs its own scale.",
+            NOTE,
+            LIKELY,
+        )
+
+
+@register("dropout-before-norm")
+def dropout_before_norm(case: Case) -> Iterator[Finding]:
+    """Dropout before a batch normalization: its averages have the larger variance that only training has."""
+    import keras
+
+    if case.readings is not None or case.graph is None:  # with data, `variance-shift` measures it
+        return
+    makers = {id(value): call for call in case.graph.calls for value in call.outputs}
+    norms = [call for call in case.graph.calls if isinstance(call.layer, keras.layers.BatchNormalization)]
+    behind = [call.name for call in norms if _has_dropout(call, makers)]
+    if behind:
+        yield Finding(
+            f"{len(behind)} of {len(case.batch_norms)} batch normalizations stand behind dropout, which changes the "
+            "variance of what they get in training, but not in inference (Li et al. 2018, arXiv 1801.05134).",
+            len(behind),
+            tuple(behind),
+            "Put dropout behind the last normalization. With --dataset the shift is measured.",
+            NOTE,
+            LIKELY,
+        )
+
+
+def _has_dropout(norm: Call, makers: dict[int, Call]) -> bool:
+    """Whether dropout lies before a normalization, with no other normalization between."""
+    near, seen = [makers.get(id(value)) for value in norm.inputs], set()
+    while near:
+        call = near.pop()
+        if call is None or id(call) in seen or is_norm(call.layer):
+            continue
+        if is_dropout(call.layer):
+            return True
+        seen.add(id(call))
+        near += [makers.get(id(value)) for value in call.inputs]
+    return False
+
+
+def is_dropout(layer: object) -> bool:
+    """Return whether a layer drops values in training."""
+    return "Dropout" in type(layer).__name__ and bool(getattr(layer, "rate", 0))

@@ -1,0 +1,176 @@
+"""What is measured of a network on rows of data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bncli.backend import keras, tf
+from bncli.data.datasets import Dataset
+from bncli.diagnosis.layers import LayerReading, NormReading, read_layers, read_norms, statistics_by_layer
+from bncli.engines.base import row_losses
+from bncli.engines.inference import Inference, classes_of
+from bncli.networks.own import batch_norms
+from bncli.networks.seeds import batch_order
+from bncli.probes.recording import without_noise
+
+if TYPE_CHECKING:
+    from bncli.engines.updates import Tensors
+
+MAX_ROWS = 5_000
+"""The most rows of a part that are scored: the standard error of an accuracy is then 0.007 at most."""
+
+BATCH_SIZE = 32
+"""Samples per batch where nobody says how many: Keras' default."""
+
+BATCH, MOVING, POPULATION = "batch", "moving", "population"
+STATISTICS = (BATCH, MOVING, POPULATION)
+"""What batch normalizations can normalize with; see docs/glossary.md."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a network answers rows.
+
+    Attributes:
+        correct: Whether each row got its class, shape (rows,).
+        loss: Mean loss.
+    """
+
+    correct: np.ndarray
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of rows that got their class."""
+        return float(self.correct.mean())
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What is measured on rows of data. Dropout and other noise are off, unless said otherwise.
+
+    Attributes:
+        scores: By part (`train`, `val`) and what batch normalizations normalized with, one of `STATISTICS`.
+        norms: The statistics of each batch normalization.
+        layers: What each layer got and returned in inference mode.
+        n_changed: How many rows get another class when they are alone than among others.
+        n_alone: How many rows were asked alone.
+        n_rows: Training rows of the data.
+    """
+
+    scores: dict[str, dict[str, Score]]
+    norms: list[NormReading]
+    layers: list[LayerReading]
+    n_changed: int
+    n_alone: int
+    n_rows: int
+
+
+def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None = None) -> Readings:
+    """Measure a network on the training and validation rows of a data set.
+
+    Args:
+        model: It, with its weights; left as it is.
+        dataset: The data, scaled as the model needs it.
+        batch_size: Samples per batch, for batch and population statistics.
+    """
+    size = min(batch_size or BATCH_SIZE, len(dataset.y_train))
+    with _thawed(model), without_noise(model):
+        inference = Inference(model, dataset)
+        parts = {name: _sampled(*dataset.parts[name]) for name in ("train", "val")}
+        batches = _batches(len(dataset.y_train), size)
+        population = inference.statistics(batches) if inference.averages else inference.others
+        scores = {
+            name: {
+                BATCH: _batch_score(model, *rows, size),
+                MOVING: _score(inference, inference.others, *rows),
+                POPULATION: _score(inference, population, *rows),
+            }
+            for name, rows in parts.items()
+        }
+        n_changed, n_alone = _lonely(inference, *parts["val"])
+        moved, estimated = (statistics_by_layer(model, others) for others in (inference.others, population))
+    x = parts["train"][0]
+    norms = read_norms(model, moved, estimated, x)
+    return Readings(scores, norms, read_layers(model, x), n_changed, n_alone, len(dataset.y_train))
+
+
+@contextmanager
+def _thawed(model: keras.Model) -> Iterator[None]:
+    """Let frozen batch normalizations follow their batches in a block, so that their statistics can be estimated."""
+    frozen = [layer for layer in batch_norms(model) if not layer.trainable]
+    for layer in frozen:
+        layer.trainable = True
+    try:
+        yield
+    finally:
+        for layer in frozen:
+            layer.trainable = False
+
+
+def _sampled(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At most `MAX_ROWS` rows, drawn without order: files are often sorted by class."""
+    chosen = batch_order(0, 0, len(y))[:MAX_ROWS]
+    return x[chosen], y[chosen]
+
+
+def _batches(n_rows: int, size: int) -> tf.Tensor:
+    """Whole batches of shuffled rows, shape (batches, 1, rows)."""
+    count = max(1, min(MAX_ROWS, n_rows) // size)
+    return tf.constant(batch_order(0, 0, n_rows)[: count * size].reshape(count, 1, size))
+
+
+def _score(inference: Inference, others: Tensors, x: np.ndarray, y: np.ndarray) -> Score:
+    found = [(classes_of(outputs) == y[rows], losses) for rows, losses, outputs in inference.answers(others, x, y)]
+    return Score(np.concatenate([correct for correct, _ in found]), float(np.concatenate([a for _, a in found]).mean()))
+
+
+def _batch_score(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int) -> Score:
+    """Score rows in training mode, in whole batches, without a trace in the model."""
+    weights, others = ([v.value for v in part] for part in (model.trainable_variables, model.non_trainable_variables))
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
+    def answer(x: tf.Tensor) -> Any:
+        return tf.cast(model.stateless_call(weights, others, x, training=True)[0], tf.float32)
+
+    correct, losses = [], []
+    for start in range(0, max(1, len(y) - size + 1), size):
+        rows = slice(start, start + size)
+        outputs = answer(x[rows])
+        correct.append(classes_of(outputs.numpy()) == y[rows])
+        losses.append(row_losses(y[rows], outputs).numpy())
+    return Score(np.concatenate(correct), float(np.concatenate(losses).mean()))
+
+
+MAX_ALONE = 64
+"""The most rows that are asked alone."""
+
+TOLERANCE = 1e-3
+"""How far a probability may move by rounding when a row is alone."""
+
+
+def _lonely(inference: Inference, x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
+    """How many rows are answered otherwise when they are alone, and how many were asked."""
+    x, y = x[:MAX_ALONE], y[:MAX_ALONE]
+    together = np.concatenate([outputs for *_, outputs in inference.answers(inference.others, x, y)])
+    singles = [
+        outputs
+        for row in range(len(y))
+        for *_, outputs in inference.answers(inference.others, x[row : row + 1], y[row : row + 1])
+    ]
+    moved = np.abs(np.concatenate(singles) - together).max(axis=-1) > TOLERANCE
+    return int(moved.sum()), len(y)
+
+
+def training_losses(model: keras.Model, dataset: Dataset) -> tuple[float, float]:
+    """Return the mean loss of a thousand training rows, with batch statistics and with the moving averages."""
+    x, y = (rows[:1_000] for rows in _sampled(dataset.x_train, dataset.y_train))
+    with _thawed(model), without_noise(model):
+        inference = Inference(model, dataset)
+        by_batch = _batch_score(model, x, y, min(BATCH_SIZE, len(y))).loss
+        return by_batch, _score(inference, inference.others, x, y).loss

@@ -1,0 +1,113 @@
+"""Make cases of what the user names: a saved model, a function, a spec."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from dataclasses import dataclass
+
+from bncli.config import RunConfig
+from bncli.data import datasets
+from bncli.data.datasets import Dataset
+from bncli.diagnosis.case import Case, Training, looks_trained
+from bncli.networks import norms
+from bncli.networks.file import FileNetwork
+from bncli.networks.network import network_of
+from bncli.networks.saved import saved_training
+
+SCALINGS = ("none", "unit", "standard")
+"""The scalings that the rows of a saved model may have had, the likeliest first."""
+
+TIE = 1.02
+"""Losses count as equal up to this factor: batch normalization of the input undoes any scaling."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be diagnosed.
+
+    Attributes:
+        config: A run of the network: its model, arm and training.
+        input_shape: The shape of one row.
+        n_classes: The number of classes.
+        dataset: Data to measure it on, scaled as it needs them; None for a diagnosis without data.
+        epochs: How long a saved model was trained, if the user says so; its file may know better.
+        batch_size: Samples per batch in the training of a saved model, if the user says so.
+    """
+
+    config: RunConfig
+    input_shape: tuple[int, ...]
+    n_classes: int
+    dataset: Dataset | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+
+
+def as_it_is(config: RunConfig) -> RunConfig:
+    """Return a run that keeps a network as its user has it: the weights of a file, the normalizations of a function.
+
+    Specs and functions that ask for their normalizations get batch normalization, unless the run has another.
+    """
+    network = network_of(config.model)
+    if isinstance(network, FileNetwork):
+        return config.replace(norm=norms.AS_IS, keep_weights=True)
+    if config.norm != norms.NONE:
+        return config
+    return config.replace(norm=norms.AS_IS if network.rewrites else "batch")
+
+
+def case_of(subject: Subject) -> Case:
+    """Build a network and measure it on its data, if there is some.
+
+    Raises:
+        InvalidConfig: The network can't be built.
+    """
+    importlib.import_module("bncli.backend")
+    config, data = subject.config, subject.dataset
+    model = network_of(config.model).build(config, subject.input_shape, subject.n_classes, config.seed)
+    training = training_of(subject)
+    is_saved = isinstance(network_of(config.model), FileNetwork)
+    is_trained = looks_trained(model) or (is_saved and bool(training.n_steps))
+    if data is None:
+        return Case(model, training, is_trained)
+    from bncli.diagnosis.readings import take_readings
+
+    return Case(model, training, is_trained, take_readings(model, data, training.batch_size))
+
+
+def training_of(subject: Subject) -> Training:
+    """Return what is known of a network's training: of a file what is in it, else what its run would do."""
+    config, rows = subject.config, None if subject.dataset is None else len(subject.dataset.y_train)
+    network = network_of(config.model)
+    if not isinstance(network, FileNetwork):
+        decays = bool(config.weight_decay) and config.decay == "all"
+        return Training(_n_steps(rows, config.batch_size, config.epochs), config.batch_size, rows, decays)
+    saved = saved_training(network.path)
+    steps = saved.n_steps or _n_steps(rows, subject.batch_size, subject.epochs)
+    return Training(steps, subject.batch_size, rows, saved.weight_decay > 0)
+
+
+def _n_steps(rows: int | None, batch_size: int | None, epochs: int | None) -> int | None:
+    return epochs * math.ceil(rows / batch_size) if rows and batch_size and epochs else None
+
+
+def likely_scaling(config: RunConfig) -> str:
+    """Return the scaling of rows with which a saved model has the least loss: nobody says which it was trained with.
+
+    Its batch normalizations take the statistics of the batch, so that stale averages do not decide; of scalings that
+    are equally good then, the averages do.
+
+    Raises:
+        BncliError: The data or the file can't be loaded, or they don't fit each other.
+    """
+    from bncli.diagnosis.readings import training_losses
+
+    importlib.import_module("bncli.backend")
+    losses = {}
+    for scaling in SCALINGS if datasets.load(config).is_image else ("none", "standard"):
+        data = datasets.load(config.replace(scaling=scaling))
+        model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
+        losses[scaling] = training_losses(model, data)
+    least = min(by_batch for by_batch, _ in losses.values())
+    close = [scaling for scaling, (by_batch, _) in losses.items() if by_batch <= least * TIE]
+    return min(close, key=lambda scaling: losses[scaling][1])
