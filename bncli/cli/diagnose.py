@@ -144,11 +144,12 @@ def _print(network: str, case: Case, found: Findings, format: str) -> None:
 
 def _title(network: str, case: Case) -> str:
     norms = len(case.batch_norms)
+    parameters = f", {case.model.count_params():,} parameters" if case.model else ""
     steps = (
         f", trained for {counted(case.training.n_steps, 'step')}" if case.is_trained and case.training.n_steps else ""
     )
     trained = steps if case.is_trained else ", not trained"
-    return f"{network}: {counted(norms, 'batch normalization')}, {case.model.count_params():,} parameters{trained}"
+    return f"{network}: {counted(norms, 'batch normalization')}{parameters}{trained}"
 
 
 def _score_rows(case: Case) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from bncli.backend import keras, tf
 from bncli.data.datasets import Dataset
+from bncli.diagnosis.case import BATCH, MOVING, POPULATION
 from bncli.diagnosis.layers import LayerReading, NormReading, read_layers, read_norms, statistics_by_layer
 from bncli.engines.base import row_losses
 from bncli.engines.inference import Inference, classes_of
@@ -27,10 +28,6 @@ MAX_ROWS = 5_000
 BATCH_SIZE = 32
 """Samples per batch where nobody says how many: Keras' default."""
 
-BATCH, MOVING, POPULATION = "batch", "moving", "population"
-STATISTICS = (BATCH, MOVING, POPULATION)
-"""What batch normalizations can normalize with; see docs/glossary.md."""
-
 
 @dataclass(frozen=True)
 class Score:
@@ -38,11 +35,16 @@ class Score:
 
     Attributes:
         correct: Whether each row got its class, shape (rows,).
-        loss: Mean loss.
+        losses: The loss of each row.
     """
 
     correct: np.ndarray
-    loss: float
+    losses: np.ndarray
+
+    @property
+    def loss(self) -> float:
+        """Mean loss."""
+        return float(self.losses.mean())
 
     @property
     def accuracy(self) -> float:
@@ -127,7 +129,7 @@ def _batches(n_rows: int, size: int) -> tf.Tensor:
 
 def _score(inference: Inference, others: Tensors, x: np.ndarray, y: np.ndarray) -> Score:
     found = [(classes_of(outputs) == y[rows], losses) for rows, losses, outputs in inference.answers(others, x, y)]
-    return Score(np.concatenate([correct for correct, _ in found]), float(np.concatenate([a for _, a in found]).mean()))
+    return Score(np.concatenate([correct for correct, _ in found]), np.concatenate([losses for _, losses in found]))
 
 
 def _batch_score(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int) -> Score:
@@ -144,7 +146,7 @@ def _batch_score(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int) ->
         outputs = answer(x[rows])
         correct.append(classes_of(outputs.numpy()) == y[rows])
         losses.append(row_losses(y[rows], outputs).numpy())
-    return Score(np.concatenate(correct), float(np.concatenate(losses).mean()))
+    return Score(np.concatenate(correct), np.concatenate(losses))
 
 
 MAX_ALONE = 64

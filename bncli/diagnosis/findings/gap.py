@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bncli.analysis.gap import LEAST_OF_ONE
-from bncli.diagnosis.case import Case
+from bncli.diagnosis.case import BATCH, MOVING, POPULATION, Case
 from bncli.diagnosis.finding import MEASURED, Finding, register
+
+if TYPE_CHECKING:
+    from bncli.diagnosis.readings import Score
 
 ERRORS = 3.0
 """How many standard errors of the paired difference a gap must have."""
@@ -15,24 +19,37 @@ ERRORS = 3.0
 @register("statistics-gap")
 def statistics_gap(case: Case) -> Iterator[Finding]:
     """The moving averages cost accuracy: with population statistics the same weights score more."""
-    if case.readings is None or not case.is_trained:
+    if case.readings is None or not case.is_trained or not case.batch_norms:
         return
     scores = case.readings.scores["val"]
-    moving, population = scores["moving"], scores["population"]
-    gap = population.accuracy - moving.accuracy
-    difference = population.correct.astype(float) - moving.correct
-    error = float(difference.std(ddof=1)) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
+    moving, population = scores[MOVING], scores[POPULATION]
+    gap, error = population.accuracy - moving.accuracy, _error(population, moving)
     if gap > max(LEAST_OF_ONE, ERRORS * error):
-        trained = case.readings.scores["train"]["batch"].accuracy
+        frozen = "" if case.live_norms else " trainable=True lets the layers follow their batches."
         yield Finding(
             f"Validation accuracy is {moving.accuracy:.3f} with the moving averages and {population.accuracy:.3f} with "
             f"population statistics of the same weights: the averages cost {gap:.3f} ± {1.96 * error:.3f}.",
             gap,
-            tuple(layer.name for layer in case.batch_norms),
-            "bncli recalibrate FILE.keras writes a file with population statistics. In training: a lower momentum, or "
-            "more steps.",
+            case.names(case.batch_norms),
+            "bncli recalibrate FILE.keras writes a file with population statistics. In training:"
+            + (frozen or " a lower momentum, or more steps."),
             certainty=MEASURED,
-            detail=f"Training rows score {trained:.3f} with batch statistics. Of the gap of "
-            f"{trained - moving.accuracy:.3f} to validation, {gap:.3f} is statistics and "
-            f"{trained - population.accuracy:.3f} overfitting.",
+            detail=_shares(case.readings.scores["train"][BATCH].accuracy, moving.accuracy, population.accuracy),
         )
+
+
+def _error(one: Score, other: Score) -> float:
+    """The standard error of the mean difference of two scores of the same rows."""
+    difference = one.correct.astype(float) - other.correct
+    return float(difference.std(ddof=1)) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
+
+
+def _shares(trained: float, moving: float, population: float) -> str:
+    """What of the distance to the score in training is for the statistics, and what for overfitting."""
+    told = f"Training rows score {trained:.3f} with batch statistics."
+    if trained < population:
+        return told
+    return (
+        f"{told} Of the gap of {trained - moving:.3f} to validation, {population - moving:.3f} is statistics and "
+        f"{trained - population:.3f} overfitting."
+    )

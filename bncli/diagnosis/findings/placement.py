@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from bncli.diagnosis.case import Case
 from bncli.diagnosis.finding import LIKELY, NOTE, Finding, register
+from bncli.diagnosis.wording import some_of
 from bncli.networks.calls import Call
 from bncli.networks.sites import is_activation, is_norm
+from bncli.probes.recording import noise_of
 
 
 @register("norm-before-output")
@@ -21,9 +23,10 @@ def norm_before_output(case: Case) -> Iterator[Finding]:
     norm = before if before and is_norm(before.layer) else None
     if norm:
         yield Finding(
-            f"{norm.name} normalizes the logits: over the rows each class gets the same mean and spread.",
+            f"{case.names([norm.layer])[0]} normalizes the logits: it fixes the mean and the spread of each class over "
+            "the rows, and so how sure the answers can be.",
             1,
-            (norm.name,),
+            case.names([norm.layer]),
             "Leave it out: the output layer needs its own scale.",
             NOTE,
             LIKELY,
@@ -39,13 +42,14 @@ def dropout_before_norm(case: Case) -> Iterator[Finding]:
         return
     makers = {id(value): call for call in case.graph.calls for value in call.outputs}
     norms = [call for call in case.graph.calls if isinstance(call.layer, keras.layers.BatchNormalization)]
-    behind = [call.name for call in norms if _has_dropout(call, makers)]
+    behind = list(dict.fromkeys(call.layer for call in norms if call.layer.trainable and _has_dropout(call, makers)))
     if behind:
+        stands, gets = ("stands", "it gets") if len(behind) == 1 else ("stand", "they get")
         yield Finding(
-            f"{len(behind)} of {len(case.batch_norms)} batch normalizations stand behind dropout, which changes the "
-            "variance of what they get in training, but not in inference (Li et al. 2018, arXiv 1801.05134).",
+            f"{some_of(len(behind), len(case.batch_norms))} {stands} behind dropout, which changes the variance of "
+            f"what {gets} in training, but not in inference (Li et al. 2018, arXiv 1801.05134).",
             len(behind),
-            tuple(behind),
+            case.names(behind),
             "Put dropout behind the last normalization. With --dataset the shift is measured.",
             NOTE,
             LIKELY,
@@ -59,13 +63,8 @@ def _has_dropout(norm: Call, makers: dict[int, Call]) -> bool:
         call = near.pop()
         if call is None or id(call) in seen or is_norm(call.layer):
             continue
-        if is_dropout(call.layer):
+        if noise_of(call.layer):
             return True
         seen.add(id(call))
         near += [makers.get(id(value)) for value in call.inputs]
     return False
-
-
-def is_dropout(layer: object) -> bool:
-    """Return whether a layer drops values in training."""
-    return "Dropout" in type(layer).__name__ and bool(getattr(layer, "rate", 0))
