@@ -51,6 +51,7 @@ class Case:
         is_trained: Whether its weights were trained.
         readings: What is measured on rows of data; None without data.
         runs: The recorded runs of a condition, whose network `model` is before training; empty for any other network.
+        trivial: The accuracy of the best constant answer to their validation rows, if it is known.
     """
 
     model: keras.Model | None
@@ -58,6 +59,7 @@ class Case:
     is_trained: bool = True
     readings: Readings | None = None
     runs: tuple[RunResult, ...] = ()
+    trivial: float | None = None
 
     @cached_property
     def layers(self) -> list[Any]:

@@ -71,6 +71,11 @@ class LayerReading:
         return self.activation in RECTIFIERS
 
     @property
+    def n_dead(self) -> int:
+        """How many of its channels returned 0 for every row; 0 for a layer that doesn't rectify."""
+        return int((self.zeros == self.n_rows).sum()) if self.is_rectified else 0
+
+    @property
     def dead_share(self) -> float:
         """The share of its channels that returned 0 for every row; 0 for a layer that doesn't rectify."""
         return float((self.zeros == self.n_rows).mean()) if self.is_rectified else 0.0

@@ -18,11 +18,12 @@ from bncli.engines.rates import steps_per_epoch
 from bncli.networks.layers import GhostBatchNormalization
 from bncli.networks.saved import NAMES
 
+
 def save(model: keras.Model, data: Dataset, path: Path, training: Mapping[str, Any] | None = None) -> None:
     """Write a trained model with the scaling as its first layer, and the names of the classes and features.
 
-    The names are in a member of their own, `saved.NAMES`. Keras loads a file with such a member, and has no place of its
-    own for them: layer names, the only free texts in a model, can't hold spaces or accents.
+    The names are in a member of their own, `saved.NAMES`. Keras loads a file with such a member, and has no place of
+    its own for them: layer names, the only free texts in a model, can't hold spaces or accents.
 
     Args:
         model: The network, which takes scaled rows; its layers and its optimizer become those of the saved model.

@@ -242,7 +242,7 @@ PATIENTS = {
             "note",
         ),
         Patient(
-            lambda: untrained(model(*block("a", momentum=0.9)), batch_size=32, n_rows=3203),
+            lambda: untrained(model(*block("a", momentum=0.7)), batch_size=32, n_rows=3203),
             lambda: untrained(model(*block("a")), batch_size=32, n_rows=3203),
             ("a_norm",),
             3,
@@ -291,7 +291,13 @@ PATIENTS = {
         Patient(lambda: untrained(functional(training=False)), lambda: untrained(functional()), ("norm",), 1, "note"),
     ],
     "statistics-gap": [
-        Patient(lambda: fitted(moving_mean=3.0), fitted, ("a_norm", "b_norm"), (0.2, 0.6), also=("dead-units", "stale-averages")),
+        Patient(
+            lambda: fitted(moving_mean=3.0),
+            fitted,
+            ("a_norm", "b_norm"),
+            (0.2, 0.6),
+            also=("dead-units", "stale-averages"),
+        ),
     ],
     "stale-averages": [
         Patient(

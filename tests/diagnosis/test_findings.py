@@ -29,7 +29,7 @@ def test_the_sick_model_gives_its_finding(name, patient):
     assert finding.certainty in (EXACT, MEASURED, LIKELY)
     for text in (finding.what, finding.remedy, finding.detail):
         assert "  " not in text
-        assert not text or (text[0].isupper() or not text[0].isalpha() or finding.layers) and text[-1] == "."
+        assert not text or ((text[0].isupper() or not text[0].isalpha() or finding.layers) and text[-1] == ".")
 
 
 @pytest.mark.parametrize(("name", "patient"), CASES)

@@ -17,7 +17,7 @@ an error of 24.7 % at 8 images, 27.3 % at 4 and 34.7 % at 2, against 23.6 % at 3
 VERY_SMALL = 4
 """Samples per batch below which that is a problem, not a note."""
 
-LAST = 0.02
+LAST = 0.1
 """By how many standard deviations the last batch of an epoch, which is also the last of training, may move a mean."""
 
 RARE = 20

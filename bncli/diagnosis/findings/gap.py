@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bncli.analysis.gap import LEAST_OF_ONE
+from bncli.analysis.gap import LEAST_OF_ONE, find_gap
+from bncli.analysis.statistics import bootstrap_interval
 from bncli.diagnosis.case import BATCH, MOVING, POPULATION, Case
 from bncli.diagnosis.finding import MEASURED, Finding, register
+from bncli.study.study import Condition
+from bncli.tasks.metrics import DEFAULT
+from bncli.tasks.metrics import POPULATION as PREFIX
+from bncli.values import counted
 
 if TYPE_CHECKING:
     from bncli.diagnosis.readings import Score
@@ -15,10 +20,15 @@ if TYPE_CHECKING:
 ERRORS = 3.0
 """How many standard errors of the paired difference a gap must have."""
 
+_CONDITION = Condition("", ())
+"""The condition of recorded runs, which are of one: its name is not used."""
+
 
 @register("statistics-gap")
 def statistics_gap(case: Case) -> Iterator[Finding]:
     """The moving averages cost accuracy: with population statistics the same weights score more."""
+    if case.runs:
+        yield from _over_seeds(case)
     if case.readings is None or not case.is_trained or not case.batch_norms:
         return
     scores = case.readings.scores["val"]
@@ -36,6 +46,26 @@ def statistics_gap(case: Case) -> Iterator[Finding]:
             certainty=MEASURED,
             detail=_shares(case.readings.scores["train"][BATCH].accuracy, moving.accuracy, population.accuracy),
         )
+
+
+def _over_seeds(case: Case) -> Iterator[Finding]:
+    """What the averages cost the recorded runs of a condition, by the rules of the report of a study."""
+    found = find_gap(case.runs, dict.fromkeys((run.config for run in case.runs), _CONDITION), trivial=case.trivial)
+    if found is None or not found.is_loss:
+        return
+    scores = [(run.metrics.get(DEFAULT), run.metrics.get(f"{PREFIX}{DEFAULT}")) for run in case.runs]
+    costs = [population - moving for moving, population in scores if None not in (moving, population)]  # type: ignore[operator]
+    interval = bootstrap_interval(costs)
+    between = f" (95 % interval {interval.low:.3f} to {interval.high:.3f})" if len(costs) > 1 else ""
+    yield Finding(
+        f"Validation accuracy is {found.moving:.3f} with the moving averages and {found.population:.3f} with "
+        f"population statistics, in the mean of {counted(len(costs), 'seed')}: the averages cost "
+        f"{found.size:.3f}{between}, and something in {sum(cost > 0 for cost in costs)} of {len(costs)} seeds.",
+        found.size,
+        case.names(case.batch_norms),
+        "A lower norm_momentum, or more epochs. To choose between arms: --metric population_val_accuracy.",
+        certainty=MEASURED,
+    )
 
 
 def _error(one: Score, other: Score) -> float:

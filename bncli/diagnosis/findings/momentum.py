@@ -27,8 +27,7 @@ def slow_averages(case: Case) -> Iterator[Finding]:
     if slow:
         worst = max(left[id(layer)] for layer in slow)
         enough = MAX_LEFT ** (1 / steps)
-        hold = "hold" if case.is_trained else "will hold"
-        is_there = case.is_trained and not case.runs
+        hold = "hold" if case.is_trained or case.runs else "will hold"
         yield Finding(
             f"After {steps:,} training {agreed(steps, 'step', 'steps')} the moving averages of "
             f"{within(len(slow), len(case.batch_norms))} {hold} {worst:.0%} of their initial values 0 and 1: "
@@ -36,7 +35,7 @@ def slow_averages(case: Case) -> Iterator[Finding]:
             worst,
             case.names(slow),
             f"A momentum of at most {_rounded_down(enough):g}, or more steps."
-            + (" For this file: bncli recalibrate." if is_there else ""),
+            + (" For this file: bncli recalibrate." if case.is_trained else ""),
         )
 
 

@@ -50,7 +50,8 @@ def dropout_before_norm(case: Case) -> Iterator[Finding]:
             f"what {gets} in training, but not in inference (Li et al. 2018, arXiv 1801.05134).",
             len(behind),
             case.names(behind),
-            "Put dropout behind the last normalization. With --dataset the shift is measured.",
+            "Put dropout behind the last normalization."
+            + ("" if case.runs else " With --dataset the shift is measured."),
             NOTE,
             LIKELY,
         )

@@ -18,11 +18,14 @@ DEAD = 0.5
 SOME = 0.2
 """The share of a layer's units above which dead ones are noted."""
 
+FEW = 3
+"""The number of dead units below which a share up to `DEAD` is not noted: one of four may be chance."""
+
 SATURATED = 0.5
 """The share of a layer's outputs above which saturation is noted."""
 
-FLAT = 0.2
-"""The share of a layer's channels above which flat ones are noted."""
+FLAT = 0.5
+"""The share of a layer's channels above which flat ones are noted; of the pixels of digits, a third hardly varies."""
 
 
 @register("dead-units")
@@ -31,7 +34,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
     if case.readings is None:
         return
     layers = [reading for reading in case.readings.layers if reading.is_rectified]
-    dead = [reading for reading in layers if reading.dead_share > SOME]
+    dead = [reading for reading in layers if reading.dead_share > (SOME if reading.n_dead >= FEW else DEAD)]
     if dead:
         worst = max(dead, key=lambda reading: reading.dead_share)
         yield Finding(
