@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.data.datasets import Dataset
 from bncli.diagnosis.case import Case, Training, looks_trained
+from bncli.diagnosis.names import layers_within
 from bncli.networks import norms
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
 from bncli.networks.saved import saved_training
 from bncli.training.optimizers import OPTIMIZERS
 
-SCALINGS = ("none", "unit", "standard")
-"""The scalings that the rows of a saved model may have had, the likeliest first."""
+SCALINGS, TABLE_SCALINGS = ("none", "unit", "standard"), ("none", "standard")
+"""The scalings that the rows of a saved model may have had: of images, and of tables."""
 
-TIE = 1.02
-"""Losses count as equal up to this factor: batch normalization of the input undoes any scaling."""
+TIE, SLACK = 1.1, 0.05
+"""Losses count as equal up to this factor and this difference: larger rows make a network surer, and so its loss less,
+and batch normalization behind the first layer undoes almost any scaling."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,12 @@ def _n_steps(rows: int | None, batch_size: int | None, epochs: int | None) -> in
 
 
 def likely_scaling(config: RunConfig) -> str:
-    """Return the scaling of rows with which a saved model has the least loss: nobody says which it was trained with.
+    """Return the scaling of rows that a saved model was most likely trained with: nobody says which.
 
-    Its batch normalizations take the statistics of the batch, so that stale averages do not decide; of scalings that
-    are equally good then, the averages do.
+    Scalings with which its batch normalizations, with the statistics of the batch, have the least loss come first, so
+    that stale averages do not decide; of those that are equally good, because a normalization undoes the scaling, the
+    averages decide; of those that are equally good then, what the data is scaled with by default, or not at all for a
+    model that scales its rows itself.
 
     Raises:
         BncliError: The data or the file can't be loaded, or they don't fit each other.
@@ -108,10 +114,27 @@ def likely_scaling(config: RunConfig) -> str:
 
     importlib.import_module("bncli.backend")
     losses = {}
-    for scaling in SCALINGS if datasets.load(config).is_image else ("none", "standard"):
-        data = datasets.load(config.replace(scaling=scaling))
-        model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
-        losses[scaling] = training_losses(model, data)
-    least = min(by_batch for by_batch, _ in losses.values())
-    close = [scaling for scaling, (by_batch, _) in losses.items() if by_batch <= least * TIE]
-    return min(close, key=lambda scaling: losses[scaling][1])
+    data = datasets.load(config)
+    for scaling in SCALINGS if data.is_image else TABLE_SCALINGS:
+        scaled = datasets.load(config.replace(scaling=scaling))
+        model = network_of(config.model).build(config, scaled.input_shape, scaled.n_classes, config.seed)
+        if scales_rows(model):
+            return "none"
+        losses[scaling] = training_losses(model, scaled)
+    by_batch, by_average = ({name: each[place] for name, each in losses.items()} for place in (0, 1))
+    close = _near_least(_near_least(list(losses), by_batch), by_average)
+    return data.scaling if data.scaling in close else close[0]
+
+
+def _near_least(names: list[str], losses: Mapping[str, float]) -> list[str]:
+    """The names with almost the least loss; all if none has a loss that is a number."""
+    least = min((losses[name] for name in names if math.isfinite(losses[name])), default=math.nan)
+    return [name for name in names if losses[name] <= least * TIE + SLACK] or names
+
+
+def scales_rows(model: Any) -> bool:
+    """Return whether the first layer of a model scales its rows, as models that bncli saves do."""
+    import keras
+
+    first = next((layer for layer in layers_within(model) if not isinstance(layer, keras.layers.InputLayer)), None)
+    return isinstance(first, keras.layers.Rescaling | keras.layers.Normalization)

@@ -20,7 +20,7 @@ def variance_shift(case: Case) -> Iterator[Finding]:
     off = {name: shift for name, shift in shifts.items() if _size(shift) > SHIFT}
     if off:
         worst = max(off, key=lambda name: _size(off[name]))
-        more = f" {len(off) - 1} more {agreed(len(off) - 1, 'is', 'are')} off by a fifth." if len(off) > 1 else ""
+        more = f" {len(off) - 1} more {agreed(len(off) - 1, 'is', 'are')} off by more than a fifth." if len(off) > 1 else ""
         yield Finding(
             f"Dropout makes the variance that {worst} gets {off[worst]:.2f} times as large in training as in "
             f"inference, where its averages are used (Li et al. 2018, arXiv 1801.05134).{more}",
