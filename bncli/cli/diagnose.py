@@ -30,7 +30,7 @@ from bncli.report.exports import to_json
 from bncli.study.arms import parse_arm
 from bncli.study.networks import Shapes, shapes_of
 from bncli.study.study import placed
-from bncli.values import Value, counted
+from bncli.values import Value, counted, finite
 
 if TYPE_CHECKING:
     from bncli.diagnosis.case import Case
@@ -188,7 +188,7 @@ def _facts(case: Case) -> dict[str, Any]:
     facts: dict[str, Any] = {"is_trained": case.is_trained, "training": vars(case.training)}
     if case.readings:
         facts["scores"] = {
-            part: {name: {"accuracy": score.accuracy, "loss": score.loss} for name, score in scores.items()}
+            part: {name: {"accuracy": score.accuracy, "loss": finite(score.loss)} for name, score in scores.items()}
             for part, scores in case.readings.scores.items()
         }
     return facts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.cli import console
 from bncli.report.exports import to_csv
-from bncli.values import plain_text
+from bncli.values import finite, plain_text
 
 if TYPE_CHECKING:
     from bncli.diagnosis.finding import Finding
@@ -53,7 +53,7 @@ def record_of(name: str, finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON has it."""
     fields = ("what", "number", "layers", "detail", "remedy")
     facts = {"finding": name, "severity": finding.severity, "certainty": finding.certainty}
-    return facts | {field: getattr(finding, field) for field in fields}
+    return facts | {field: getattr(finding, field) for field in fields} | {"number": finite(finding.number)}
 
 
 def csv_of(records: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> str:

@@ -5,10 +5,11 @@ the statistics of the rows instead of being trained, unless the score matters.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+from fakes import complete, diverged
 
 from bncli.backend import keras
 from bncli.config import RunConfig
@@ -163,9 +164,9 @@ def bare(activation, *, bias=0.0, factor=1.0):
 
 
 def dropped(*order):
-    parts = {"dropout": layers.Dropout(0.5), "norm": layers.BatchNormalization(name="norm")}
+    parts = {"dropout": layers.Dropout(0.7), "norm": layers.BatchNormalization(name="norm")}
     inner = [layers.Dense(32, use_bias=False), layers.ReLU(), *(parts[name] for name in order)]
-    return settled(on_data(*inner)) if order else None
+    return settled(on_data(*inner))
 
 
 def dropout_before(*order):
@@ -187,7 +188,24 @@ def logits(*, norm):
     return keras.Sequential([keras.Input((4,)), *dense, *inner, layers.Softmax()])
 
 
+def recorded(*states):
+    """The runs of a condition that ended in these states."""
+    make = {"complete": complete, "diverged": diverged}
+    runs = tuple(make[state](RunConfig(seed=seed)) for seed, state in enumerate(states))
+    return Case(model(*block("a")), is_trained=False, runs=runs)
+
+
+def recorded_costs(*costs):
+    """The runs of a condition whose moving averages cost these accuracies."""
+    plain = [complete(RunConfig(seed=seed), (0.5, 0.9 - cost)) for seed, cost in enumerate(costs)]
+    runs = [replace(run, metrics=run.metrics | {"population_val_accuracy": 0.9}) for run in plain]
+    return Case(model(*block("a")), is_trained=False, runs=tuple(runs), trivial=0.5)
+
+
 PATIENTS = {
+    "diverged": [
+        Patient(lambda: recorded("diverged", "complete", "diverged"), lambda: recorded("complete", "complete"), (), 2),
+    ],
     "averages-not-updated": [
         Patient(
             lambda: Case(model(*block("a"), *block("b"))),
@@ -292,6 +310,9 @@ PATIENTS = {
     ],
     "statistics-gap": [
         Patient(
+            lambda: recorded_costs(0.05, 0.1, 0.15), lambda: recorded_costs(0.0, 0.01), ("a_norm",), (0.099, 0.101)
+        ),
+        Patient(
             lambda: fitted(moving_mean=3.0),
             fitted,
             ("a_norm", "b_norm"),
@@ -355,7 +376,11 @@ PATIENTS = {
     ],
     "variance-shift": [
         Patient(
-            lambda: read(dropped("dropout", "norm")), lambda: read(dropped("norm", "dropout")), ("norm",), (1.3, 4)
+            lambda: read(dropped("dropout", "norm")),
+            lambda: read(dropped("norm", "dropout")),
+            ("norm",),
+            (2.5, 5),
+            "note",
         ),
     ],
     "norm-before-output": [

@@ -20,6 +20,9 @@ VERY_SMALL = 4
 LAST = 0.1
 """By how many standard deviations the last batch of an epoch, which is also the last of training, may move a mean."""
 
+SHARE = 4
+"""A last batch is small where it has at most this part, a quarter, of the rows of the others."""
+
 RARE = 20
 """A last batch of a single row is a problem where it is one of fewer batches than these, else a note."""
 
@@ -70,7 +73,7 @@ def last_batch(case: Case) -> Iterator[Finding]:
         return
     alone = [layer for layer in case.live_norms if left == 1 and is_flat(layer)]
     moved = [layer for layer in case.live_norms if (1 - float(layer.momentum)) * left**-0.5 > LAST]
-    layers = alone or moved
+    layers = alone or (moved if left * SHARE <= size else [])
     if not layers:
         return
     count, most = -(-rows // size), max(1 - float(layer.momentum) for layer in layers)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from bncli.diagnosis.case import Case
-from bncli.diagnosis.finding import NOTE, Finding, register
-from bncli.diagnosis.wording import agreed
+from bncli.diagnosis.finding import LIKELY, NOTE, Finding, register
+from bncli.diagnosis.wording import agreed, some_of
 from bncli.networks.sites import direct_norms, is_linear
 from bncli.values import counted
 
@@ -38,12 +38,13 @@ def wrong_axis(case: Case) -> Iterator[Finding]:
         norms = [norm for norm in case.batch_norms if id(norm) in found]
         axes = sorted({norm.axis for norm in norms})
         yield Finding(
-            f"{counted(len(norms), 'batch normalization')} {agreed(len(norms), 'has', 'have')} "
-            f"axis={', '.join(map(str, axes))}, which is not where the layer before has its channels: positions are "
-            "normalized, and channels mixed.",
+            f"{some_of(len(norms), len(case.batch_norms))} {agreed(len(norms), 'has', 'have')} "
+            f"axis={', '.join(map(str, axes))}, which is not where the layer before has its channels: each "
+            "position is normalized, over all channels.",
             len(norms),
             case.names(norms),
             "Leave axis out (-1) where the channels come last, as they do by default; 1 is for channels_first.",
+            certainty=LIKELY,
         )
 
 

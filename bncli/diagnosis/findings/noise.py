@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bncli.diagnosis.case import Case
-from bncli.diagnosis.finding import MEASURED, NOTE, PROBLEM, Finding, register
+from bncli.diagnosis.finding import MEASURED, NOTE, Finding, register
 from bncli.diagnosis.wording import agreed
 
-SHIFT, LARGE = 1.2, 2.0
-"""By which factor the variance in training may differ from that in inference, in the mean channel of a layer."""
+SHIFT = 2.0
+"""By which factor the variance in training may differ from that in inference, in the mean channel of a layer: dropout
+of half the values directly before a layer makes it 2. It hardly ever costs much: of networks on digits with factors up
+to 5.7, four seeds each, none lost more than 0.011 of its accuracy. What it costs in a model is in `statistics-gap`."""
 
 
 @register("variance-shift")
@@ -20,14 +22,15 @@ def variance_shift(case: Case) -> Iterator[Finding]:
     off = {name: shift for name, shift in shifts.items() if _size(shift) > SHIFT}
     if off:
         worst = max(off, key=lambda name: _size(off[name]))
-        more = f" {len(off) - 1} more {agreed(len(off) - 1, 'is', 'are')} off by more than a fifth." if len(off) > 1 else ""
+        others = len(off) - 1
+        more = f" In {others} more {agreed(others, 'layer', 'layers')} it is more than {SHIFT:g}." if others else ""
         yield Finding(
             f"Dropout makes the variance that {worst} gets {off[worst]:.2f} times as large in training as in "
             f"inference, where its averages are used (Li et al. 2018, arXiv 1801.05134).{more}",
             off[worst],
             tuple(off),
             "Put dropout behind the last normalization; or bncli recalibrate, which estimates without dropout.",
-            PROBLEM if _size(off[worst]) > LARGE else NOTE,
+            NOTE,
             MEASURED,
         )
 

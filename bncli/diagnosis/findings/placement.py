@@ -11,6 +11,9 @@ from bncli.networks.calls import Call
 from bncli.networks.sites import is_activation, is_norm
 from bncli.probes.recording import noise_of
 
+RATE = 0.5
+"""The share of values whose loss makes the variance 1 / (1 - 0.5) times as large: `noise.SHIFT`, where it is noted."""
+
 
 @register("norm-before-output")
 def norm_before_output(case: Case) -> Iterator[Finding]:
@@ -35,7 +38,7 @@ def norm_before_output(case: Case) -> Iterator[Finding]:
 
 @register("dropout-before-norm")
 def dropout_before_norm(case: Case) -> Iterator[Finding]:
-    """Dropout before a batch normalization: its averages have the larger variance that only training has."""
+    """Half of all values, or more, are dropped before a batch normalization, whose variance they double in training."""
     import keras
 
     if case.readings is not None or case.graph is None:  # with data, `variance-shift` measures it
@@ -46,8 +49,9 @@ def dropout_before_norm(case: Case) -> Iterator[Finding]:
     if behind:
         stands, gets = ("stands", "it gets") if len(behind) == 1 else ("stand", "they get")
         yield Finding(
-            f"{some_of(len(behind), len(case.batch_norms))} {stands} behind dropout, which changes the variance of "
-            f"what {gets} in training, but not in inference (Li et al. 2018, arXiv 1801.05134).",
+            f"{some_of(len(behind), len(case.batch_norms))} {stands} behind dropout of half of all values or more, "
+            f"which doubles the variance of what {gets} in training, but not in inference (Li et al. 2018, arXiv "
+            "1801.05134).",
             len(behind),
             case.names(behind),
             "Put dropout behind the last normalization."
@@ -58,13 +62,13 @@ def dropout_before_norm(case: Case) -> Iterator[Finding]:
 
 
 def _has_dropout(norm: Call, makers: dict[int, Call]) -> bool:
-    """Whether dropout lies before a normalization, with no other normalization between."""
+    """Whether dropout of `RATE` lies before a normalization, with no other normalization between."""
     near, seen = [makers.get(id(value)) for value in norm.inputs], set()
     while near:
         call = near.pop()
         if call is None or id(call) in seen or is_norm(call.layer):
             continue
-        if noise_of(call.layer):
+        if "Dropout" in type(call.layer).__name__ and noise_of(call.layer).get("rate", 0) >= RATE:
             return True
         seen.add(id(call))
         near += [makers.get(id(value)) for value in call.inputs]
