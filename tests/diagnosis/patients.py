@@ -309,9 +309,7 @@ PATIENTS = {
         Patient(lambda: untrained(functional(training=False)), lambda: untrained(functional()), ("norm",), 1, "note"),
     ],
     "statistics-gap": [
-        Patient(
-            lambda: recorded_costs(0.05, 0.1, 0.15), lambda: recorded_costs(0.0, 0.01), ("a_norm",), (0.099, 0.101)
-        ),
+        Patient(lambda: recorded_costs(0.09, 0.1, 0.11), lambda: recorded_costs(0.0, 0.01), ("a_norm",), 0.1),
         Patient(
             lambda: fitted(moving_mean=3.0),
             fitted,

@@ -19,13 +19,13 @@ def build(input_shape, n_outputs, norm):
 
 
 def scored(config, *, cost=0.0):
-    """A run whose moving averages cost so much accuracy, where it has some, by one hundredth more with every seed."""
-    run = complete(config, (0.6, 0.7, GOOD if config.norm == "none" else GOOD - cost - 0.01 * config.seed))
+    """A run whose moving averages cost so much accuracy, where it has some, by 0.002 more with every seed."""
+    run = complete(config, (0.6, 0.7, GOOD if config.norm == "none" else GOOD - cost - 0.002 * config.seed))
     return dataclasses.replace(run, metrics=run.metrics | {"population_val_accuracy": GOOD})
 
 
 def folder_of(folder, make, **fields):
-    study = make_study(**{"seeds": (0, 1, 2), "norm_momentum": 0.1, "epochs": 30, "n_samples": 400} | fields)
+    study = make_study(**{"seeds": (0, 1, 2), "norm_momentum": 0.1, "epochs": 30, "n_samples": 480} | fields)
     record(folder, evidence(study, make))
     return folder
 
@@ -64,8 +64,8 @@ def test_what_the_averages_cost_is_told_over_seeds(tmp_path):
     assert found == (
         "batch:before",
         "statistics-gap",
-        "Validation accuracy is 0.790 with the moving averages and 0.900 with population statistics, in the mean of 3 "
-        "seeds: the averages cost 0.110 (95 % interval 0.085 to 0.135), and something in 3 of 3 seeds.",
+        "Validation accuracy is 0.798 with the moving averages and 0.900 with population statistics, in the mean of 3 "
+        "seeds: the averages cost 0.102 (95 % interval 0.097 to 0.107), and something in 3 of 3 seeds.",
     )
 
 
@@ -87,7 +87,7 @@ def test_runs_that_diverged_are_counted_and_failed_ones_are_not(tmp_path):
 def test_of_a_network_whose_file_is_gone_the_records_are_read(folder, change):
     path = folder / "own.py"
     path.write_text(OWN)
-    study = make_study(model=str(path), seeds=(0, 1, 2))
+    study = make_study("none,batch", model=str(path), seeds=(0, 1, 2))
     record(folder / "s", evidence(study, lambda config: scored(config, cost=0.1)))
     path.unlink() if change == "gone" else path.write_text(OWN.replace("4", "5"))
     study = cases_of_study(folder / "s")

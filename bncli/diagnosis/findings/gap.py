@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bncli.analysis.gap import LEAST_OF_ONE, find_gap
 from bncli.analysis.statistics import bootstrap_interval
 from bncli.diagnosis.case import BATCH, MOVING, POPULATION, Case
-from bncli.diagnosis.finding import MEASURED, Finding, register
+from bncli.diagnosis.finding import MEASURED, NOTE, PROBLEM, Finding, register
 from bncli.study.study import Condition
 from bncli.tasks.metrics import DEFAULT
 from bncli.tasks.metrics import POPULATION as PREFIX
@@ -64,7 +64,8 @@ def _over_seeds(case: Case) -> Iterator[Finding]:
         found.size,
         case.names(case.batch_norms),
         "A lower norm_momentum, or more epochs. To choose between arms: --metric population_val_accuracy.",
-        certainty=MEASURED,
+        NOTE if interval.low <= 0 else PROBLEM,
+        MEASURED,
     )
 
 
