@@ -75,6 +75,15 @@ class Readings:
     n_alone: int
     n_rows: int
 
+    @property
+    def is_better_with_population(self) -> bool:
+        """Whether the model answers training rows better with population statistics than with its moving averages.
+
+        Better is a smaller loss: with few rows, or many classes, accuracies may be the same.
+        """
+        scores = self.scores["train"]
+        return scores[POPULATION].loss < scores[MOVING].loss
+
 
 def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None = None) -> Readings:
     """Measure a network on the training and validation rows of a data set.

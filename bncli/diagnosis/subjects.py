@@ -113,17 +113,16 @@ def likely_scaling(config: RunConfig) -> str:
     from bncli.diagnosis.readings import training_losses
 
     importlib.import_module("bncli.backend")
-    losses = {}
     data = datasets.load(config)
+    losses, usual = {}, data.scaling
     for scaling in SCALINGS if data.is_image else TABLE_SCALINGS:
         scaled = datasets.load(config.replace(scaling=scaling))
         model = network_of(config.model).build(config, scaled.input_shape, scaled.n_classes, config.seed)
-        if scales_rows(model):
-            return "none"
+        usual = "none" if scales_rows(model) else data.scaling
         losses[scaling] = training_losses(model, scaled)
     by_batch, by_average = ({name: each[place] for name, each in losses.items()} for place in (0, 1))
     close = _near_least(_near_least(list(losses), by_batch), by_average)
-    return data.scaling if data.scaling in close else close[0]
+    return usual if usual in close else close[0]
 
 
 def _near_least(names: list[str], losses: Mapping[str, float]) -> list[str]:

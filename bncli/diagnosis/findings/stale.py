@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bncli.diagnosis.case import Case
 from bncli.diagnosis.finding import MEASURED, NOTE, PROBLEM, Finding, register
+from bncli.diagnosis.findings.averages import is_new, is_stuck
 from bncli.diagnosis.wording import agreed, some_of, within
 
 if TYPE_CHECKING:
@@ -26,16 +27,22 @@ def stale_averages(case: Case) -> Iterator[Finding]:
     """The moving averages of layers are far from the statistics of the training rows under the present weights."""
     if case.readings is None or not case.is_trained:
         return
-    off = [norm for norm in case.readings.norms if norm.distance > FAR or norm.factor > FACTOR]
+    known = [norm for norm in case.readings.norms if not (is_new(norm.layer) or is_stuck(norm.layer))]
+    off = [norm for norm in known if norm.distance > FAR or norm.factor > FACTOR]
     live, frozen = ([norm for norm in off if norm.layer.trainable is state] for state in (True, False))
     total = len(case.readings.norms)
     if live:
+        helps = case.readings.is_better_with_population
         yield _finding(
             live,
             f"The moving averages of {within(len(live), total)} are stale for this data",
-            "Check first that the rows are scaled as in training. If they are: bncli recalibrate; in training a lower "
-            "momentum, or more steps.",
-            PROBLEM,
+            "Check first that the rows are scaled as in training. If they are: "
+            + (
+                "bncli recalibrate; in training a lower momentum, or more steps."
+                if helps
+                else "the model answers no better with other statistics, and may have been trained with these."
+            ),
+            PROBLEM if helps else NOTE,
         )
     if frozen:
         yield _finding(
