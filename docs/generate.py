@@ -1,9 +1,13 @@
 """The parts of the documentation that the program itself knows; `make docs` writes them, `make check` compares."""
 
+import ast
+import inspect
+import itertools
 import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from bncli.claims import measures
 from bncli.cli.app import app
 from bncli.config import DEFAULTS, FIELDS
 from bncli.data import datasets, sets
+from bncli.diagnosis.finding import REGISTRY as FINDINGS
 from bncli.networks import models, norms
 from bncli.networks.spec import spec_of
 from bncli.networks.words import WORDS
@@ -147,6 +152,23 @@ def _default(name: str, info: Field) -> str:
         return f"`{show(DEFAULTS[name])}`"
     owners = {"data": "the data set's", "training": "the optimizer's"}
     return owners.get(info.about, "`none`")
+
+
+def finding_table() -> None:
+    """Print what a diagnosis can find."""
+    table({"finding": f"`{name}`", "what it means": FINDINGS.description(name)} for name in FINDINGS)
+
+
+def threshold_list() -> None:
+    """Print the thresholds of the findings: the constants of their modules, with what is said of them."""
+    for module in dict.fromkeys(inspect.getmodule(FINDINGS[name]) for name in FINDINGS):
+        name = module.__name__.rpartition(".")[2]  # type: ignore[union-attr]
+        for node, text in itertools.pairwise(ast.parse(inspect.getsource(module)).body):  # type: ignore[arg-type]
+            if isinstance(node, ast.Assign) and isinstance(text, ast.Expr):
+                constant, about = ast.unparse(node.targets[0]), ast.literal_eval(text.value)
+                if not constant.startswith(("_", "MAX_")):
+                    lines = f"- `{name}.{constant} = {ast.unparse(node.value)}`: {' '.join(about.split())}"
+                    print(textwrap.fill(lines, 120, subsequent_indent="  ", break_long_words=False))
 
 
 def measure_table() -> None:

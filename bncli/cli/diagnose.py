@@ -22,6 +22,7 @@ from bncli.cli.options import (
 from bncli.cli.shapes import ClassesOption, InputShapeOption, typed_shapes
 from bncli.config import RunConfig, parse_value
 from bncli.data import datasets, sets
+from bncli.errors import InvalidConfig
 from bncli.networks import models
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
@@ -124,13 +125,16 @@ def _subject(network: str, arm: str | None, fields: dict[str, Value], typed: Sha
     if arm is not None:
         chosen = parse_arm(arm)
         base = placed(chosen, base.replace(**dict(chosen.changes)))
-    config = as_it_is(base)
+    is_file = isinstance(network_of(network), FileNetwork)
+    if arm is not None and is_file:
+        raise InvalidConfig("--arm goes with networks that bncli builds. A .keras file is diagnosed as it is.")
+    config = as_it_is(base) if arm is None else base
     is_data_given = "dataset" in fields
     shapes = typed or shapes_of(config, is_data_given=is_data_given)
     sizes: dict[str, Any] = {name: fields.get(name) for name in ("epochs", "batch_size")}
     if not is_data_given:
         return Subject(config, shapes.input_shape, shapes.n_classes, None, **sizes)
-    if isinstance(network_of(network), FileNetwork) and "scaling" not in fields:
+    if is_file and "scaling" not in fields:
         config = config.replace(scaling=likely_scaling(config))
         console.say(f"Rows are scaled as fits the weights best: --set scaling={config.scaling}")
     for notice in shapes.notices:

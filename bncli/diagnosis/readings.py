@@ -91,13 +91,14 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
     Args:
         model: It, with its weights; left as it is.
         dataset: The data, scaled as the model needs it.
-        batch_size: Samples per batch, for batch and population statistics.
+        batch_size: Samples per batch, for batch statistics. Those of the population are taken of 32 at least: the
+            variance of so few values is too small by one part in as many as they are.
     """
     size = min(batch_size or BATCH_SIZE, len(dataset.y_train))
     with _thawed(model), without_noise(model):
         inference = Inference(model, dataset)
         parts = {name: _sampled(*dataset.parts[name]) for name in ("train", "val")}
-        batches = _batches(len(dataset.y_train), size)
+        batches = _batches(len(dataset.y_train), min(max(size, BATCH_SIZE), len(dataset.y_train)))
         population = inference.statistics(batches) if inference.averages else inference.others
         scores = {
             name: {

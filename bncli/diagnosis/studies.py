@@ -14,9 +14,9 @@ from bncli.analysis.tables import results_by_condition
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.diagnosis.case import Case, Training
+from bncli.diagnosis.subjects import built
 from bncli.errors import BncliError
-from bncli.networks.network import network_of
-from bncli.networks.own import SHAPING, fresh_names
+from bncli.networks.own import SHAPING
 from bncli.study.folder import Store
 from bncli.study.opening import data_label
 from bncli.study.study import Condition
@@ -97,8 +97,7 @@ class _Builder:
         key = (config.model, config.dtype, facts["shape"], facts["n_classes"], *(getattr(config, f) for f in SHAPING))
         if key not in self._models:
             try:
-                with fresh_names():
-                    model = network_of(config.model).build(config, facts["shape"], facts["n_classes"], config.seed)
+                model: keras.Model | None = built(config, facts["shape"], facts["n_classes"])
             except BncliError as error:
                 self.notes.append(f"Of {config.model} only the records are diagnosed: {error}")
                 model = None

@@ -6,7 +6,7 @@ import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bncli.config import RunConfig
 from bncli.data import datasets
@@ -16,8 +16,12 @@ from bncli.diagnosis.names import layers_within
 from bncli.networks import norms
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
+from bncli.networks.own import fresh_names
 from bncli.networks.saved import saved_training
 from bncli.training.optimizers import OPTIMIZERS
+
+if TYPE_CHECKING:
+    import keras
 
 SCALINGS, TABLE_SCALINGS = ("none", "unit", "standard"), ("none", "standard")
 """The scalings that the rows of a saved model may have had: of images, and of tables."""
@@ -69,7 +73,7 @@ def case_of(subject: Subject) -> Case:
     """
     importlib.import_module("bncli.backend")
     config, data = subject.config, subject.dataset
-    model = network_of(config.model).build(config, subject.input_shape, subject.n_classes, config.seed)
+    model = built(config, subject.input_shape, subject.n_classes)
     training = training_of(subject)
     is_saved = isinstance(network_of(config.model), FileNetwork)
     is_trained = looks_trained(model) or (is_saved and bool(training.n_steps))
@@ -78,6 +82,18 @@ def case_of(subject: Subject) -> Case:
     from bncli.diagnosis.readings import take_readings
 
     return Case(model, training, is_trained, take_readings(model, data, training.batch_size))
+
+
+def built(config: RunConfig, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
+    """Return the network of a run with its initial weights, and with layer names as in a process of its own.
+
+    Raises:
+        InvalidConfig: It can't be built.
+    """
+    from bncli.engines.base import dtype_policy
+
+    with fresh_names(), dtype_policy(config.dtype):
+        return network_of(config.model).build(config, input_shape, n_classes, config.seed)
 
 
 def training_of(subject: Subject) -> Training:

@@ -85,6 +85,14 @@ def test_nothing_found_is_said(bncli):
     )
 
 
+def test_the_arm_none_is_kept_and_float16_is_computed_with(bncli):
+    assert bncli("diagnose", "dense4", *SHAPES, "--arm", "none")[1].startswith("dense4: 0 batch normalizations, 27 par")
+    overflow = ("--set", "n_samples=64", "--set", "dtype=mixed_float16", "--set", "init_scale=100000")
+    out = bncli("diagnose", "dense64*2", "-d", "circles", "--arm", "none", *overflow)[1]
+    assert "\nproblem: first-non-finite (measured)\n  dense_1 is the first layer that returns infinite" in out
+    assert "and it computes in float16" in out
+
+
 def test_json_csv_and_markdown_have_the_same_findings(bncli, nets):
     found = json.loads(bncli("diagnose", "nets.py", *SHAPES, "-f", "json")[1])
     assert (found["network"], found["is_trained"]) == ("nets.py", False)
@@ -153,6 +161,13 @@ def test_weights_that_are_no_numbers_are_valid_json(bncli, folder):
     out = bncli("diagnose", "m.keras", "-d", "d.csv", "--label", "label", "-f", "json")[1]
     found = json.loads(out, parse_constant=lambda name: pytest.fail(name))
     assert {"not-finite", "first-non-finite"} <= {each["finding"] for each in found["findings"]}
+
+
+def test_a_file_has_no_arms(bncli, folder):
+    saved(folder)
+    assert error(bncli("diagnose", "m.keras", "--arm", "batch")) == (
+        "--arm goes with networks that bncli builds. A .keras file is diagnosed as it is."
+    )
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_what_the_averages_cost_is_told_over_seeds(tmp_path):
         "batch:before",
         "statistics-gap",
         "Validation accuracy is 0.798 with the moving averages and 0.900 with population statistics, in the mean of 3 "
-        "seeds: the averages cost 0.102 (95 % interval 0.097 to 0.107), and something in 3 of 3 seeds.",
+        "seeds: the averages cost 0.102 (95 % interval 0.097 to 0.107); they cost something in 3 of 3.",
     )
 
 

@@ -60,7 +60,7 @@ def _over_seeds(case: Case) -> Iterator[Finding]:
     yield Finding(
         f"Validation accuracy is {found.moving:.3f} with the moving averages and {found.population:.3f} with "
         f"population statistics, in the mean of {counted(len(costs), 'seed')}: the averages cost "
-        f"{found.size:.3f}{between}, and something in {sum(cost > 0 for cost in costs)} of {len(costs)} seeds.",
+        f"{found.size:.3f}{between}; they cost something in {sum(cost > 0 for cost in costs)} of {len(costs)}.",
         found.size,
         case.names(case.batch_norms),
         "A lower norm_momentum, or more epochs. To choose between arms: --metric population_val_accuracy.",
