@@ -23,6 +23,7 @@ from bncli.data import datasets, sets
 from bncli.engines.method import check_memory
 from bncli.errors import BncliError, InvalidConfig, StoreError
 from bncli.networks.reference import reference_of
+from bncli.probes.inside import LEVELS
 from bncli.registry import check_name
 from bncli.report.notes import lag_notice
 from bncli.results import RunResult
@@ -123,6 +124,8 @@ class Session:
         """Check the options, before anything is loaded or trained."""
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
+        if self.options.probe is not None:
+            check_name("probe", self.options.probe, LEVELS)
         self.choice = choice_of(*self.given)
         parse_jobs(self.options.jobs)
         if self.options.scheduler is not None:
@@ -352,7 +355,8 @@ class Session:
         """Return the evidence on the study of this command."""
         from bncli.analysis.evidence import make_evidence
 
-        return make_evidence(self.study, self.plan, results, *self.choice)
+        folder = self.store.folder if self.store else None
+        return make_evidence(self.study, self.plan, results, *self.choice, folder)
 
     def write(self, evidence: Evidence, *, is_changed: bool) -> None:
         """Write tables, figures and the page to the folder. If its study is larger, they cover the whole study."""

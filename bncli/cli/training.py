@@ -49,7 +49,7 @@ def train(work: Work, options: Options, store: Store | None, on_model: OnModel |
     n_epochs = sum(config.epochs for config in pending)
     alone = not pending or on_model is not None
     with trainer(options, pending, alone=alone) as train, track(len(pending), n_epochs, quiet=options.quiet) as tracker:
-        batches = train(pending, options.engine, on_epoch, on_model)
+        batches = train(pending, options.engine, on_epoch, on_model, options.probe)
         return execute(work, batches, store, on_result=on_result, fail_fast=options.fail_fast)
 
 
@@ -80,9 +80,13 @@ def train_aside(train: Train) -> Train:
     """Return a function that trains in another thread, so that signals end it at once; see `in_thread`."""
 
     def iterate(
-        configs: Sequence[RunConfig], engine: str, on_epoch: OnEpoch | None, on_model: OnModel | None
+        configs: Sequence[RunConfig],
+        engine: str,
+        on_epoch: OnEpoch | None,
+        on_model: OnModel | None,
+        probe: str | None,
     ) -> Batches:
-        return in_thread(lambda here: train(configs, engine, here(on_epoch), here(on_model)))
+        return in_thread(lambda here: train(configs, engine, here(on_epoch), here(on_model), probe))
 
     return iterate
 
