@@ -175,9 +175,8 @@ def _module_spec(name: str) -> importlib.machinery.ModuleSpec | None:
     except ValueError:  # a module without a file, such as __main__
         return None
     for part in inner:
-        package = f"{package}.{part}"
-        places = found.submodule_search_locations if found else None
-        found = importlib.machinery.PathFinder.find_spec(package, places) if places else None
+        places = [*(found.submodule_search_locations or ())] if found else []
+        found = importlib.machinery.PathFinder.find_spec(part, places)
     return found
 
 

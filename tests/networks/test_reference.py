@@ -71,6 +71,9 @@ def test_a_module_is_found_in_this_folder_and_among_packages(nets):
     Path("lab/nets.py").write_text(NETS)
     assert read_source(reference_of("lab.nets:build")).path.samefile("lab/nets.py")
     assert read_source(reference_of("lab.nets:build")).package == "lab"
+    Path("lab/images/small").mkdir(parents=True)  # folders without an __init__.py
+    Path("lab/images/small/nets.py").write_text(NETS)
+    assert read_source(reference_of("lab.images.small.nets:build")).path.samefile("lab/images/small/nets.py")
     with pytest.raises(
         InvalidConfig, match=r"^model 'json.decoder' has no function 'build'\. By def or class, it defines: JSON"
     ):
