@@ -51,7 +51,7 @@ class FunctionNetwork(OwnNetwork):
         self.digest, self.text = source.digest, source.text
         self.asked = tuple(name for name, _ in source.parameters)
         self.rewrites = "norm" not in self.asked
-        self.has_norms = any(name in source.text for name in NORMS)
+        self.has_norms = not source.names.isdisjoint(NORMS)
         self._function: Callable[..., Any] | None = None
         self._returned: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bncli.errors import InvalidConfig
+from bncli.networks.network import network_of
 from bncli.networks.reference import Reference, read_source, reference_of
 
 NETS = """
@@ -57,6 +58,56 @@ def test_parameters_and_whether_they_have_defaults(nets):
     assert dict(source.parameters) == expected
     assert read_source(reference_of("nets.py:Net")).parameters == (("n_outputs", False), ("norm", False))
     assert read_source(reference_of("nets.py:Bare")).parameters == ()
+
+
+HELPERS = """
+import keras
+from keras import layers
+from keras.layers import Dense, LayerNormalization as LN
+
+def dense(x):
+    return layers.Dense(8)(x)
+
+def conv(x):
+    return layers.BatchNormalization()(dense(x))
+
+def plain(n_outputs):
+    return dense(Dense(n_outputs))
+
+def nested(n_outputs):
+    def block(x):
+        return conv(x)
+    return block
+
+if keras:
+    NORM = getattr(layers, "GroupNormalization")
+
+def constant():
+    return NORM
+
+class Base(keras.Model):
+    def __init__(self):
+        self.norm = LN()
+
+class Net(Base):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "norm"),
+    [
+        ("plain", None),
+        ("nested", "BatchNormalization"),
+        ("constant", "GroupNormalization"),
+        ("Net", "LayerNormalization"),
+    ],
+)
+def test_the_normalizations_that_a_function_names_are_its_own_and_those_of_its_helpers(nets, function, norm):
+    Path("nets.py").write_text(HELPERS)
+    named = read_source(reference_of(f"nets.py:{function}")).names
+    assert {name for name in named if name.endswith("Normalization")} == ({norm} if norm else set())
+    assert network_of(f"nets.py:{function}").has_norms == bool(norm)
 
 
 def test_the_hash_is_that_of_the_text(nets):
