@@ -65,7 +65,8 @@ class FunctionNetwork(OwnNetwork):
         """Call the function, as Python would run its file."""
         if fields.norm in norms.OWN and not self.rewrites:
             raise InvalidConfig(
-                f"{self.label} asks for its normalizations, so that nothing is {fields.norm}. Try none or batch."
+                f"{self.label} has the parameter norm, and so no normalizations of its own for the arm {fields.norm}. "
+                "Try none or batch."
             )
         with importable("" if self.source.package else str(self.source.path.parent)):
             self._function = self._function or _load(self.source)
@@ -123,8 +124,8 @@ class FunctionNetwork(OwnNetwork):
 
             if args or settings:
                 raise InvalidConfig(
-                    f"{self.label} gives arguments to norm(), which takes none: it returns a layer, as the arm sets it. "
-                    "Call norm()(x)."
+                    f"{self.label} gives arguments to norm(), which takes none: it returns a layer, as the arm sets "
+                    "it. Call norm()(x)."
                 )
             return keras.layers.Identity() if fields.norm == norms.NONE else self.new_norm(fields)
 

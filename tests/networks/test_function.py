@@ -293,6 +293,15 @@ def test_a_parameter_that_nobody_knows_needs_another_name_or_a_default(name, mea
     assert rest.endswith(f", seed. Rename the parameter, or give it a default value.{meant}")
 
 
+def test_a_function_with_the_parameter_norm_has_no_normalizations_of_its_own():
+    with pytest.raises(InvalidConfig) as caught:
+        build(norm="as-is")
+    assert str(caught.value) == (
+        "build() in nets.py has the parameter norm, and so no normalizations of its own for the arm as-is. Try none or "
+        "batch."
+    )
+
+
 @pytest.mark.parametrize("call", ["norm(x)", "norm(axis=1)(x)"])
 @pytest.mark.parametrize("arm", ["none", "batch"])
 def test_norm_takes_no_arguments(call, arm):
