@@ -23,7 +23,6 @@ from bncli.data import datasets, sets
 from bncli.engines.method import check_memory
 from bncli.errors import BncliError, InvalidConfig, StoreError
 from bncli.networks.reference import reference_of
-from bncli.probes.inside import LEVELS
 from bncli.registry import check_name
 from bncli.report.notes import lag_notice
 from bncli.results import RunResult
@@ -124,8 +123,7 @@ class Session:
         """Check the options, before anything is loaded or trained."""
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
-        if self.options.probe is not None:
-            check_name("probe", self.options.probe, LEVELS)
+        training.check_probe(self.options, self.out)
         self.choice = choice_of(*self.given)
         parse_jobs(self.options.jobs)
         if self.options.scheduler is not None:

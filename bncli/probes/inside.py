@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bncli.networks.own import batch_norms
 from bncli.networks.sites import is_linear
 from bncli.probes.activations import PERCENTILES, SATURATED
 from bncli.probes.gradients import Tensors
@@ -124,26 +123,20 @@ class Look:
         return tf.stack(values) if values else tf.zeros([0]), [_sample(equal[0].tensor) for equal in shared.values()]
 
     def _of_norms(self, taps: list[Tap], weights: Tensors, others: Tensors) -> dict[Series, Any]:
-        """The probes of batch normalizations' variables; a layer that is called twice counts at its first call."""
+        """The probes of normalizations' variables; a layer that is called twice counts at its first call."""
         import tensorflow as tf
 
         values = _by_id(self._model, weights, others)
-        inputs = {id(tap.layer): tap.tensor for tap in reversed(taps) if tap.kind == "input"}
         found: dict[Series, Any] = {}
-        for number, layer in enumerate(batch_norms(self._model), 1):
-            if id(layer) in inputs:
-                given = tf.cast(inputs[id(layer)], tf.float32)
-                mean, variance = tf.nn.moments(given, list(range(given.shape.rank - 1)))
-                moved, spread = values[id(layer.moving_mean)], values[id(layer.moving_variance)]
-                epsilon = float(layer.epsilon)
-                distance = tf.abs(moved - mean) / tf.sqrt(variance + epsilon)
-                ratio = tf.abs(tf.math.log((spread + epsilon) / (variance + epsilon)))
-                found[Series("mean_lag", layer.name, number)] = tf.reduce_mean(distance)
-                found[Series("variance_lag", layer.name, number)] = tf.reduce_mean(ratio)
+        norms = {id(tap.layer): tap for tap in reversed(taps) if tap.kind == "input"}
+        for number, tap in enumerate(reversed(norms.values()), 1):
+            if hasattr(tap.layer, "moving_mean"):
+                lags = _lags(tap, values)
+                found |= {Series(name, tap.place, number): lag for name, lag in lags.items()}
             for name in ("gamma", "beta"):
-                variable = getattr(layer, name, None)
+                variable = getattr(tap.layer, name, None)
                 if variable is not None:
-                    found[Series(name, layer.name, number)] = tf.reduce_mean(values[id(variable)])
+                    found[Series(name, tap.place, number)] = tf.reduce_mean(values[id(variable)])
         return found
 
     def _of_kernels(self, weights: Tensors) -> dict[Series, Any]:
@@ -157,6 +150,19 @@ class Look:
             for number, (layer, kernel) in enumerate(kernels, 1)
             if id(kernel) in values
         }
+
+
+def _lags(tap: Tap, values: dict[int, Any]) -> dict[str, Any]:
+    """How far the moving statistics of a batch normalization are from those of what it gets."""
+    import tensorflow as tf
+
+    given, epsilon = tf.cast(tap.tensor, tf.float32), float(tap.layer.epsilon)
+    axis = tap.layer.axis % given.shape.rank
+    mean, variance = tf.nn.moments(given, [each for each in range(given.shape.rank) if each != axis])
+    moved, spread = values[id(tap.layer.moving_mean)], values[id(tap.layer.moving_variance)]
+    distance = tf.abs(moved - mean) / tf.sqrt(variance + epsilon)
+    ratio = tf.abs(tf.math.log((spread + epsilon) / (variance + epsilon)))
+    return {"mean_lag": tf.reduce_mean(distance), "variance_lag": tf.reduce_mean(ratio)}
 
 
 def _by_id(model: keras.Model, weights: Tensors, others: Tensors) -> dict[int, Any]:

@@ -38,7 +38,7 @@ def inside(evidence: Evidence) -> Figure | None:
     for row, number in zip(grid, layers, strict=True):
         for axes, arm in zip(row, arms, strict=True):
             _draw_ribbon(axes, evidence, arm, table[(table["arm"] == arm) & (table["number"] == number)])
-        row[0].set_ylabel(f"activation {number}\\ninput")
+        row[0].set_ylabel(f"activation {number}\n(its input)")
     _finish(figure, evidence, table, "training mode; median, and 15th to 85th percentile")
     return figure
 
@@ -132,6 +132,7 @@ def _mean(table: pd.DataFrame) -> pd.Series[float]:
 
 def _draw_ribbon(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -> None:
     if rows.empty:
+        axes.set_visible(False)
         return
     curves = rows.groupby(["probe", "epoch"])["value"].mean().unstack("probe")
     colour = look(evidence, arm)["color"]
@@ -142,6 +143,7 @@ def _draw_ribbon(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -
 
 def _draw_layers(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -> None:
     numbers = sorted(rows["number"].unique())
+    axes.set_visible(bool(numbers))
     for place, number in enumerate(numbers):
         curve = _mean(rows[rows["number"] == number]).droplevel("number")
         alpha = 0.3 + 0.7 * (place + 1) / len(numbers)
