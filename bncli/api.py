@@ -105,6 +105,11 @@ class Result:
         """One row per change of a difference along an axis, see `analysis.interactions.interactions_table`."""
         return self.evidence.interactions_table
 
+    @property
+    def inside(self) -> pd.DataFrame:
+        """One row per run, epoch and probe of a layer, see `analysis.inside.inside_table`."""
+        return self.evidence.inside_table
+
     def by(self, metric: str = "val_accuracy", threshold: float | None = None, margin: float | None = None) -> Result:
         """Return the same runs compared by another metric.
 

@@ -17,8 +17,8 @@ def process(*arguments):
 
 
 def test_a_study_records_them_and_its_report_shows_them(folder):
-    command = ["compare", *TINY, "--arms", "none,batch:before", "-s", "2", "-o", "study"]
-    done = process(*command, "--probe", "full")
+    command = ["compare", *TINY, "--arms", "none,batch:before", "-o", "study"]
+    done = process(*command, "-s", "2", "--probe", "full")
     assert done.returncode == 0
     assert "figures/inside.png, figures/stale.png, figures/probes.png, figures/landscape.png in study" in done.stderr
     assert "<h2>Inside the networks</h2>" in Path("study/report.html").read_text()
@@ -27,7 +27,7 @@ def test_a_study_records_them_and_its_report_shows_them(folder):
     more = process(*command, "-s", "3")
     assert more.returncode == 0
     assert sorted(Path("study").glob("probes-*.parquet")) == files
-    again = process(*command, "--restart")
+    again = process(*command, "-s", "2", "--restart")
     assert again.returncode == 0
     assert files[0].name in again.stderr
     assert list(Path("study").glob("probes-*.parquet")) == []
