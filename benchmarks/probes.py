@@ -38,9 +38,8 @@ def measure(name, n_runs, fields, repeats):
     for level in LEVELS:
         ratios = sorted(with_it / without for without, with_it in zip(taken[None], taken[level], strict=True))
         ratio = min(taken[level]) / min(taken[None])
-        print(
-            f"{name}: {level} {ratio:.2f} times as long (from {ratios[0]:.2f} to {ratios[-1]:.2f} in {repeats} turns)"
-        )
+        span = f"{ratios[0]:.2f} to {ratios[-1]:.2f} in {repeats} turns"
+        print(f"{name}: {level} {ratio:.2f} times as long ({span})")
 
 
 if __name__ == "__main__":
