@@ -80,11 +80,11 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
         batch_size: Samples per batch, for batch and population statistics.
     """
     size = min(batch_size or BATCH_SIZE, len(dataset.y_train))
-    with _thawed(model), without_noise(model):
+    with thawed(model), without_noise(model):
         inference = Inference(model, dataset)
         parts = {name: _sampled(*dataset.parts[name]) for name in ("train", "val")}
         batches = _batches(len(dataset.y_train), size)
-        population = inference.statistics(batches) if inference.averages else inference.others
+        population = inference.estimator(batches, quiet=True)(len(batches)) if inference.averages else inference.others
         scores = {
             name: {
                 BATCH: _batch_score(model, *rows, size),
@@ -101,7 +101,7 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
 
 
 @contextmanager
-def _thawed(model: keras.Model) -> Iterator[None]:
+def thawed(model: keras.Model) -> Iterator[None]:
     """Let frozen batch normalizations follow their batches in a block, so that their statistics can be estimated."""
     frozen = [layer for layer in batch_norms(model) if not layer.trainable]
     for layer in frozen:
@@ -170,7 +170,7 @@ def _lonely(inference: Inference, x: np.ndarray, y: np.ndarray) -> tuple[int, in
 def training_losses(model: keras.Model, dataset: Dataset) -> tuple[float, float]:
     """Return the mean loss of a thousand training rows, with batch statistics and with the moving averages."""
     x, y = (rows[:1_000] for rows in _sampled(dataset.x_train, dataset.y_train))
-    with _thawed(model), without_noise(model):
+    with thawed(model), without_noise(model):
         inference = Inference(model, dataset)
         by_batch = _batch_score(model, x, y, min(BATCH_SIZE, len(y))).loss
         return by_batch, _score(inference, inference.others, x, y).loss
