@@ -15,9 +15,11 @@ from bncli.cli.scaling import scaled_to_fit
 from bncli.config import DATA_FIELDS, RunConfig, parse_value
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig, shown
+from bncli.networks.file import FileNetwork
+from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
 from bncli.report.exports import to_csv, to_json
-from bncli.values import counted, plain_text
+from bncli.values import Value, counted, plain_text
 
 if TYPE_CHECKING:
     from bncli.diagnosis.recalibrate import Recalibration, Score
@@ -61,72 +63,90 @@ def recalibrate(
     validation accuracy is within one standard error of that with all rows.
     """
     console.check_format(format, DESCRIPTION_FORMATS)
-    target = _target(file, out, force=force)
+    network = _network(file)
+    target = _target(network, out, force=force)
     if dataset is None:
         raise InvalidConfig("The statistics are those of rows, and no data is named. Add --dataset NAME|FILE.")
-    config = _config(file, dataset, label, settings, batch_size)
-    found, is_new = _recalibrated(config, target)
+    config = _fitted(network, _config(file, dataset, label, settings, batch_size))
+    found, is_new = _recalibrated(network, config, target)
     if format in ("table", "md"):
         _print(file, found, format)
     else:
-        rows = _records(found)
-        console.write(to_csv(rows) if format == "csv" else to_json(_facts(file, target, found)))
+        console.write(to_csv(_records(found)) if format == "csv" else to_json(_facts(file, target, found)))
     _say_what_changed(file, target, found, is_new=is_new)
     of_data = [*(["--label", label] if label else []), *(word for text in settings or [] for word in ("--set", text))]
     hints.say_next(["diagnose", str(target), "--dataset", dataset, *of_data], format)
 
 
-def _target(file: str, out: Path | None, *, force: bool) -> Path:
-    """The file to write, if it can be written and may be.
+def _network(file: str) -> FileNetwork:
+    """The network of a saved model.
 
     Raises:
-        BncliError: It can't, or there is no saved model.
+        InvalidConfig: It is no saved model, or can't be read.
     """
     reference = reference_of(file)
-    if reference is None or not reference.is_file:
+    network = network_of(file) if reference and reference.is_file else None
+    if not isinstance(network, FileNetwork):
         raise InvalidConfig(
             f"recalibrate takes a saved model, a {ENDING} file. Received: {shown(file)}. Try bncli train --save-model "
             f"FILE{ENDING}."
         )
+    return network
+
+
+def _target(source: FileNetwork, out: Path | None, *, force: bool) -> Path:
+    """The file to write, if it can be written and may be.
+
+    Raises:
+        BncliError: It can't, or may not.
+    """
     if out is None:
         raise InvalidConfig(f"recalibrate writes a new file. Name it: -o FIXED{ENDING}.")
     if out.suffix != ENDING:
         raise InvalidConfig(f"--out needs a name that ends in {ENDING}. Received: {shown(str(out))}.")
-    source = Path(file).expanduser()
-    if not force and out.exists() and source.exists() and out.samefile(source):
-        raise InvalidConfig(f"--out would replace {shown(file)} itself. Try another name, or --force.")
+    if not force and out.exists() and out.samefile(source.path):
+        raise InvalidConfig(f"--out would replace the saved model {shown(str(out))}. Try another name, or --force.")
     check_replaceable(out)
     return out
 
 
 def _config(file: str, dataset: str, label: str | None, settings: list[str] | None, batch_size: str) -> RunConfig:
-    """A run of the saved model as it is, on data that is scaled as it needs it.
+    """A run of the saved model as it is, on data.
 
     Raises:
-        BncliError: They can't be loaded, don't fit each other, or there is nothing to recalibrate.
+        BncliError: An option can't be read, or its value is not allowed.
     """
-    from bncli.diagnosis.recalibrate import check_norms
     from bncli.diagnosis.subjects import as_it_is
 
-    fields = parse_settings(settings)
-    size = parse_value("batch_size", batch_size)
-    config = as_it_is(data_config(dataset, label, fields).replace(model=file, batch_size=size))
-    check_norms(config)
+    given: dict[str, Value] = {"dataset": dataset}
+    if label is not None:
+        given["label"] = label
+    fields: dict[str, Any] = {"model": file, "batch_size": parse_value("batch_size", batch_size)}
+    return as_it_is(data_config(dataset, label, parse_settings(settings, given)).replace(**fields))
+
+
+def _fitted(network: FileNetwork, config: RunConfig) -> RunConfig:
+    """The run with rows that are scaled as the model needs them.
+
+    Raises:
+        BncliError: Model or data can't be loaded, don't fit each other, or there is nothing to recalibrate.
+    """
+    from bncli.diagnosis.recalibrate import saved_model
+
+    saved_model(network, config)
     for notice in datasets.load(config).notices:
         console.warn(notice)
-    return config if "scaling" in fields else scaled_to_fit(config)
+    return scaled_to_fit(config) if config.scaling == "auto" else config
 
 
-def _recalibrated(config: RunConfig, target: Path) -> tuple[Recalibration, bool]:
+def _recalibrated(network: FileNetwork, config: RunConfig, target: Path) -> tuple[Recalibration, bool]:
     """The new statistics, which are written to a file; and whether any differs from before."""
     from bncli.diagnosis.recalibrate import recalibrate_file
-    from bncli.networks.archive import changed_weights, changes, copy_with_weights
+    from bncli.networks.archive import changed_weights, copy_with_weights
 
-    found = recalibrate_file(config)
-    source = Path(config.model).expanduser()
-    changed = changes(source, found.statistics)
-    weights = changed_weights(source, changed)
-    replace_file(target, lambda temporary: copy_with_weights(source, weights, temporary))
+    found, changed = recalibrate_file(network, config)
+    weights = changed_weights(network.path, changed)
+    replace_file(target, lambda temporary: copy_with_weights(network.path, weights, temporary))
     return found, bool(changed)
 
 
@@ -143,8 +163,15 @@ def _print(file: str, found: Recalibration, format: str) -> None:
         }
         for point in found.curve
     ]
+    _end_table(format)
     console.print_rows(curve, title="with the statistics of the first rows only", format=format)
+    _end_table(format)
     console.paragraph(_enough(found))
+
+
+def _end_table(format: str) -> None:
+    if format == "md":
+        console.write("")  # else the next line would belong to the table
 
 
 def _row(part: str, before: Score, after: Score) -> dict[str, str]:
@@ -199,6 +226,6 @@ def _say_what_changed(file: str, target: Path, found: Recalibration, *, is_new: 
             f"({found.error:.3f}). Are these the rows, and the scaling, of its training?"
         )
     if not is_new:
-        console.warn(f"{plain_text(file)} has these statistics already: the new file is equal.")
-    what = "with other moving means and variances, and equal to {} else" if is_new else "equal to {}"
-    console.say(f"Wrote {plain_text(str(target))}, {what.format(plain_text(file))}")
+        console.warn(f"{plain_text(file)} has these statistics already.")
+    but = " but for its moving means and variances" if is_new else ""
+    console.say(f"Wrote {plain_text(str(target))}: equal to {plain_text(file)}{but}")

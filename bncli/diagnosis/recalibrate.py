@@ -7,7 +7,7 @@ under the final weights do neither (Wu and Johnson 2021, arXiv 2105.07576).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,13 @@ from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.data.datasets import Dataset
-from bncli.diagnosis.layers import Statistics
+from bncli.diagnosis.layers import Statistics, statistics_by_layer
 from bncli.diagnosis.readings import thawed
 from bncli.engines.inference import Inference
 from bncli.errors import InvalidConfig, shown
-from bncli.networks.network import network_of
+from bncli.networks.archive import Change, changes
+from bncli.networks.file import FileNetwork
+from bncli.networks.outputs import with_probabilities
 from bncli.networks.own import batch_norms
 from bncli.networks.seeds import batch_order
 
@@ -51,14 +53,14 @@ class Recalibration:
     """New statistics of the batch normalizations of a network, and what they change.
 
     Attributes:
-        statistics: Mean and variance of each, in the order of `own.batch_norms`.
+        statistics: Mean and variance of each, by its `id`.
         before: How the network answers each part of the data with its own statistics.
         after: The same with the new ones.
         curve: How it answers validation rows with the statistics of fewer rows; all of them at the end.
         n_val: The number of validation rows.
     """
 
-    statistics: list[Statistics]
+    statistics: dict[int, Statistics]
     before: dict[str, Score]
     after: dict[str, Score]
     curve: list[Point]
@@ -89,33 +91,38 @@ class Recalibration:
         return n_enough
 
 
-def check_norms(config: RunConfig) -> None:
-    """Check that a run's saved model fits its data, and has a batch normalization.
+def saved_model(network: FileNetwork, config: RunConfig) -> keras.Model:
+    """Return the model in a file as it is, if it fits the data of a run and has a batch normalization.
 
     Raises:
         BncliError: The model or the data can't be loaded, they don't fit each other, or there is none.
     """
-    if not batch_norms(_built(config)):
+    data = datasets.load(config)
+    network.build(config, data.input_shape, data.n_classes, config.seed)
+    model = network.original()
+    if not batch_norms(model):
         raise InvalidConfig(
             f"model {shown(config.model)} has no batch normalization, and so no statistics that could be estimated."
         )
+    return model
 
 
-def recalibrate_file(config: RunConfig) -> Recalibration:
+def recalibrate_file(network: FileNetwork, config: RunConfig) -> tuple[Recalibration, list[Change]]:
     """Estimate new statistics for the saved model of a run on the training rows of its data.
 
     Args:
+        network: The network of the file.
         config: The run; its `batch_size` is that of the estimation.
 
+    Returns:
+        The statistics, and what they change in the file.
+
     Raises:
-        BncliError: See `check_norms` and `recalibrate`.
+        BncliError: See `saved_model` and `recalibrate`.
     """
-    return recalibrate(_built(config), datasets.load(config), config.batch_size)
-
-
-def _built(config: RunConfig) -> keras.Model:
-    data = datasets.load(config)
-    return network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
+    model, data = saved_model(network, config), datasets.load(config)
+    found = recalibrate(with_probabilities(model, data.input_shape), data, config.batch_size)
+    return found, changes(model, found.statistics)
 
 
 def recalibrate(model: keras.Model, dataset: Dataset, batch_size: int) -> Recalibration:
@@ -141,7 +148,8 @@ def recalibrate(model: keras.Model, dataset: Dataset, batch_size: int) -> Recali
         curve = [_point(inference, estimate, count, size, dataset) for count in _counts(len(batches), size)]
         others = estimate(len(batches))
         after = _scores(inference, others, dataset)
-        statistics = _statistics(model, others)
+        statistics = statistics_by_layer(model, others)
+    _check_finite(model, statistics)
     return Recalibration(
         statistics, before, after, [*curve, Point(len(batches) * size, after["val"])], len(dataset.y_val)
     )
@@ -171,23 +179,13 @@ def _point(inference: Inference, estimate: Callable[[int], Tensors], count: int,
     return Point(count * size, _scores(inference, estimate(count), dataset, ["val"])["val"])
 
 
-def _statistics(model: keras.Model, others: Tensors) -> list[Statistics]:
-    """The statistics of each batch normalization among the values of the non-trainable variables.
-
-    Raises:
-        InvalidConfig: They are not finite.
-    """
+def _check_finite(model: keras.Model, statistics: Mapping[int, Statistics]) -> None:
+    """Raise an error for statistics that are not finite."""
     import numpy as np
 
-    values = {
-        id(variable): value.numpy() for variable, value in zip(model.non_trainable_variables, others, strict=True)
-    }
-    found = []
     for layer in batch_norms(model):
-        found.append((values[id(layer.moving_mean)], values[id(layer.moving_variance)]))
-        if not all(np.isfinite(value).all() for value in found[-1]):
+        if not np.isfinite(statistics[id(layer)]).all():
             raise InvalidConfig(
                 f"The statistics of layer {layer.name!r} are not finite for these rows. bncli diagnose FILE.keras says "
                 "which weights are not finite; else check how the rows are scaled."
             )
-    return found

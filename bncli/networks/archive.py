@@ -6,7 +6,7 @@ import copy
 import io
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,31 +38,33 @@ class Change:
     new: bytes
 
 
-def changes(path: Path, statistics: Sequence[Statistics]) -> list[Change]:
-    """Return what differs in a file's weights when its batch normalizations have other statistics.
+def changes(model: keras.Model, statistics: Mapping[int, Statistics]) -> list[Change]:
+    """Return what differs in a model's weights when its batch normalizations have other statistics.
 
     Which data sets hold them is seen from what Keras writes before and after they are set: the layout of the file is
-    its own affair. No code in the file is run.
+    its own affair.
 
     Args:
-        path: The `.keras` file.
-        statistics: Mean and variance of each batch normalization, in the order of `own.batch_norms`.
+        model: The model, as it was loaded; left as it is.
+        statistics: Mean and variance of each batch normalization, by its `id`.
     """
-    import keras
-
-    model = keras.models.load_model(path, compile=False, safe_mode=True)
+    averages = {id(layer): (layer.moving_mean, layer.moving_variance) for layer in batch_norms(model)}
+    own = {layer: (mean.numpy(), variance.numpy()) for layer, (mean, variance) in averages.items()}
     with tempfile.TemporaryDirectory() as folder:
         before, after = (Path(folder, f"{name}.weights.h5") for name in ("before", "after"))
         model.save_weights(before)
-        _set(model, statistics)
-        model.save_weights(after)
+        _assign(averages, statistics)
+        try:
+            model.save_weights(after)
+        finally:
+            _assign(averages, own)
         return list(_differences(before, after))
 
 
-def _set(model: keras.Model, statistics: Sequence[Statistics]) -> None:
-    for layer, (mean, variance) in zip(batch_norms(model), statistics, strict=True):
-        layer.moving_mean.assign(mean)
-        layer.moving_variance.assign(variance)
+def _assign(averages: Mapping[int, tuple[Any, Any]], statistics: Mapping[int, Statistics]) -> None:
+    for layer, variables in averages.items():
+        for variable, value in zip(variables, statistics[layer], strict=True):
+            variable.assign(value)
 
 
 def _differences(before: Path, after: Path) -> Iterator[Change]:
