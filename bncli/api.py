@@ -298,7 +298,7 @@ def run(
         opened = open_folder(folder, study, plan) if folder else None
         choice = choose(opened.store, margin=margin) if opened else choice
         results = _train(plan, opened, engine, jobs)
-        evidence = make_evidence(study, plan, results, *choice)
+        evidence = make_evidence(study, plan, results, *choice, opened.store.folder if opened else None)
         if opened:
             write_files(read_evidence(opened.store.folder) if opened.is_part else evidence, opened.store)
     return Result(evidence, folder)

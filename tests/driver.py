@@ -19,7 +19,7 @@ BATCH, PAUSE = 4, float(os.environ.get("PAUSE", "0"))
 STUCK, FAILS = (int(os.environ.get(name, "-1")) for name in ("STUCK", "FAILS"))
 
 
-def train(configs, engine, on_epoch, on_model):
+def train(configs, engine, on_epoch, on_model, probe):
     for start in range(0, len(configs), BATCH):
         batch = configs[start : start + BATCH]
         if any(config.seed == STUCK for config in batch):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REGISTRY: Registry[Callable[[Evidence], Any]] = Registry("figure", "bncli.report.figures")
 register = REGISTRY.register
 
-ORDER = ("curves", "train_val", "differences", "lr", "reached", "heatmap")
+ORDER = ("curves", "train_val", "differences", "lr", "reached", "heatmap", "inside", "stale", "probes")
 """The order of the figures in the report; others follow."""
 
 
