@@ -12,7 +12,7 @@ def scaled_to_fit(config: RunConfig) -> RunConfig:
     Raises:
         BncliError: The data or the file can't be loaded, or they don't fit each other.
     """
-    from bncli.diagnosis.subjects import likely_scaling
+    from bncli.diagnosis.scaling import likely_scaling
 
     config = config.replace(scaling=likely_scaling(config))
     console.say(f"Rows are scaled as fits the weights best: --set scaling={config.scaling}")

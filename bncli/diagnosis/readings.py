@@ -165,12 +165,3 @@ def _lonely(inference: Inference, x: np.ndarray, y: np.ndarray) -> tuple[int, in
     ]
     moved = np.abs(np.concatenate(singles) - together).max(axis=-1) > TOLERANCE
     return int(moved.sum()), len(y)
-
-
-def training_losses(model: keras.Model, dataset: Dataset) -> tuple[float, float]:
-    """Return the mean loss of a thousand training rows, with batch statistics and with the moving averages."""
-    x, y = (rows[:1_000] for rows in _sampled(dataset.x_train, dataset.y_train))
-    with thawed(model), without_noise(model):
-        inference = Inference(model, dataset)
-        by_batch = _batch_score(model, x, y, min(BATCH_SIZE, len(y))).loss
-        return by_batch, _score(inference, inference.others, x, y).loss

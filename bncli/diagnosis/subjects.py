@@ -7,19 +7,12 @@ import math
 from dataclasses import dataclass
 
 from bncli.config import RunConfig
-from bncli.data import datasets
 from bncli.data.datasets import Dataset
 from bncli.diagnosis.case import Case, Training, looks_trained
 from bncli.networks import norms
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
 from bncli.networks.saved import saved_training
-
-SCALINGS = ("none", "unit", "standard")
-"""The scalings that the rows of a saved model may have had, the likeliest first."""
-
-TIE = 1.02
-"""Losses count as equal up to this factor: batch normalization of the input undoes any scaling."""
 
 
 @dataclass(frozen=True)
@@ -89,25 +82,3 @@ def training_of(subject: Subject) -> Training:
 
 def _n_steps(rows: int | None, batch_size: int | None, epochs: int | None) -> int | None:
     return epochs * math.ceil(rows / batch_size) if rows and batch_size and epochs else None
-
-
-def likely_scaling(config: RunConfig) -> str:
-    """Return the scaling of rows with which a saved model has the least loss: nobody says which it was trained with.
-
-    Its batch normalizations take the statistics of the batch, so that stale averages do not decide; of scalings that
-    are equally good then, the averages do.
-
-    Raises:
-        BncliError: The data or the file can't be loaded, or they don't fit each other.
-    """
-    from bncli.diagnosis.readings import training_losses
-
-    importlib.import_module("bncli.backend")
-    losses = {}
-    for scaling in SCALINGS if datasets.load(config).is_image else ("none", "standard"):
-        data = datasets.load(config.replace(scaling=scaling))
-        model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
-        losses[scaling] = training_losses(model, data)
-    least = min(by_batch for by_batch, _ in losses.values())
-    close = [scaling for scaling, (by_batch, _) in losses.items() if by_batch <= least * TIE]
-    return min(close, key=lambda scaling: losses[scaling][1])

@@ -12,10 +12,7 @@ from bncli.backend import keras
 from bncli.data.datasets import Dataset
 from bncli.data.scaling import Scaler
 from bncli.networks.layers import GhostBatchNormalization
-
-NAMES_MEMBER = "names.json"
-"""`class_names` and `feature_names` in a `.keras` file, which is a ZIP archive. Keras loads a file with such a member,
-and has no place of its own for them: layer names, the only free texts in a model, can't hold spaces or accents."""
+from bncli.networks.saved import NAMES
 
 
 def save(model: keras.Model, data: Dataset, path: Path) -> None:
@@ -30,7 +27,7 @@ def save(model: keras.Model, data: Dataset, path: Path) -> None:
     with_scaling(model, data.scaler).save(path)
     names = {"class_names": data.class_names, "feature_names": data.feature_names}
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(NAMES_MEMBER, json.dumps(names))
+        archive.writestr(NAMES, json.dumps(names))
 
 
 def _become_plain(model: keras.Model) -> None:

@@ -12,6 +12,10 @@ from typing import Any
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 """Members of a `.keras` file, which is a ZIP archive."""
 
+NAMES = "names.json"
+"""The member with `class_names` and `feature_names` that bncli adds. Keras loads a file with such a member, and has no
+place of its own for them: layer names, the only free texts in a model, can't hold spaces or accents."""
+
 _STEPS = "optimizer/vars/0"
 """Where Keras keeps the number of training steps in `WEIGHTS`: it is the first variable of every optimizer."""
 
@@ -36,6 +40,12 @@ def saved_training(path: Path) -> SavedTraining:
         steps = _n_steps(archive.read(WEIGHTS)) if optimizer else None
     decay = optimizer.get("weight_decay")
     return SavedTraining(steps, float(decay) if isinstance(decay, int | float) else 0.0)
+
+
+def takes_raw_rows(path: Path) -> bool:
+    """Return whether bncli saved the model in a `.keras` file: it then has the scaling of rows as its first layer."""
+    with zipfile.ZipFile(path) as archive:
+        return NAMES in archive.namelist()
 
 
 def _optimizer(config: Any) -> dict[str, Any]:

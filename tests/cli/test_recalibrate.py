@@ -43,6 +43,7 @@ def save(path, norm=None, bias=0.0, mean=(5.0, 5.0), variance=(1.0, 1.0)):
         norm.moving_mean.assign(mean)
         norm.moving_variance.assign(variance)
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)  # else Keras complains when it loads the file
     model.save(path)
 
 
@@ -66,7 +67,7 @@ def test_keras_measures_what_was_promised(bncli, stale):
     bncli("recalibrate", "stale.keras", *MOONS, "-o", "fixed.keras")
     bncli("dataset", "moons", "--set", "scaling=none", "--export", "moons.npz")
     with np.load("moons.npz") as data:
-        loss, accuracy = keras.models.load_model("fixed.keras").evaluate(data["x_val"], data["y_val"], verbose=0)
+        loss, accuracy = keras.models.load_model("fixed.keras").evaluate(data["x_test"], data["y_test"], verbose=0)
     assert (round(accuracy, 3), round(loss, 3)) == (0.862, 0.286)
 
 
@@ -116,7 +117,7 @@ def test_for_programs(bncli, stale):
         "rows_enough": 240,
         "standard_error": 0.015,
         "before": {"train": {"accuracy": 0.496, "loss": 3.165}, "val": {"accuracy": 0.504, "loss": 3.074}},
-        "after": {"train": {"accuracy": 0.886, "loss": 0.272}, "val": {"accuracy": 0.864, "loss": 0.281}},
+        "after": {"train": {"accuracy": 0.884, "loss": 0.279}, "val": {"accuracy": 0.862, "loss": 0.287}},
         "curve": rounded([facts["curve"][0], {"rows": 480} | after]),
     }
     table = bncli("recalibrate", "stale.keras", *MOONS, "-b", "240", "-o", "fixed.keras", "-f", "csv")[1]
@@ -136,7 +137,7 @@ def test_a_test_part_is_scored_and_the_scaling_is_found(bncli, stale):
     assert status == 0
     assert [line.split()[0] for line in lines(out)[4:7]] == ["train", "val", "test"]
     assert err == (
-        f"Rows are scaled as fits the weights best: --set scaling=none\n{WROTE}"
+        f"Rows are scaled as fits the weights best: --set scaling=standard\n{WROTE}"
         "Next: bncli diagnose fixed.keras --dataset moons --set test_size=0.2\n"
     )
 
@@ -146,7 +147,7 @@ def test_a_fall_is_said_and_the_file_is_written_all_the_same(bncli, folder):
     status, _, err = bncli("recalibrate", "stale.keras", *MOONS, "-o", "fixed.keras")
     assert status == 0
     assert lines(err)[:-1] == [
-        "Note: Validation accuracy falls from 0.866 to 0.714, by more than one standard error (0.020). Are these the "
+        "Note: Validation accuracy falls from 0.864 to 0.738, by more than one standard error (0.020). Are these the "
         "rows, and the scaling, of its training?",
         WROTE.strip(),
     ]
@@ -200,8 +201,8 @@ def test_the_saved_model_itself_is_replaced_only_with_force(bncli, stale):
         ),
         (
             ["old.h5", *MOONS, "-o", "x.keras"],
-            "model 'old.h5': HDF5 files can run code when they are loaded, and are not read. Convert it where you trust "
-            "it: keras.models.load_model(FILE).save('model.keras').",
+            "model 'old.h5': HDF5 files can run code when they are loaded, and are not read. Convert it where you "
+            "trust it: keras.models.load_model(FILE).save('model.keras').",
         ),
         (
             ["stale.keras", "-d", "digits", "-o", "x.keras"],
