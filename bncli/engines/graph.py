@@ -71,8 +71,9 @@ class Graph:
         self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
         self.averages = moving_averages(self.model)
         self.population = tf.function(self._population, jit_compile=method.xla_steps, autograph=False)
-        self.look = Look(self.model, dataset.x_train, probe) if probe else None
+        self.look = Look(self.model, *dataset.parts["train"], probe, row_losses) if probe else None
         self.looking = tf.function(self._looking, autograph=False)
+        self.surveying = tf.function(self._surveying, autograph=False)
 
     def zeros(self) -> State:
         """Return a state of the right shapes and types, all zeros."""
@@ -182,6 +183,11 @@ class Graph:
             lambda state: self.look(*state) if self.look else (), (weights, others)
         )
         return found
+
+    def _surveying(self, weights: Tensors, others: Tensors, rates: tf.Tensor) -> tf.Tensor:
+        """Survey the loss around every run's weights; see `probes.landscape.Landscape`."""
+        landscape = self.look.landscape if self.look else None
+        return self._over_runs(lambda state: landscape(*state) if landscape else (), (weights, others, rates))
 
     def _over_runs(self, function: Callable[[Any], Any], arguments: Any) -> Any:
         """Apply `function` to every run: vectorized, or as copies that TensorFlow's threads run side by side."""

@@ -25,6 +25,7 @@ from bncli.engines.base import (
     finished_result,
     is_compiled_plainly,
     marked,
+    row_losses,
     soft_labels,
 )
 from bncli.engines.inference import Inference
@@ -88,7 +89,7 @@ def fit(
         model = built(config, dataset)
     compile_model(model, config, len(dataset.y_train))
     training, validation = labelled(model, config, dataset)
-    recording = _recording(model, dataset, probe) if probe else None
+    recording = _recording(model, config, dataset, probe) if probe else None
     fitted = model.fit(
         training,
         steps_per_epoch=steps_per_epoch(config, len(dataset.y_train)),
@@ -108,16 +109,20 @@ def fit(
     return model, recording.joined([result])[0] if recording else result
 
 
-def _recording(model: keras.Model, dataset: Dataset, probe: str) -> Recording:
+def _recording(model: keras.Model, config: RunConfig, dataset: Dataset, probe: str) -> Recording:
     """Probes of one model, whose values have a leading axis of runs as in a stack."""
-    look = Look(model, dataset.x_train, probe)
+    look = Look(model, *dataset.parts["train"], probe, row_losses)
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
     def looking(weights: Tensors, others: Tensors) -> Any:
         numbers, samples = look(weights, others)
         return numbers[None], [values[None] for values in samples]
 
-    return Recording(look, looking, len(dataset.y_train))
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
+    def surveying(weights: Tensors, others: Tensors, rates: tf.Tensor) -> Any:
+        return look.landscape(weights, others, rates[0])[None] if look.landscape else None
+
+    return Recording(look, looking, surveying, [config], len(dataset.y_train))
 
 
 def labelled(model: keras.Model, config: RunConfig, dataset: Dataset) -> tuple[tf.data.Dataset, tuple[Any, Any]]:

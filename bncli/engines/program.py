@@ -79,6 +79,8 @@ class Program:
                 calls.append(pool.submit(_first_call, graph.population, *state[:2], batches, tf.constant(0)))
             if graph.look:
                 calls.append(pool.submit(_first_call, graph.looking, *state[:2]))
+            if graph.look and graph.look.landscape:
+                calls.append(pool.submit(_first_call, graph.surveying, *state[:2], numbers["lr"]))
             calls += [pool.submit(self._drawn, config.seed, config.init_scale) for config in first_runs]
             for call in calls:
                 call.result()
@@ -97,8 +99,7 @@ class Program:
             One result for each run, in order; each has an equal share of the stack's time.
         """
         started = time.perf_counter()
-        look, n_rows = self.graph.look, len(self.dataset.y_train)
-        recording = Recording(look, self.graph.looking, n_rows) if look else None
+        recording = self._recording(configs)
         state, history, validation = self._train(configs, on_epoch, recording)
         scores = self.final_scores(configs, state, validation)
         seconds = (time.perf_counter() - started) / len(configs)
@@ -110,6 +111,13 @@ class Program:
             for index, (config, own) in enumerate(zip(configs, history.of_runs(len(configs)), strict=True))
         ]
         return recording.joined(results) if recording else results
+
+    def _recording(self, configs: Sequence[RunConfig]) -> Recording | None:
+        graph = self.graph
+        if graph.look is None:
+            return None
+        filled, n_rows = self.fill(configs), len(self.dataset.y_train)
+        return Recording(graph.look, graph.looking, graph.surveying, filled, n_rows)
 
     def _train(
         self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None, recording: Recording | None

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.networks.sites import is_linear
 from bncli.probes.activations import PERCENTILES, SATURATED
-from bncli.probes.gradients import Tensors
+from bncli.probes.gradients import Loss, Tensors
+from bncli.probes.landscape import Landscape, kernel_norms, participation
 from bncli.probes.taps import Tap, tapped
 from bncli.results import Series
 
@@ -36,10 +37,12 @@ class Probe:
     Attributes:
         label: What figures and tables call it.
         what: What it is, as a phrase for help and documentation.
+        is_full: Whether it takes the level `full`.
     """
 
     label: str
     what: str
+    is_full: bool = False
 
 
 def _percentiles(kind: str, what: str) -> dict[str, Probe]:
@@ -67,6 +70,32 @@ PROBES = {
         "effective learning rate",
         "the learning rate over the squared norm of a kernel (van Laarhoven 2017, arXiv 1706.05350)",
     ),
+    "gradient_norm": Probe("gradient norm", "the Euclidean norm of the gradient of a kernel", is_full=True),
+    "participation": Probe(
+        "participation ratio",
+        "in how many directions an activation's inputs point, from 1 to the number of rows (Daneshmand et al. 2020, "
+        "arXiv 2003.01652)",
+        is_full=True,
+    ),
+    "loss_range": Probe(
+        "loss range",
+        "how much the loss varies within 4 learning rates along the gradient (Santurkar et al. 2018, arXiv 1805.11604)",
+        is_full=True,
+    ),
+    "gradient_change": Probe(
+        "gradient change",
+        "by how much the gradient changes at most on that way (gradient predictiveness)",
+        is_full=True,
+    ),
+    "smoothness": Probe(
+        "effective smoothness", "the largest change of the gradient on that way, per distance", is_full=True
+    ),
+    "covariate_shift": Probe(
+        "internal covariate shift",
+        "by how much a kernel's gradient changes when the layers before it take their step (definition 2.1 of "
+        "Santurkar et al. 2018)",
+        is_full=True,
+    ),
 }
 """The probes by name."""
 
@@ -76,8 +105,10 @@ class Look:
 
     Args:
         model: The network; its own values take no part.
-        x: The rows that are looked at.
+        x: The training rows, of which the first are looked at.
+        y: Their class numbers.
         level: One of `LEVELS`.
+        loss: The loss of rows, for the level `full`.
 
     Attributes:
         series: What the function returns, in order; known once it was traced.
@@ -85,13 +116,14 @@ class Look:
             taps that have these values: what a normalization returns may be what an activation gets.
     """
 
-    def __init__(self, model: keras.Model, x: np.ndarray, level: str) -> None:
+    def __init__(self, model: keras.Model, x: np.ndarray, y: np.ndarray, level: str, loss: Loss) -> None:
         import tensorflow as tf
 
         self.series: list[Series] = []
         self.sampled: list[list[tuple[str, str, int]]] = []
-        self._model, self._level = model, level
-        self._x = tf.constant(x[:N_ROWS])
+        self._model, self._is_full, self._loss = model, level == "full", loss
+        self._x, self._y = tf.constant(x[:N_ROWS]), tf.constant(y[:N_ROWS])
+        self.landscape = Landscape(model, self._x, self._y, loss) if self._is_full else None
 
     def __call__(self, weights: Tensors, others: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Return the probes of one run.
@@ -105,13 +137,23 @@ class Look:
         """
         import tensorflow as tf
 
-        with tapped(self._model) as taps:
-            self._model.stateless_call(weights, others, self._x, training=True)
+        with tapped(self._model) as taps, tf.GradientTape() as tape:
+            tape.watch(weights if self._is_full else [])
+            predicted, _ = self._model.stateless_call(weights, others, self._x, training=True)
+            mean = tf.reduce_mean(self._loss(self._y, predicted)) if self._is_full else None
         numbers = _numbered(taps)
         found: dict[Series, Any] = {}
         for tap in taps:
             found |= _units(tap, numbers[tap.kind, tap.place])
         found |= self._of_norms(taps, weights, others) | self._of_kernels(weights)
+        if self._is_full:
+            slope = tape.gradient(mean, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            found |= kernel_norms(self._model, [tf.convert_to_tensor(part) for part in slope])
+            inputs = [tap for tap in taps if tap.kind == "preactivation"]
+            found |= {
+                Series("participation", tap.place, number): participation(tap.tensor)
+                for number, tap in enumerate(inputs, 1)
+            }
         self.series = list(found)
         shared: dict[int, list[Tap]] = {}
         for tap in taps:

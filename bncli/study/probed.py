@@ -66,7 +66,9 @@ def _table(results: Sequence[RunResult]) -> pa.Table:
             parts["layer"].append(np.tile([each.layer for each in series], n_epochs))
             parts["number"].append(np.tile(np.array([each.number for each in series], "int32"), n_epochs))
             parts["value"].append(values.ravel())
-    columns = {name: pa.array(np.concatenate(values)) for name, values in parts.items()}
+    found = {name: np.concatenate(values) for name, values in parts.items()}
+    known = ~np.isnan(found["value"])  # some probes are measured now and then only
+    columns = {name: pa.array(values[known]) for name, values in found.items()}
     texts = ("run_id", "probe", "layer")
     return pa.table({name: each.dictionary_encode() if name in texts else each for name, each in columns.items()})
 

@@ -10,7 +10,7 @@ from bncli.probes.taps import tapped
 
 
 def looked(model, x):
-    look = Look(model, x, LEVELS[0])
+    look = Look(model, x, np.zeros(len(x), int), LEVELS[0], keras.losses.sparse_categorical_crossentropy)
     values, samples = look(
         [variable.value for variable in model.trainable_variables],
         [variable.value for variable in model.non_trainable_variables],

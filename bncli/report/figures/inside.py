@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 MAX_LAYERS, MAX_ARMS = 4, 5
 """The most rows and columns of panels; of more layers, some from the first to the last are drawn."""
 
-CURVES = ("dead", "saturated", "mean_lag", "effective_lr", "gamma", "gradient_norm")
+CURVES = (
+    *("dead", "saturated", "mean_lag", "effective_lr", "gamma", "gradient_norm", "participation"),
+    *("covariate_shift", "loss_range", "gradient_change", "smoothness"),
+)
 """The probes of the figure `probes`, in order."""
+
+LOGARITHMIC = ("effective_lr", "gradient_norm", "covariate_shift", "loss_range", "gradient_change", "smoothness")
 
 _LOW, _MIDDLE, _HIGH = (f"preactivation_p{q}" for q in PERCENTILES)
 
@@ -86,7 +91,7 @@ def probes(evidence: Evidence) -> Figure | None:
         for axes, arm in zip(row, arms, strict=True):
             _draw_layers(axes, evidence, arm, table[(table["arm"] == arm) & (table["probe"] == name)])
         row[0].set_ylabel(wrapped(PROBES[name].label, 1.4, size=9))
-        if name == "effective_lr":
+        if name in LOGARITHMIC:
             row[0].set_yscale("log")
     _finish(figure, evidence, table, "a line per layer, the last one darkest")
     return figure
