@@ -1,4 +1,4 @@
-"""The figures `inside`, `stale` and `probes`: what probes saw in the layers of networks, epoch by epoch."""
+"""The figures `inside`, `stale`, `probes` and `landscape`: what probes saw in networks, by layer and epoch."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 MAX_LAYERS, MAX_ARMS = 4, 5
 """The most rows and columns of panels; of more layers, some from the first to the last are drawn."""
 
-CURVES = (
-    *("dead", "saturated", "mean_lag", "effective_lr", "gamma", "gradient_norm", "participation"),
-    *("covariate_shift", "loss_range", "gradient_change", "smoothness"),
-)
+CURVES = ("dead", "saturated", "mean_lag", "effective_lr", "gamma", "gradient_norm", "participation")
 """The probes of the figure `probes`, in order."""
+
+AROUND = ("covariate_shift", "loss_range", "gradient_change", "smoothness")
+"""The probes of the figure `landscape`, in order."""
 
 LOGARITHMIC = ("effective_lr", "gradient_norm", "covariate_shift", "loss_range", "gradient_change", "smoothness")
 
@@ -80,9 +80,20 @@ def stale(evidence: Evidence) -> Figure | None:
 @register("probes")
 def probes(evidence: Evidence) -> Figure | None:
     """Other probes by epoch, a line for each layer, from the first (light) to the last (dark)."""
+    return _draw_probes(evidence, CURVES)
+
+
+@register("landscape")
+def landscape(evidence: Evidence) -> Figure | None:
+    """The loss around the weights, along its gradient (Santurkar et al. 2018), at up to ten epochs."""
+    return _draw_probes(evidence, AROUND)
+
+
+def _draw_probes(evidence: Evidence, names: tuple[str, ...]) -> Figure | None:
+    """A row of panels for each probe, a column for each arm."""
     table = _of_first_point(evidence, evidence.inside_table)
-    table = table[table["probe"].isin(CURVES)]
-    rows = [name for name in CURVES if (table["probe"] == name).any()]
+    table = table[table["probe"].isin(names)]
+    rows = [name for name in names if (table["probe"] == name).any()]
     arms = _arms(evidence, table)
     if not (rows and arms):
         return None
@@ -137,7 +148,7 @@ def _mean(table: pd.DataFrame) -> pd.Series[float]:
 
 def _draw_ribbon(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -> None:
     if rows.empty:
-        axes.set_visible(False)
+        _say_none(axes)
         return
     curves = rows.groupby(["probe", "epoch"])["value"].mean().unstack("probe")
     colour = look(evidence, arm)["color"]
@@ -148,12 +159,18 @@ def _draw_ribbon(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -
 
 def _draw_layers(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -> None:
     numbers = sorted(rows["number"].unique())
-    axes.set_visible(bool(numbers))
+    if not numbers:
+        _say_none(axes)
     for place, number in enumerate(numbers):
         curve = _mean(rows[rows["number"] == number]).droplevel("number")
         alpha = 0.3 + 0.7 * (place + 1) / len(numbers)
         axes.plot(curve.index, curve, color=look(evidence, arm)["color"], alpha=alpha, lw=1.6)
     whole_epochs(axes)
+
+
+def _say_none(axes: Axes) -> None:
+    """Say that an arm has no such layers."""
+    axes.text(0.5, 0.5, "no such layer", transform=axes.transAxes, ha="center", va="center", color="0.5", fontsize=9)
 
 
 def _caption(evidence: Evidence, table: pd.DataFrame, what: str) -> list[str]:
