@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bncli.backend import tf
+from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.diagnosis.layers import Statistics, statistics_by_layer
+from bncli.diagnosis.names import layers_within
 from bncli.diagnosis.readings import thawed
 from bncli.engines.inference import Inference
 from bncli.networks.file import FileNetwork
@@ -17,8 +18,8 @@ from bncli.networks.network import network_of
 from bncli.networks.saved import takes_raw_rows
 from bncli.networks.seeds import batch_order
 
-SCALINGS = ("none", "unit", "standard")
-"""The scalings that the rows of a saved model may have had, the likeliest first."""
+SCALINGS, TABLE_SCALINGS = ("none", "unit", "standard"), ("none", "standard")
+"""The scalings that the rows of a saved model may have had: of images, and of tables."""
 
 TIE = 1.1
 """Losses count as equal up to this factor: batch normalization near the input undoes any scaling, or nearly."""
@@ -51,16 +52,28 @@ def likely_scaling(config: RunConfig) -> str:
     Of scalings that are equally good, as a normalization near the input makes them, the moving means decide. Those of a
     short training are still closer to 0, where they began, than those of the rows, but rarely by a factor of 16.
 
+    A model that scales its rows itself gets them raw. Without a loss that is a number it is the scaling of the data.
+
     Raises:
         BncliError: The data or the file can't be loaded, or they don't fit each other.
     """
-    network = network_of(config.model)
+    data, network = datasets.load(config), network_of(config.model)
     if isinstance(network, FileNetwork) and takes_raw_rows(network.path):
         return "none"
-    scalings = SCALINGS if datasets.load(config).is_image else ("none", "standard")
+    if scales_rows(network.build(config, data.input_shape, data.n_classes, config.seed)):
+        return "none"
+    scalings = SCALINGS if data.is_image else TABLE_SCALINGS
     fits = {scaling: _fit(config.replace(scaling=scaling)) for scaling in scalings}
     least = min(fit.loss for fit in fits.values())
+    if not math.isfinite(least):
+        return data.scaling
     return min((name for name, fit in fits.items() if fit.loss <= least * TIE), key=lambda name: fits[name])
+
+
+def scales_rows(model: keras.Model) -> bool:
+    """Return whether the first layer of a model scales its rows."""
+    first = next((layer for layer in layers_within(model) if not isinstance(layer, keras.layers.InputLayer)), None)
+    return isinstance(first, keras.layers.Rescaling | keras.layers.Normalization)
 
 
 def _fit(config: RunConfig) -> Fit:

@@ -13,6 +13,7 @@ from bncli.networks import norms
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
 from bncli.networks.saved import saved_training
+from bncli.training.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,14 @@ def training_of(subject: Subject) -> Training:
     config, rows = subject.config, None if subject.dataset is None else len(subject.dataset.y_train)
     network = network_of(config.model)
     if not isinstance(network, FileNetwork):
-        decays = bool(config.weight_decay) and config.decay == "all"
+        decay = OPTIMIZERS[config.optimizer].weight_decay if config.weight_decay is None else config.weight_decay
+        decays = decay > 0 and config.decay == "all"
         return Training(_n_steps(rows, config.batch_size, config.epochs), config.batch_size, rows, decays)
     saved = saved_training(network.path)
-    steps = saved.n_steps or _n_steps(rows, subject.batch_size, subject.epochs)
-    return Training(steps, subject.batch_size, rows, saved.weight_decay > 0)
+    size = subject.batch_size or saved.batch_size
+    steps = saved.n_steps or _n_steps(rows, size, subject.epochs)
+    decays_norms = saved.weight_decay > 0 and saved.decay in (None, "all")
+    return Training(steps, size, rows, decays_norms, is_decay_sure=saved.decay is not None)
 
 
 def _n_steps(rows: int | None, batch_size: int | None, epochs: int | None) -> int | None:

@@ -48,13 +48,14 @@ def moving_averages(model: keras.Model) -> Averages:
 
     Args:
         model: A model; a frozen layer (`trainable=False`) normalizes with its averages in training too, and has none.
+            Neither has one with momentum 1, whose averages never move.
     """
     import keras
 
     places = {id(variable): place for place, variable in enumerate(model.non_trainable_variables)}
     found = Averages({}, [])
     for layer in model._flatten_layers(include_self=False):  # Keras has no public way into nested models
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable and float(layer.momentum) < 1:
             mean, variance = places[id(layer.moving_mean)], places[id(layer.moving_variance)]
             spread = places[id(layer.moving_stddev)] if getattr(layer, "renorm", False) else variance
             found.momenta.update(dict.fromkeys((mean, spread), float(layer.momentum)))

@@ -3,7 +3,6 @@
 import zipfile
 
 import keras
-import numpy as np
 import pytest
 
 from bncli.config import RunConfig
@@ -44,11 +43,3 @@ def test_what_bncli_saved_takes_raw_rows(folder):
     with zipfile.ZipFile("net.keras", "a") as archive:
         archive.writestr("names.json", "{}")
     assert likely_scaling(as_it_is(CONFIG)) == "none"
-
-
-def test_losses_that_are_not_finite_choose_nothing_and_the_averages_do(folder):
-    save_trained("standard", 1, 64)
-    model = keras.models.load_model("net.keras")
-    model.layers[-1].bias.assign(np.full(10, np.nan))
-    model.save("net.keras")
-    assert likely_scaling(as_it_is(CONFIG)) == "standard"
