@@ -15,8 +15,8 @@ from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.diagnosis.case import Case, Training
 from bncli.errors import BncliError
-from bncli.networks.network import network_of
 from bncli.networks.naming import fresh_names
+from bncli.networks.network import network_of
 from bncli.networks.own import SHAPING
 from bncli.study.folder import Store
 from bncli.study.opening import data_label
