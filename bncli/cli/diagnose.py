@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bncli.cli import console
+from bncli.cli.diagnose_study import check_alone, diagnose_study, is_folder
+from bncli.cli.findings import csv_of, print_finding, record_of
 from bncli.cli.options import (
     DESCRIPTION_FORMATS,
     DescriptionFormatOption,
@@ -15,6 +19,7 @@ from bncli.cli.options import (
     option,
     parse_settings,
 )
+from bncli.cli.scaling import scaled_to_fit
 from bncli.cli.shapes import ClassesOption, InputShapeOption, typed_shapes
 from bncli.config import RunConfig, parse_value
 from bncli.data import datasets, sets
@@ -22,11 +27,11 @@ from bncli.networks import models
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
 from bncli.registry import check_name
-from bncli.report.exports import to_csv, to_json
+from bncli.report.exports import to_json
 from bncli.study.arms import parse_arm
 from bncli.study.networks import Shapes, shapes_of
 from bncli.study.study import placed
-from bncli.values import Value, counted, plain_text
+from bncli.values import Value, counted, finite
 
 if TYPE_CHECKING:
     from bncli.diagnosis.case import Case
@@ -43,9 +48,9 @@ def diagnose(
     network: Annotated[
         str,
         typer.Argument(
-            metavar="NETWORK",
+            metavar="NETWORK|DIR",
             show_default=False,
-            help="A .keras file, a function as FILE.py:FUNCTION, a name, or a spec.",
+            help="A .keras file, a function as FILE.py:FUNCTION, a name, a spec, or a study's folder.",
             autocompletion=completion(lambda: models.REGISTRY),
         ),
     ],
@@ -84,6 +89,13 @@ def diagnose(
     """Say what is wrong with the normalizations of a network: what, where, how sure, and what to do. Trains nothing."""
     console.check_format(format, DESCRIPTION_FORMATS)
     check_name("level", level, LEVELS)
+    if is_folder(network):
+        check_alone(
+            {"--dataset": dataset, "--label": label, "--arm": arm, "--batch-size": batch_size, "--epochs": epochs}
+            | {"--input-shape": input_shape, "--classes": classes, "--set": settings}
+        )
+        _exit_with(diagnose_study(Path(network), format), level, strict=strict)
+        return
     given: dict[str, Value] = {
         name: parse_value(name, value) if name in ("batch_size", "epochs") else value
         for name, value in (("dataset", dataset), ("label", label), ("batch_size", batch_size), ("epochs", epochs))
@@ -96,13 +108,18 @@ def diagnose(
         _print(network, case, found, format)
     else:
         console.write(_as_text(network, case, found, format))
-    if strict and any(finding.severity == "problem" or level == "note" for _, finding in found):
+    _exit_with([finding for _, finding in found], level, strict=strict)
+
+
+def _exit_with(found: Sequence[Finding], level: str, *, strict: bool) -> None:
+    """End the command with 1 if findings are to fail it."""
+    if strict and any(finding.severity == "problem" or level == "note" for finding in found):
         raise typer.Exit(EXIT_FOUND)
 
 
 def _subject(network: str, arm: str | None, fields: dict[str, Value], typed: Shapes | None) -> Subject:
     """What the options name; the rows are scaled as a saved model needs them."""
-    from bncli.diagnosis.subjects import Subject, as_it_is, likely_scaling
+    from bncli.diagnosis.subjects import Subject, as_it_is
 
     base = RunConfig.from_dict({"model": network} | fields)
     if arm is not None:
@@ -115,8 +132,7 @@ def _subject(network: str, arm: str | None, fields: dict[str, Value], typed: Sha
     if not is_data_given:
         return Subject(config, shapes.input_shape, shapes.n_classes, None, **sizes)
     if isinstance(network_of(network), FileNetwork) and "scaling" not in fields:
-        config = config.replace(scaling=likely_scaling(config))
-        console.say(f"Rows are scaled as fits the weights best: --set scaling={config.scaling}")
+        config = scaled_to_fit(config)
     for notice in shapes.notices:
         console.warn(notice)
     return Subject(config, shapes.input_shape, shapes.n_classes, datasets.load(config), **sizes)
@@ -139,16 +155,17 @@ def _print(network: str, case: Case, found: Findings, format: str) -> None:
     if not found:
         console.write("Nothing found.")
     for name, finding in found:
-        _print_finding(name, finding, format)
+        print_finding(name, finding, format)
 
 
 def _title(network: str, case: Case) -> str:
     norms = len(case.batch_norms)
+    parameters = f", {case.model.count_params():,} parameters" if case.model else ""
     steps = (
         f", trained for {counted(case.training.n_steps, 'step')}" if case.is_trained and case.training.n_steps else ""
     )
     trained = steps if case.is_trained else ", not trained"
-    return f"{network}: {counted(norms, 'batch normalization')}, {case.model.count_params():,} parameters{trained}"
+    return f"{network}: {counted(norms, 'batch normalization')}{parameters}{trained}"
 
 
 def _score_rows(case: Case) -> list[dict[str, str]]:
@@ -160,36 +177,18 @@ def _score_rows(case: Case) -> list[dict[str, str]]:
     ]
 
 
-def _print_finding(name: str, finding: Finding, format: str) -> None:
-    head = f"{finding.severity}: {name} ({finding.certainty})"
-    console.write(f"\n- **{head}**\n" if format == "md" else f"\n{head}")
-    for text in (finding.what, finding.detail, _where(finding), f"Try: {finding.remedy}"):
-        if text:
-            console.paragraph(text, "  ")
-
-
-def _where(finding: Finding) -> str:
-    return f"Layers: {', '.join(map(plain_text, finding.layers))}" if finding.layers else ""
-
-
 def _as_text(network: str, case: Case, found: Findings, format: str) -> str:
-    rows = [_record(name, finding) for name, finding in found]
+    rows = [record_of(name, finding) for name, finding in found]
     if format == "csv":
-        return to_csv([row | {"layers": " ".join(row["layers"])} for row in rows])
+        return csv_of(rows)
     return to_json({"network": network} | _facts(case) | {"findings": rows})
-
-
-def _record(name: str, finding: Finding) -> dict[str, Any]:
-    return {"finding": name, "severity": finding.severity, "certainty": finding.certainty} | {
-        field: getattr(finding, field) for field in ("what", "number", "layers", "detail", "remedy")
-    }
 
 
 def _facts(case: Case) -> dict[str, Any]:
     facts: dict[str, Any] = {"is_trained": case.is_trained, "training": vars(case.training)}
     if case.readings:
         facts["scores"] = {
-            part: {name: {"accuracy": score.accuracy, "loss": score.loss} for name, score in scores.items()}
+            part: {name: {"accuracy": score.accuracy, "loss": finite(score.loss)} for name, score in scores.items()}
             for part, scores in case.readings.scores.items()
         }
     return facts

@@ -29,7 +29,9 @@ def save(path: Path, config: RunConfig, model: keras.Model) -> None:
     """
     from bncli.engines import saving
 
-    replace_file(path, lambda temporary: saving.save(model, datasets.load(config), temporary))
+    data = datasets.load(config)
+    facts = saving.training_facts(config, len(data.y_train))
+    replace_file(path, lambda temporary: saving.save(model, data, temporary, facts))
 
 
 def description(path: Path, config: RunConfig) -> str:

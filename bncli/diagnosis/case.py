@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bncli.diagnosis.names import layer_names, layers_within
 from bncli.networks.calls import Graph, is_graph, read_graph
-from bncli.networks.own import batch_norms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import keras
 
     from bncli.diagnosis.readings import Readings
+    from bncli.results import RunResult
+
+BATCH, MOVING, POPULATION = "batch", "moving", "population"
+STATISTICS = (BATCH, MOVING, POPULATION)
+"""What batch normalizations can normalize with; see docs/glossary.md."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,14 @@ class Training:
         batch_size: Samples per batch.
         n_rows: Training rows.
         decays_norms: Whether the optimizer's weight decay takes gamma and beta too.
+        is_decay_sure: Whether that is known: a `.keras` file does not hold what its optimizer leaves out of the decay.
     """
 
     n_steps: int | None = None
     batch_size: int | None = None
     n_rows: int | None = None
     decays_norms: bool = False
+    is_decay_sure: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,27 +46,53 @@ class Case:
     """A network to be diagnosed.
 
     Attributes:
-        model: It, with its weights; its outputs are probabilities.
+        model: It, with its weights; its outputs are probabilities. None for recorded runs whose network can't be built.
         training: What is known of its training.
         is_trained: Whether its weights were trained.
         readings: What is measured on rows of data; None without data.
+        runs: The recorded runs of a condition, whose network `model` is before training; empty for any other network.
+        trivial: The accuracy of the best constant answer to their validation rows, if it is known.
     """
 
-    model: keras.Model
+    model: keras.Model | None
     training: Training = Training()
     is_trained: bool = True
     readings: Readings | None = None
+    runs: tuple[RunResult, ...] = ()
+    trivial: float | None = None
+
+    @cached_property
+    def layers(self) -> list[Any]:
+        """All its layers, those within others too, from input to output as far as the model lists them so."""
+        return [] if self.model is None else layers_within(self.model)
 
     @cached_property
     def batch_norms(self) -> list[Any]:
         """Its batch normalizations, from input to output."""
-        return batch_norms(self.model)
+        import keras
+
+        return [layer for layer in self.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+    @cached_property
+    def live_norms(self) -> list[Any]:
+        """Those of them that follow their batches in training: they are not frozen."""
+        return [layer for layer in self.batch_norms if layer.trainable]
+
+    def names(self, layers: Iterable[Any]) -> tuple[str, ...]:
+        """Return the names of layers, of which no two are the same."""
+        return tuple(self._names[id(layer)] for layer in layers)
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        return layer_names(self.model)
 
     @cached_property
     def graph(self) -> Graph | None:
-        """Its calls; None for a subclassed model, whose calls can't be read."""
-        parts = [layer for layer in self.model._flatten_layers() if hasattr(layer, "layers")]
-        return read_graph(self.model) if all(is_graph(part) for part in parts if _is_model(part)) else None
+        """Its calls; None for a model with a subclassed part, whose calls can't be read."""
+        if self.model is None:
+            return None
+        parts = [self.model, *(layer for layer in self.layers if _is_model(layer))]
+        return read_graph(self.model) if all(map(is_graph, parts)) else None
 
 
 def _is_model(layer: Any) -> bool:
@@ -69,10 +104,11 @@ def _is_model(layer: Any) -> bool:
 def looks_trained(model: keras.Model) -> bool:
     """Return whether a model's weights were changed since they were drawn.
 
-    A bias, a gamma or a beta that is not 0 or 1 throughout tells so, and so does a moving average.
+    A bias, a gamma or a beta whose values differ, and are not all 0 or 1, tells so, and so does a moving average: their
+    initializers set constants.
     """
     import numpy as np
 
     names = ("bias", "gamma", "beta", "moving_mean", "moving_variance")
-    values = [np.asarray(variable) for variable in model.variables if variable.name in names]
-    return any(not np.isin(value, (0, 1)).all() for value in values)
+    values = [np.asarray(variable, "float64") for variable in model.variables if variable.name in names]
+    return any(np.ptp(value) > 0 and not np.isin(value, (0, 1)).all() for value in values)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
 from bncli.diagnosis.case import Case
 from bncli.diagnosis.finding import REGISTRY, SEVERITIES, Finding
+
+T = TypeVar("T")
 
 
 def diagnose(case: Case) -> list[tuple[str, Finding]]:
@@ -16,4 +21,19 @@ def diagnose(case: Case) -> list[tuple[str, Finding]]:
     [('averages-not-updated', ('batch_normalization',)), ('redundant-bias', ('hidden',))]
     """
     found = [(name, finding) for name in REGISTRY for finding in REGISTRY[name](case)]
-    return sorted(found, key=lambda pair: (SEVERITIES.index(pair[1].severity), pair[0]))
+    return in_order(found, lambda pair: (pair[1], pair[0]))
+
+
+def in_order(found: Iterable[T], parts: Callable[[T], tuple[Finding, str]]) -> list[T]:
+    """Return what holds findings in their order: problems before notes, else by name.
+
+    Args:
+        found: What holds them.
+        parts: A function that returns the finding and its name.
+    """
+
+    def key(each: T) -> tuple[int, str]:
+        finding, name = parts(each)
+        return SEVERITIES.index(finding.severity), name
+
+    return sorted(found, key=key)

@@ -11,6 +11,7 @@ import numpy as np
 
 from bncli.backend import keras, tf
 from bncli.data.datasets import Dataset
+from bncli.diagnosis.case import BATCH, MOVING, POPULATION
 from bncli.diagnosis.layers import LayerReading, NormReading, read_layers, read_norms, statistics_by_layer
 from bncli.engines.base import row_losses
 from bncli.engines.inference import Inference, classes_of
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 MAX_ROWS = 5_000
 """The most rows of a part that are scored: the standard error of an accuracy is then 0.007 at most."""
 
+STILL = 0.999
+"""The largest momentum from whose steps a batch's statistics can be told in float32; 1 leaves no trace of them."""
+
 BATCH_SIZE = 32
 """Samples per batch where nobody says how many: Keras' default."""
-
-BATCH, MOVING, POPULATION = "batch", "moving", "population"
-STATISTICS = (BATCH, MOVING, POPULATION)
-"""What batch normalizations can normalize with; see docs/glossary.md."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,16 @@ class Score:
 
     Attributes:
         correct: Whether each row got its class, shape (rows,).
-        loss: Mean loss.
+        losses: The loss of each row.
     """
 
     correct: np.ndarray
-    loss: float
+    losses: np.ndarray
+
+    @property
+    def loss(self) -> float:
+        """Mean loss."""
+        return float(self.losses.mean())
 
     @property
     def accuracy(self) -> float:
@@ -80,11 +85,11 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
         batch_size: Samples per batch, for batch and population statistics.
     """
     size = min(batch_size or BATCH_SIZE, len(dataset.y_train))
-    with _thawed(model), without_noise(model):
+    with thawed(model), without_noise(model):
         inference = Inference(model, dataset)
         parts = {name: _sampled(*dataset.parts[name]) for name in ("train", "val")}
         batches = _batches(len(dataset.y_train), size)
-        population = inference.statistics(batches) if inference.averages else inference.others
+        population = inference.estimator(batches, quiet=True)(len(batches)) if inference.averages else inference.others
         scores = {
             name: {
                 BATCH: _batch_score(model, *rows, size),
@@ -101,16 +106,16 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
 
 
 @contextmanager
-def _thawed(model: keras.Model) -> Iterator[None]:
-    """Let frozen batch normalizations follow their batches in a block, so that their statistics can be estimated."""
-    frozen = [layer for layer in batch_norms(model) if not layer.trainable]
-    for layer in frozen:
-        layer.trainable = True
+def thawed(model: keras.Model) -> Iterator[None]:
+    """Let all batch normalizations follow their batches in a block, so that their statistics can be estimated."""
+    kept = [(layer, layer.trainable, layer.momentum) for layer in batch_norms(model)]
+    for layer, _, momentum in kept:
+        layer.trainable, layer.momentum = True, min(float(momentum), STILL)
     try:
         yield
     finally:
-        for layer in frozen:
-            layer.trainable = False
+        for layer, trainable, momentum in kept:
+            layer.trainable, layer.momentum = trainable, momentum
 
 
 def _sampled(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +132,7 @@ def _batches(n_rows: int, size: int) -> tf.Tensor:
 
 def _score(inference: Inference, others: Tensors, x: np.ndarray, y: np.ndarray) -> Score:
     found = [(classes_of(outputs) == y[rows], losses) for rows, losses, outputs in inference.answers(others, x, y)]
-    return Score(np.concatenate([correct for correct, _ in found]), float(np.concatenate([a for _, a in found]).mean()))
+    return Score(np.concatenate([correct for correct, _ in found]), np.concatenate([losses for _, losses in found]))
 
 
 def _batch_score(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int) -> Score:
@@ -144,7 +149,7 @@ def _batch_score(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int) ->
         outputs = answer(x[rows])
         correct.append(classes_of(outputs.numpy()) == y[rows])
         losses.append(row_losses(y[rows], outputs).numpy())
-    return Score(np.concatenate(correct), float(np.concatenate(losses).mean()))
+    return Score(np.concatenate(correct), np.concatenate(losses))
 
 
 MAX_ALONE = 64
@@ -165,12 +170,3 @@ def _lonely(inference: Inference, x: np.ndarray, y: np.ndarray) -> tuple[int, in
     ]
     moved = np.abs(np.concatenate(singles) - together).max(axis=-1) > TOLERANCE
     return int(moved.sum()), len(y)
-
-
-def training_losses(model: keras.Model, dataset: Dataset) -> tuple[float, float]:
-    """Return the mean loss of a thousand training rows, with batch statistics and with the moving averages."""
-    x, y = (rows[:1_000] for rows in _sampled(dataset.x_train, dataset.y_train))
-    with _thawed(model), without_noise(model):
-        inference = Inference(model, dataset)
-        by_batch = _batch_score(model, x, y, min(BATCH_SIZE, len(y))).loss
-        return by_batch, _score(inference, inference.others, x, y).loss

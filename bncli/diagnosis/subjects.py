@@ -7,19 +7,13 @@ import math
 from dataclasses import dataclass
 
 from bncli.config import RunConfig
-from bncli.data import datasets
 from bncli.data.datasets import Dataset
 from bncli.diagnosis.case import Case, Training, looks_trained
 from bncli.networks import norms
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
 from bncli.networks.saved import saved_training
-
-SCALINGS = ("none", "unit", "standard")
-"""The scalings that the rows of a saved model may have had, the likeliest first."""
-
-TIE = 1.02
-"""Losses count as equal up to this factor: batch normalization of the input undoes any scaling."""
+from bncli.training.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -80,34 +74,15 @@ def training_of(subject: Subject) -> Training:
     config, rows = subject.config, None if subject.dataset is None else len(subject.dataset.y_train)
     network = network_of(config.model)
     if not isinstance(network, FileNetwork):
-        decays = bool(config.weight_decay) and config.decay == "all"
+        decay = OPTIMIZERS[config.optimizer].weight_decay if config.weight_decay is None else config.weight_decay
+        decays = decay > 0 and config.decay == "all"
         return Training(_n_steps(rows, config.batch_size, config.epochs), config.batch_size, rows, decays)
     saved = saved_training(network.path)
-    steps = saved.n_steps or _n_steps(rows, subject.batch_size, subject.epochs)
-    return Training(steps, subject.batch_size, rows, saved.weight_decay > 0)
+    size = subject.batch_size or saved.batch_size
+    steps = saved.n_steps or _n_steps(rows, size, subject.epochs)
+    decays_norms = saved.weight_decay > 0 and saved.decay in (None, "all")
+    return Training(steps, size, rows, decays_norms, is_decay_sure=saved.decay is not None)
 
 
 def _n_steps(rows: int | None, batch_size: int | None, epochs: int | None) -> int | None:
     return epochs * math.ceil(rows / batch_size) if rows and batch_size and epochs else None
-
-
-def likely_scaling(config: RunConfig) -> str:
-    """Return the scaling of rows with which a saved model has the least loss: nobody says which it was trained with.
-
-    Its batch normalizations take the statistics of the batch, so that stale averages do not decide; of scalings that
-    are equally good then, the averages do.
-
-    Raises:
-        BncliError: The data or the file can't be loaded, or they don't fit each other.
-    """
-    from bncli.diagnosis.readings import training_losses
-
-    importlib.import_module("bncli.backend")
-    losses = {}
-    for scaling in SCALINGS if datasets.load(config).is_image else ("none", "standard"):
-        data = datasets.load(config.replace(scaling=scaling))
-        model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
-        losses[scaling] = training_losses(model, data)
-    least = min(by_batch for by_batch, _ in losses.values())
-    close = [scaling for scaling, (by_batch, _) in losses.items() if by_batch <= least * TIE]
-    return min(close, key=lambda scaling: losses[scaling][1])

@@ -4,33 +4,49 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bncli.backend import keras
+from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.data.scaling import Scaler
+from bncli.engines.rates import steps_per_epoch
 from bncli.networks.layers import GhostBatchNormalization
-
-NAMES_MEMBER = "names.json"
-"""`class_names` and `feature_names` in a `.keras` file, which is a ZIP archive. Keras loads a file with such a member,
-and has no place of its own for them: layer names, the only free texts in a model, can't hold spaces or accents."""
+from bncli.networks.saved import NAMES
 
 
-def save(model: keras.Model, data: Dataset, path: Path) -> None:
+def save(model: keras.Model, data: Dataset, path: Path, training: Mapping[str, Any] | None = None) -> None:
     """Write a trained model with the scaling as its first layer, and the names of the classes and features.
+
+    The names are in a member of their own, `saved.NAMES`. Keras loads a file with such a member, and has no place of
+    its own for them: layer names, the only free texts in a model, can't hold spaces or accents.
 
     Args:
         model: The network, which takes scaled rows; its layers and its optimizer become those of the saved model.
         data: The data that it was trained on.
         path: The file, whose name ends in `.keras`.
+        training: How it was trained, see `training_facts`.
     """
     _become_plain(model)
     with_scaling(model, data.scaler).save(path)
-    names = {"class_names": data.class_names, "feature_names": data.feature_names}
+    names: dict[str, Any] = {"class_names": data.class_names, "feature_names": data.feature_names}
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(NAMES_MEMBER, json.dumps(names))
+        archive.writestr(NAMES, json.dumps(names | ({"training": training} if training else {})))
+
+
+def training_facts(config: RunConfig, training_rows: int) -> dict[str, Any]:
+    """Return what a saved model's file says of its training, as `saved.saved_training` reads it.
+
+    Runs that train together have no optimizer of their own whose counter could tell the steps. With `patience` a run
+    may have ended before its planned steps, which are left out then.
+    """
+    facts: dict[str, Any] = {"batch_size": config.batch_size, "decay": config.decay}
+    steps = steps_per_epoch(config, training_rows) * config.epochs
+    return facts if config.patience else {"n_steps": steps} | facts
 
 
 def _become_plain(model: keras.Model) -> None:

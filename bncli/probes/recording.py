@@ -18,7 +18,7 @@ def record(model: keras.Model, x: np.ndarray, see: See, *, training: bool = Fals
     """Call a model and show every call of its layers to a function, in their order.
 
     Subclassed and nested models, and layers that are called twice, are shown like all others; models themselves are
-    not, and neither are layers that TensorFlow calls within a loop of its own.
+    not, and neither are layers that TensorFlow calls within a loop of its own, nor functions such as `keras.ops.relu`.
 
     Args:
         model: A built model. It is left as it was, unless layers change in training mode.
@@ -65,8 +65,26 @@ def _shown(layer: Any, call: Callable[..., Any], see: See) -> Callable[..., Any]
     return shown
 
 
-NOISE = {"rate": 0.0, "stddev": 0.0, "dropout": 0.0, "recurrent_dropout": 0.0}
-"""The settings of layers that make noise in training mode, and their values without noise."""
+NOISE = ("rate", "stddev", "dropout", "recurrent_dropout")
+"""The settings of layers that make noise in training mode; at 0 they make none."""
+
+
+def noise_of(layer: Any) -> dict[str, float]:
+    """Return the settings with which a layer makes noise in training mode; nothing for a layer without noise.
+
+    A layer of the user counts if its class says so: `rate` may mean anything.
+
+    >>> import keras
+    >>> noise_of(keras.layers.Dropout(0.2)), noise_of(keras.layers.Dropout(0.0)), noise_of(keras.layers.Dense(2))
+    ({'rate': 0.2}, {}, {})
+    """
+    kind = type(layer)
+    if kind.__module__.split(".")[0] != "keras" and not any(
+        word in kind.__name__.lower() for word in ("drop", "noise")
+    ):
+        return {}
+    found = {name: vars(layer).get(name) for name in NOISE}  # an LSTM's are properties that show those of its cell
+    return {name: value for name, value in found.items() if isinstance(value, float) and value > 0}
 
 
 @contextmanager
@@ -75,14 +93,13 @@ def without_noise(model: keras.Model) -> Iterator[None]:
 
     What is traced in the block has none later either.
     """
-    kept = []
-    for layer in model._flatten_layers(include_self=False):
-        for name, value in NOISE.items():
-            if isinstance(getattr(layer, name, None), float):
-                kept.append((layer, name, getattr(layer, name)))
-                setattr(layer, name, value)
+    kept = [(layer, noise_of(layer)) for layer in model._flatten_layers(include_self=False)]
+    for layer, settings in kept:
+        for name in settings:
+            setattr(layer, name, 0.0)
     try:
         yield
     finally:
-        for layer, name, value in kept:
-            setattr(layer, name, value)
+        for layer, settings in kept:
+            for name, value in settings.items():
+                setattr(layer, name, value)

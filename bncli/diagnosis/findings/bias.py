@@ -1,11 +1,13 @@
-"""Biases that batch normalization cancels."""
+"""Linear layers that do not fit the batch normalization behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from bncli.diagnosis.case import Case
-from bncli.diagnosis.finding import NOTE, Finding, register
+from bncli.diagnosis.finding import LIKELY, NOTE, Finding, register
+from bncli.diagnosis.wording import agreed, some_of
 from bncli.networks.sites import direct_norms, is_linear
 from bncli.values import counted
 
@@ -13,23 +15,54 @@ from bncli.values import counted
 @register("redundant-bias")
 def redundant_bias(case: Case) -> Iterator[Finding]:
     """Linear layers have a bias that the batch normalization behind them subtracts again."""
+    pairs = [(layer, norms) for layer, norms in _pairs(case) if layer.use_bias and layer.trainable]
+    found = [layer for layer, norms in pairs if all(norm.trainable and fits(layer, norm) for norm in norms)]
+    if found:
+        n_values = sum(int(layer.bias.shape[-1]) for layer in found)
+        yield Finding(
+            f"{counted(len(found), 'layer')} directly before batch normalization {agreed(len(found), 'has', 'have')} a "
+            f"bias, {counted(n_values, 'parameter')} that {agreed(n_values, 'does', 'do')} nothing: the mean is "
+            "subtracted with it.",
+            n_values,
+            case.names(found),
+            f"Make {agreed(len(found), 'this layer', 'these layers')} with use_bias=False. Nothing else changes.",
+            NOTE,
+        )
+
+
+@register("wrong-axis")
+def wrong_axis(case: Case) -> Iterator[Finding]:
+    """A batch normalization has another axis than the channels of the linear layer before it."""
+    found = {id(norm): norm for layer, norms in _pairs(case) for norm in norms if not fits(layer, norm)}
+    if found:
+        norms = [norm for norm in case.batch_norms if id(norm) in found]
+        axes = sorted({norm.axis for norm in norms})
+        yield Finding(
+            f"{some_of(len(norms), len(case.batch_norms))} {agreed(len(norms), 'has', 'have')} "
+            f"axis={', '.join(map(str, axes))}, which is not where the layer before has its channels: each "
+            "position is normalized, over all channels.",
+            len(norms),
+            case.names(norms),
+            "Leave axis out (-1) where the channels come last, as they do by default; 1 is for channels_first.",
+            certainty=LIKELY,
+        )
+
+
+def _pairs(case: Case) -> Iterator[tuple[Any, list[Any]]]:
+    """Every linear layer whose calls all have a batch normalization directly behind them, with these."""
     import keras
 
     if case.graph is None:
         return
-    found = []
     for layer in case.graph.layers.values():
-        if is_linear(layer) and layer.use_bias:
-            norms = list(direct_norms(case.graph, layer))
-            if norms and all(norm and isinstance(norm.layer, keras.layers.BatchNormalization) for norm in norms):
-                found.append(layer)
-    if found:
-        n_values = sum(int(layer.bias.shape[-1]) for layer in found)
-        yield Finding(
-            f"{counted(len(found), 'layer')} directly before batch normalization have a bias, "
-            f"{counted(n_values, 'parameter')} that do nothing: the mean is subtracted with it.",
-            n_values,
-            tuple(layer.name for layer in found),
-            "Make these layers with use_bias=False. Nothing else changes.",
-            NOTE,
-        )
+        if is_linear(layer):
+            norms = [norm.layer if norm else None for norm in direct_norms(case.graph, layer)]
+            if norms and all(isinstance(norm, keras.layers.BatchNormalization) for norm in norms):
+                yield layer, norms
+
+
+def fits(layer: Any, norm: Any) -> bool:
+    """Return whether a batch normalization has the channels of a linear layer on its axis."""
+    n_axes = len((norm.get_build_config() or {}).get("input_shape") or ())
+    channels = 1 if getattr(layer, "data_format", None) == "channels_first" else n_axes - 1
+    return n_axes == 0 or bool(norm.axis % n_axes == channels)

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bncli.diagnosis.case import Case
-from bncli.diagnosis.finding import NOTE, Finding, register
+from bncli.diagnosis.finding import EXACT, LIKELY, NOTE, Finding, register
+from bncli.diagnosis.wording import within
 
 
 @register("decayed-scale")
 def decayed_scale(case: Case) -> Iterator[Finding]:
     """Weight decay pulls gamma and beta towards 0."""
-    named = {
-        layer.name
-        for layer in case.batch_norms
+    regularized = [
+        layer
+        for layer in case.live_norms
         if getattr(layer, "gamma_regularizer", None) or getattr(layer, "beta_regularizer", None)
-    }
-    if case.training.decays_norms:
-        named |= {layer.name for layer in case.batch_norms if layer.trainable and (layer.scale or layer.center)}
-    if named:
-        layers = tuple(layer.name for layer in case.batch_norms if layer.name in named)
+    ]
+    decayed = [layer for layer in case.live_norms if layer.scale or layer.center] if case.training.decays_norms else []
+    layers = [layer for layer in case.batch_norms if layer in regularized or layer in decayed]
+    if layers:
+        is_sure = case.training.is_decay_sure or bool(regularized)
+        unless = "" if is_sure else " The file does not tell whether the optimizer left them out."
         yield Finding(
-            f"Weight decay takes the gamma and beta of {len(layers)} of {len(case.batch_norms)} batch normalizations "
-            "too: it pulls the scale towards 0, which is not where an unused scale would be (1).",
+            f"Weight decay takes the gamma and beta of {within(len(layers), len(case.batch_norms))} too: it pulls the "
+            f"scale towards 0, while that of a new layer is 1.{unless}",
             len(layers),
-            layers,
+            case.names(layers),
             "optimizer.exclude_from_weight_decay(var_names=['gamma', 'beta']); whether it matters: bncli sweep "
             "decay=all,kernels.",
             NOTE,
+            EXACT if is_sure else LIKELY,
         )

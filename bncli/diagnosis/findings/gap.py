@@ -3,36 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from bncli.analysis.gap import LEAST_OF_ONE
-from bncli.diagnosis.case import Case
-from bncli.diagnosis.finding import MEASURED, Finding, register
+from bncli.analysis.gap import LEAST_OF_ONE, find_gap
+from bncli.analysis.statistics import bootstrap_interval
+from bncli.diagnosis.case import BATCH, MOVING, POPULATION, Case
+from bncli.diagnosis.finding import MEASURED, NOTE, PROBLEM, Finding, register
+from bncli.study.study import Condition
+from bncli.tasks.metrics import DEFAULT
+from bncli.tasks.metrics import POPULATION as PREFIX
+from bncli.values import counted
+
+if TYPE_CHECKING:
+    from bncli.diagnosis.readings import Score
 
 ERRORS = 3.0
 """How many standard errors of the paired difference a gap must have."""
+
+_CONDITION = Condition("", ())
+"""The condition of recorded runs, which are of one: its name is not used."""
 
 
 @register("statistics-gap")
 def statistics_gap(case: Case) -> Iterator[Finding]:
     """The moving averages cost accuracy: with population statistics the same weights score more."""
-    if case.readings is None or not case.is_trained:
+    if case.runs:
+        yield from _over_seeds(case)
+    if case.readings is None or not case.is_trained or not case.batch_norms:
         return
     scores = case.readings.scores["val"]
-    moving, population = scores["moving"], scores["population"]
-    gap = population.accuracy - moving.accuracy
-    difference = population.correct.astype(float) - moving.correct
-    error = float(difference.std(ddof=1)) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
+    moving, population = scores[MOVING], scores[POPULATION]
+    gap, error = population.accuracy - moving.accuracy, _error(population, moving)
     if gap > max(LEAST_OF_ONE, ERRORS * error):
-        trained = case.readings.scores["train"]["batch"].accuracy
+        frozen = "" if case.live_norms else " trainable=True lets the layers follow their batches."
         yield Finding(
             f"Validation accuracy is {moving.accuracy:.3f} with the moving averages and {population.accuracy:.3f} with "
             f"population statistics of the same weights: the averages cost {gap:.3f} ± {1.96 * error:.3f}.",
             gap,
-            tuple(layer.name for layer in case.batch_norms),
-            "bncli recalibrate FILE.keras writes a file with population statistics. In training: a lower momentum, or "
-            "more steps.",
+            case.names(case.batch_norms),
+            "bncli recalibrate FILE.keras writes a file with population statistics. In training:"
+            + (frozen or " a lower momentum, or more steps."),
             certainty=MEASURED,
-            detail=f"Training rows score {trained:.3f} with batch statistics. Of the gap of "
-            f"{trained - moving.accuracy:.3f} to validation, {gap:.3f} is statistics and "
-            f"{trained - population.accuracy:.3f} overfitting.",
+            detail=_shares(case.readings.scores["train"][BATCH].accuracy, moving.accuracy, population.accuracy),
         )
+
+
+def _over_seeds(case: Case) -> Iterator[Finding]:
+    """What the averages cost the recorded runs of a condition, by the rules of the report of a study."""
+    found = find_gap(case.runs, dict.fromkeys((run.config for run in case.runs), _CONDITION), trivial=case.trivial)
+    if found is None or not found.is_loss:
+        return
+    scores = [(run.metrics.get(DEFAULT), run.metrics.get(f"{PREFIX}{DEFAULT}")) for run in case.runs]
+    costs = [population - moving for moving, population in scores if None not in (moving, population)]  # type: ignore[operator]
+    interval = bootstrap_interval(costs)
+    between = f" (95 % interval {interval.low:.3f} to {interval.high:.3f})" if len(costs) > 1 else ""
+    yield Finding(
+        f"Validation accuracy is {found.moving:.3f} with the moving averages and {found.population:.3f} with "
+        f"population statistics, in the mean of {counted(len(costs), 'seed')}: the averages cost "
+        f"{found.size:.3f}{between}, and something in {sum(cost > 0 for cost in costs)} of {len(costs)} seeds.",
+        found.size,
+        case.names(case.batch_norms),
+        "A lower norm_momentum, or more epochs. To choose between arms: --metric population_val_accuracy.",
+        NOTE if interval.low <= 0 else PROBLEM,
+        MEASURED,
+    )
+
+
+def _error(one: Score, other: Score) -> float:
+    """The standard error of the mean difference of two scores of the same rows."""
+    difference = one.correct.astype(float) - other.correct
+    return float(difference.std(ddof=1)) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
+
+
+def _shares(trained: float, moving: float, population: float) -> str:
+    """What of the distance to the score in training is for the statistics, and what for overfitting."""
+    told = f"Training rows score {trained:.3f} with batch statistics."
+    if trained < population:
+        return told
+    return (
+        f"{told} Of the gap of {trained - moving:.3f} to validation, {population - moving:.3f} is statistics and "
+        f"{trained - population:.3f} overfitting."
+    )

@@ -8,6 +8,8 @@ from typing import Any
 
 from bncli.diagnosis.case import Case
 from bncli.diagnosis.finding import NOTE, PROBLEM, Finding, register
+from bncli.diagnosis.wording import agreed
+from bncli.values import counted
 
 FEW = 4
 """The number of values below which statistics say little; of two, only which is larger is left."""
@@ -16,19 +18,15 @@ FEW = 4
 @register("small-groups")
 def small_groups(case: Case) -> Iterator[Finding]:
     """Group or layer normalization has so few values in a group that little or nothing of them is left."""
-    sizes = {}
-    for layer in case.model._flatten_layers(include_self=False):
-        size = _n_values(layer)
-        if size is not None and size < FEW:
-            sizes[layer.name] = size
+    sizes = {id(layer): size for layer in case.layers if (size := _n_values(layer)) is not None and size < FEW}
     if sizes:
         least = min(sizes.values())
-        left = {1: "nothing but beta", 2: "only which of the two is larger"}.get(least, "little")
+        left = {1: "nothing but beta is", 2: "only which of the two is larger is"}.get(least, "little is")
         yield Finding(
-            f"{len(sizes)} normalizations have statistics over {least} value{'s' if least > 1 else ''} of a sample: "
-            f"{left} is left.",
+            f"{counted(len(sizes), 'normalization')} {agreed(len(sizes), 'has', 'have')} statistics over "
+            f"{'' if len(sizes) == 1 else 'as few as '}{counted(least, 'value')} of a sample: {left} left.",
             least,
-            tuple(sizes),
+            case.names(layer for layer in case.layers if id(layer) in sizes),
             "Fewer groups, or another normalization.",
             PROBLEM if least < 3 else NOTE,
         )
