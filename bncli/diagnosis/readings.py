@@ -11,8 +11,8 @@ import numpy as np
 
 from bncli.backend import keras, tf
 from bncli.data.datasets import Dataset
-from bncli.diagnosis.case import BATCH, MOVING, POPULATION
 from bncli.diagnosis.layers import LayerReading, NormReading, read_layers, read_norms, statistics_by_layer
+from bncli.diagnosis.statistics import BATCH, MOVING, POPULATION
 from bncli.engines.base import row_losses
 from bncli.engines.inference import Inference, classes_of
 from bncli.networks.own import batch_norms
