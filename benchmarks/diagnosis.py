@@ -1,8 +1,8 @@
 """What the thresholds of `bncli diagnose` are compared with, over healthy networks: `python benchmarks/diagnosis.py`.
 
 For each network it trains ten seeds (`SEEDS=3` for another number), takes the readings of each, and prints the largest
-value over layers: that of the median seed, and the largest of all. Everything here learns, with averages that had time
-to follow; what it reaches should give no finding, but for the rows with dropout before a normalization.
+value over layers: that of the median seed, and the largest of all. Everything here learns and has averages that had
+time to follow; what it reaches should give no finding, but for the rows with dropout before a normalization.
 """
 
 from __future__ import annotations

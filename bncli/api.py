@@ -105,6 +105,11 @@ class Result:
         """One row per change of a difference along an axis, see `analysis.interactions.interactions_table`."""
         return self.evidence.interactions_table
 
+    @property
+    def inside(self) -> pd.DataFrame:
+        """One row per run, epoch and probe of a layer, see `analysis.inside.inside_table`."""
+        return self.evidence.inside_table
+
     def by(self, metric: str = "val_accuracy", threshold: float | None = None, margin: float | None = None) -> Result:
         """Return the same runs compared by another metric.
 
@@ -298,7 +303,7 @@ def run(
         opened = open_folder(folder, study, plan) if folder else None
         choice = choose(opened.store, margin=margin) if opened else choice
         results = _train(plan, opened, engine, jobs)
-        evidence = make_evidence(study, plan, results, *choice)
+        evidence = make_evidence(study, plan, results, *choice, opened.store.folder if opened else None)
         if opened:
             write_files(read_evidence(opened.store.folder) if opened.is_part else evidence, opened.store)
     return Result(evidence, folder)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from bncli.config import RunConfig, as_in_format_1, format_1_id
 from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
 from bncli.tasks.metrics import best_epoch, reaches
+
+if TYPE_CHECKING:
+    import numpy as np
 
 State = Literal["complete", "diverged", "failed"]
 
@@ -29,6 +32,33 @@ class OldIds(NamedTuple):
         return cls(format_1_id(fields), format_1_id({**fields, "seed": 0}))
 
 
+class Series(NamedTuple):
+    """A probe of a layer.
+
+    Attributes:
+        probe: Its name, a key of `probes.inside.PROBES`.
+        layer: The layer's name.
+        number: The layer's place among those that the probe looks at, from 1: equal in arms that differ in their norms.
+    """
+
+    probe: str
+    layer: str
+    number: int
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """What probes saw inside a network.
+
+    Attributes:
+        series: The probes.
+        values: Their values before training and after each epoch, shape (epochs + 1, series).
+    """
+
+    series: tuple[Series, ...]
+    values: np.ndarray
+
+
 @dataclass(frozen=True)
 class RunResult:
     """The outcome of one run.
@@ -45,6 +75,7 @@ class RunResult:
         engine: The engine that trained the run.
         error: Type, message and end of the traceback for a failed run; what diverged for a diverged one.
         old_ids: The ids of format 1, if the result was read from a record of that format.
+        inside: What probes saw, if the run was trained with some; stored beside the record, not in it.
     """
 
     config: RunConfig
@@ -56,6 +87,7 @@ class RunResult:
     engine: str = "keras"
     error: str | None = None
     old_ids: OldIds | None = field(default=None, compare=False, repr=False)
+    inside: Inside | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seconds", round(self.seconds, 6))

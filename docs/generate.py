@@ -22,6 +22,7 @@ from bncli.diagnosis.finding import REGISTRY as FINDINGS
 from bncli.networks import models, norms
 from bncli.networks.spec import spec_of
 from bncli.networks.words import WORDS
+from bncli.probes.inside import PROBES
 from bncli.study.files import load_study, presets
 from bncli.training import schedules
 from bncli.training.optimizers import OPTIMIZERS
@@ -113,6 +114,14 @@ def optimizer_table() -> None:
 def schedule_table() -> None:
     """Print the schedules of the learning rate."""
     table({"schedule": f"`{name}`", "the rate": schedules.REGISTRY.description(name)} for name in schedules.REGISTRY)
+
+
+def probe_table() -> None:
+    """Print the probes."""
+    table(
+        {"probe": f"`{name}`", "level": "full" if probe.is_full else "light", "what it is": probe.what}
+        for name, probe in PROBES.items()
+    )
 
 
 def preset_table() -> None:

@@ -6,29 +6,43 @@ the batch with the seed `STUCK` never returns to Python, the seed `FAILS` fails.
 
 import hashlib
 import os
+import sys
 import time
+from dataclasses import replace
 
+import numpy as np
 from fakes import failed, learned
 
 from bncli import process
 from bncli.cli.app import main
+from bncli.probes.inside import PROBES
 from bncli.registry import Registry
 from bncli.report import figure
+from bncli.results import Inside, Series
 
 BATCH, PAUSE = 4, float(os.environ.get("PAUSE", "0"))
 STUCK, FAILS = (int(os.environ.get(name, "-1")) for name in ("STUCK", "FAILS"))
 
 
-def train(configs, engine, on_epoch, on_model):
+def probed(result):
+    """The result with what a probe of each kind might have seen."""
+    n_epochs = len(result.history["loss"]) + 1
+    series = tuple(Series(name, "layer", 1) for name in PROBES)
+    return replace(result, inside=Inside(series, np.ones((n_epochs, len(series)), "float32")))
+
+
+def train(configs, engine, on_epoch, on_model, probe):
     for start in range(0, len(configs), BATCH):
         batch = configs[start : start + BATCH]
         if any(config.seed == STUCK for config in batch):
             print("stuck", flush=True)
             hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
-        yield [failed(config) if config.seed == FAILS else learned(config) for config in batch]
+        results = [failed(config) if config.seed == FAILS else learned(config) for config in batch]
+        yield list(map(probed, results)) if probe else results
         time.sleep(PAUSE)
 
 
 if __name__ == "__main__":
-    figure.REGISTRY = Registry("figure")
+    if "--figure" not in sys.argv:
+        figure.REGISTRY = Registry("figure")
     process.run(lambda: main(train))

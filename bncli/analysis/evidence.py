@@ -14,6 +14,7 @@ from bncli.analysis.conditions import conditions_table
 from bncli.analysis.gap import Gap, find_gap
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
+from bncli.analysis.inside import inside_table
 from bncli.analysis.interactions import interactions_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
@@ -53,6 +54,7 @@ class Evidence:
         test_trivial: As `trivial`, of the test rows.
         own_trivial: The same for each run, on its own data; None if it isn't known, or if all have `trivial`.
         sites: See `study.Plan`.
+        folder: The study's folder, which has what probes saw; None if no folder has its runs.
     """
 
     study: Study
@@ -67,6 +69,7 @@ class Evidence:
     test_trivial: float | None = None
     own_trivial: Mapping[RunConfig, float] | None = None
     sites: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         plain = {condition: _plain(condition) for condition in self.conditions.values()}
@@ -137,6 +140,11 @@ class Evidence:
     def history_table(self) -> pd.DataFrame:
         """One row per run and epoch; see `analysis.runs.history_table`."""
         return history_table(self.results, self.conditions)
+
+    @cached_property
+    def inside_table(self) -> pd.DataFrame:
+        """One row per run, epoch and probe of a layer; see `analysis.inside.inside_table`."""
+        return inside_table(self.results, self.conditions, self.folder)
 
     @cached_property
     def differences_table(self) -> pd.DataFrame:
@@ -250,6 +258,7 @@ def read_evidence(
         common_chance(study, data, "test_chance"),
         own_chances(content["datasets"], results),
         _sites(content),
+        folder,
     )
 
 
@@ -319,6 +328,7 @@ def make_evidence(
     metric: str | None = None,
     threshold: float | None = None,
     margin: float | None = None,
+    folder: Path | None = None,
 ) -> Evidence:
     """Return the evidence on a study whose runs have just been trained, or found; its data is at hand.
 
@@ -329,6 +339,7 @@ def make_evidence(
         metric: What arms are compared by; None for the metric that fits the data, see `choice.default_metric`.
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
+        folder: The study's folder, if it has one.
 
     Raises:
         InvalidConfig: No run has a value of the metric.
@@ -343,5 +354,5 @@ def make_evidence(
     rows = common_fact(data, "training_rows")
     own = own_chances(by_label, results)
     return Evidence(
-        study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial, own, plan.sites
+        study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial, own, plan.sites, folder
     )

@@ -55,6 +55,12 @@ def _run_row(
     }
 
 
+def runs_columns(results: Results, conditions: Conditions) -> list[dict[str, Any]]:
+    """Return the columns that identify each run: `run_id`, `condition`, `arm`, `param_<axis>`, `seed`."""
+    places = _condition_places(conditions)
+    return [_run_columns(result, conditions[result.config], places) | {"run_id": result.run_id} for result in results]
+
+
 def _run_columns(result: RunResult, condition: Condition, places: Mapping[Condition, int]) -> dict[str, Any]:
     """The columns that identify a run."""
     return {

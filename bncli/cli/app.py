@@ -20,6 +20,7 @@ from bncli.cli.diagnose import diagnose
 from bncli.cli.export import export
 from bncli.cli.listing import list_
 from bncli.cli.model import model
+from bncli.cli.recalibrate import recalibrate
 from bncli.cli.report import report, status
 from bncli.cli.sweep import sweep
 from bncli.cli.train import train
@@ -62,6 +63,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "compare": (compare, "Train arms and compare them seed by seed."),
     "sweep": (sweep, "Compare arms at every value of other settings."),
     "diagnose": (diagnose, "Say what is wrong with a network's normalizations."),
+    "recalibrate": (recalibrate, "Write a saved model with statistics of its data."),
     "report": (report, "Make tables, figures and page of a study again."),
     "export": (export, "Write a run as a stand-alone Keras program."),
     "verify": (verify, "Check what is claimed about BN: trains the presets."),

@@ -19,6 +19,7 @@ from bncli.cli.options import (
     option,
     parse_settings,
 )
+from bncli.cli.scaling import scaled_to_fit
 from bncli.cli.shapes import ClassesOption, InputShapeOption, typed_shapes
 from bncli.config import RunConfig, parse_value
 from bncli.data import datasets, sets
@@ -119,7 +120,7 @@ def _exit_with(found: Sequence[Finding], level: str, *, strict: bool) -> None:
 
 def _subject(network: str, arm: str | None, fields: dict[str, Value], typed: Shapes | None) -> Subject:
     """What the options name; the rows are scaled as a saved model needs them."""
-    from bncli.diagnosis.subjects import Subject, as_it_is, likely_scaling
+    from bncli.diagnosis.subjects import Subject, as_it_is
 
     base = RunConfig.from_dict({"model": network} | fields)
     if arm is not None:
@@ -135,8 +136,7 @@ def _subject(network: str, arm: str | None, fields: dict[str, Value], typed: Sha
     if not is_data_given:
         return Subject(config, shapes.input_shape, shapes.n_classes, None, **sizes)
     if is_file and "scaling" not in fields:
-        config = config.replace(scaling=likely_scaling(config))
-        console.say(f"Rows are scaled as fits the weights best: --set scaling={config.scaling}")
+        config = scaled_to_fit(config)
     for notice in shapes.notices:
         console.warn(notice)
     return Subject(config, shapes.input_shape, shapes.n_classes, datasets.load(config), **sizes)

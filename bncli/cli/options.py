@@ -19,6 +19,7 @@ from bncli.data.tables import column_names
 from bncli.errors import BncliError, InvalidConfig, shown
 from bncli.networks import models, norms
 from bncli.networks.layout import ACTIVATIONS
+from bncli.probes.inside import LEVELS
 from bncli.registry import check_name
 from bncli.study.execution import ENGINES, Train
 from bncli.study.files import presets
@@ -244,6 +245,15 @@ class Options:
         option("--shard", metavar="I/N", help="Train share I of N only, into a journal of its own (job arrays)."),
     ] = None
     engine: EngineOption = "auto"
+    probe: Annotated[
+        str | None,
+        option(
+            "--probe",
+            metavar="|".join(LEVELS),
+            help="Record what happens inside the network in every epoch, by layer.",
+            complete=lambda: LEVELS,
+        ),
+    ] = None
     metric: MetricOption = None
     threshold: ThresholdOption = None
     margin: MarginOption = None

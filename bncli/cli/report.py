@@ -12,8 +12,10 @@ from bncli.analysis.choice import choose
 from bncli.analysis.evidence import read_evidence
 from bncli.cli import console, hints, output
 from bncli.cli.continuing import command_that_continues
-from bncli.cli.options import FormatOption, MarginOption, MetricOption, QuietOption, ThresholdOption
+from bncli.cli.options import FormatOption, MarginOption, MetricOption, QuietOption, ThresholdOption, option
 from bncli.cli.train import is_of_train
+from bncli.registry import check_name
+from bncli.report.figure import REGISTRY
 from bncli.study import status as states
 from bncli.study.folder import Store
 
@@ -27,12 +29,23 @@ def report(
     metric: MetricOption = None,
     threshold: ThresholdOption = None,
     margin: MarginOption = None,
+    figure: Annotated[
+        str | None, option("--figure", metavar="NAME", help="Write this figure only.", complete=lambda: REGISTRY)
+    ] = None,
     format: FormatOption = "table",
     quiet: QuietOption = False,
 ) -> None:
     """Make tables, figures and report.html again from stored runs, without TensorFlow."""
     console.check_format(format)
+    if figure is not None:
+        check_name("figure", figure, REGISTRY)
     evidence = read_evidence(folder, *choose(Store(folder), metric, threshold, margin, console.warn))
+    if figure is not None:
+        from bncli.report.files import write_figure
+
+        names = write_figure(evidence, Store(folder), figure, console.warn)
+        console.say(f"Wrote {', '.join(str(folder / name) for name in names)}", quiet=quiet)
+        return
     with output.then(partial(output.write_folder, evidence, Store(folder), quiet=quiet)):
         output.show_evidence(evidence, format, single=is_of_train(evidence.study))
     hints.say_next(hints.after_report(folder, evidence), format, quiet=quiet)

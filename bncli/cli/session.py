@@ -123,6 +123,7 @@ class Session:
         """Check the options, before anything is loaded or trained."""
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
+        training.check_probe(self.options, self.out)
         self.choice = choice_of(*self.given)
         parse_jobs(self.options.jobs)
         if self.options.scheduler is not None:
@@ -352,7 +353,8 @@ class Session:
         """Return the evidence on the study of this command."""
         from bncli.analysis.evidence import make_evidence
 
-        return make_evidence(self.study, self.plan, results, *self.choice)
+        folder = self.store.folder if self.store else None
+        return make_evidence(self.study, self.plan, results, *self.choice, folder)
 
     def write(self, evidence: Evidence, *, is_changed: bool) -> None:
         """Write tables, figures and the page to the folder. If its study is larger, they cover the whole study."""

@@ -57,8 +57,8 @@ def train(
         return
     _check_file("--save-model", save_model, ".keras", study.seeds)
     _check_file("--script", script, ".py", study.seeds)
-    if script and not options.dry_run:
-        check_replaceable(script)
+    if script:
+        _check_script(script, study, options)
     session = Session(study, options, options.out, save_model=save_model)
     session.run(single=True)
     if script and session.shown:
@@ -119,6 +119,15 @@ def _check_file(option: str, path: Path | None, ending: str, seeds: tuple[int, .
         raise InvalidConfig(f"{option} needs a name that ends in {ending}. Received: {shown(str(path))}.")
     if path and not path.parent.is_dir():
         raise InvalidConfig(f"{option}: there is no folder {shown(str(path.parent))}.")
+
+
+def _check_script(path: Path, study: Study, options: Options) -> None:
+    """Check that there can be a program of the run, and that it can be written, while nothing is trained yet."""
+    from bncli.report.script.network import check_arm
+
+    check_arm(str(dict(study.arms[0].changes)["norm"]))
+    if not options.dry_run:
+        check_replaceable(path)
 
 
 def _write_script(path: Path, result: RunResult) -> None:

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from bncli.diagnosis.readings import Readings
     from bncli.results import RunResult
 
-BATCH, MOVING, POPULATION = "batch", "moving", "population"
-STATISTICS = (BATCH, MOVING, POPULATION)
-"""What batch normalizations can normalize with; see docs/glossary.md."""
-
 
 @dataclass(frozen=True)
 class Training:

@@ -11,8 +11,8 @@ import numpy as np
 
 from bncli.backend import keras, tf
 from bncli.data.datasets import Dataset
-from bncli.diagnosis.case import BATCH, MOVING, POPULATION
 from bncli.diagnosis.layers import LayerReading, NormReading, read_layers, read_norms, statistics_by_layer
+from bncli.diagnosis.statistics import BATCH, MOVING, POPULATION
 from bncli.engines.base import row_losses
 from bncli.engines.inference import Inference, classes_of
 from bncli.networks.own import batch_norms
@@ -95,11 +95,11 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
             variance of so few values is too small by one part in as many as they are.
     """
     size = min(batch_size or BATCH_SIZE, len(dataset.y_train))
-    with _thawed(model), without_noise(model):
+    with thawed(model), without_noise(model):
         inference = Inference(model, dataset)
         parts = {name: _sampled(*dataset.parts[name]) for name in ("train", "val")}
         batches = _batches(len(dataset.y_train), min(max(size, BATCH_SIZE), len(dataset.y_train)))
-        population = inference.statistics(batches) if inference.averages else inference.others
+        population = inference.estimator(batches, quiet=True)(len(batches)) if inference.averages else inference.others
         scores = {
             name: {
                 BATCH: _batch_score(model, *rows, size),
@@ -116,7 +116,7 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
 
 
 @contextmanager
-def _thawed(model: keras.Model) -> Iterator[None]:
+def thawed(model: keras.Model) -> Iterator[None]:
     """Let all batch normalizations follow their batches in a block, so that their statistics can be estimated."""
     kept = [(layer, layer.trainable, layer.momentum) for layer in batch_norms(model)]
     for layer, _, momentum in kept:
@@ -180,12 +180,3 @@ def _lonely(inference: Inference, x: np.ndarray, y: np.ndarray) -> tuple[int, in
     ]
     moved = np.abs(np.concatenate(singles) - together).max(axis=-1) > TOLERANCE
     return int(moved.sum()), len(y)
-
-
-def training_losses(model: keras.Model, dataset: Dataset) -> tuple[float, float]:
-    """Return the mean loss of a thousand training rows, with batch statistics and with the moving averages."""
-    x, y = (rows[:1_000] for rows in _sampled(dataset.x_train, dataset.y_train))
-    with _thawed(model), without_noise(model):
-        inference = Inference(model, dataset)
-        by_batch = _batch_score(model, x, y, min(BATCH_SIZE, len(y))).loss
-        return by_batch, _score(inference, inference.others, x, y).loss

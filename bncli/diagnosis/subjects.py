@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bncli.config import RunConfig
-from bncli.data import datasets
 from bncli.data.datasets import Dataset
 from bncli.diagnosis.case import Case, Training, looks_trained
-from bncli.diagnosis.names import layers_within
 from bncli.networks import norms
 from bncli.networks.file import FileNetwork
+from bncli.networks.naming import fresh_names
 from bncli.networks.network import network_of
-from bncli.networks.own import fresh_names
 from bncli.networks.saved import saved_training
 from bncli.training.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
     import keras
-
-SCALINGS, TABLE_SCALINGS = ("none", "unit", "standard"), ("none", "standard")
-"""The scalings that the rows of a saved model may have had: of images, and of tables."""
-
-TIE, SLACK = 1.1, 0.05
-"""Losses count as equal up to this factor and this difference: larger rows make a network surer, and so its loss less,
-and batch normalization behind the first layer undoes almost any scaling."""
 
 
 @dataclass(frozen=True)
@@ -113,43 +103,3 @@ def training_of(subject: Subject) -> Training:
 
 def _n_steps(rows: int | None, batch_size: int | None, epochs: int | None) -> int | None:
     return epochs * math.ceil(rows / batch_size) if rows and batch_size and epochs else None
-
-
-def likely_scaling(config: RunConfig) -> str:
-    """Return the scaling of rows that a saved model was most likely trained with: nobody says which.
-
-    Scalings with which its batch normalizations, with the statistics of the batch, have the least loss come first, so
-    that stale averages do not decide; of those that are equally good, because a normalization undoes the scaling, the
-    averages decide; of those that are equally good then, what the data is scaled with by default, or not at all for a
-    model that scales its rows itself.
-
-    Raises:
-        BncliError: The data or the file can't be loaded, or they don't fit each other.
-    """
-    from bncli.diagnosis.readings import training_losses
-
-    importlib.import_module("bncli.backend")
-    data = datasets.load(config)
-    losses, usual = {}, data.scaling
-    for scaling in SCALINGS if data.is_image else TABLE_SCALINGS:
-        scaled = datasets.load(config.replace(scaling=scaling))
-        model = network_of(config.model).build(config, scaled.input_shape, scaled.n_classes, config.seed)
-        usual = "none" if scales_rows(model) else data.scaling
-        losses[scaling] = training_losses(model, scaled)
-    by_batch, by_average = ({name: each[place] for name, each in losses.items()} for place in (0, 1))
-    close = _near_least(_near_least(list(losses), by_batch), by_average)
-    return usual if usual in close else close[0]
-
-
-def _near_least(names: list[str], losses: Mapping[str, float]) -> list[str]:
-    """The names with almost the least loss; all if none has a loss that is a number."""
-    least = min((losses[name] for name in names if math.isfinite(losses[name])), default=math.nan)
-    return [name for name in names if losses[name] <= least * TIE + SLACK] or names
-
-
-def scales_rows(model: Any) -> bool:
-    """Return whether the first layer of a model scales its rows, as models that bncli saves do."""
-    import keras
-
-    first = next((layer for layer in layers_within(model) if not isinstance(layer, keras.layers.InputLayer)), None)
-    return isinstance(first, keras.layers.Rescaling | keras.layers.Normalization)

@@ -19,6 +19,7 @@ from bncli.engines.layers import build_stackable
 from bncli.engines.method import Method
 from bncli.engines.rates import is_constant, steps_per_epoch
 from bncli.engines.updates import Tensors
+from bncli.probes.inside import Look
 from bncli.probes.population import moving_averages, population_statistics
 from bncli.training.optimizers import is_decayed
 
@@ -36,6 +37,7 @@ class Graph:
         config: A run; others may differ from it in the fields of `method.VARIED`.
         dataset: Its data.
         method: How many runs there are, and how they are computed.
+        probe: Which probes to record, one of `probes.inside.LEVELS`; None for none.
 
     Attributes:
         model: The network in layers that stack; its own values take no part.
@@ -50,7 +52,7 @@ class Graph:
             `probes.population`.
     """
 
-    def __init__(self, config: RunConfig, dataset: Dataset, method: Method) -> None:
+    def __init__(self, config: RunConfig, dataset: Dataset, method: Method, probe: str | None = None) -> None:
         self.method = method
         self.model = build_stackable(config, dataset, method)
         self.rule = updates.rule_for(config.optimizer, momentum=config.momentum > 0, nesterov=config.nesterov)
@@ -69,6 +71,9 @@ class Graph:
         self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
         self.averages = moving_averages(self.model)
         self.population = tf.function(self._population, jit_compile=method.xla_steps, autograph=False)
+        self.look = Look(self.model, *dataset.parts["train"], probe, row_losses) if probe else None
+        self.looking = tf.function(self._looking, autograph=False)
+        self.surveying = tf.function(self._surveying, autograph=False)
 
     def zeros(self) -> State:
         """Return a state of the right shapes and types, all zeros."""
@@ -171,6 +176,18 @@ class Graph:
             return found
 
         return population_statistics(self.averages, others, batches, n_steps, call)
+
+    def _looking(self, weights: Tensors, others: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Look inside every run; see `probes.inside.Look`."""
+        found: tuple[tf.Tensor, list[tf.Tensor]] = self._over_runs(
+            lambda state: self.look(*state) if self.look else (), (weights, others)
+        )
+        return found
+
+    def _surveying(self, weights: Tensors, others: Tensors, rates: tf.Tensor) -> tf.Tensor:
+        """Survey the loss around every run's weights; see `probes.landscape.Landscape`."""
+        landscape = self.look.landscape if self.look else None
+        return self._over_runs(lambda state: landscape(*state) if landscape else (), (weights, others, rates))
 
     def _over_runs(self, function: Callable[[Any], Any], arguments: Any) -> Any:
         """Apply `function` to every run: vectorized, or as copies that TensorFlow's threads run side by side."""

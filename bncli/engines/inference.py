@@ -6,7 +6,9 @@ has no scores of probabilities. The model itself is not changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.rows import population_batches
 from bncli.engines.scoring import Scored
 from bncli.engines.updates import Tensors
-from bncli.probes.population import moving_averages, population_statistics
+from bncli.probes.population import by_batch, moving_averages, population_statistics
 
 
 class Inference:
@@ -82,19 +84,30 @@ class Inference:
         Args:
             batches: Numbers of training rows, shape (batches, 1, rows).
         """
+        return self.estimator(batches)(len(batches))
+
+    def estimator(self, batches: tf.Tensor, *, quiet: bool = False) -> Callable[[int], Tensors]:
+        """Return a function of a number of batches, which returns what `statistics` does for the first so many.
+
+        Args:
+            batches: Numbers of training rows, shape (batches, 1, rows).
+            quiet: Whether only batch normalizations are in training mode, so that dropout, noise and augmentation are
+                off; normalizations that are called with `training=False` are then estimated as well.
+        """
         x = tf.constant(self._dataset.x_train)
+        averages = replace(self.averages, momenta=dict.fromkeys(self.averages.momenta, 0.0)) if quiet else self.averages
 
         def call(others: Tensors, rows: tf.Tensor) -> Tensors:
-            found: Tensors = self._model.stateless_call(self._weights, others, tf.gather(x, rows[0]), training=True)[1]
+            with by_batch(self._model) if quiet else nullcontext():
+                called = self._model.stateless_call(self._weights, others, tf.gather(x, rows[0]), training=not quiet)
+            found: Tensors = called[1]
             return found
 
         @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
-        def estimate(batches: tf.Tensor) -> Tensors:
-            n_steps = tf.constant(batches.shape[0])
-            return population_statistics(self.averages, self.others, batches, n_steps, call)
+        def estimate(batches: tf.Tensor, n_steps: tf.Tensor) -> Tensors:
+            return population_statistics(averages, self.others, batches, n_steps, call)
 
-        found: Tensors = estimate(batches)
-        return found
+        return lambda count: list(estimate(batches, tf.constant(count)))
 
 
 def classes_of(predicted: np.ndarray) -> np.ndarray:

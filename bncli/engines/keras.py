@@ -25,14 +25,18 @@ from bncli.engines.base import (
     finished_result,
     is_compiled_plainly,
     marked,
+    row_losses,
     soft_labels,
 )
 from bncli.engines.inference import Inference
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.rates import steps_per_epoch
+from bncli.engines.recording import Recording
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
 from bncli.engines.starting import built
+from bncli.engines.updates import Tensors
 from bncli.networks.seeds import batch_order
+from bncli.probes.inside import Look
 from bncli.results import RunResult
 from bncli.tasks.metrics import HISTORY_METRICS
 from bncli.values import finite
@@ -45,6 +49,7 @@ def train(
     dataset: Dataset,
     on_epoch: OnEpoch | None = None,
     on_model: OnModel | None = None,
+    probe: str | None = None,
 ) -> Iterator[list[RunResult]]:
     """Train runs one after the other.
 
@@ -53,6 +58,7 @@ def train(
         dataset: Their data.
         on_epoch: Called after each epoch with a list of the run, and the epoch's number from 1.
         on_model: Called with each run and its trained model, which is deleted afterwards.
+        probe: Which probes to record, one of `probes.inside.LEVELS`; None for none.
 
     Yields:
         A list of one result for each run, in order. A run that raises an error has the state `failed`; an error in a
@@ -62,7 +68,7 @@ def train(
         for config in configs:
             model = None
             try:
-                model, result = fit(config, dataset, marked(on_epoch))
+                model, result = fit(config, dataset, marked(on_epoch), probe)
             except Exception as error:  # noqa: BLE001 - one broken run must not end a study; its record says why
                 result = failed_result(config, error, NAME)
             if on_model and model:
@@ -74,13 +80,16 @@ def train(
             gc.collect()
 
 
-def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) -> tuple[keras.Model, RunResult]:
+def fit(
+    config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None, probe: str | None = None
+) -> tuple[keras.Model, RunResult]:
     """Build, compile, fit and evaluate the model of one run; return it with the run's result."""
     started = time.perf_counter()
     with dtype_policy(config.dtype):
         model = built(config, dataset)
     compile_model(model, config, len(dataset.y_train))
     training, validation = labelled(model, config, dataset)
+    recording = _recording(model, config, dataset, probe) if probe else None
     fitted = model.fit(
         training,
         steps_per_epoch=steps_per_epoch(config, len(dataset.y_train)),
@@ -88,7 +97,7 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
         shuffle=False,
         validation_data=validation,
         validation_batch_size=EVALUATION_ROWS,
-        callbacks=_callbacks(config, on_epoch),
+        callbacks=_callbacks(config, on_epoch, recording),
         verbose=0,
     )
     history = {name: [finite(value) for value in fitted.history[name]] for name in HISTORY_METRICS}
@@ -96,7 +105,24 @@ def fit(config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None = None) ->
     seconds = time.perf_counter() - started
     if not is_compiled_plainly(config):
         compile_afterwards(model, config)
-    return model, finished_result(config, dataset, model, history, scores, seconds, NAME)
+    result = finished_result(config, dataset, model, history, scores, seconds, NAME)
+    return model, recording.joined([result])[0] if recording else result
+
+
+def _recording(model: keras.Model, config: RunConfig, dataset: Dataset, probe: str) -> Recording:
+    """Probes of one model, whose values have a leading axis of runs as in a stack."""
+    look = Look(model, *dataset.parts["train"], probe, row_losses)
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
+    def looking(weights: Tensors, others: Tensors) -> Any:
+        numbers, samples = look(weights, others)
+        return numbers[None], [values[None] for values in samples]
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
+    def surveying(weights: Tensors, others: Tensors, rates: tf.Tensor) -> Any:
+        return look.landscape(weights, others, rates[0])[None] if look.landscape else None
+
+    return Recording(look, looking, surveying, [config], len(dataset.y_train))
 
 
 def labelled(model: keras.Model, config: RunConfig, dataset: Dataset) -> tuple[tf.data.Dataset, tuple[Any, Any]]:
@@ -154,14 +180,36 @@ def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:
     return epochs.flat_map(split).map(lambda rows: (tf.gather(x, rows), tf.gather(y, rows))).prefetch(2)
 
 
-def _callbacks(config: RunConfig, on_epoch: OnEpoch | None) -> list[keras.callbacks.Callback]:
+def _callbacks(
+    config: RunConfig, on_epoch: OnEpoch | None, recording: Recording | None
+) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = [_StopOnNonFinite()]
+    if recording:
+        callbacks.append(_Record(recording))
     if config.patience:
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience, mode="min"))
     if on_epoch:
         report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch([config], epoch + 1))
         callbacks.append(report)
     return callbacks
+
+
+class _Record(keras.callbacks.Callback):  # type: ignore[misc]
+    """Records probes before training and after every epoch."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__()
+        self._recording = recording
+
+    def _record(self) -> None:
+        parts = (self.model.trainable_variables, self.model.non_trainable_variables)
+        self._recording.add(*([variable.value for variable in part] for part in parts))
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._record()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._record()
 
 
 class _StopOnNonFinite(keras.callbacks.Callback):  # type: ignore[misc]

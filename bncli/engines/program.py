@@ -19,6 +19,7 @@ from bncli.engines.graph import Graph, Numbers, State
 from bncli.engines.history import Patience, StackHistory
 from bncli.engines.method import LANES, MAX_STACK, RATES, Method
 from bncli.engines.rates import steps_per_epoch, warmup_steps
+from bncli.engines.recording import Recording
 from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
 from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
 from bncli.engines.starting import built
@@ -43,13 +44,15 @@ class Program:
         runs: Runs that share a graph.
         dataset: Their data.
         method: How they are trained; `stacked.prepare` chooses one.
+        probe: Which probes to record; None for none.
     """
 
-    def __init__(self, runs: Sequence[RunConfig], dataset: Dataset, method: Method) -> None:
+    def __init__(self, runs: Sequence[RunConfig], dataset: Dataset, method: Method, probe: str | None = None) -> None:
         self.config = runs[0]
         self.dataset = dataset
         self.method = method
-        self.graph = Graph(self.config, dataset, method)
+        self.probe = probe
+        self.graph = Graph(self.config, dataset, method, probe)
         self._drawn = lru_cache(maxsize=LANES * MAX_STACK)(self._draw)
         self._compile(runs[: method.n_runs * method.lanes])
 
@@ -74,6 +77,10 @@ class Program:
             if graph.averages:
                 batches = tf.zeros_like(population_batches(self.fill(first_runs[:1]), len(self.dataset.y_train)))
                 calls.append(pool.submit(_first_call, graph.population, *state[:2], batches, tf.constant(0)))
+            if graph.look:
+                calls.append(pool.submit(_first_call, graph.looking, *state[:2]))
+            if graph.look and graph.look.landscape:
+                calls.append(pool.submit(_first_call, graph.surveying, *state[:2], numbers["lr"]))
             calls += [pool.submit(self._drawn, config.seed, config.init_scale) for config in first_runs]
             for call in calls:
                 call.result()
@@ -92,23 +99,36 @@ class Program:
             One result for each run, in order; each has an equal share of the stack's time.
         """
         started = time.perf_counter()
-        state, history, validation = self._train(configs, on_epoch)
+        recording = self._recording(configs)
+        state, history, validation = self._train(configs, on_epoch, recording)
         scores = self.final_scores(configs, state, validation)
         seconds = (time.perf_counter() - started) / len(configs)
         if on_model:
             for index, config in enumerate(configs):
                 on_model(config, self.trained_model(config, state, index))
-        return [
+        results = [
             finished_result(config, self.dataset, self.graph.model, own, of_run(scores, index), seconds, NAME)
             for index, (config, own) in enumerate(zip(configs, history.of_runs(len(configs)), strict=True))
         ]
+        return recording.joined(results) if recording else results
 
-    def _train(self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None) -> tuple[State, StackHistory, Scored]:
+    def _recording(self, configs: Sequence[RunConfig]) -> Recording | None:
+        graph = self.graph
+        if graph.look is None:
+            return None
+        filled, n_rows = self.fill(configs), len(self.dataset.y_train)
+        return Recording(graph.look, graph.looking, graph.surveying, filled, n_rows)
+
+    def _train(
+        self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None, recording: Recording | None
+    ) -> tuple[State, StackHistory, Scored]:
         """Train a stack until its last epoch, or until all its runs have ended; return its last validation too."""
         filled = self.fill(configs)
         state, history, alive = self.initial_state(filled), StackHistory(), np.ones(len(filled), bool)
         numbers, patience = self.numbers(filled), Patience([config.patience for config in filled])
         chunks = evaluation_chunks(self.dataset.x_val, self.dataset.y_val)
+        if recording:
+            recording.add(*state[:2])
         for epoch, orders in enumerate(batch_orders(filled, len(self.dataset.y_train))):
             before = state
             state, means = self.epoch(state, numbers, orders, epoch)
@@ -116,6 +136,8 @@ class Program:
                 state = _freeze(alive, state, before)
             validation = self.score(state, chunks)
             history.add(alive, means, validation[:2])
+            if recording:
+                recording.add(*state[:2])
             if on_epoch:
                 on_epoch([config for config, is_alive in zip(configs, alive, strict=False) if is_alive], epoch + 1)
             alive = alive & history.is_finite & ~patience.is_over(validation.loss)

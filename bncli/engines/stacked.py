@@ -35,6 +35,7 @@ def train(
     *,
     always_stack: bool = False,
     method: Method | None = None,
+    probe: str | None = None,
 ) -> Iterator[list[RunResult]]:
     """Train runs; those that share a graph train together.
 
@@ -45,26 +46,27 @@ def train(
         on_model: Called with each run and its trained model.
         always_stack: Stack large networks too, which train faster side by side.
         method: How to train the runs; chosen for each graph by default.
+        probe: Which probes to record, one of `probes.inside.LEVELS`; None for none.
 
     Yields:
         The results of each stack when it ends. A run that raises an error has the state `failed`, and the other runs
         of its stack are trained again without it; an error in a callback ends the training.
     """
-    for runs, ahead in _compiled_ahead(group(configs), dataset, always_stack, method):
+    for runs, ahead in _compiled_ahead(group(configs), dataset, always_stack, method, probe):
         yield from _run_group(runs, ahead, on_epoch, on_model)
     if process.is_ours:  # in a notebook, the session may hold the user's own models
         keras.backend.clear_session()
 
 
 def _compiled_ahead(
-    groups: list[list[RunConfig]], dataset: Dataset, always_stack: bool, method: Method | None
+    groups: list[list[RunConfig]], dataset: Dataset, always_stack: bool, method: Method | None, probe: str | None
 ) -> Iterator[tuple[list[RunConfig], Future[Program]]]:
     """Groups of runs with their programs; the next programs compile while one trains, as XLA compiles on one core."""
     pool = ThreadPoolExecutor(COMPILERS)
     ahead: deque[tuple[list[RunConfig], Future[Program]]] = deque()
     try:
         for runs in groups:
-            ahead.append((runs, pool.submit(prepare, runs, dataset, method, always_stack=always_stack)))
+            ahead.append((runs, pool.submit(prepare, runs, dataset, method, always_stack=always_stack, probe=probe)))
             if len(ahead) > COMPILERS:
                 yield ahead.popleft()
         yield from ahead
@@ -79,6 +81,7 @@ def prepare(
     *,
     n_runs: int | None = None,
     always_stack: bool = False,
+    probe: str | None = None,
 ) -> Program:
     """Compile a program for runs that share a graph; where memory runs out, for half as many at a time.
 
@@ -88,6 +91,7 @@ def prepare(
         method: The first method to try; `method.choose` chooses it by default.
         n_runs: For how many runs of this graph to choose a method, if there will be more than `runs`.
         always_stack: Choose among stacked methods only.
+        probe: Which probes to record; None for none.
 
     Raises:
         MemoryError: The memory does not suffice for a single run.
@@ -96,7 +100,7 @@ def prepare(
     method = method or choose(runs[0], dataset, n_runs or len(runs), has_gpu=has_gpu, always_stack=always_stack)
     while True:
         try:
-            return Program(runs, dataset, method)
+            return Program(runs, dataset, method, probe)
         except OUT_OF_MEMORY:
             if method.n_runs == 1:
                 raise
@@ -150,11 +154,11 @@ def _run_stacks(
             start += len(stack)
         else:
             continue
-        dataset, method = program.dataset, halved(program.method)
+        dataset, method, probe = program.dataset, halved(program.method), program.probe
         del program
         gc.collect()
         try:
-            program = prepare(runs[start:], dataset, method)
+            program = prepare(runs[start:], dataset, method, probe=probe)
         except Exception as error:  # noqa: BLE001 - see _run_group
             yield [failed_result(config, error, NAME) for config in runs[start:]]
             return None

@@ -10,6 +10,7 @@ from bncli.networks.drawing import in_turn
 from bncli.networks.initial import initializers, kernel_of
 from bncli.networks.layer import Layer, Shape
 from bncli.networks.layout import NetworkFields, lay_out
+from bncli.networks.naming import fresh_names
 from bncli.networks.seeds import derive
 from bncli.networks.words import kind_of
 
@@ -38,10 +39,12 @@ def build_model(
     import keras
 
     layers = lay_out(fields, input_shape, n_classes)
-    built = [_build_layer(layer, fields, seed, layer_classes or {}) for layer in layers[:-1]]
-    built.append(_build_layer(layers[-1], fields, seed, layer_classes or {}, dtype="float32"))
-    is_chain = all(len(layer.inputs) == 1 for layer in layers)
-    model = keras.Sequential([keras.Input(input_shape), *built]) if is_chain else _connect(layers, built, input_shape)
+    with fresh_names():
+        built = [_build_layer(layer, fields, seed, layer_classes or {}) for layer in layers[:-1]]
+        built.append(_build_layer(layers[-1], fields, seed, layer_classes or {}, dtype="float32"))
+        is_chain = all(len(layer.inputs) == 1 for layer in layers)
+        network = [keras.Input(input_shape), *built]
+        model = keras.Sequential(network) if is_chain else _connect(layers, built, input_shape)
     if fields.init_scale != 1:
         for layer, keras_layer in zip(layers, built, strict=True):
             if layer.is_hidden:

@@ -116,7 +116,7 @@ def read_graph(model: keras.Model) -> Graph:
     if not is_graph(model):
         raise InvalidConfig(
             f"{type(model).__name__} {model.name!r} is a subclass of keras.Model, whose layers can't be rearranged. "
-            "Allowed: Sequential and functional models. Use a function that asks for norm, or the arm as-is."
+            "Allowed: Sequential and functional models. Use a function with the parameter norm, or the arm as-is."
         )
     inputs = [(tensor._keras_history.operation, Value(len(tensor.shape))) for tensor in _tensors(model, "inputs")]
     reader = _Reader([layer.name for layer, _ in inputs], [layer for layer in model.layers if not is_graph(layer)])

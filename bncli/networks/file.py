@@ -62,14 +62,22 @@ class FileNetwork(OwnNetwork):
             self._model = keras.models.load_model(self.path, compile=False, safe_mode=True)
         return self._model
 
+    def original(self) -> keras.Model:
+        """Return the model as it is in the file. It is loaded once: leave it as it is.
+
+        Raises:
+            InvalidConfig: The file can't be loaded.
+        """
+        with self._user_code():
+            return self._loaded()
+
     def shapes(self) -> tuple[tuple[int, ...], int]:
         """Return the shape of one row that the model takes, and the number of classes that it tells apart.
 
         Raises:
             InvalidConfig: The file can't be loaded, or the model takes rows of any size.
         """
-        with self._user_code():
-            model = self._loaded()
+        model = self.original()
         check_one_each(model, self.label)
         given, made = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         if not isinstance(given, tuple) or not isinstance(made, tuple) or None in given[1:] or made[-1] is None:

@@ -15,12 +15,16 @@ from bncli.networks import norms
 from bncli.networks.layout import NetworkFields
 from bncli.networks.own import NORMS, SHAPING, OwnNetwork, cancels_bias
 from bncli.networks.reference import Reference, Source, importable
+from bncli.registry import nearest
 
 if TYPE_CHECKING:
     import keras
 
 GIVEN = ("input_shape", "n_outputs", "norm", "use_bias")
 """The parameters that are no plain fields of a run; see `FunctionNetwork.arguments`."""
+
+ELSEWHERE = {"num_classes": "n_outputs", "n_classes": "n_outputs", "norm_layer": "norm", "shape": "input_shape"}
+"""What parameters are called in other people's code."""
 
 NOT_ASKED = (
     *("lr", "momentum", "weight_decay", "init_scale"),
@@ -47,7 +51,7 @@ class FunctionNetwork(OwnNetwork):
         self.digest, self.text = source.digest, source.text
         self.asked = tuple(name for name, _ in source.parameters)
         self.rewrites = "norm" not in self.asked
-        self.has_norms = any(name in source.text for name in NORMS)
+        self.has_norms = not source.names.isdisjoint(NORMS)
         self._function: Callable[..., Any] | None = None
         self._returned: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
@@ -61,7 +65,8 @@ class FunctionNetwork(OwnNetwork):
         """Call the function, as Python would run its file."""
         if fields.norm in norms.OWN and not self.rewrites:
             raise InvalidConfig(
-                f"{self.label} asks for its normalizations, so that nothing is {fields.norm}. Try none or batch."
+                f"{self.label} has the parameter norm, and so no normalizations of its own for the arm {fields.norm}. "
+                "Try none or batch."
             )
         with importable("" if self.source.package else str(self.source.path.parent)):
             self._function = self._function or _load(self.source)
@@ -99,22 +104,32 @@ class FunctionNetwork(OwnNetwork):
         known = _values_of(fields) | {
             "input_shape": input_shape,
             "n_outputs": n_classes,
-            "norm": lambda: self._norm_layer(fields),
+            "norm": self._norm_of(fields),
             "use_bias": _has_bias(fields),
         }
+        allowed = [*GIVEN, *(name for name in known if name not in (*GIVEN, *NOT_ASKED))]
         for name, has_default in self.source.parameters:
-            if (name not in known or name in NOT_ASKED) and not has_default:
-                allowed = ", ".join(dict.fromkeys([*GIVEN, *(name for name in known if name not in NOT_ASKED)]))
+            if name not in allowed and not has_default:
                 raise InvalidConfig(
-                    f"{self.label} asks for {shown(name)}, which bncli can't give. Allowed: {allowed}. "
-                    "Give the parameter a default value."
+                    f"{self.label} asks for {shown(name)}, which bncli can't give. Allowed: {', '.join(allowed)}. "
+                    f"Rename the parameter, or give it a default value.{nearest(name, allowed, ELSEWHERE)}"
                 )
-        return {name: known[name] for name in self.asked if name in known and name not in NOT_ASKED}
+        return {name: known[name] for name in self.asked if name in allowed}
 
-    def _norm_layer(self, fields: NetworkFields) -> keras.Layer:
-        import keras
+    def _norm_of(self, fields: NetworkFields) -> Callable[..., keras.Layer]:
+        """The function that the user's function gets as `norm`."""
 
-        return keras.layers.Identity() if fields.norm == norms.NONE else self.new_norm(fields)
+        def norm(*args: Any, **settings: Any) -> keras.Layer:
+            import keras
+
+            if args or settings:
+                raise InvalidConfig(
+                    f"{self.label} gives arguments to norm(), which takes none: it returns a layer, as the arm sets "
+                    "it. Call norm()(x)."
+                )
+            return keras.layers.Identity() if fields.norm == norms.NONE else self.new_norm(fields)
+
+        return norm
 
 
 def _values_of(fields: NetworkFields) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from bncli.networks.copying import copy_weights
 from bncli.networks.cost import Cost, cost_of_model
 from bncli.networks.drawing import in_turn, seeded
 from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields
+from bncli.networks.naming import fresh_names
 from bncli.networks.outputs import check_model, with_probabilities
 from bncli.networks.rewriting import Change, Rewritten, rewrite
 from bncli.networks.seeds import derive
@@ -29,9 +30,6 @@ SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", "keep_w
 
 NORMS = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")
 """Keras' normalization layers, as a file or a function's text names them."""
-
-_NAME_COUNTS = "object_name_uids"
-"""Keras' global attribute that counts layers by the beginning of their name."""
 
 
 @dataclass
@@ -307,19 +305,3 @@ def rewritten(
 def cancels_bias(fields: NetworkFields) -> bool:
     """Return whether the normalization of a run makes a bias directly before it redundant."""
     return norms.facts(fields.norm).cancels_bias and norms.learns_shift(fields.norm, center=fields.center)
-
-
-@contextmanager
-def fresh_names() -> Iterator[None]:
-    """Let Keras count the names of layers from the start in a block: a network has the same names each time.
-
-    Keras has no public way to do so without forgetting the user's own models as well.
-    """
-    from keras.src.backend.common import global_state
-
-    before = global_state.get_global_attribute(_NAME_COUNTS)
-    global_state.set_global_attribute(_NAME_COUNTS, None)
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute(_NAME_COUNTS, before)

@@ -60,6 +60,7 @@ class Source:
         function: The function's name.
         parameters: Names of its parameters, and whether each has a default.
         package: The package that the file is a module of; empty for a file by itself.
+        names: What the function's code names, and the code of what it names in its file.
     """
 
     path: Path
@@ -67,6 +68,7 @@ class Source:
     function: str
     parameters: tuple[tuple[str, bool], ...]
     package: str = ""
+    names: frozenset[str] = frozenset()
 
     @property
     def digest(self) -> str:
@@ -124,7 +126,7 @@ def read_source(reference: Reference) -> Source:
         )
     package = reference.place.rpartition(".")[0] if reference.is_module else ""
     parameters = _parameters(defined[reference.function], f"{reference.function}() in {reference.place}")
-    return Source(path, text, reference.function, parameters, package)
+    return Source(path, text, reference.function, parameters, package, _names(tree, reference.function))
 
 
 def check_regular(path: Path) -> None:
@@ -175,10 +177,42 @@ def _module_spec(name: str) -> importlib.machinery.ModuleSpec | None:
     except ValueError:  # a module without a file, such as __main__
         return None
     for part in inner:
-        package = f"{package}.{part}"
-        places = found.submodule_search_locations if found else None
-        found = importlib.machinery.PathFinder.find_spec(package, places) if places else None
+        places = [*(found.submodule_search_locations or ())] if found else []
+        found = importlib.machinery.PathFinder.find_spec(part, places)
     return found
+
+
+def _names(tree: ast.Module, function: str) -> frozenset[str]:
+    """What the code of a function names, and the code of the helpers, constants and imports that it names."""
+    bound: dict[str, list[ast.AST]] = {}
+    for node in tree.body:
+        for name, part in _bindings(node):
+            bound.setdefault(name, []).append(part)
+    found, waiting = set[str](), [function]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [word for node in bound.get(name, ()) for word in _words(node)]
+    return frozenset(found)
+
+
+def _bindings(node: ast.stmt) -> list[tuple[str, ast.AST]]:
+    """The names that a statement of a file gives to something, each with the code of that."""
+    if isinstance(node, _KINDS):
+        return [(node.name, node)]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name, alias) for alias in node.names]
+    inner = [part for part in ast.walk(node) if isinstance(part, (*_KINDS, ast.alias))]
+    stored = [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+    return [*((name, node) for name in stored), *((getattr(part, "asname", None) or part.name, part) for part in inner)]
+
+
+def _words(node: ast.AST) -> list[str]:
+    """The names in a piece of code, and its texts, which may be names for `getattr`."""
+    attributes = {ast.Name: "id", ast.Attribute: "attr", ast.alias: "name", ast.Constant: "value"}
+    found = (getattr(part, attributes[type(part)]) for part in ast.walk(node) if type(part) in attributes)
+    return [word for word in found if isinstance(word, str)]
 
 
 def _parameters(node: ast.FunctionDef | ast.ClassDef, label: str) -> tuple[tuple[str, bool], ...]:

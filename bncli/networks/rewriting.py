@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Placement = Literal["in-place", "before", "after"]
 
-ASKING = "Use a function that asks for norm."
+ASKING = "Use a function with the parameter norm."
 
 MakeNorm = Callable[[], Any]
 """A function that returns a new normalization layer."""

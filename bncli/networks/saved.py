@@ -51,6 +51,12 @@ def saved_training(path: Path) -> SavedTraining:
     )
 
 
+def takes_raw_rows(path: Path) -> bool:
+    """Return whether bncli saved the model in a `.keras` file, which then scales its rows itself."""
+    with zipfile.ZipFile(path) as archive:
+        return NAMES in archive.namelist()
+
+
 def _optimizer(config: Any) -> dict[str, Any]:
     """The settings of the optimizer; empty for a model that was not compiled."""
     for name in ("compile_config", "optimizer", "config"):

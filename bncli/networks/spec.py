@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from os.path import isfile
 
 from bncli.errors import InvalidConfig, shown
 from bncli.networks.layer import MAX_KERNEL, MAX_STRIDE, PADDINGS, Window, Word
@@ -136,9 +137,16 @@ def _unknown(model: str, text: str) -> str:
     return (
         f"Unknown layer {shown(text)} in model {shown(model)}. Allowed: the name of a model ({', '.join(REGISTRY)}), "
         f"or a spec of the words {', '.join(words)} and {last}, where dense64*3 repeats a word, conv32:k5:s2:same has "
-        "options and { conv32:same*2 } is a residual block, or a Python function as FILE.py:FUNCTION."
-        f"{nearest(re.split(r'[:*]', text)[0], [*REGISTRY, *WORDS])}"
+        "options and { conv32:same*2 } is a residual block, a Python function as FILE.py:FUNCTION, or a .keras file."
+        f"{_file_meant(model) or nearest(re.split(r'[:*]', text)[0], [*REGISTRY, *WORDS])}"
     )
+
+
+def _file_meant(model: str) -> str:
+    """A hint for a network that lacks its file's ending; an empty text if there is no such file."""
+    stem, colon, function = model.partition(":")
+    meant = next((each for each in (f"{stem}.py{colon}{function}", f"{stem}.keras") if isfile(each.split(":")[0])), "")
+    return f" Did you mean {shown(meant)}?" if meant else ""
 
 
 def _parse_repeat(model: str, text: str, repeat: str, what: str) -> int:

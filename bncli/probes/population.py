@@ -7,7 +7,8 @@ in BatchNorm", arXiv 2105.07576, section 3, re-estimate the statistics after tra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,44 @@ def moving_averages(model: keras.Model) -> Averages:
             if spread != variance:
                 found.deviations.append((variance, spread, float(layer.epsilon)))
     return found
+
+
+@contextmanager
+def by_batch(model: keras.Model) -> Iterator[None]:
+    """Let all batch normalizations of a model normalize by their batch in a block, whatever mode they are called in.
+
+    A model that is called once in inference mode then moves all its averages: of layers too that are called with
+    `training=False`, as a pretrained part mostly is. Dropout, noise and augmentation are off.
+
+    The averages become what the batch has; of a layer that is called several times the mean of its calls.
+
+    Args:
+        model: A model; a frozen layer keeps its averages.
+    """
+    import keras
+
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.__dict__["call"] = _by_batch(layer, layer.call)  # an attribute of the object hides the method
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            del layer.__dict__["call"]
+            layer.momentum = momentum
+
+
+def _by_batch(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+    n_calls = 0
+
+    def by_batch(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        nonlocal n_calls
+        n_calls += 1
+        layer.momentum = 1 - 1 / n_calls
+        return call(inputs, training=True, mask=mask)
+
+    return by_batch
 
 
 def n_batches(n_rows: int, batch_size: int, epochs: int) -> int:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 REGISTRY: Registry[Callable[[Evidence], Any]] = Registry("figure", "bncli.report.figures")
 register = REGISTRY.register
 
-ORDER = ("curves", "train_val", "differences", "lr", "reached", "heatmap")
+INSIDE = ("inside", "stale", "probes", "landscape")
+"""The figures of what probes saw, in order."""
+
+ORDER = ("curves", "train_val", "differences", "lr", "reached", "heatmap", *INSIDE)
 """The order of the figures in the report; others follow."""
 
 

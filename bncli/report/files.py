@@ -10,6 +10,7 @@ from bncli.analysis.evidence import Evidence
 from bncli.analysis.interactions import with_interactions
 from bncli.claims.discovery import controlled
 from bncli.claims.verdicts import verdicts
+from bncli.errors import InvalidConfig
 from bncli.report import figure as drawing
 from bncli.report.exports import to_csv, write_csv
 from bncli.report.page import Drawing, render
@@ -56,6 +57,29 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
     shown = controlled(with_stored(store.folder, judged))
     store.write_text(REPORT_FILE, render(evidence, drawings, store.read_study() or {}, shown))
     return [*TABLE_FILES, *_figure_files(figures), REPORT_FILE]
+
+
+def write_figure(evidence: Evidence, store: Store, name: str, tell: Callable[[str], None] | None = None) -> list[str]:
+    """Write one figure to the study's folder; return the names of its files.
+
+    Args:
+        evidence: The study with its results.
+        store: The study's folder.
+        name: The figure's name.
+        tell: Called with a note on what the figure can't show.
+
+    Raises:
+        UnknownName: There is no such figure.
+        InvalidConfig: The study has no data for it.
+    """
+    draw = drawing.REGISTRY[name]
+    with own_style(tell):
+        figure = draw(evidence)
+        if figure is None:
+            needs = " It needs runs that were trained with --probe." if name in drawing.INSIDE else ""
+            raise InvalidConfig(f"The study in {str(store.folder)!r} has nothing for the figure {name}.{needs}")
+        _write_figure(name, figure, store)
+    return _figure_files([name])
 
 
 def is_report_stale(store: Store) -> bool:

@@ -18,7 +18,7 @@ from bncli.analysis.verdicts import UNDECIDED
 from bncli.claims.discovery import method
 from bncli.config import FIELDS
 from bncli.report.answer import answer_of
-from bncli.report.figure import REGISTRY
+from bncli.report.figure import INSIDE, REGISTRY
 from bncli.report.interactions import NOTE, interaction_rows
 from bncli.report.notes import norm_note, site_note
 from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
@@ -125,7 +125,10 @@ def render(
             source=evidence.study.source,
             answer=answer_of(evidence),
             tables=[part for part in _tables(evidence) if part.rows],
-            figures=figures,
+            figures=[
+                ("Figures", [figure for figure in figures if figure.name not in INSIDE]),
+                ("Inside the networks", [figure for figure in figures if figure.name in INSIDE]),
+            ],
             claims=verdicts,
             method=method(verdicts),
             command=_command(evidence, content),

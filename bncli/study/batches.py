@@ -23,12 +23,14 @@ class Batch:
         engine: `auto`, `stacked` or `keras`.
         n_planned: The number of runs for which the method of training is chosen: all runs of the graph, so that the
             results do not depend on how the runs are cut into batches.
+        probe: Which probes to record; None for none.
     """
 
     runs: tuple[RunConfig, ...]
     fingerprint: str
     engine: str
     n_planned: int
+    probe: str | None = None
 
     def new_key(self) -> str:
         """Return a unique name for a task that trains the batch."""
@@ -41,7 +43,7 @@ class Batch:
         return [replace(self, runs=runs, n_planned=len(runs)) for runs in parts]
 
 
-def batches_of(configs: Sequence[RunConfig], wanted: str, n_workers: int) -> Iterator[Batch]:
+def batches_of(configs: Sequence[RunConfig], wanted: str, n_workers: int, probe: str | None = None) -> Iterator[Batch]:
     """Cut runs into batches.
 
     Stacks are as large as in one process, whatever the number of workers, because a run's numbers are rounded
@@ -52,6 +54,7 @@ def batches_of(configs: Sequence[RunConfig], wanted: str, n_workers: int) -> Ite
         configs: Resolved runs.
         wanted: The engine: `auto`, `stacked` or `keras`.
         n_workers: The number of workers.
+        probe: Which probes to record; None for none.
     """
     share = math.ceil(len(configs) / n_workers)
     for on_one_set in by_data(configs):
@@ -67,4 +70,4 @@ def batches_of(configs: Sequence[RunConfig], wanted: str, n_workers: int) -> Ite
                     method = choose(runs[0], data, n_planned, has_gpu=False)
                 size = method.n_runs
             for start in range(0, len(runs), size):
-                yield Batch(tuple(runs[start : start + size]), fingerprint, engine, n_planned)
+                yield Batch(tuple(runs[start : start + size]), fingerprint, engine, n_planned, probe)

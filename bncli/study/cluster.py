@@ -55,6 +55,7 @@ class Cluster:
         engine: str = "auto",
         on_epoch: OnEpoch | None = None,
         on_model: OnModel | None = None,
+        probe: str | None = None,
     ) -> Batches:
         """Train runs, as `execution.train_here` does.
 
@@ -63,6 +64,7 @@ class Cluster:
             engine: `auto`, `stacked` or `keras`.
             on_epoch: Called after each epoch with the runs of a batch and the number of the epoch, from 1.
             on_model: Not called: models stay in the workers.
+            probe: Which probes to record; None for none.
 
         Yields:
             The results of a batch.
@@ -73,7 +75,7 @@ class Cluster:
         epochs = _Epochs(on_epoch)
         self.client.subscribe_topic(TOPIC, lambda event: self.news.put(event[1]))
         try:
-            yield from self._run(iter(batches_of(configs, engine, self._count_workers())), epochs)
+            yield from self._run(iter(batches_of(configs, engine, self._count_workers(), probe)), epochs)
             while self.suspects:
                 yield from self._run(iter([self.suspects.pop(0)]), epochs, alone=True)
         finally:

@@ -28,7 +28,7 @@ OnResult = Callable[[RunResult, Condition], None]
 Batches = Generator[list[RunResult], None, None]
 """Lists of results: those of runs that were trained together."""
 
-Train = Callable[[Sequence[RunConfig], str, "OnEpoch | None", "OnModel | None"], Batches]
+Train = Callable[[Sequence[RunConfig], str, "OnEpoch | None", "OnModel | None", str | None], Batches]
 """A function that trains runs, with the parameters of `train_here`."""
 
 
@@ -107,7 +107,11 @@ def execute(
 
 
 def train_here(
-    configs: Sequence[RunConfig], engine: str = "auto", on_epoch: OnEpoch | None = None, on_model: OnModel | None = None
+    configs: Sequence[RunConfig],
+    engine: str = "auto",
+    on_epoch: OnEpoch | None = None,
+    on_model: OnModel | None = None,
+    probe: str | None = None,
 ) -> Batches:
     """Train runs in this process.
 
@@ -116,6 +120,7 @@ def train_here(
         engine: `auto`, `stacked` or `keras`.
         on_epoch: Called after each epoch with the runs that train together and the number of the epoch, from 1.
         on_model: Called with each run and its trained model.
+        probe: Which probes to record, one of `probes.inside.LEVELS`; None for none.
 
     Yields:
         The results of runs that were trained together.
@@ -135,11 +140,12 @@ def train_here(
                 if name == "keras":
                     from bncli.engines import keras
 
-                    yield from keras.train(part, data, on_epoch, on_model)
+                    yield from keras.train(part, data, on_epoch, on_model, probe)
                 else:
                     from bncli.engines import stacked
 
-                    yield from stacked.train(part, data, on_epoch, on_model, always_stack=name == "stacked")
+                    always = name == "stacked"
+                    yield from stacked.train(part, data, on_epoch, on_model, always_stack=always, probe=probe)
 
 
 def by_data(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:

@@ -16,7 +16,7 @@ from typing import Any
 from bncli.atomic import check_writable, open_inside, refuse_links, replace_file
 from bncli.errors import StoreError
 from bncli.results import RunResult
-from bncli.study import formats, journal, lock, schema
+from bncli.study import formats, journal, lock, probed, schema
 from bncli.study.journal import RUNS_FILE
 
 STUDY_FILE = "study.json"
@@ -165,6 +165,8 @@ class Store:
             StoreError: The journal is not writable, or the folder was moved since this process locked the journal.
         """
         self.check_in_place()
+        if any(result.inside for result in results):
+            probed.write(self.folder, results)  # before the record, which says that the run is done
         try:
             journal.append(self.journal, results)
         except OSError as error:
@@ -187,7 +189,8 @@ class Store:
 
     def own_files(self, derived: Iterable[str]) -> list[str]:
         """Return the names of existing journals, and those of the `derived` names that exist."""
-        names = [*(path.name for path in journal.journals(self.folder)), *derived]
+        probes = [path.name for path in probed.probe_files(self.folder)]
+        names = [*(path.name for path in journal.journals(self.folder)), *probes, *derived]
         return [name for name in names if os.path.lexists(self.folder / name)]
 
     def write_text(self, name: str, text: str) -> None:

@@ -99,10 +99,8 @@ def _build(arm: Arm, base: RunConfig, shapes: Shapes) -> Built:
     check_fits(config.model, cost, config.batch_size)
     backend = importlib.import_module("bncli.backend")
     from bncli.networks.facts import arm_facts
-    from bncli.networks.own import fresh_names
 
-    with fresh_names():
-        model = network.build(config, shapes.input_shape, shapes.n_classes, config.seed)
+    model = network.build(config, shapes.input_shape, shapes.n_classes, config.seed)
     change = network.change(config, shapes.input_shape, shapes.n_classes)
     has_gpu = bool(backend.tf.config.list_physical_devices("GPU"))
     alone, single = why_alone(cost, has_gpu=has_gpu), why_one_by_one(config, cost)

@@ -95,7 +95,7 @@ def results_of(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> list[RunResult
         if batch.engine == "keras":
             from bncli.engines import keras
 
-            stacks = keras.train(batch.runs, data, on_epoch)
+            stacks = keras.train(batch.runs, data, on_epoch, probe=batch.probe)
         else:
             stacks = _stacked_results(batch, data, on_epoch)
         return [result for stack in stacks for result in stack]
@@ -107,12 +107,13 @@ def _stacked_results(batch: Batch, data: Dataset, on_epoch: OnEpoch) -> Iterator
     from bncli.engines.base import failed_result
     from bncli.engines.program import NAME
 
-    key = (graph_key(batch.runs[0]), batch.fingerprint, batch.engine, batch.n_planned)
+    key = (graph_key(batch.runs[0]), batch.fingerprint, batch.engine, batch.n_planned, batch.probe)
     program = _programs.pop(key, None)
     if not program:
         _programs.clear()
         try:
-            program = stacked.prepare(batch.runs, data, n_runs=batch.n_planned, always_stack=batch.engine == "stacked")
+            always = batch.engine == "stacked"
+            program = stacked.prepare(batch.runs, data, n_runs=batch.n_planned, always_stack=always, probe=batch.probe)
         except Exception as error:  # noqa: BLE001 - the record of its runs says why
             yield [failed_result(config, error, NAME) for config in batch.runs]
             return

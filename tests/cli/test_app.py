@@ -95,7 +95,7 @@ def test_every_command_in_the_first_help_works(bncli, folder):
 def broken(bncli):
     """An engine with a defect."""
 
-    def train(configs, engine, on_epoch, on_model):
+    def train(configs, engine, on_epoch, on_model, probe):
         raise LookupError("no\x1b[2J\nsecond line")
         yield
 

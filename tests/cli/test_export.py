@@ -59,4 +59,7 @@ def test_a_program_of_many_seeds_or_of_another_ending_is_refused_before_training
     assert error(bncli("train", *TINY, "--script", "run.txt")) == (
         "--script needs a name that ends in .py. Received: 'run.txt'."
     )
+    assert error(bncli("train", *TINY, "--arm", "recalibrated", "--script", "run.py")) == (
+        "No script can be written of the arm recalibrated. Try the arm frozen or as-is."
+    )
     assert engine == []

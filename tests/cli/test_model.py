@@ -146,7 +146,7 @@ def test_a_subclass_trains_side_by_side_and_says_why(bncli, nets):
         (
             ["nets.py:Own", "-d", "circles", "--arms", "none"],
             "Own() in nets.py: Own 'own' is a subclass of keras.Model, whose layers can't be rearranged. Allowed: "
-            "Sequential and functional models. Use a function that asks for norm, or the arm as-is.",
+            "Sequential and functional models. Use a function with the parameter norm, or the arm as-is.",
         ),
     ],
 )

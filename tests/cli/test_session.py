@@ -226,7 +226,7 @@ def test_the_name_of_a_study_leads_nowhere_else(bncli, engine, folder, name):
 
 
 def test_failed_runs_are_reported_and_exit_with_1(bncli, monkeypatch):
-    def fail(configs, engine, on_epoch, on_model):
+    def fail(configs, engine, on_epoch, on_model, probe):
         return ([RunResult(config, "failed", error="ValueError: no\ntraceback")] for config in configs)
 
     bncli.trainer = fail
@@ -238,7 +238,7 @@ def test_failed_runs_are_reported_and_exit_with_1(bncli, monkeypatch):
 
 
 def test_an_interrupt_says_how_to_continue_and_exits_with_130(bncli, monkeypatch):
-    def interrupt(configs, engine, on_epoch, on_model):
+    def interrupt(configs, engine, on_epoch, on_model, probe):
         yield [RunResult(configs[0], "complete", metrics={}, history={})]
         raise KeyboardInterrupt
 

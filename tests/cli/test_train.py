@@ -104,7 +104,7 @@ def test_a_model_that_cannot_be_written_is_an_error_after_the_results(bncli, mon
         def save(self, path):
             raise OSError(28, "No space left on device")
 
-    def train(configs, engine, on_epoch, on_model):
+    def train(configs, engine, on_epoch, on_model, probe):
         on_model(configs[0], Model())
         yield [learned(configs[0])]
 

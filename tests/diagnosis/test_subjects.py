@@ -8,7 +8,8 @@ from bncli.backend import keras
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.diagnosis.case import Training, looks_trained
-from bncli.diagnosis.subjects import Subject, as_it_is, case_of, likely_scaling, training_of
+from bncli.diagnosis.scaling import likely_scaling
+from bncli.diagnosis.subjects import Subject, as_it_is, case_of, training_of
 from bncli.engines import stacked
 from bncli.engines.saving import save, training_facts
 from bncli.networks import norms

@@ -55,7 +55,7 @@ FOLDER = "studies/mine"
 CSV = b"a,b,label\n" + b"".join(b"%d,%d.5,%s\n" % (i, i % 3, b"xy"[i % 2 : i % 2 + 1]) for i in range(16))
 
 
-def trainer(configs, engine, on_epoch, on_model):
+def trainer(configs, engine, on_epoch, on_model, probe):
     """An engine that answers at once; of the seeds 5 and 6, one fails and one diverges."""
     for config in configs:
         make = {5: failed, 6: diverged}.get(config.seed, answered)

@@ -274,15 +274,44 @@ def test_two_classes_may_have_one_output():
         of_body("    return keras.Sequential([layers.Flatten(), layers.Dense(3)])", n_classes=2)
 
 
-def test_a_parameter_that_nobody_knows_needs_a_default():
-    Path("own.py").write_text("def build(input_shape, depth):\n    pass\n")
-    with pytest.raises(
-        InvalidConfig, match=r"^build\(\) in own.py asks for 'depth', which bncli can't give\. Allowed: "
-    ):
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("depth", ""),
+        ("lr", ""),
+        ("nrom", " Did you mean 'norm'?"),
+        ("num_classes", " Did you mean 'n_outputs'?"),
+        ("norm_layer", " Did you mean 'norm'?"),
+    ],
+)
+def test_a_parameter_that_nobody_knows_needs_another_name_or_a_default(name, meant):
+    Path("own.py").write_text(f"def build(input_shape, {name}):\n    pass\n")
+    with pytest.raises(InvalidConfig) as caught:
         build("own.py")
-    Path("own.py").write_text("def build(input_shape, lr):\n    pass\n")
-    with pytest.raises(InvalidConfig, match=r"^build\(\) in own.py asks for 'lr', which bncli can't give\. Allowed: "):
-        build("own.py")
+    start, _, rest = str(caught.value).partition(" Allowed: input_shape, n_outputs, norm, use_bias, dataset, ")
+    assert start == f"build() in own.py asks for '{name}', which bncli can't give."
+    assert rest.endswith(f", seed. Rename the parameter, or give it a default value.{meant}")
+
+
+def test_a_function_with_the_parameter_norm_has_no_normalizations_of_its_own():
+    with pytest.raises(InvalidConfig) as caught:
+        build(norm="as-is")
+    assert str(caught.value) == (
+        "build() in nets.py has the parameter norm, and so no normalizations of its own for the arm as-is. Try none or "
+        "batch."
+    )
+
+
+@pytest.mark.parametrize("call", ["norm(x)", "norm(axis=1)(x)"])
+@pytest.mark.parametrize("arm", ["none", "batch"])
+def test_norm_takes_no_arguments(call, arm):
+    Path("own.py").write_text(f"def build(norm):\n    x = 0\n    return {call}\n")
+    with pytest.raises(InvalidConfig) as caught:
+        build("own.py", norm=arm)
+    assert str(caught.value) == (
+        "build() in own.py gives arguments to norm(), which takes none: it returns a layer, as the arm sets it. Call "
+        "norm()(x)."
+    )
 
 
 @pytest.mark.parametrize(

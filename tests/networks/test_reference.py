@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bncli.errors import InvalidConfig
+from bncli.networks.network import network_of
 from bncli.networks.reference import Reference, read_source, reference_of
 
 NETS = """
@@ -59,6 +60,56 @@ def test_parameters_and_whether_they_have_defaults(nets):
     assert read_source(reference_of("nets.py:Bare")).parameters == ()
 
 
+HELPERS = """
+import keras
+from keras import layers
+from keras.layers import Dense, LayerNormalization as LN
+
+def dense(x):
+    return layers.Dense(8)(x)
+
+def conv(x):
+    return layers.BatchNormalization()(dense(x))
+
+def plain(n_outputs):
+    return dense(Dense(n_outputs))
+
+def nested(n_outputs):
+    def block(x):
+        return conv(x)
+    return block
+
+if keras:
+    NORM = getattr(layers, "GroupNormalization")
+
+def constant():
+    return NORM
+
+class Base(keras.Model):
+    def __init__(self):
+        self.norm = LN()
+
+class Net(Base):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "norm"),
+    [
+        ("plain", None),
+        ("nested", "BatchNormalization"),
+        ("constant", "GroupNormalization"),
+        ("Net", "LayerNormalization"),
+    ],
+)
+def test_the_normalizations_that_a_function_names_are_its_own_and_those_of_its_helpers(nets, function, norm):
+    Path("nets.py").write_text(HELPERS)
+    named = read_source(reference_of(f"nets.py:{function}")).names
+    assert {name for name in named if name.endswith("Normalization")} == ({norm} if norm else set())
+    assert network_of(f"nets.py:{function}").has_norms == bool(norm)
+
+
 def test_the_hash_is_that_of_the_text(nets):
     before = read_source(reference_of("nets.py")).digest
     assert read_source(reference_of("nets.py:Net")).digest == before
@@ -71,6 +122,9 @@ def test_a_module_is_found_in_this_folder_and_among_packages(nets):
     Path("lab/nets.py").write_text(NETS)
     assert read_source(reference_of("lab.nets:build")).path.samefile("lab/nets.py")
     assert read_source(reference_of("lab.nets:build")).package == "lab"
+    Path("lab/images/small").mkdir(parents=True)  # folders without an __init__.py
+    Path("lab/images/small/nets.py").write_text(NETS)
+    assert read_source(reference_of("lab.images.small.nets:build")).path.samefile("lab/images/small/nets.py")
     with pytest.raises(
         InvalidConfig, match=r"^model 'json.decoder' has no function 'build'\. By def or class, it defines: JSON"
     ):

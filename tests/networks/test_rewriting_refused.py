@@ -77,12 +77,12 @@ def masked():
         (
             of_layers(layers.Lambda(lambda x: x, name="twice"), layers.BatchNormalization()),
             (None, "in-place"),
-            "Layer 'twice' (Lambda) can't be made again from its settings. Use a function that asks for norm.",
+            "Layer 'twice' (Lambda) can't be made again from its settings. Use a function with the parameter norm.",
         ),
         (
             of_layers(Block(name="block")),
             (None, "in-place"),
-            "Layer 'block' (Block) has a normalization within it. Use a function that asks for norm.",
+            "Layer 'block' (Block) has a normalization within it. Use a function with the parameter norm.",
         ),
         (
             of_layers(layers.BatchNormalization(axis=1, name="bn"), layers.Flatten(), shape=(4, 3)),
@@ -103,8 +103,8 @@ def masked():
         (
             masked(),
             (layers.BatchNormalization, "in-place"),
-            "Sequential 'inner' is called with a mask of its own, which would be lost. Use a function that asks for "
-            "norm.",
+            "Sequential 'inner' is called with a mask of its own, which would be lost. Use a function with the "
+            "parameter norm.",
         ),
         (
             of_layers(Sized(3), layers.BatchNormalization()),

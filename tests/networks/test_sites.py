@@ -131,7 +131,7 @@ def test_models_whose_layers_can_not_be_read():
         find_sites(Net(name="net"))
     assert str(caught.value) == (
         "Net 'net' is a subclass of keras.Model, whose layers can't be rearranged. Allowed: Sequential and functional "
-        "models. Use a function that asks for norm, or the arm as-is."
+        "models. Use a function with the parameter norm, or the arm as-is."
     )
     with pytest.raises(InvalidConfig) as caught:
         find_sites(keras.Sequential([layers.Dense(2)], name="net"))

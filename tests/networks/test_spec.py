@@ -99,9 +99,22 @@ def test_an_unknown_word_gets_a_suggestion():
     assert str(caught.value) == (
         f"Unknown layer 'dens64' in model 'dens64'. Allowed: the name of a model ({', '.join(models.REGISTRY)}), or a "
         "spec of the words dense64, conv32, lstm32, gru32, dropout0.2, pool, avgpool, gap, flatten, norm and softmax, "
-        "where dense64*3 repeats a word, conv32:k5:s2:same has options and { conv32:same*2 } is a residual block, or a "
-        "Python function as FILE.py:FUNCTION. Did you mean 'dense'?"
+        "where dense64*3 repeats a word, conv32:k5:s2:same has options and { conv32:same*2 } is a residual block, a "
+        "Python function as FILE.py:FUNCTION, or a .keras file. Did you mean 'dense'?"
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "meant"),
+    [("resnet", "resnet.py"), ("resnet:small", "resnet.py:small"), ("tuned", "tuned.keras"), ("resnet2", "resnet20")],
+)
+def test_a_file_whose_ending_is_left_out_is_suggested(model, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("resnet.py", "tuned.keras"):
+        (tmp_path / name).touch()
+    with pytest.raises(InvalidConfig) as caught:
+        parse_spec(model)
+    assert str(caught.value).endswith(f", or a .keras file. Did you mean '{meant}'?")
 
 
 @given(st.text(max_size=30))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bncli.probes.population import moving_averages, n_batches, population_statistics
+from bncli.probes.population import by_batch, moving_averages, n_batches, population_statistics
 
 X = np.random.default_rng(0).normal(3.0, 2.0, size=(60, 4)).astype("float32")
 BATCHES = np.arange(60, dtype="int32").reshape(3, 20)
@@ -87,3 +87,34 @@ def test_renorm_has_the_variance_that_its_mean_deviation_gives():
 )
 def test_a_thousand_rows_or_a_twentieth_of_the_steps_but_at_most_one_epoch(n_rows, batch_size, epochs, expected):
     assert n_batches(n_rows, batch_size, epochs) == expected
+
+
+def moments(x):
+    return x.mean(axis=0), x.var(axis=0)
+
+
+def averages(layer):
+    return layer.moving_mean.numpy(), layer.moving_variance.numpy()
+
+
+def test_by_batch_a_layer_that_is_called_in_inference_mode_gets_what_the_batch_has():
+    norm, inputs = keras.layers.BatchNormalization(), keras.Input((4,))
+    part = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), norm])
+    model = keras.Model(inputs, part(inputs, training=False))
+    with by_batch(model):
+        model(X[:20], training=False)
+    for found, expected in zip(averages(norm), moments(X[:20]), strict=True):
+        assert found == pytest.approx(expected, rel=1e-4)
+    before = averages(norm)
+    model(X[20:], training=False)
+    assert np.array_equal(averages(norm), before)
+    assert (norm.momentum, "call" in vars(norm)) == (0.99, False)
+
+
+def test_by_batch_a_layer_that_is_called_twice_gets_the_mean_of_its_calls():
+    norm, inputs = keras.layers.BatchNormalization(), keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Add()([norm(inputs), norm(inputs * 3)]))
+    with by_batch(model):
+        model(X)
+    for found, one, other in zip(averages(norm), moments(X), moments(X * 3), strict=True):
+        assert found == pytest.approx((one + other) / 2, rel=1e-4)

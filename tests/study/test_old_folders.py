@@ -71,7 +71,7 @@ def bncli(monkeypatch, capsys):
     def call(arguments):
         trained = []
 
-        def train(configs, engine, on_epoch, on_model):
+        def train(configs, engine, on_epoch, on_model, probe):
             for config in configs:
                 trained.append(config)
                 yield [learned(config)]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from bncli.analysis.gap import LEAST_OF_ONE, find_gap
 from bncli.analysis.statistics import bootstrap_interval
-from bncli.diagnosis.case import BATCH, MOVING, POPULATION, Case
+from bncli.diagnosis.case import Case
 from bncli.diagnosis.finding import MEASURED, NOTE, PROBLEM, Finding, register
+from bncli.diagnosis.statistics import BATCH, MOVING, POPULATION
 from bncli.study.study import Condition
 from bncli.tasks.metrics import DEFAULT
 from bncli.tasks.metrics import POPULATION as PREFIX

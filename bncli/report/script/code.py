@@ -67,6 +67,8 @@ class Writer:
 
         if isinstance(value, dict) and {"class_name", "config"} <= set(value):
             return self.write(keras.saving.deserialize_keras_object(value))
+        if isinstance(value, Mapping):  # Keras' own kind of dict can't be looked up among the seeds
+            return f"{{{', '.join(f'{self.value(key)}: {self.value(each)}' for key, each in value.items())}}}"
         if isinstance(value, list | tuple):
             return repr(tuple(value))
         if isinstance(value, float):  # Keras keeps it as a float32

@@ -53,8 +53,7 @@ def network_code(config: RunConfig, dataset: Dataset, writer: Writer) -> tuple[k
     """
     from bncli.engines.base import dtype_policy
 
-    if config.norm == norms.RECALIBRATED:
-        raise InvalidConfig("No script can be written of the arm recalibrated. Try another run.")
+    check_arm(config.norm)
     network = network_of(config.model)
     with dtype_policy(config.dtype):
         model = network.build(config, dataset.input_shape, dataset.n_classes, config.seed)
@@ -73,6 +72,16 @@ def network_code(config: RunConfig, dataset: Dataset, writer: Writer) -> tuple[k
             "        layer.trainable = False  # it keeps its statistics, gamma and beta",
         ]
     return model, code
+
+
+def check_arm(norm: str) -> None:
+    """Check that there can be a script of a run with this normalization.
+
+    Raises:
+        InvalidConfig: It starts from statistics that plain Keras does not re-estimate.
+    """
+    if norm == norms.RECALIBRATED:
+        raise InvalidConfig("No script can be written of the arm recalibrated. Try the arm frozen or as-is.")
 
 
 def _source(network: FunctionNetwork | FileNetwork, config: RunConfig, dataset: Dataset, writer: Writer) -> NetworkCode:

@@ -61,14 +61,26 @@ _POPULATION = """\
 found = [layer for layer in {layers} if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]
 for norm in found:
     norm.momentum = 0.0  # so that its averages are the statistics of the last batch
-averages, seen = [value for norm in found for value in (norm.moving_mean, norm.moving_variance)], []
+averages, seen = [value for norm in found for value in (norm.moving_mean, {spread})], []
 order = np.random.default_rng(derive("order", {epochs})).permutation(len(x_train))
 for rows in order[:{n_rows}].reshape({count}, -1):
     model(x_train[rows], training=True)
     seen.append([value.numpy() for value in averages])
 for value, *of_batches in zip(averages, *seen):
-    value.assign(np.mean(of_batches, axis=0))
+    value.assign(np.mean(of_batches, axis=0)){variances}
 history["population_val_loss"], history["population_val_accuracy"] = zip(model.evaluate(x_val, y_val, verbose=0))"""
+
+
+_RENORM = {
+    "spread": "norm.moving_stddev if norm.renorm else norm.moving_variance",
+    "variances": """
+for norm in found:
+    if norm.renorm:  # its variance is made of its average standard deviation
+        norm.moving_variance.assign(keras.ops.relu(keras.ops.square(norm.moving_stddev) - norm.epsilon))""",
+}
+
+_PLAIN = {"spread": "norm.moving_variance", "variances": ""}
+"""What the statistics are means of, and the lines that follow, with batch renormalization and without it."""
 
 
 def training_lines(result: RunResult, model: keras.Model, n_rows: int, layers: str, writer: Writer) -> list[str]:
@@ -103,9 +115,10 @@ def training_lines(result: RunResult, model: keras.Model, n_rows: int, layers: s
         f"    validation_data=(x_val, y_val), {called_back}verbose=2,",
         ").history",
     ]
-    has_averages = bool(moving_averages(model)) and not diverges
+    averages = moving_averages(model)
+    has_averages = bool(averages) and not diverges
     if has_averages:
-        lines += ["", _population(config, n_rows, layers)]
+        lines += ["", _population(config, n_rows, layers, _RENORM if averages.deviations else _PLAIN)]
     return lines + _printing(result, has_averages=has_averages)
 
 
@@ -171,7 +184,8 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
-def _population(config: RunConfig, n_rows: int, layers: str) -> str:
+def _population(config: RunConfig, n_rows: int, layers: str, parts: dict[str, str]) -> str:
     batch_size = min(config.batch_size, n_rows)
     count = n_batches(n_rows, batch_size, config.epochs)
-    return _POPULATION.format(count=count, epochs=config.epochs, n_rows=count * batch_size, layers=layers)
+    numbers = {"count": count, "epochs": config.epochs, "n_rows": count * batch_size}
+    return _POPULATION.format(layers=layers, **numbers, **parts)

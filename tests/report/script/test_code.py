@@ -18,6 +18,9 @@ OBJECTS = {
     "layers.MaxPooling2D()": layers.MaxPooling2D(2),
     "layers.MaxPooling2D(pool_size=3, strides=2)": layers.MaxPooling2D(3, 2),
     "layers.BatchNormalization(momentum=0.9)": layers.BatchNormalization(momentum=0.9),
+    'layers.BatchNormalization(renorm=True, renorm_clipping={"rmin": 0.5, "rmax": 2.0})': layers.BatchNormalization(
+        renorm=True, renorm_clipping={"rmin": 0.5, "rmax": 2.0}
+    ),
     "layers.Reshape((8, 8))": layers.Reshape((8, 8)),
     "layers.Reshape((8,))": layers.Reshape((8,)),
     "layers.Flatten()": layers.Flatten(),

@@ -160,6 +160,8 @@ def export_and_check(fields, folder, monkeypatch):
             "norm": "batch",
             "init_scale": 0.5,
         },
+        {"model": "dense8*2", "norm": "renorm"},
+        {"model": "nets.py:asking", "norm": "renorm"},
         {"model": "nets.py:asking", "norm": "batch"},
         {"model": "nets.py:asking", "norm": "none"},
         {"model": "nets.py:plain", "norm": "as-is"},

@@ -1,0 +1,269 @@
+"""The probes: what is measured inside a network in every epoch, by layer.
+
+They look at the same rows of the training data in every run and epoch, in training mode: what layers get while they
+train, with the statistics of these rows in batch normalizations. The result of a run does not depend on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bncli.networks.sites import is_linear
+from bncli.probes.activations import PERCENTILES, SATURATED
+from bncli.probes.gradients import Loss, Tensors
+from bncli.probes.landscape import Landscape, kernel_norms, participation
+from bncli.probes.taps import Tap, tapped
+from bncli.results import Series
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+LEVELS = ("light", "full")
+
+N_ROWS = 128
+"""How many training rows are looked at, if there are so many: the first ones."""
+
+MAX_VALUES = 8_192
+"""Of how many values percentiles are taken at most; of more, so many are drawn, the same in every run and epoch."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Something that is measured inside a network.
+
+    Attributes:
+        label: What figures and tables call it.
+        what: What it is, as a phrase for help and documentation.
+        is_full: Whether it takes the level `full`.
+    """
+
+    label: str
+    what: str
+    is_full: bool = False
+
+
+def _percentiles(kind: str, what: str) -> dict[str, Probe]:
+    return {f"{kind}_p{q}": Probe(f"{kind}, {q}th percentile", f"the {q}th percentile of {what}") for q in PERCENTILES}
+
+
+PROBES = {
+    **_percentiles("input", "what a normalization gets"),
+    **_percentiles("output", "what a normalization returns"),
+    **_percentiles("preactivation", "what an activation gets"),
+    "dead": Probe("dead units", "the share of ReLU units that return 0 for all rows"),
+    "saturated": Probe("saturated", f"the share of sigmoid and tanh inputs beyond ±{SATURATED:g}"),
+    "mean_lag": Probe(
+        "lag of the moving mean",
+        "how far the moving mean is from the rows' mean, in standard deviations, averaged over channels",
+    ),
+    "variance_lag": Probe(
+        "lag of the moving variance",
+        "the absolute logarithm of the moving over the rows' variance, averaged over channels",
+    ),
+    "gamma": Probe("gamma", "the mean of gamma"),
+    "beta": Probe("beta", "the mean of beta"),
+    "weight_norm": Probe("weight norm", "the Euclidean norm of a kernel"),
+    "effective_lr": Probe(
+        "effective learning rate",
+        "the learning rate over the squared norm of a kernel (van Laarhoven 2017, arXiv 1706.05350)",
+    ),
+    "gradient_norm": Probe("gradient norm", "the Euclidean norm of the gradient of a kernel", is_full=True),
+    "participation": Probe(
+        "participation ratio",
+        "in how many directions an activation's inputs point, from 1 to the number of rows (Daneshmand et al. 2020, "
+        "arXiv 2003.01652)",
+        is_full=True,
+    ),
+    "loss_range": Probe(
+        "loss range",
+        "how much the loss varies within 4 learning rates along the gradient (Santurkar et al. 2018, arXiv 1805.11604)",
+        is_full=True,
+    ),
+    "gradient_change": Probe(
+        "gradient change",
+        "by how much the gradient changes at most on that way (gradient predictiveness)",
+        is_full=True,
+    ),
+    "smoothness": Probe(
+        "effective smoothness", "the largest change of the gradient on that way, per distance", is_full=True
+    ),
+    "covariate_shift": Probe(
+        "internal covariate shift",
+        "by how much a kernel's gradient changes when the layers before it take their step (definition 2.1 of "
+        "Santurkar et al. 2018)",
+        is_full=True,
+    ),
+}
+"""The probes by name."""
+
+
+class Look:
+    """The probes of one network, as a function of one run's values that TensorFlow can trace and vectorize.
+
+    Args:
+        model: The network; its own values take no part.
+        x: The training rows, of which the first are looked at.
+        y: Their class numbers.
+        level: One of `LEVELS`.
+        loss: The loss of rows, for the level `full`.
+
+    Attributes:
+        series: What the function returns, in order; known once it was traced.
+        sampled: For each list of values whose percentiles are still to be taken, the kinds, layers and numbers of the
+            taps that have these values: what a normalization returns may be what an activation gets.
+    """
+
+    def __init__(self, model: keras.Model, x: np.ndarray, y: np.ndarray, level: str, loss: Loss) -> None:
+        import tensorflow as tf
+
+        self.series: list[Series] = []
+        self.sampled: list[list[tuple[str, str, int]]] = []
+        self._model, self._is_full, self._loss = model, level == "full", loss
+        self._x, self._y = tf.constant(x[:N_ROWS]), tf.constant(y[:N_ROWS])
+        self.landscape = Landscape(model, self._x, self._y, loss) if self._is_full else None
+
+    def __call__(self, weights: Tensors, others: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Return the probes of one run.
+
+        Args:
+            weights: The values of its trainable variables.
+            others: The values of its other variables.
+
+        Returns:
+            The numbers of `series`; for each of `sampled` a list of values.
+        """
+        import tensorflow as tf
+
+        with tapped(self._model) as taps, tf.GradientTape() as tape:
+            tape.watch(weights if self._is_full else [])
+            predicted, _ = self._model.stateless_call(weights, others, self._x, training=True)
+            mean = tf.reduce_mean(self._loss(self._y, predicted)) if self._is_full else None
+        numbers = _numbered(taps)
+        found: dict[Series, Any] = {}
+        for tap in taps:
+            found |= _units(tap, numbers[tap.kind, tap.place])
+        found |= self._of_norms(taps, weights, others) | self._of_kernels(weights)
+        if self._is_full:
+            slope = tape.gradient(mean, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            found |= kernel_norms(self._model, [tf.convert_to_tensor(part) for part in slope])
+            inputs = [tap for tap in taps if tap.kind == "preactivation"]
+            found |= {
+                Series("participation", tap.place, number): participation(tap.tensor)
+                for number, tap in enumerate(inputs, 1)
+            }
+        self.series = list(found)
+        shared: dict[int, list[Tap]] = {}
+        for tap in taps:
+            shared.setdefault(id(tap.tensor), []).append(tap)
+        self.sampled = [
+            [(tap.kind, tap.place, numbers[tap.kind, tap.place]) for tap in equal] for equal in shared.values()
+        ]
+        values = [tf.cast(value, tf.float32) for value in found.values()]
+        return tf.stack(values) if values else tf.zeros([0]), [_sample(equal[0].tensor) for equal in shared.values()]
+
+    def _of_norms(self, taps: list[Tap], weights: Tensors, others: Tensors) -> dict[Series, Any]:
+        """The probes of normalizations' variables; a layer that is called twice counts at its first call."""
+        import tensorflow as tf
+
+        values = _by_id(self._model, weights, others)
+        found: dict[Series, Any] = {}
+        norms = {id(tap.layer): tap for tap in reversed(taps) if tap.kind == "input"}
+        for number, tap in enumerate(reversed(norms.values()), 1):
+            if hasattr(tap.layer, "moving_mean"):
+                lags = _lags(tap, values)
+                found |= {Series(name, tap.place, number): lag for name, lag in lags.items()}
+            for name in ("gamma", "beta"):
+                variable = getattr(tap.layer, name, None)
+                if variable is not None:
+                    found[Series(name, tap.place, number)] = tf.reduce_mean(values[id(variable)])
+        return found
+
+    def _of_kernels(self, weights: Tensors) -> dict[Series, Any]:
+        import tensorflow as tf
+
+        values = {id(v): value for v, value in zip(self._model.trainable_variables, weights, strict=True)}
+        layers = [layer for layer in self._model._flatten_layers(include_self=False) if is_linear(layer)]
+        kernels = [(layer, getattr(layer, "kernel", None)) for layer in layers]
+        return {
+            Series("weight_norm", layer.name, number): tf.norm(values[id(kernel)])
+            for number, (layer, kernel) in enumerate(kernels, 1)
+            if id(kernel) in values
+        }
+
+
+def _lags(tap: Tap, values: dict[int, Any]) -> dict[str, Any]:
+    """How far the moving statistics of a batch normalization are from those of what it gets."""
+    import tensorflow as tf
+
+    given, epsilon = tf.cast(tap.tensor, tf.float32), float(tap.layer.epsilon)
+    axis = tap.layer.axis % given.shape.rank
+    mean, variance = tf.nn.moments(given, [each for each in range(given.shape.rank) if each != axis])
+    moved, spread = values[id(tap.layer.moving_mean)], values[id(tap.layer.moving_variance)]
+    distance = tf.abs(moved - mean) / tf.sqrt(variance + epsilon)
+    ratio = tf.abs(tf.math.log((spread + epsilon) / (variance + epsilon)))
+    return {"mean_lag": tf.reduce_mean(distance), "variance_lag": tf.reduce_mean(ratio)}
+
+
+def _by_id(model: keras.Model, weights: Tensors, others: Tensors) -> dict[int, Any]:
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    return {id(variable): value for variable, value in zip(variables, [*weights, *others], strict=True)}
+
+
+def _numbered(taps: list[Tap]) -> dict[tuple[str, str], int]:
+    """The place of each tap among those of its kind, from 1."""
+    found: dict[tuple[str, str], int] = {}
+    for tap in taps:
+        found[tap.kind, tap.place] = 1 + sum(kind == tap.kind for kind, _ in found)
+    return found
+
+
+def _units(tap: Tap, number: int) -> dict[Series, Any]:
+    """How many units of an activation are dead or saturated."""
+    import tensorflow as tf
+
+    if tap.activation in ("relu", "relu6"):
+        highest = tf.reduce_max(tap.tensor, axis=list(range(tap.tensor.shape.rank - 1)))
+        return {Series("dead", tap.place, number): tf.reduce_mean(tf.cast(highest <= 0, tf.float32))}
+    if tap.activation in ("sigmoid", "tanh"):
+        beyond = tf.cast(tf.abs(tap.tensor) > SATURATED, tf.float32)
+        return {Series("saturated", tap.place, number): tf.reduce_mean(beyond)}
+    return {}
+
+
+def _sample(tensor: Any) -> Any:
+    """All values of a tensor, or `MAX_VALUES` of them at places that are drawn once."""
+    import numpy as np
+    import tensorflow as tf
+
+    values = tf.reshape(tf.cast(tensor, tf.float32), [-1])
+    n_values = values.shape[0]
+    if n_values <= MAX_VALUES:
+        return values
+    return tf.gather(values, np.random.default_rng(0).choice(n_values, MAX_VALUES, replace=False))
+
+
+def percentiles_of(samples: np.ndarray) -> np.ndarray:
+    """Return the `PERCENTILES` of values along the last axis, interpolated as `np.percentile` does, but faster.
+
+    >>> import numpy as np
+    >>> percentiles_of(np.array([3.0, 1.0, 2.0, 5.0, 4.0]))
+    array([1.6, 3. , 4.4])
+
+    Args:
+        samples: Shape (..., values).
+
+    Returns:
+        Shape (..., percentiles). NaN counts as larger than all numbers.
+    """
+    import numpy as np
+
+    ordered = np.sort(samples, axis=-1)
+    places = np.array(PERCENTILES) / 100 * (samples.shape[-1] - 1)
+    below = places.astype(int)
+    above = np.minimum(below + 1, samples.shape[-1] - 1)
+    low, high = ordered[..., below], ordered[..., above]
+    found: np.ndarray = low + (high - low) * (places - below)
+    return found

@@ -1,0 +1,184 @@
+"""The figures `inside`, `stale`, `probes` and `landscape`: what probes saw in networks, by layer and epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bncli.analysis.evidence import Evidence
+from bncli.probes.activations import PERCENTILES
+from bncli.probes.inside import PROBES
+from bncli.report.figure import register
+from bncli.report.spelling import point_label
+from bncli.report.style import PANEL, blank, look, n_text, set_title, short, whole_epochs, wrapped
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_LAYERS, MAX_ARMS = 4, 5
+"""The most rows and columns of panels; of more layers, some from the first to the last are drawn."""
+
+CURVES = ("dead", "saturated", "mean_lag", "effective_lr", "gamma", "gradient_norm", "participation")
+"""The probes of the figure `probes`, in order."""
+
+AROUND = ("covariate_shift", "loss_range", "gradient_change", "smoothness")
+"""The probes of the figure `landscape`, in order."""
+
+LOGARITHMIC = ("effective_lr", "gradient_norm", "covariate_shift", "loss_range", "gradient_change", "smoothness")
+
+_LOW, _MIDDLE, _HIGH = (f"preactivation_p{q}" for q in PERCENTILES)
+
+
+@register("inside")
+def inside(evidence: Evidence) -> Figure | None:
+    """What the activations get, by layer and epoch: median, and a band from the 15th to the 85th percentile."""
+    table = _of_first_point(evidence, evidence.inside_table)
+    table = table[table["probe"].isin([_LOW, _MIDDLE, _HIGH])]
+    layers, arms = _some(table), _arms(evidence, table)
+    if not (layers and arms):
+        return None
+    figure, grid = _grid(len(layers), arms)
+    for row, number in zip(grid, layers, strict=True):
+        for axes, arm in zip(row, arms, strict=True):
+            _draw_ribbon(axes, evidence, arm, table[(table["arm"] == arm) & (table["number"] == number)])
+        row[0].set_ylabel(f"activation {number}\n(its input)")
+    _finish(figure, evidence, table, "training mode; median, and 15th to 85th percentile")
+    return figure
+
+
+@register("stale")
+def stale(evidence: Evidence) -> Figure | None:
+    """How far the moving means are from the statistics of the present weights, by normalization and epoch."""
+    from matplotlib.colors import LogNorm
+
+    table = _of_first_point(evidence, evidence.inside_table)
+    table = table[table["probe"] == "mean_lag"]
+    arms = _arms(evidence, table)
+    if not arms:
+        return None
+    figure = blank(max(5.4, PANEL[0] * len(arms) + 1.4), 1.6 + 0.25 * table["number"].nunique())
+    panels = figure.subplots(1, len(arms), sharey=True, squeeze=False)[0]
+    for axes, arm in zip(panels, arms, strict=True):
+        cells = _mean(table[table["arm"] == arm]).unstack("epoch")
+        ends = (-0.5, cells.shape[1] - 0.5, cells.shape[0] + 0.5, 0.5)
+        shades = LogNorm(0.01, 3)
+        image = axes.imshow(cells.clip(0.01, 3), aspect="auto", cmap="magma_r", norm=shades, extent=ends)
+        axes.set_title(wrapped(arm, PANEL[0], size=9), fontsize=9)
+        axes.set_xlabel("epoch")
+        axes.set_yticks(range(1, cells.shape[0] + 1))
+        whole_epochs(axes)
+    panels[0].set_ylabel("normalization")
+    figure.colorbar(
+        image, ax=list(panels), label="standard deviations", ticks=[0.01, 0.03, 0.1, 0.3, 1, 3], format="%g"
+    )
+    set_title(figure, evidence, _caption(evidence, table, PROBES["mean_lag"].label))
+    return figure
+
+
+@register("probes")
+def probes(evidence: Evidence) -> Figure | None:
+    """Other probes by epoch, a line for each layer, from the first (light) to the last (dark)."""
+    return _draw_probes(evidence, CURVES)
+
+
+@register("landscape")
+def landscape(evidence: Evidence) -> Figure | None:
+    """The loss around the weights, along its gradient (Santurkar et al. 2018), at up to ten epochs."""
+    return _draw_probes(evidence, AROUND)
+
+
+def _draw_probes(evidence: Evidence, names: tuple[str, ...]) -> Figure | None:
+    """A row of panels for each probe, a column for each arm."""
+    table = _of_first_point(evidence, evidence.inside_table)
+    table = table[table["probe"].isin(names)]
+    rows = [name for name in names if (table["probe"] == name).any()]
+    arms = _arms(evidence, table)
+    if not (rows and arms):
+        return None
+    figure, grid = _grid(len(rows), arms)
+    for row, name in zip(grid, rows, strict=True):
+        for axes, arm in zip(row, arms, strict=True):
+            _draw_layers(axes, evidence, arm, table[(table["arm"] == arm) & (table["probe"] == name)])
+        row[0].set_ylabel(wrapped(PROBES[name].label, 1.4, size=9))
+        if name in LOGARITHMIC:
+            row[0].set_yscale("log")
+    _finish(figure, evidence, table, "a line per layer, the last one darkest")
+    return figure
+
+
+def _of_first_point(evidence: Evidence, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows at the first point of the axes."""
+    first = next(iter(evidence.points.values()), [])
+    return table[table["condition"].isin(first)]
+
+
+def _arms(evidence: Evidence, table: pd.DataFrame) -> list[str]:
+    return [arm for arm in evidence.arms if (table["arm"] == arm).any()][:MAX_ARMS]
+
+
+def _some(table: pd.DataFrame) -> list[int]:
+    """The numbers of at most `MAX_LAYERS` layers, from the first to the last."""
+    import numpy as np
+
+    numbers = sorted(table["number"].unique())
+    chosen = np.linspace(0, len(numbers) - 1, min(len(numbers), MAX_LAYERS)).round().astype(int)
+    return [int(numbers[place]) for place in chosen]
+
+
+def _grid(n_rows: int, arms: list[str]) -> tuple[Figure, np.ndarray]:
+    """A row of panels for each layer or probe, a column for each arm; the panels of a row share their scale."""
+    figure = blank(max(5.4, PANEL[0] * len(arms) + 0.6), 1.5 * n_rows + 1.0)
+    grid: np.ndarray = figure.subplots(n_rows, len(arms), sharex=True, sharey="row", squeeze=False)
+    for axes, arm in zip(grid[0], arms, strict=True):
+        axes.set_title(wrapped(arm, PANEL[0], size=9), fontsize=9)
+    for axes in grid.flat:
+        axes.grid(alpha=0.25, lw=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+    return figure, grid
+
+
+def _mean(table: pd.DataFrame) -> pd.Series[float]:
+    """The mean over seeds, by number of the layer and epoch."""
+    return table.groupby(["number", "epoch"])["value"].mean()
+
+
+def _draw_ribbon(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -> None:
+    if rows.empty:
+        _say_none(axes)
+        return
+    curves = rows.groupby(["probe", "epoch"])["value"].mean().unstack("probe")
+    colour = look(evidence, arm)["color"]
+    axes.fill_between(curves.index, curves[_LOW], curves[_HIGH], color=colour, alpha=0.25, lw=0)
+    axes.plot(curves.index, curves[_MIDDLE], color=colour, lw=1.8)
+    whole_epochs(axes)
+
+
+def _draw_layers(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -> None:
+    numbers = sorted(rows["number"].unique())
+    if not numbers:
+        _say_none(axes)
+    for place, number in enumerate(numbers):
+        curve = _mean(rows[rows["number"] == number]).droplevel("number")
+        alpha = 0.3 + 0.7 * (place + 1) / len(numbers)
+        axes.plot(curve.index, curve, color=look(evidence, arm)["color"], alpha=alpha, lw=1.6)
+    whole_epochs(axes)
+
+
+def _say_none(axes: Axes) -> None:
+    """Say that an arm has no such layers."""
+    axes.text(0.5, 0.5, "no such layer", transform=axes.transAxes, ha="center", va="center", color="0.5", fontsize=9)
+
+
+def _caption(evidence: Evidence, table: pd.DataFrame, what: str) -> list[str]:
+    point = next(iter(evidence.points), ())
+    at = [point_label(evidence.axes, point)] if evidence.axes else []
+    counts = table.groupby("arm")["seed"].nunique()
+    return [*at, n_text(counts), short(what, 80)]
+
+
+def _finish(figure: Figure, evidence: Evidence, table: pd.DataFrame, what: str) -> None:
+    set_title(figure, evidence, _caption(evidence, table, what))

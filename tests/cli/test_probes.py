@@ -1,0 +1,57 @@
+"""`--probe` as real processes: recorded with the runs, drawn, deleted with them, refused where nothing can keep it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import error
+
+TINY = ["-d", "circles", "--set", "n_samples=64", "-m", "dense4", "-e", "2"]
+
+
+def process(*arguments):
+    done = subprocess.run([sys.executable, "-m", "bncli", *arguments], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_study_records_them_and_its_report_shows_them(folder):
+    command = ["compare", *TINY, "--arms", "none,batch:before", "-o", "study"]
+    done = process(*command, "-s", "2", "--probe", "full")
+    assert done.returncode == 0
+    assert "figures/inside.png, figures/stale.png, figures/probes.png, figures/landscape.png in study" in done.stderr
+    assert "<h2>Inside the networks</h2>" in Path("study/report.html").read_text()
+    files = sorted(Path("study").glob("probes-*.parquet"))
+    assert files
+    more = process(*command, "-s", "3")
+    assert more.returncode == 0
+    assert sorted(Path("study").glob("probes-*.parquet")) == files
+    again = process(*command, "-s", "2", "--restart")
+    assert again.returncode == 0
+    assert files[0].name in again.stderr
+    assert list(Path("study").glob("probes-*.parquet")) == []
+    assert not Path("study/figures/inside.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "--probe", "lite"], "Unknown probe 'lite'. Allowed: light, full. Did you mean 'light'?"),
+        (
+            ["train", "--probe", "light"],
+            "--probe writes what it sees to the folder of a study. Name one: --out DIR.",
+        ),
+    ],
+)
+def test_what_is_refused(bncli, arguments, message):
+    assert error(bncli(*arguments)) == message
+
+
+def test_train_records_them_into_its_folder(folder):
+    done = process("train", *TINY, "--arm", "batch", "--probe", "light", "-o", "run")
+    assert done.returncode == 0
+    assert list(Path("run").glob("probes-*.parquet"))
+    drawn = process("report", "run", "--figure", "stale")
+    assert drawn.stderr == "Wrote run/figures/stale.png, run/figures/stale.svg\n"
+    assert drawn.stdout == ""
