@@ -22,7 +22,7 @@ SCALINGS, TABLE_SCALINGS = ("none", "unit", "standard"), ("none", "standard")
 """The scalings that the rows of a saved model may have had: of images, and of tables."""
 
 TIE, SLACK = 1.1, 0.05
-"""Losses, and distances, count as equal up to this factor and this difference: batch normalization near the input
+"""Losses, and distances, count as equal up to this factor or this difference: batch normalization near the input
 undoes any scaling, or nearly; without it, larger rows make a network that has learned surer, and so its loss less."""
 
 MAX_ROWS = 1_000
@@ -73,7 +73,8 @@ def likely_scaling(config: RunConfig) -> str:
 def _near_least(values: Mapping[str, float]) -> list[str]:
     """The names with almost the least value, that with the least first."""
     least = min(values.values())
-    return sorted((name for name, value in values.items() if value <= least * TIE + SLACK), key=values.__getitem__)
+    most = max(least * TIE, least + SLACK)
+    return sorted((name for name, value in values.items() if value <= most), key=values.__getitem__)
 
 
 def scales_rows(model: keras.Model) -> bool:
