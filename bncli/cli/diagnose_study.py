@@ -63,7 +63,9 @@ def _print(study: StudyCases, diagnosed: Diagnosed, format: str) -> None:
     rows = [_row(*each) for each in diagnosed]
     seeds = counted(len(study.evidence.study.seeds), "seed")
     title = f"{plain_text(study.evidence.study.name)}: {counted(len(rows), 'condition')}, {seeds}"
-    console.print_rows(rows, title=title, format=format, spare=(POPULATION_COLUMN,), complete="json")
+    console.print_rows(
+        rows, title=title, format=format, spare=(POPULATION_COLUMN, "diverged", "runs", DEFAULT), complete="json"
+    )
     every = tuple(condition for condition, *_ in diagnosed)
     flat = [(condition, name, finding) for condition, _, found in diagnosed for name, finding in found]
     for each in in_order(merged(flat), lambda found: (found.finding, found.name)):
@@ -84,8 +86,8 @@ def _row(condition: Condition, case: Case, found: list[tuple[str, Finding]]) -> 
         | {
             "runs": str(len(case.runs)),
             "diverged": str(_count(case, "diverged")),
-            "val_accuracy": _mean(case, DEFAULT),
-            POPULATION_COLUMN: _mean(case, f"{POPULATION}{DEFAULT}"),
+            "val_accuracy": _shown(_mean(case, DEFAULT)),
+            POPULATION_COLUMN: _shown(_mean(case, f"{POPULATION}{DEFAULT}")),
             "found": ", ".join(dict.fromkeys(name for name, _ in found)) or "-",
         }
     )
@@ -95,9 +97,14 @@ def _count(case: Case, state: str) -> int:
     return sum(run.state == state for run in case.runs)
 
 
-def _mean(case: Case, metric: str) -> str:
+def _mean(case: Case, metric: str) -> float | None:
+    """The mean of a metric over the runs that have it."""
     values = [value for run in case.runs if (value := run.metrics.get(metric)) is not None]
-    return f"{sum(values) / len(values):.3f}" if values else "-"
+    return sum(values) / len(values) if values else None
+
+
+def _shown(mean: float | None) -> str:
+    return "-" if mean is None else f"{mean:.3f}"
 
 
 def _as_text(folder: Path, study: StudyCases, diagnosed: Diagnosed, format: str) -> str:
@@ -110,6 +117,7 @@ def _as_text(folder: Path, study: StudyCases, diagnosed: Diagnosed, format: str)
     conditions = [
         _place(condition)
         | {"runs": len(case.runs), "diverged": _count(case, "diverged"), "failed": _count(case, "failed")}
+        | {f"mean_{name}": _mean(case, name) for name in (DEFAULT, f"{POPULATION}{DEFAULT}")}
         | {"is_built": case.model is not None, "training": vars(case.training)}
         for condition, case, _ in diagnosed
     ]

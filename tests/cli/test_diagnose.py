@@ -208,10 +208,22 @@ def test_a_folder_shows_a_line_for_every_condition_and_shared_findings_once(bncl
         ["batch:before", "1.0", "pytorch-momentum"],
     ]
     found = json.loads(bncli("diagnose", "s", "-f", "json")[1])
+    assert [each["mean_population_val_accuracy"] for each in found["conditions"]] == [None] * 4
     assert [(each["arm"], each["values"]) for each in found["findings"]] == [
         ("batch:before", {"lr": 0.1}),
         ("batch:before", {"lr": 1.0}),
     ]
+
+
+def test_the_lines_of_conditions_fit_80_columns(bncli, folder, monkeypatch):
+    axes = (("lr", (0.1, 1.0)), ("activation", ("relu", "tanh")), ("norm_momentum", (0.1, 0.2)))
+    record(folder / "s", evidence(make_study(axes=axes, epochs=30, n_samples=480)))
+    stream = open_terminal(monkeypatch)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert bncli("diagnose", "s")[0] == 0
+    text = stream.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Left out, for want of width: with population statistics, diverged" in text
 
 
 def test_as_a_process_without_data_within_five_seconds(nets, folder):

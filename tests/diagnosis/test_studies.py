@@ -1,6 +1,7 @@
 """Cases of a study's folder: networks from the runs' fields, and what the records say. Nothing is trained."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from fakes import complete, diverged, evidence, failed, make_study, record
@@ -9,6 +10,7 @@ from bncli.diagnosis.diagnose import diagnose
 from bncli.diagnosis.studies import cases_of_study, merged, places
 
 GOOD = 0.9
+FOLDERS = Path(__file__).parents[1] / "study" / "folders"
 OWN = """
 import keras
 
@@ -106,3 +108,11 @@ def test_findings_that_conditions_share_are_one_with_the_arms_named(tmp_path):
     assert [(each.name, places(each.conditions, every)) for each in shared] == [
         ("pytorch-momentum", ["batch:before", "batch:after"]),
     ]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FOLDERS.iterdir() if (path / "study.json").exists()))
+def test_folders_of_every_version_are_diagnosed(name):
+    study = cases_of_study(FOLDERS / name)
+    assert study.notes == ()
+    assert all(case.model is not None for _, case in study.cases)
+    assert {name for _, case in study.cases for name, _ in diagnose(case)} <= {"slow-averages", "diverged"}

@@ -34,7 +34,11 @@ def slow_averages(case: Case) -> Iterator[Finding]:
             "momentum to the power of the steps.",
             worst,
             case.names(slow),
-            f"A momentum of at most {_rounded_down(enough):g}, or more steps."
+            (
+                f"A momentum of at most {_rounded_down(enough):g}, or more steps."
+                if _rounded_down(enough)
+                else "More steps."
+            )
             + (" For this file: bncli recalibrate." if case.is_trained else ""),
         )
 
