@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bncli.cli import console
+from bncli.cli import console, hints
 from bncli.cli.diagnose_study import check_alone, diagnose_study, is_folder
 from bncli.cli.findings import csv_of, print_finding, record_of
 from bncli.cli.options import (
@@ -109,6 +109,9 @@ def diagnose(
         _print(network, case, found, format)
     else:
         console.write(_as_text(network, case, found, format))
+    if dataset and any(name == "statistics-gap" for name, _ in found) and network.endswith(".keras"):
+        named = ["--dataset", dataset, *(["--label", label] if label else [])]
+        hints.say_next(["recalibrate", network, *named, "--out", "fixed.keras"], format)
     _exit_with([finding for _, finding in found], level, strict=strict)
 
 

@@ -65,13 +65,20 @@ def case_of(subject: Subject) -> Case:
     config, data = subject.config, subject.dataset
     model = built(config, subject.input_shape, subject.n_classes)
     training = training_of(subject)
-    is_saved = isinstance(network_of(config.model), FileNetwork)
-    is_trained = looks_trained(model) or (is_saved and bool(training.n_steps))
+    is_trained = _is_trained(subject, model, training)
     if data is None:
         return Case(model, training, is_trained)
     from bncli.diagnosis.readings import take_readings
 
     return Case(model, training, is_trained, take_readings(model, data, training.batch_size))
+
+
+def _is_trained(subject: Subject, model: keras.Model, training: Training) -> bool:
+    """Whether the weights were trained; those of a function whose weights the seed decides were drawn."""
+    network = network_of(subject.config.model)
+    if isinstance(network, FileNetwork):
+        return looks_trained(model) or bool(training.n_steps)
+    return looks_trained(model) and bool(network.fixed_layers(subject.config, subject.input_shape, subject.n_classes))
 
 
 def built(config: RunConfig, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:

@@ -147,8 +147,11 @@ def test_a_healthy_file_on_data_shows_its_scores_and_nothing_else(bncli, folder)
 def test_a_sick_file_on_data_says_what_its_averages_cost(bncli, folder):
     saved(folder, moving_mean=2.0)
     data = ("-d", "d.csv", "--label", "label", "--set", "scaling=none")
-    status, out, _ = bncli("diagnose", "m.keras", *data, "--strict")
-    assert status == 1
+    status, out, err = bncli("diagnose", "m.keras", *data, "--strict")
+    assert (status, err) == (
+        1,
+        "Next: bncli recalibrate m.keras --dataset d.csv --label label --out fixed.keras\n",
+    )
     assert "\nproblem: stale-averages (measured)\n" in out
     assert "\nproblem: statistics-gap (measured)\n  Validation accuracy is 0." in out
     record = json.loads(bncli("diagnose", "m.keras", *data, "-f", "json")[1])

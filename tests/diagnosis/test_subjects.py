@@ -33,6 +33,27 @@ def test_a_single_moved_value_looks_trained(part):
     assert looks_trained(net)
 
 
+FUNCTIONS = """
+import keras
+
+def drawn(input_shape, n_outputs):
+    inner = [keras.layers.Dense(8, bias_initializer="random_normal"), keras.layers.BatchNormalization()]
+    return keras.Sequential([keras.Input(input_shape), *inner, keras.layers.Dense(n_outputs, activation="softmax")])
+
+def loaded(input_shape, n_outputs):
+    return keras.models.load_model("m.keras")
+"""
+
+
+@pytest.mark.parametrize(("function", "is_trained"), [("drawn", False), ("loaded", True)])
+def test_a_function_that_loads_weights_is_trained_and_one_that_draws_biases_is_not(folder, function, is_trained):
+    (folder / "nets.py").write_text(FUNCTIONS)
+    net = model(layers.Dense(8, bias_initializer="random_normal"), layers.BatchNormalization())
+    net.save(folder / "m.keras")
+    case = case_of(Subject(as_it_is(RunConfig(model=f"nets.py:{function}")), (4,), 3))
+    assert case.is_trained is is_trained
+
+
 def test_specs_get_batch_normalization_and_files_keep_what_they_have(tmp_path):
     model(*block("a")).save(tmp_path / "m.keras")
     assert as_it_is(RunConfig(model="dense8")).norm == "batch"
