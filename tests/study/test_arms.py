@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.errors import BncliError
+from bncli.errors import BncliError, InvalidConfig
 from bncli.study.arms import ARM_FIELDS, parse_arm, parse_arms
 
 
