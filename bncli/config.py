@@ -216,6 +216,7 @@ class RunConfig:
         "type of the numbers that layers compute with; mixed_float16: float16, with weights in float32 and a scaled "
         "loss, and by --engine keras only",
         choices=DTYPES,
+        aliases={"float16": "mixed_float16", "fp16": "mixed_float16"},
     )
     seed: int = _whole(0, "training", "seed of initial weights, batch order and dropout", low=0, high=2**31 - 1)
 

@@ -303,7 +303,9 @@ class _Builder:
             return layer(tensor, **{key: value for key, value in arguments.items() if key in taken})
         except (ValueError, TypeError) as error:
             what = f"{type(layer).__name__} {layer.name!r} can't be put on values of shape {tuple(tensor.shape[1:])}"
-            raise InvalidConfig(f"{what}: {first_line(error)}.") from error
+            groups, channels = getattr(layer, "groups", None), tensor.shape[-1]
+            odd = f"groups={groups} does not divide {channels} channels" if groups and channels % groups else ""
+            raise InvalidConfig(f"{what}: {odd or first_line(error)}.") from error
 
     def _clone(self, call: Call) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -119,5 +120,12 @@ def parse_arms(text: str) -> tuple[Arm, ...]:
 
     >>> [arm.label for arm in parse_arms("none, batch:before")]
     ['none', 'batch:before']
+
+    Raises:
+        InvalidConfig: An arm can't be parsed, see `parse_arm`, or is given twice.
     """
-    return tuple(parse_arm(part) for part in text.split(","))
+    arms = tuple(parse_arm(part) for part in text.split(","))
+    repeated = [label for label, count in Counter(arm.label for arm in arms).items() if count > 1]
+    if repeated:
+        raise InvalidConfig(f"The arm {shown(repeated[0])} is given twice. Name each arm once.")
+    return arms

@@ -92,8 +92,8 @@ def masked():
         (
             of_layers(layers.Dense(5, activation="relu", name="hidden")),
             (partial(layers.GroupNormalization, groups=2), "before"),
-            "GroupNormalization 'hidden_norm' can't be put on values of shape (5,): Number of groups (2) must be a "
-            "multiple of the number of channels (5).",
+            "GroupNormalization 'hidden_norm' can't be put on values of shape (5,): groups=2 does not divide 5 "
+            "channels.",
         ),
         (
             tied(),

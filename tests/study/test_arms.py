@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.errors import BncliError
+from bncli.errors import BncliError, InvalidConfig
 from bncli.study.arms import ARM_FIELDS, parse_arm, parse_arms
 
 
@@ -64,3 +64,9 @@ def test_any_text_is_an_arm_or_a_clear_error(text):
         assert parse_arms(text)
     except BncliError as error:
         assert str(error)
+
+
+def test_an_arm_that_is_given_twice_is_refused():
+    with pytest.raises(InvalidConfig) as caught:
+        parse_arms("none,bn,batch")
+    assert str(caught.value) == "The arm 'batch' is given twice. Name each arm once."

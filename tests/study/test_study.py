@@ -4,7 +4,7 @@ import pytest
 
 from bncli.config import RunConfig
 from bncli.errors import BncliError
-from bncli.study.arms import parse_arms
+from bncli.study.arms import parse_arm, parse_arms
 from bncli.study.files import study_from_dict
 from bncli.study.study import Study
 
@@ -92,7 +92,7 @@ def test_axes_that_make_no_study_are_refused(axis, expected):
 
 
 def test_contradictory_studies_are_refused():
-    assert message(tiny_study, arms=parse_arms("none,none")) == "The arm 'none' is given twice. Name each arm once."
+    assert message(tiny_study, arms=(parse_arm("none"),) * 2) == "The arm 'none' is given twice. Name each arm once."
     both = message(tiny_study, arms=parse_arms("none,batch+center=false"), axes=[("center", (True, False))])
     assert both == "center is both an axis and part of an arm. Give it in one of them."
     many = message(tiny_study, axes=[("lr", tuple(range(1, 1001))), ("epochs", tuple(range(1, 1001)))])
