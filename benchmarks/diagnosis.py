@@ -7,7 +7,9 @@ time to follow; what it reaches should give no finding, but for the rows with dr
 
 from __future__ import annotations
 
+import math
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,8 @@ import numpy as np  # noqa: TID253 - a script
 
 from bncli.config import RunConfig
 from bncli.data import datasets
+from bncli.diagnosis.case import Case, Training
+from bncli.diagnosis.diagnose import diagnose
 from bncli.diagnosis.layers import LayerReading, NormReading
 from bncli.diagnosis.readings import take_readings
 from bncli.engines import stacked
@@ -60,10 +64,13 @@ LAYERS: dict[str, Callable[[LayerReading], float]] = {
 }
 
 
-def values_of(fields: dict[str, Any]) -> list[dict[str, float]]:
-    """Return, for each seed, the largest value over layers of every measure, and what the averages cost."""
+def values_of(fields: dict[str, Any]) -> tuple[list[dict[str, float]], Counter[str]]:
+    """Return, for each seed, the largest value over layers of every measure, and what the averages cost.
+
+    Also, in how many seeds each finding is found.
+    """
     configs = [resolve(RunConfig(norm="batch", **fields).with_seed(seed))[0] for seed in range(N_SEEDS)]
-    data, found = datasets.load(configs[0]), []
+    data, found, told = datasets.load(configs[0]), list[dict[str, float]](), Counter[str]()
 
     def read(config: RunConfig, model: Any) -> None:
         readings = take_readings(model, data, config.batch_size)
@@ -72,24 +79,28 @@ def values_of(fields: dict[str, Any]) -> list[dict[str, float]]:
         values |= {name: max(map(measure, readings.layers[:-1])) for name, measure in LAYERS.items()}
         values["cost"] = scores["population"].accuracy - scores["moving"].accuracy
         values["accuracy"] = scores["moving"].accuracy
+        steps = config.epochs * math.ceil(len(data.y_train) / config.batch_size)
+        case = Case(model, Training(steps, config.batch_size, len(data.y_train)), readings=readings)
+        told.update(name for name, _ in diagnose(case))
         found.append(values)
 
     with fresh_names():
         list(stacked.train(configs, data, on_model=read))
-    return found
+    return found, told
 
 
 def main() -> None:
     names = (*NORMS, *LAYERS, "cost", "accuracy")
-    print(f"| data | model | fields | {' | '.join(names)} |\n|---|---|---|{'---|' * len(names)}")
+    print(f"| data | model | fields | {' | '.join(names)} | found in seeds |\n|---|---|---|{'---|' * (len(names) + 1)}")
     for dataset, model, more in CASES:
-        values = values_of({"dataset": dataset, "model": model, **more})
+        values, told = values_of({"dataset": dataset, "model": model, **more})
         cells = [
             f"{np.median([each[name] for each in values]):.2g} to {max(each[name] for each in values):.2g}"
             for name in names
         ]
+        findings = ", ".join(f"{name} {count}" for name, count in told.items()) or "-"
         fields = " ".join(f"{name}={value}" for name, value in more.items())
-        print(f"| {dataset} | {model} | {fields} | {' | '.join(cells)} |", flush=True)
+        print(f"| {dataset} | {model} | {fields} | {' | '.join(cells)} | {findings} |", flush=True)
 
 
 if __name__ == "__main__":
