@@ -1,5 +1,7 @@
 """`--save-model`: what is said about the file."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,8 @@ def test_train_says_what_the_saved_model_takes_and_gives(bncli, folder):
     status, _, err = bncli(*command)
     assert status == 0
     assert said in err
-    assert (folder / "m.keras").exists()
+    names = json.loads(zipfile.ZipFile(folder / "m.keras").read("names.json"))
+    assert names["training"] == {"n_steps": 1, "batch_size": 32, "decay": "all"}
     assert said not in bncli(*command, "--quiet")[2]
 
 
