@@ -10,7 +10,7 @@ from bncli.diagnosis.wording import agreed
 
 SHIFT = 2.5
 """By which factor the variance in training may differ from that in inference, in the mean channel of a layer: dropout
-of half the values directly before a layer makes it about 2. It hardly ever costs much: of networks on digits with 2.0 to
+of half the values directly before a layer makes it about 2. It hardly ever costs much: of networks on digits with 2 to
 5.9 (`benchmarks`) none lost more than 0.009 of its accuracy. What it costs in a model is in `statistics-gap`."""
 
 

@@ -12,7 +12,7 @@ from bncli.networks.sites import is_activation, is_norm
 from bncli.probes.recording import noise_of
 
 RATE = 0.5
-"""The share of values whose loss makes the variance 1 / (1 - 0.5) times as large; with data, `variance-shift` measures."""
+"""The share of values whose loss makes the variance 1 / (1 - 0.5) times as large. `variance-shift` measures it."""
 
 
 @register("norm-before-output")
