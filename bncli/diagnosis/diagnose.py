@@ -15,10 +15,10 @@ def diagnose(case: Case) -> list[tuple[str, Finding]]:
     """Return all findings on a network with their names: problems before notes, else in alphabetical order.
 
     >>> import keras
-    >>> hidden = [keras.layers.Dense(8, name="hidden"), keras.layers.BatchNormalization(), keras.layers.ReLU()]
+    >>> hidden = [keras.layers.Dense(8, name="hidden"), keras.layers.BatchNormalization(name="norm"), keras.layers.ReLU()]
     >>> model = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(3, activation="softmax")])
     >>> [(name, finding.layers) for name, finding in diagnose(Case(model))]
-    [('averages-not-updated', ('batch_normalization',)), ('redundant-bias', ('hidden',))]
+    [('averages-not-updated', ('norm',)), ('redundant-bias', ('hidden',))]
     """
     found = [(name, finding) for name in REGISTRY for finding in REGISTRY[name](case)]
     return in_order(found, lambda pair: (pair[1], pair[0]))
