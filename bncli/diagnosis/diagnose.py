@@ -15,8 +15,8 @@ def diagnose(case: Case) -> list[tuple[str, Finding]]:
     """Return all findings on a network with their names: problems before notes, else in alphabetical order.
 
     >>> import keras
-    >>> hidden = [keras.layers.Dense(8, name="hidden"), keras.layers.BatchNormalization(name="norm"), keras.layers.ReLU()]
-    >>> model = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(3, activation="softmax")])
+    >>> hidden = [keras.layers.Dense(8, name="hidden"), keras.layers.BatchNormalization(name="norm")]
+    >>> model = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.ReLU(), keras.layers.Dense(3)])
     >>> [(name, finding.layers) for name, finding in diagnose(Case(model))]
     [('averages-not-updated', ('norm',)), ('redundant-bias', ('hidden',))]
     """
