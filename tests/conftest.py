@@ -32,6 +32,15 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def no_figures(monkeypatch):
+    """Reports without figures, which take longest."""
+    from bncli.registry import Registry
+    from bncli.report import figure
+
+    monkeypatch.setattr(figure, "REGISTRY", Registry("figure"))
+
+
+@pytest.fixture
 def mnist():
     """Real MNIST, or a skip: it can't be shipped, and a test downloads nothing."""
     from bncli.data.mnist import find_mnist_family

@@ -139,6 +139,7 @@ def test_the_library_face_is_lazy_and_complete():
         _ = bncli.nothing
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported_where_the_modules_of_unix_are_missing():
     """As on Windows. What other packages need of them there is not our concern: psutil, for one, is imported before."""
     missing = ("fcntl", "grp", "pwd", "resource", "termios")
