@@ -1,7 +1,8 @@
 """Every command in the documentation runs, every link leads somewhere, and the README stays short.
 
 A block of code in a page is run as it stands, in an empty folder where `bncli` is the driver, which trains at once.
-The comment on the line before a block can change that: `<!-- not run: REASON -->`, `<!-- exit status N -->`, `<!-- slow -->`.
+The comment on the line before a block can change that: `<!-- not run: REASON -->`, `<!-- exit status N -->`; a block
+with `<!-- slow -->` is run by `make test-all` alone.
 """
 
 import os
