@@ -111,7 +111,7 @@ def test_a_margin_calls_arms_equivalent_and_a_folder_remembers_it(tmp_path, no_f
     assert found.differences["verdict"].tolist() == ["equivalent"]
     again = bncli.run(found.study, out=out)
     assert (again.evidence.margin, bncli.load(out).evidence.margin) == (1.0, 1.0)
-    swept = bncli.sweep(**TINY | {"epochs": [1, 2]}, arms=ARMS, seeds=1, margin=0.02)
+    swept = bncli.sweep(**TINY | {"epochs": 1}, lr=[0.01, 0.1], arms=ARMS, seeds=1, margin=0.02)
     assert (swept.evidence.margin, bncli.run(swept.study).evidence.margin) == (0.02, None)
 
 

@@ -364,6 +364,7 @@ def test_restart_says_what_it_deletes_and_deletes_nothing_else():
     assert (Path("s") / "notes.txt").read_text() == (Path("s") / "figures" / "mine.png").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_restart_waits_for_no_shard_under_way(monkeypatch):
     monkeypatch.setenv("PAUSE", "300")
     shard = start(DRIVER, *SMALL, "-o", "s", "--shard", "1/4")

@@ -74,7 +74,7 @@ COVER = [
 ]
 """Every model of these, arm and update at least once; the slow test below has all combinations."""
 
-LARGE = {*CLOSE, "lr-cnn", "mnist-cnn", "tanh-dropout"}
+LONG = {*CLOSE, "lr-cnn", "mnist-cnn", "tanh-dropout", "paper-mlp"}
 """Models whose graphs take longest to build."""
 
 
@@ -83,7 +83,7 @@ def slow_if(is_slow):
 
 
 @pytest.mark.parametrize(
-    ("model", "arm", "update"), [pytest.param(*each, marks=slow_if(each[0] in LARGE)) for each in COVER], ids=name_of
+    ("model", "arm", "update"), [pytest.param(*each, marks=slow_if(each[0] in LONG)) for each in COVER], ids=name_of
 )
 def test_engines_agree_on_every_model_arm_and_optimizer(model, arm, update, images):
     check_engines_agree(seeded(case(model, images, **arm, **update)), CLOSE.get(model, tiny_runs.CLOSE))
@@ -216,6 +216,7 @@ def large(**fields):
     return config
 
 
+@pytest.mark.slow
 def test_engines_agree_on_a_large_network_side_by_side_and_stacked():
     runs = seeded(large(model="dense640*2"))
     theirs = train(oracle, runs)
@@ -269,6 +270,7 @@ def build(input_shape, n_outputs, norm):
 """
 
 
+@pytest.mark.slow
 def test_engines_agree_on_layers_of_one_name_within_a_layer(tmp_path):
     (tmp_path / "net.py").write_text(TWINS)
     spec = tiny(dataset="circles", model="dense8", norm="batch", optimizer="sgd")
