@@ -25,10 +25,10 @@ demo: $(READY)  ## the learning-rate study on real digits: table, figures, every
 	$(BIN)/bncli sweep
 
 test: $(READY)  ## the test suite, without the long ones
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-all: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 fuzz: $(READY)  ## hostile input: 25,000 calls, what they were and how they ended; BNCLI_FUZZ=N for another number
 	BNCLI_FUZZ=$${BNCLI_FUZZ:-25000} $(BIN)/python -m pytest -n auto --dist worksteal tests/fuzz
@@ -38,7 +38,7 @@ test-lowest:  ## the same as test, with the lowest versions that pyproject.toml 
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOWEST)/bin/uv pip compile --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --group dev pyproject.toml --output-file $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --requirement $(LOWEST)/lowest.txt --editable .
-	$(LOWEST)/bin/python -m pytest -n auto -m "not slow"
+	$(LOWEST)/bin/python -m pytest -n auto --dist worksteal -m "not slow"
 
 bench: $(READY)  ## bncli against model.fit, side by side: the tables of docs/performance.md
 	$(BIN)/python benchmarks/bench.py

@@ -32,6 +32,14 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def no_figures(monkeypatch):
+    """Reports without figures, which take longest."""
+    from bncli.report import figure
+
+    monkeypatch.setattr(figure, "draw_all", lambda evidence: {})
+
+
+@pytest.fixture
 def mnist():
     """Real MNIST, or a skip: it can't be shipped, and a test downloads nothing."""
     from bncli.data.mnist import find_mnist_family

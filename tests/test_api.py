@@ -105,17 +105,17 @@ def test_a_metric_that_no_run_has_is_refused_with_those_that_there_are(compared)
     assert str(caught.value) == f"No run has a value of test_accuracy. There are values of: {there}."
 
 
-def test_a_margin_calls_arms_equivalent_and_a_folder_remembers_it(tmp_path):
+def test_a_margin_calls_arms_equivalent_and_a_folder_remembers_it(tmp_path, no_figures):
     out = tmp_path / "s"
     found = bncli.compare(**TINY, arms=ARMS, seeds=5, out=out, margin=1.0)
     assert found.differences["verdict"].tolist() == ["equivalent"]
     again = bncli.run(found.study, out=out)
     assert (again.evidence.margin, bncli.load(out).evidence.margin) == (1.0, 1.0)
-    swept = bncli.sweep(**TINY | {"epochs": [1, 2]}, arms=ARMS, seeds=1, margin=0.02)
+    swept = bncli.sweep(**TINY | {"epochs": 1}, lr=[0.01, 0.1], arms=ARMS, seeds=1, margin=0.02)
     assert (swept.evidence.margin, bncli.run(swept.study).evidence.margin) == (0.02, None)
 
 
-def test_a_folder_is_compared_by_the_metric_that_it_remembers(tmp_path):
+def test_a_folder_is_compared_by_the_metric_that_it_remembers(tmp_path, no_figures):
     first = bncli.compare(**TINY, arms=ARMS, seeds=1, out=tmp_path / "s")
     choose(Store(tmp_path / "s"), "val_loss")
     again = bncli.run(first.study, out=tmp_path / "s")

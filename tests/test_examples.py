@@ -58,6 +58,7 @@ def test_the_makefile_builds_only_what_changed(shell, folder):
     assert best_rates(study) == ["0.01", "0.1"]
 
 
+@pytest.mark.slow
 def test_a_make_that_fails_keeps_the_runs_and_the_next_one_continues(shell, folder, monkeypatch):
     make, study = f"make -f {EXAMPLES}/Makefile", folder / "studies" / "circles"
     monkeypatch.setenv("FAILS", "4")
@@ -91,6 +92,7 @@ def test_a_make_that_is_interrupted_keeps_the_runs_and_the_next_one_continues(sh
     assert n_runs(study) == 20
 
 
+@pytest.mark.slow
 def test_the_makefile_trains_shares_beside_each_other(shell, folder):
     done = shell(f"make -f {EXAMPLES}/Makefile -j 4 shards")
     assert done.returncode == 0, done.stderr

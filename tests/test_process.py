@@ -61,6 +61,7 @@ print(matplotlib.pyplot.Figure.__name__, pandas.DataFrame({"a": [1]}).shape, skl
 """
 
 
+@pytest.mark.slow
 def test_the_installed_keras_works_without_its_optional_imports_which_can_follow():
     done = python(USES_KERAS)
     assert done.stderr == ""
@@ -132,7 +133,10 @@ with process.beside(hold):
 
 
 @LINUX
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [*(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGHUP, signal.SIGTERM)), signal.SIGKILL],
+)
 def test_it_does_not_outlive_a_parent_that_is_killed(number):
     script = f"from bncli import process\nprocess.take_over()\n{HOLDS}"
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)

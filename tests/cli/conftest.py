@@ -5,8 +5,6 @@ import sys
 import pytest
 
 from bncli.cli.app import main
-from bncli.registry import Registry
-from bncli.report import figure
 from bncli.results import RunResult
 
 
@@ -43,9 +41,3 @@ def engine(bncli):
 
     bncli.trainer = answer
     return trained
-
-
-@pytest.fixture
-def no_figures(monkeypatch):
-    """Reports without figures, which take longest."""
-    monkeypatch.setattr(figure, "REGISTRY", Registry("figure"))

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from commands import TINY, error
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 RUN = ["--dataset", "circles", "--model", "dense4", "--epochs", "1", "--set", "n_samples=64"]
 
 

@@ -14,6 +14,8 @@ from bncli.networks import models, norms
 from bncli.study.files import presets
 from bncli.tasks.metrics import METRICS
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 NOON = time.mktime((2026, 5, 4, 12, 0, 0, 0, 0, -1))
 
 

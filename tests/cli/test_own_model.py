@@ -36,9 +36,20 @@ def process(*arguments):
     return done
 
 
-def error(*arguments):
+@pytest.fixture
+def here(bncli, no_figures):
+    """A command in this process, with what a process of its own would give."""
+
+    def call(*arguments):
+        status, out, err = bncli(*arguments)
+        assert "Traceback" not in err
+        return subprocess.CompletedProcess(arguments, status, out, err)
+
+    return call
+
+
+def error(done):
     """The message of a call that trains nothing."""
-    done = process(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     return next(line for line in done.stderr.splitlines() if line.startswith("Error: ")).removeprefix("Error: ")
 
@@ -92,14 +103,14 @@ def test_a_saved_network_of_a_function_takes_raw_rows(folder):
         ),
     ],
 )
-def test_what_is_refused_before_anything_is_trained(arguments, message):
-    assert error(*arguments) == message
+def test_what_is_refused_before_anything_is_trained(here, arguments, message):
+    assert error(here(*arguments)) == message
     assert not Path("studies").exists()
 
 
 @pytest.mark.slow
-def test_functions_can_be_an_axis():
-    done = process("sweep", "model=nets.py,nets.py:wide", *TINY, "--arms", "none,batch", "-q", "-f", "csv")
+def test_functions_can_be_an_axis(here):
+    done = here("sweep", "model=nets.py,nets.py:wide", *TINY, "--arms", "none,batch", "-q", "-f", "csv")
     lines = done.stdout.splitlines()
     assert (done.returncode, len(lines)) == (0, 5), done.stderr
     assert {line.split(",")[1] for line in lines[1:]} == {"nets.py", "nets.py:wide"}
@@ -117,35 +128,35 @@ def build(input_shape, n_outputs):
 """
 
 
-def test_what_is_moved_only_partly_and_the_models_own_momentum_are_said_and_kept_with_the_study():
+def test_what_is_moved_only_partly_and_the_models_own_momentum_are_said_and_kept_with_the_study(here):
     Path("partly.py").write_text(PARTLY)
-    done = process("compare", "-m", "partly.py", *TINY, "--arms", "as-is,batch:after,layer", "-o", "s")
+    done = here("compare", "-m", "partly.py", *TINY, "--arms", "as-is,batch:after,layer", "-o", "s")
     assert "Note: After 2 training steps the moving averages of as-is and batch:after will still hold" in done.stderr
     assert "batch:after: normalized there at 2 of 3 sites, elsewhere in place" in done.stdout.splitlines()
     assert "in-place" not in done.stdout
     assert json.loads(Path("s/study.json").read_text())["networks"]["partly.py"]["sites"] == {"batch:after": [2, 3]}
     Path("partly.py").unlink()
     note = "batch:after: normalized there at 2 of 3 sites, elsewhere in place"
-    assert note in process("report", "s").stdout.splitlines()
+    assert note in here("report", "s").stdout.splitlines()
     assert note in Path("s/report.html").read_text()
 
 
-def test_the_notice_on_averages_knows_the_momentum_of_a_model_as_it_is():
+def test_the_notice_on_averages_knows_the_momentum_of_a_model_as_it_is(here):
     Path("partly.py").write_text(PARTLY)
-    done = process("compare", "-m", "partly.py", *TINY, "--arms", "none,as-is")
+    done = here("compare", "-m", "partly.py", *TINY, "--arms", "none,as-is")
     assert "the moving averages of as-is will still hold 90% of their initial values (0.95^2)" in done.stderr
 
 
-def test_a_study_file_names_a_network_beside_it_and_bncli_says_whose_code_it_runs():
+def test_a_study_file_names_a_network_beside_it_and_bncli_says_whose_code_it_runs(here):
     Path("sub").mkdir()
     Path("nets.py").rename("sub/nets.py")
     run = 'model = "nets.py:wide"\ndataset = "circles"\nn_samples = 64\nepochs = 1'
     Path("sub/mine.toml").write_text(f'seeds = 2\narms = ["none", "batch"]\n[run]\n{run}\n')
-    done = process("sweep", "-p", "sub/mine.toml", "-f", "json", "-o", "s")
+    done = here("sweep", "-p", "sub/mine.toml", "-f", "json", "-o", "s")
     note = "Note: The study file sub/mine.toml has bncli run the code of sub/nets.py."
     assert [row["n"] for row in rows(done)["conditions"]] == [2, 2]
     assert note in done.stderr.splitlines()
-    assert note not in process("sweep", "-p", "sub/mine.toml", "-o", "s").stderr  # nothing is left to train
+    assert note not in here("sweep", "-p", "sub/mine.toml", "-o", "s").stderr  # nothing is left to train
     assert json.loads(Path("s/study.json").read_text())["study"]["run"]["model"] == "sub/nets.py:wide"
 
 
@@ -160,11 +171,11 @@ def build(input_shape, n_outputs, norm):
 """
 
 
-def test_weights_that_no_seed_changes_are_noticed():
+def test_weights_that_no_seed_changes_are_noticed(here):
     Path("seeded.py").write_text(SEEDED)
     note = (
         "Note: Model seeded.py starts hidden from the same weights for every seed, because it sets them itself. Seeds "
         "then differ in less, and intervals are about less."
     )
-    assert process("compare", "-m", "seeded.py", *TINY, "-n").stderr.splitlines().count(note) == 1
-    assert "same weights" not in process("compare", "-m", "nets.py", *TINY, "-n").stderr
+    assert here("compare", "-m", "seeded.py", *TINY, "-n").stderr.splitlines().count(note) == 1
+    assert "same weights" not in here("compare", "-m", "nets.py", *TINY, "-n").stderr

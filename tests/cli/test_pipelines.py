@@ -43,8 +43,8 @@ def test_help_is_fast(shell):
 
 
 def test_export_to_a_pipe(shell):
-    assert shell("bncli dataset circles --export - | wc -l").stdout.strip() == "1001"
-    assert shell("bncli dataset circles --export - | head -1").stdout == "x1,x2,label,split\n"
+    first, *rows = shell("bncli dataset circles --export - | cat").stdout.splitlines()
+    assert (first, len(rows)) == ("x1,x2,label,split", 1000)
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(shell):
@@ -53,7 +53,8 @@ def test_a_reader_that_goes_away_ends_it_quietly(shell):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("engine", ["stacked", pytest.param("keras", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["stacked", "keras"])
 def test_a_reader_of_the_progress_that_goes_away_fails_no_run(shell, folder, engine):
     (folder / "chatty.py").write_text(
         "from bncli.cli import app, progress\nprogress.PLAIN_PROGRESS_SECONDS = 0\napp.main()\n"
@@ -68,13 +69,14 @@ def test_a_reader_of_the_progress_that_goes_away_fails_no_run(shell, folder, eng
 
 
 def test_a_sweep_as_csv_json_and_stream(shell):
-    rows = shell(f"bncli sweep lr=0.01,0.1 --arms none,batch {TINY} --format csv -o s | head -3").stdout.splitlines()
+    sweep = f"bncli sweep lr=0.01,0.1 --arms none,batch {TINY} -o s"
+    rows = shell(f"{sweep} --format csv | head -3").stdout.splitlines()
     assert rows[0].startswith("arm,param_lr,n,n_diverged,n_failed,n_chance,params,mean_val_accuracy,std_val_accuracy")
     assert [row.split(",")[:3] for row in rows[1:]] == [["none", "0.01", "2"], ["batch", "0.01", "2"]]
-    content = shell(f"bncli compare {TINY} --format json | python -m json.tool")
+    content = shell(f"{sweep} --format json | python -m json.tool")
     assert content.returncode == 0
-    assert len(json.loads(content.stdout)["conditions"]) == 3
-    lines = shell(f"bncli sweep lr=0.01,0.1 --arms none,batch {TINY} --format jsonl -o s").stdout.splitlines()
+    assert len(json.loads(content.stdout)["conditions"]) == 4
+    lines = shell(f"{sweep} --format jsonl").stdout.splitlines()
     assert [json.loads(line)["state"] for line in lines] == ["complete"] * 8
 
 

@@ -10,6 +10,8 @@ from commands import TINY
 
 from bncli.tasks.metrics import METRICS
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 
 @pytest.mark.parametrize(
     ("options", "expected"),

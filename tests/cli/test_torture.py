@@ -124,7 +124,9 @@ def kill_after(process, seconds):
     process.communicate()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_it_in_good_order_and_says_how_to_continue(number, status, monkeypatch):
     monkeypatch.setenv("PAUSE", "300")
     process = start(DRIVER, *SMALL, "-o", "s")
@@ -160,7 +162,9 @@ def test_a_signal_at_any_moment_of_real_training_ends_it_and_fails_no_run(engine
             assert {line["state"] for line in lines(Path("s"))} <= {"complete"}
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)]
+)
 def test_a_signal_ends_at_once_what_never_returns_to_python(number, status, monkeypatch):
     monkeypatch.setenv("STUCK", "7")
     process = start(DRIVER, *SMALL, "-o", "s")
@@ -172,7 +176,7 @@ def test_a_signal_ends_at_once_what_never_returns_to_python(number, status, monk
     assert len(lines(Path("s"))) == 4
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.slow)])
 def test_a_folder_whose_name_is_not_utf8_and_a_stream_that_is_not_either_get_all_files(encoding, monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
     name = os.fsdecode(b"caf\xe9")
@@ -184,7 +188,14 @@ def test_a_folder_whose_name_is_not_utf8_and_a_stream_that_is_not_either_get_all
     assert err.endswith("Report: caf\\udce9/report.html\n")
 
 
-@pytest.mark.parametrize("closed", [">&- 2>&-", "2>/dev/full", "2>&1 | true"])
+@pytest.mark.parametrize(
+    "closed",
+    [
+        pytest.param(">&- 2>&-", marks=pytest.mark.slow),
+        "2>/dev/full",
+        pytest.param("2>&1 | true", marks=pytest.mark.slow),
+    ],
+)
 def test_a_sweep_that_nobody_watches_trains_and_writes_its_report(closed):
     command = shlex.join([*DRIVER, *SMALL[:-1], "-o", "s"])
     subprocess.run(f"{command} {closed}", shell=True, check=False, stdout=subprocess.PIPE, timeout=PATIENCE)
@@ -242,6 +253,7 @@ def test_a_disk_that_fills_up_costs_one_batch():
     check_undisturbed(Path("s"))
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_moved_while_another_sweep_takes_its_place_keeps_its_runs(monkeypatch):
     monkeypatch.setenv("PAUSE", "2")
     first = start(DRIVER, *SMALL, "-o", "s")
@@ -282,7 +294,7 @@ def test_a_folder_that_is_moved_away_ends_the_sweep(monkeypatch):
 
 
 def test_a_journal_cut_at_every_byte_of_its_last_200_goes_on(monkeypatch):
-    assert run(DRIVER, *SMALL, "-o", "s")[0] == 0
+    assert run(DRIVER, *with_seeds(2), "-o", "s")[0] == 0
     store = Store(Path("s"))
     whole = store.journal.read_bytes()
     results = list(store.read_runs().values())
@@ -335,6 +347,7 @@ def test_shards_that_overlap_are_harmless():
     assert read[0] == read[1]
 
 
+@pytest.mark.slow
 def test_restart_says_what_it_deletes_and_deletes_nothing_else():
     assert run(DRIVER, *SMALL, "-o", "s", "--shard", "1/4")[0] == 0
     assert run(DRIVER, *SMALL, "-o", "s")[0] == 0
@@ -351,6 +364,7 @@ def test_restart_says_what_it_deletes_and_deletes_nothing_else():
     assert (Path("s") / "notes.txt").read_text() == (Path("s") / "figures" / "mine.png").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_restart_waits_for_no_shard_under_way(monkeypatch):
     monkeypatch.setenv("PAUSE", "300")
     shard = start(DRIVER, *SMALL, "-o", "s", "--shard", "1/4")
@@ -371,6 +385,7 @@ def test_a_share_that_stops_at_a_failed_run_does_not_say_that_it_is_done(monkeyp
     assert "is done" not in err
 
 
+@pytest.mark.slow
 def test_a_share_of_a_smaller_study_trains_its_part_and_hides_nothing():
     assert run(DRIVER, *SMALL, "-o", "s", "--shard", "1/4")[0] == 0
     study = (Path("s") / "study.json").read_bytes()

@@ -1,7 +1,8 @@
 """Every command in the documentation runs, every link leads somewhere, and the README stays short.
 
 A block of code in a page is run as it stands, in an empty folder where `bncli` is the driver, which trains at once.
-The comment on the line before a block can change that: `<!-- not run: REASON -->`, `<!-- exit status N -->`.
+The comment on the line before a block can change that: `<!-- not run: REASON -->`, `<!-- exit status N -->`; a block
+with `<!-- slow -->` is run by `make test-all` alone.
 """
 
 import os
@@ -67,6 +68,11 @@ class Block:
         """The exit status that it must end with."""
         found = STATUS.fullmatch(self.before)
         return int(found[1]) if found else 0
+
+    @property
+    def is_slow(self):
+        """Whether it takes long, so that only `make test-all` runs it."""
+        return self.before == "<!-- slow -->"
 
     @property
     def is_file(self):
@@ -168,7 +174,11 @@ def test_every_block_is_of_a_kind_that_is_known(path):
     assert text.count("```") == 2 * len(found)  # none is indented, or left open
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.is_run], ids=str)
+def marked(block):
+    return pytest.param(block, marks=[pytest.mark.slow] if block.is_slow else [])
+
+
+@pytest.mark.parametrize("block", [marked(b) for b in BLOCKS if b.is_run], ids=str)
 def test_the_commands_of_a_block_run(run, block):
     assert block.script, "A console block needs a line that begins with '$ '."
     lacking = [name for name in OPTIONAL if re.search(rf"\b{name}\b", block.script) and not shutil.which(name)]
@@ -226,15 +236,20 @@ four
 ```python
 five
 ```
+<!-- slow -->
+```sh
+six
+```
 """
 
 
 def test_blocks_are_found_with_their_comments():
-    one, two, four, five = blocks_of("page.md", PAGE)
+    one, two, four, five, six = blocks_of("page.md", PAGE)
     assert (one.line, one.language, one.text, one.reason, one.status) == (4, "sh", "bncli one\n", None, 0)
     assert (two.reason, two.script) == ("takes hours", "bncli two | head -1\nbncli three\n")
     assert four.reason == ""
     assert (five.status, five.reason) == (2, None)
+    assert (six.is_run, six.is_slow, one.is_slow) == (True, True, False)
 
 
 def test_a_broken_link_is_found(tmp_path):

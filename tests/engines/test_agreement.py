@@ -74,13 +74,16 @@ COVER = [
 ]
 """Every model of these, arm and update at least once; the slow test below has all combinations."""
 
+LONG = {*CLOSE, "lr-cnn", "mnist-cnn", "tanh-dropout", "paper-mlp"}
+"""Models whose graphs take longest to build."""
+
 
 def slow_if(is_slow):
     return [pytest.mark.slow] if is_slow else []
 
 
 @pytest.mark.parametrize(
-    ("model", "arm", "update"), [pytest.param(*each, marks=slow_if(each[0] in CLOSE)) for each in COVER], ids=name_of
+    ("model", "arm", "update"), [pytest.param(*each, marks=slow_if(each[0] in LONG)) for each in COVER], ids=name_of
 )
 def test_engines_agree_on_every_model_arm_and_optimizer(model, arm, update, images):
     check_engines_agree(seeded(case(model, images, **arm, **update)), CLOSE.get(model, tiny_runs.CLOSE))
@@ -147,8 +150,18 @@ OTHER_CASES = {
 """What no registry lists. No case has a bias before a batch norm that Adam updates: its gradient is zero except for
 rounding, which Adam turns into steps that differ between programs. They move the moving mean, hence `val_loss`."""
 
+SLOW_CASES = (
+    "a batch larger than the data, norm after the activation",
+    "initial kernels a tenth as large",
+    "chunks of a batch that they divide",
+    "chunks that leave a smaller one",
+    "kernels with options, average pooling, norm after the activation",
+    "blocks with dropout, projected and not",
+)
+"""Those of which another case has the most: chunks, blocks, convolutions, a norm after the activation."""
 
-@pytest.mark.parametrize("name", OTHER_CASES)
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=slow_if(name in SLOW_CASES)) for name in OTHER_CASES])
 def test_engines_agree_on(name):
     check_engines_agree(seeded(tiny(**{"lr": 0.02} | OTHER_CASES[name])))
 
@@ -174,7 +187,7 @@ def test_engines_agree_on_two_lstms():
     check_engines_agree(seeded(tiny(model="lstm8*2", norm="rms", norm_input=True)))
 
 
-def test_the_default_cases_cover_every_model_arm_and_optimizer():
+def test_the_cases_cover_every_model_arm_and_optimizer():
     arms = [arm for model, arm, _ in COVER if is_distinct(model, arm)]
     arms += [{name: case[name] for name in ("norm", "placement") if name in case} for case in OTHER_CASES.values()]
     assert {model for model, _, _ in COVER} == set(models.REGISTRY) - {DEEP}
@@ -203,6 +216,7 @@ def large(**fields):
     return config
 
 
+@pytest.mark.slow
 def test_engines_agree_on_a_large_network_side_by_side_and_stacked():
     runs = seeded(large(model="dense640*2"))
     theirs = train(oracle, runs)
@@ -256,6 +270,7 @@ def build(input_shape, n_outputs, norm):
 """
 
 
+@pytest.mark.slow
 def test_engines_agree_on_layers_of_one_name_within_a_layer(tmp_path):
     (tmp_path / "net.py").write_text(TWINS)
     spec = tiny(dataset="circles", model="dense8", norm="batch", optimizer="sgd")

@@ -56,6 +56,12 @@ def train(engine, configs):
     return [result for batch in engine.train(configs, datasets.load(configs[0])) for result in batch]
 
 
+@functools.cache
+def trained_by_oracle(function, norm):
+    """Results of the oracle, with which several tests compare others."""
+    return train(oracle, runs_of(function, norm))
+
+
 @pytest.mark.parametrize(
     ("function", "norm"),
     [
@@ -67,7 +73,7 @@ def train(engine, configs):
 def test_engines_agree(function, norm):
     """Kernels, dropout masks, regularizers and all metrics: equal to round-off."""
     configs = runs_of(function, norm)
-    for ours, theirs in zip(train(stacked, configs), train(oracle, configs), strict=True):
+    for ours, theirs in zip(train(stacked, configs), trained_by_oracle(function, norm), strict=True):
         assert (ours.state, ours.params) == (theirs.state, theirs.params) == ("complete", theirs.params)
         for name, values in theirs.history.items():
             np.testing.assert_allclose(ours.history[name], values, rtol=2e-4, atol=2e-5, err_msg=name)
@@ -87,7 +93,7 @@ def test_a_residual_network_stacks_without_a_loop_over_runs(monkeypatch):
 
 
 def test_seeds_differ_and_a_run_repeats():
-    first, second = (train(oracle, runs_of("residual", "batch")) for _ in range(2))
+    first, second = trained_by_oracle("residual", "batch"), train(oracle, runs_of("residual", "batch"))
     assert [run.history for run in first] == [run.history for run in second]
     assert first[0].history != first[1].history
 

@@ -39,7 +39,11 @@ def check_trains(config):
     assert [len(values) for values in result.history.values()] == [config.epochs] * 4
 
 
-@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: "-".join(arm.values()))
+def marked(arm):
+    return pytest.param(arm, id="-".join(arm.values()), marks=[pytest.mark.slow] * (arm.get("placement") == "after"))
+
+
+@pytest.mark.parametrize("arm", [marked(arm) for arm in ARMS])
 def test_every_norm_and_placement_trains(arm):
     check_trains(circles(epochs=1, **arm))
 

@@ -131,7 +131,7 @@ def trained_models(configs):
     "model",
     [
         "conv8 pool dropout0.2 flatten dense8",
-        "conv8:same { conv8:s2:same dropout0.2 conv8:same } avgpool gap",
+        pytest.param("conv8:same { conv8:s2:same dropout0.2 conv8:same } avgpool gap", marks=pytest.mark.slow),
         pytest.param("lstm8", marks=pytest.mark.slow),
     ],
 )

@@ -156,7 +156,13 @@ def test_only_the_run_that_raises_an_error_fails(monkeypatch):
 # --- memory that runs out -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [MemoryError("no room"), tf.errors.ResourceExhaustedError(None, None, "no room")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(MemoryError("no room"), marks=pytest.mark.slow),
+        tf.errors.ResourceExhaustedError(None, None, "no room"),
+    ],
+)
 def test_if_memory_runs_out_training_goes_on_in_smaller_stacks(monkeypatch, error):
     configs = seeded(circles(), range(7))
     undisturbed = train(stacked, configs)
@@ -218,7 +224,9 @@ def test_callbacks_get_the_runs_of_each_stack_and_records_share_its_time():
 
 
 @pytest.mark.parametrize("name", ["on_epoch", "on_model"])
-@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), MemoryError("no room")])
+@pytest.mark.parametrize(
+    "error", [pytest.param(BrokenPipeError(32, "Broken pipe"), marks=pytest.mark.slow), MemoryError("no room")]
+)
 def test_an_error_in_a_callback_ends_the_training(name, error):
     calls = []
 

@@ -50,7 +50,10 @@ def weights(model):
     return [value.numpy() for value in model.weights]
 
 
-@pytest.mark.parametrize("norm", ["as-is", "frozen", "recalibrated", "none", "layer"])
+@pytest.mark.parametrize(
+    "norm",
+    [*(pytest.param(norm, marks=pytest.mark.slow) for norm in ("as-is", "frozen", "none")), "recalibrated", "layer"],
+)
 def test_the_engines_agree(norm):
     runs = configs(norm)
     (stack, ours), (single, theirs) = trained(stacked, runs), trained(oracle, runs)

@@ -1,5 +1,6 @@
 """The fields of training: the oracle against `fit` as a tutorial writes it, and the engines against each other."""
 
+import functools
 import math
 
 import keras
@@ -32,17 +33,23 @@ def plain_fit(config, optimizer, **compiled):
     return model.fit(data.x_train, data.y_train, shuffle=False, verbose=0, **sizes, **rows).history
 
 
-def check_oracle_is(config, optimizer, names=("loss", "accuracy", "val_loss", "val_accuracy"), **compiled):
+@functools.cache
+def alone(config):
+    """A run of the oracle, which several tests compare with others."""
     (result,) = train(oracle, [config])
+    return result
+
+
+def check_oracle_is(config, optimizer, names=("loss", "accuracy", "val_loss", "val_accuracy"), **compiled):
     expected = plain_fit(config, optimizer, **compiled)
-    assert {name: result.history[name] for name in names} == {
+    assert {name: alone(config).history[name] for name in names} == {
         name: pytest.approx(expected[name], rel=1e-5) for name in names
     }
 
 
 def check_matters(config, **without):
     """The field under test changes the training: else the tests of this file would show nothing."""
-    histories = [result.history["loss"] for result in train(oracle, [config, config.replace(**without)])]
+    histories = [alone(run).history["loss"] for run in (config, config.replace(**without))]
     assert not np.allclose(*histories, rtol=1e-3)
 
 
@@ -57,7 +64,7 @@ def test_decay_of_kernels_is_that_of_an_optimizer_with_the_other_weights_exclude
     check_matters(config, decay="all")
 
 
-@pytest.mark.parametrize("model", ["dense8", "lstm8 dense8"])
+@pytest.mark.parametrize("model", ["dense8", pytest.param("lstm8 dense8", marks=pytest.mark.slow)])
 def test_engines_agree_on_decay_of_kernels(model):
     check_engines_agree(seeded(tiny(model=model, dataset="digits", decay="kernels", **DECAYED)))
 
@@ -114,7 +121,11 @@ def test_a_warmup_before_a_cosine_is_that_of_keras_cosine_decay():
     assert rates_of(ours, range(N_STEPS)) == pytest.approx(rates_of(theirs, range(N_STEPS)), rel=1e-6, abs=1e-8)
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+BY_SHAPE = [pytest.param(name, marks=[] if name in ("cosine", "step") else [pytest.mark.slow]) for name in REGISTRY]
+"""The schedules; a smooth one and one with steps are trained by the quick tests, too."""
+
+
+@pytest.mark.parametrize("name", BY_SHAPE)
 def test_the_oracle_trains_by_the_schedule_of_keras(name):
     config = circles(**SGD, norm="batch", schedule=name, epochs=4, shuffle=False).replace(lr=RATE)
     n_steps = config.epochs * steps_per_epoch(config, len(datasets.load(config).y_train))
@@ -123,8 +134,8 @@ def test_the_oracle_trains_by_the_schedule_of_keras(name):
         check_matters(config, schedule="constant")
 
 
-@pytest.mark.parametrize("name", REGISTRY)
-@pytest.mark.parametrize("warmup", [0.0, 1.3])
+@pytest.mark.parametrize("name", BY_SHAPE)
+@pytest.mark.parametrize("warmup", [pytest.param(0.0, marks=pytest.mark.slow), 1.3])
 def test_engines_agree_on_every_schedule(name, warmup):
     check_engines_agree(
         seeded(circles(optimizer="adamw", lr=0.05, norm="batch", schedule=name, warmup=warmup, epochs=4))
@@ -153,8 +164,7 @@ def test_a_model_that_was_trained_by_schedule_and_soft_labels_is_saved_as_plain_
 @pytest.mark.parametrize("dataset", ["circles", "digits"])
 def test_label_smoothing_is_keras_own_in_training_and_absent_from_validation(dataset):
     config = tiny(**SGD, dataset=dataset, model="dense8", label_smoothing=0.3, shuffle=False, epochs=3)
-    data = datasets.load(config)
-    (result,) = train(oracle, [config])
+    data, result = datasets.load(config), alone(config)
     model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
     losses = {"circles": keras.losses.BinaryCrossentropy, "digits": keras.losses.CategoricalCrossentropy}
     labels = [y if dataset == "circles" else np.eye(10)[y] for y in (data.y_train, data.y_val)]
@@ -168,7 +178,10 @@ def test_label_smoothing_is_keras_own_in_training_and_absent_from_validation(dat
     check_matters(config, label_smoothing=0.0)
 
 
-@pytest.mark.parametrize("fields", [{"dataset": "circles"}, {"dataset": "digits"}, {"model": "dense8 softmax"}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"dataset": "circles"}, {"dataset": "digits"}, pytest.param({"model": "dense8 softmax"}, marks=pytest.mark.slow)],
+)
 def test_engines_agree_on_smoothed_labels_of_other_shares_in_one_stack(fields):
     start = {"dataset": "circles", "model": "dense8", "norm": "batch"} | fields
     runs = [tiny(**SGD, **start, label_smoothing=share) for share in (0.1, 0.5)]

@@ -111,6 +111,7 @@ def counting(path):
     return train
 
 
+@pytest.mark.slow
 def test_a_batch_that_nobody_waits_for_stops_and_its_worker_stays(tmp_path):
     path = tmp_path / "epochs"
     with faked(counting(path), n_jobs=1) as workers:
@@ -209,7 +210,9 @@ def sweep(folder, monkeypatch):
     return process
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_control_c_ends_driver_and_workers_quietly(sweep, number, status):
     family = psutil.Process(sweep.pid).children(recursive=True)
     assert len(workers_of(sweep.pid)) == 2
@@ -220,6 +223,7 @@ def test_control_c_ends_driver_and_workers_quietly(sweep, number, status):
     assert psutil.wait_procs(family, timeout=10)[1] == []
 
 
+@pytest.mark.slow
 def test_workers_end_when_the_driver_is_killed(sweep):
     family = psutil.Process(sweep.pid).children(recursive=True)
     sweep.kill()

@@ -131,7 +131,10 @@ def test_control_c_does_not_reach_workers(temporary):
     assert signal.SIGINT in blocked
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [*(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGHUP)), signal.SIGKILL],
+)
 def test_workers_that_are_just_starting_end_with_the_driver(temporary, folder, number):
     driver = start_sweep(until="Folder: s\n")
     while len(psutil.Process(driver.pid).children()) < 2:  # a helper of Python's own, and a worker

@@ -12,6 +12,8 @@ from bncli.study.folder import Store
 from bncli.study.places import default_folder
 from bncli.study.study import Study
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 SMALL = {"dataset": "circles", "n_samples": 64, "model": "dense16", "epochs": 1}
 NOTICE = "Channel groups of norm group: 4 of 4. Another number is set as groups=2, say."
 

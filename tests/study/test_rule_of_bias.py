@@ -9,6 +9,8 @@ import bncli
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.journal import RUNS_FILE
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 SMALL = {"dataset": "circles", "n_samples": 64, "model": "dense8", "epochs": 1}
 
 

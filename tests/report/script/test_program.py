@@ -135,43 +135,47 @@ def export_and_check(fields, folder, monkeypatch):
     return check(result, folder)
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"model": "dense8", "norm": "layer", "init_scale": 0.5, "shuffle": False, "seed": 3},
-        {"model": "dense8", "norm": "batch", "optimizer": "sgd", "momentum": 0.9, "nesterov": True, "lr": 0.1},
-        {"model": "dense8 dropout0.5", "norm": "batch", "placement": "after", "optimizer": "adamw"},
-        {"model": "dense8", "norm": "group", "kernel_initializer": "he_normal", "optimizer": "rmsprop"},
-        {"dataset": "moons", "model": "dense8 softmax", "norm": "rms", "vary_data": True, "seed": 2},
-        {"dataset": "breast_cancer", "n_samples": None, "model": "dense8", "norm": "batch", "norm_input": True},
-        {"dataset": "digits", "n_samples": None, "model": "conv4 flatten", "train_rows": ":100", "scaling": "standard"},
-        {"dataset": "small.npz", "n_samples": None, "model": "lstm8", "norm": "batch", "test_size": 0.2},
-        {"model": "dense8", "optimizer": "nadam", "schedule": "cosine", "warmup": 0.5, "clipnorm": 0.1, "lr": 0.1},
-        {"model": "dense8", "norm": "batch", "weight_decay": 0.1, "decay": "kernels", "schedule": "step", "lr": 0.1},
-        {"model": "dense8", "optimizer": "lion", "schedule": "exponential", "warmup": 1, "label_smoothing": 0.2},
-        {"model": "dense8 softmax", "norm": "batch", "label_smoothing": 0.2, "schedule": "cosine"},
-        {"model": "dense8", "epochs": 8, "patience": 1, "lr": 0.5, "warmup": 1},
-        {"model": "dense8", "norm": "layer", "dtype": "mixed_float16"},
-        {"dataset": "small.npz", "n_samples": None, "model": "gru8", "norm": "layer"},
-        {
-            "dataset": "small.npz",
-            "n_samples": None,
-            "model": "conv4:k2:s2:same { conv4:same dropout0.2 conv6:s2:same } { conv6:same } avgpool gap",
-            "norm": "batch",
-            "init_scale": 0.5,
-        },
-        {"model": "dense8*2", "norm": "renorm"},
-        {"model": "nets.py:asking", "norm": "renorm"},
-        {"model": "nets.py:asking", "norm": "batch"},
-        {"model": "nets.py:asking", "norm": "none"},
-        {"model": "nets.py:plain", "norm": "as-is"},
-        {"model": "nets.py:plain", "norm": "none", "seed": 1},
-        {"model": "nets.py:plain", "norm": "layer", "placement": "before"},
-        {"model": "nets.py:Own", "norm": "as-is"},
-        {"model": "nets.py:sequential", "norm": "as-is"},
-        {"model": "nets.py:sequential", "norm": "none"},
-    ],
-)
+FIELDS = [
+    {"model": "dense8", "norm": "batch", "optimizer": "sgd", "momentum": 0.9, "nesterov": True, "lr": 0.1},
+    {"dataset": "digits", "n_samples": None, "model": "conv4 flatten", "train_rows": ":100", "scaling": "standard"},
+    {"model": "dense8", "optimizer": "nadam", "schedule": "cosine", "warmup": 0.5, "clipnorm": 0.1, "lr": 0.1},
+    {"model": "dense8", "norm": "layer", "dtype": "mixed_float16"},
+    {"model": "nets.py:asking", "norm": "batch"},
+    {"model": "nets.py:plain", "norm": "as-is"},
+]
+"""A run of each kind: a spec, images, a schedule, half precision, a function that asks for norms, one with its own."""
+
+MORE_FIELDS = [
+    {"model": "dense8*2", "norm": "renorm"},
+    {"model": "nets.py:asking", "norm": "renorm"},
+    {"model": "dense8", "norm": "layer", "init_scale": 0.5, "shuffle": False, "seed": 3},
+    {"model": "dense8 dropout0.5", "norm": "batch", "placement": "after", "optimizer": "adamw"},
+    {"model": "dense8", "norm": "group", "kernel_initializer": "he_normal", "optimizer": "rmsprop"},
+    {"dataset": "moons", "model": "dense8 softmax", "norm": "rms", "vary_data": True, "seed": 2},
+    {"dataset": "breast_cancer", "n_samples": None, "model": "dense8", "norm": "batch", "norm_input": True},
+    {"dataset": "small.npz", "n_samples": None, "model": "lstm8", "norm": "batch", "test_size": 0.2},
+    {"model": "dense8", "norm": "batch", "weight_decay": 0.1, "decay": "kernels", "schedule": "step", "lr": 0.1},
+    {"model": "dense8", "optimizer": "lion", "schedule": "exponential", "warmup": 1, "label_smoothing": 0.2},
+    {"model": "dense8 softmax", "norm": "batch", "label_smoothing": 0.2, "schedule": "cosine"},
+    {"model": "dense8", "epochs": 8, "patience": 1, "lr": 0.5, "warmup": 1},
+    {"dataset": "small.npz", "n_samples": None, "model": "gru8", "norm": "layer"},
+    {
+        "dataset": "small.npz",
+        "n_samples": None,
+        "model": "conv4:k2:s2:same { conv4:same dropout0.2 conv6:s2:same } { conv6:same } avgpool gap",
+        "norm": "batch",
+        "init_scale": 0.5,
+    },
+    {"model": "nets.py:asking", "norm": "none"},
+    {"model": "nets.py:plain", "norm": "none", "seed": 1},
+    {"model": "nets.py:plain", "norm": "layer", "placement": "before"},
+    {"model": "nets.py:Own", "norm": "as-is"},
+    {"model": "nets.py:sequential", "norm": "as-is"},
+    {"model": "nets.py:sequential", "norm": "none"},
+]
+
+
+@pytest.mark.parametrize("fields", [*FIELDS, *(pytest.param(each, marks=pytest.mark.slow) for each in MORE_FIELDS)])
 def test_a_program_gives_the_recorded_numbers(fields, folder, monkeypatch):
     export_and_check(fields, folder, monkeypatch)
 
@@ -185,7 +189,15 @@ def test_a_function_is_imported_from_a_folder_with_its_neighbours_whatever_the_f
     assert 'sys.path.insert(0, "od\\"d")' in text
 
 
-@pytest.mark.parametrize(("norm", "kept"), [("as-is", False), ("none", False), ("none", True), ("frozen", True)])
+@pytest.mark.parametrize(
+    ("norm", "kept"),
+    [
+        ("as-is", False),
+        pytest.param("none", False, marks=pytest.mark.slow),
+        pytest.param("none", True, marks=pytest.mark.slow),
+        ("frozen", True),
+    ],
+)
 def test_a_file_is_loaded_and_starts_from_new_weights_or_its_own(norm, kept, folder):
     scope = {}
     exec(NETS, scope)  # the user's program
