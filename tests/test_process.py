@@ -273,7 +273,7 @@ def test_output_that_cannot_be_written_gives_exit_status_120(tmp_path, flush):
     ("arguments", "text"),
     [
         ("--help", "Try first"),
-        ("list arms --format csv", "batch"),
+        pytest.param("list arms --format csv", "batch", marks=pytest.mark.slow),
         ("sweep -d circles lr=0.1,0.2 --dry-run --quiet", "18 runs"),
     ],
 )

@@ -95,8 +95,9 @@ def test_a_make_rule_builds_a_report_once(shell, folder):
 
 def test_a_saved_model_opens_and_scores_what_the_record_says(shell, folder):
     done = shell(
-        f"bncli train {TINY.replace('--seeds 2', '--seeds 1')} --arm batch:after --save-model m.keras --format json"
+        f"bncli train {TINY.replace('--seeds 2', '--seeds 1')} --arm batch:after --save-model m.keras --format json -q"
     )
+    assert (done.returncode, done.stderr) == (0, "")
     (run,) = json.loads(done.stdout)["runs"]
     import keras
 
@@ -108,6 +109,7 @@ def test_a_saved_model_opens_and_scores_what_the_record_says(shell, folder):
     assert accuracy == pytest.approx(run["val_accuracy"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_stderr_is_quiet_and_plain(shell):
     done = shell(f"bncli train {TINY} --quiet")
     assert (done.returncode, done.stderr) == (0, "")

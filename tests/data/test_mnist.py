@@ -139,7 +139,7 @@ def test_a_notice_says_that_files_are_not_the_published_ones(data_dirs, name):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["mnist", pytest.param("fashion_mnist", marks=pytest.mark.slow)])
 def test_the_published_files_have_no_notice_as_idx_files_or_as_an_archive_of_any_type(name, data_dirs, monkeypatch):
     needs_files(name, PUBLISHED_FOLDER)
     monkeypatch.setenv("BNCLI_DATA_DIR", PUBLISHED_FOLDER)

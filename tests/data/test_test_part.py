@@ -113,7 +113,7 @@ def test_slices_select_of_what_is_left():
     np.testing.assert_array_equal(part.x_test, whole.x_test)
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+@pytest.mark.parametrize("name", ["mnist", pytest.param("fashion_mnist", marks=pytest.mark.slow)])
 def test_published_test_images_become_the_test_part(name):
     needs_files(name)
     published, data = load(name, scaling="none"), load(name, scaling="none", test_size=0.1)

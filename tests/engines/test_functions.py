@@ -98,6 +98,7 @@ def test_seeds_differ_and_a_run_repeats():
     assert first[0].history != first[1].history
 
 
+@pytest.mark.slow
 def test_a_trained_model_scores_what_its_record_says():
     configs = runs_of("residual", "batch")
     data, models = datasets.load(configs[0]), {}

@@ -53,11 +53,11 @@ def test_every_optimizer_trains(optimizer):
     check_trains(circles(epochs=1, optimizer=optimizer, norm="batch", momentum=0.5, weight_decay=0.01))
 
 
-DEEP = ("vgg-small", "resnet-small", "resnet20")
+LONG = ("lr-cnn", "vgg-small", "resnet-small", "resnet20")
 
 
 @pytest.mark.parametrize(
-    "model", [pytest.param(name, marks=[pytest.mark.slow] if name in DEEP else []) for name in models.REGISTRY]
+    "model", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in models.REGISTRY]
 )
 def test_every_model_trains(model, request):
     big = model in ("lr-cnn", "mnist-cnn")

@@ -84,7 +84,7 @@ VECTORIZED = [
 ]
 
 
-@pytest.mark.parametrize("model", VECTORIZED)
+@pytest.mark.parametrize("model", [pytest.param(VECTORIZED[0], marks=pytest.mark.slow), *VECTORIZED[1:]])
 def test_no_operation_falls_back_to_a_loop_over_runs(model, monkeypatch):
     """TensorFlow silently loops over what it can't vectorize, which is many times slower."""
     strict = functools.partial(tf.vectorized_map, fallback_to_while_loop=False)

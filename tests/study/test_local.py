@@ -153,6 +153,7 @@ def test_nothing_stays_whenever_the_driver_gets_a_signal(temporary, folder, numb
         check_nothing_stays(driver, number, temporary, seconds=30)
 
 
+@pytest.mark.slow
 def test_a_worker_in_the_middle_of_a_long_step_ends_with_the_driver(temporary, folder):
     script = (
         "import os, signal\nfrom bncli.study.jobs import connect\n"
