@@ -105,6 +105,7 @@ def test_a_metric_that_no_run_has_is_refused_with_those_that_there_are(compared)
     assert str(caught.value) == f"No run has a value of test_accuracy. There are values of: {there}."
 
 
+@pytest.mark.slow
 def test_a_margin_calls_arms_equivalent_and_a_folder_remembers_it(tmp_path, no_figures):
     out = tmp_path / "s"
     found = bncli.compare(**TINY, arms=ARMS, seeds=5, out=out, margin=1.0)
@@ -160,6 +161,7 @@ def test_several_runs_have_no_attributes_of_one(compared):
     assert len(bncli.train(**TINY, seeds=2).runs) == 2
 
 
+@pytest.mark.slow
 def test_engines_agree():
     stacked, keras = (bncli.compare(**TINY, arms=ARMS, seeds=1, engine=engine) for engine in ("auto", "keras"))
     assert keras.runs["loss"].tolist() == pytest.approx(stacked.runs["loss"].tolist(), abs=1e-4)

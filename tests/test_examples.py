@@ -43,6 +43,7 @@ def best_rates(study):
     return [row.split(",")[1] for row in rows]
 
 
+@pytest.mark.slow
 def test_the_makefile_builds_only_what_changed(shell, folder):
     make, study = f"make -f {EXAMPLES}/Makefile", folder / "studies" / "circles"
     first = shell(make)

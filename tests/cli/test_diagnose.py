@@ -159,6 +159,7 @@ def test_a_sick_file_on_data_says_what_its_averages_cost(bncli, folder):
     assert record["training"]["n_steps"] == 600
 
 
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_are_valid_json(bncli, folder):
     saved(folder, gamma=float("nan"))
     out = bncli("diagnose", "m.keras", "-d", "d.csv", "--label", "label", "-f", "json")[1]

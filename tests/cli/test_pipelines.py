@@ -93,6 +93,7 @@ def test_a_make_rule_builds_a_report_once(shell, folder):
     assert "up to date" in again.stdout
 
 
+@pytest.mark.slow
 def test_a_saved_model_opens_and_scores_what_the_record_says(shell, folder):
     done = shell(
         f"bncli train {TINY.replace('--seeds 2', '--seeds 1')} --arm batch:after --save-model m.keras --format json -q"
@@ -161,6 +162,7 @@ def test_a_read_only_folder_is_refused_before_any_training(shell):
     )
 
 
+@pytest.mark.slow
 def test_without_a_network_mnist_says_how_to_get_it(shell, monkeypatch):
     monkeypatch.delenv("BNCLI_DATA_DIR", raising=False)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")

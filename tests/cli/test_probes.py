@@ -2,10 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import error
+
+from bncli.results import Inside, Series
+from bncli.study import probed
+from bncli.study.folder import Store
 
 TINY = ["-d", "circles", "--set", "n_samples=64", "-m", "dense4", "-e", "2"]
 
@@ -24,14 +30,20 @@ def test_a_study_records_them_and_its_report_shows_them(folder):
     assert "<h2>Inside the networks</h2>" in Path("study/report.html").read_text()
     files = sorted(Path("study").glob("probes-*.parquet"))
     assert files
-    more = process(*command, "-s", "3")
-    assert more.returncode == 0
-    assert sorted(Path("study").glob("probes-*.parquet")) == files
-    again = process(*command, "-s", "2", "--restart")
-    assert again.returncode == 0
-    assert files[0].name in again.stderr
-    assert list(Path("study").glob("probes-*.parquet")) == []
-    assert not Path("study/figures/inside.png").exists()
+
+
+def test_more_runs_leave_them_and_restart_deletes_them(bncli, engine):
+    command = ["compare", *TINY, "--arms", "none,batch:before", "-o", "study"]
+    bncli(*command, "-s", "2")
+    (result, *_) = Store(Path("study")).read_runs().values()
+    probed.write(Path("study"), [replace(result, inside=Inside((Series("gamma", "norm", 1),), np.ones((2, 1))))])
+    (path,) = Path("study").glob("probes-*.parquet")
+    assert bncli(*command, "-s", "3")[0] == 0
+    assert path.exists()
+    status, _, err = bncli(*command, "-s", "2", "--restart")
+    assert status == 0
+    assert path.name in err
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(

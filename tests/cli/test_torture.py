@@ -203,6 +203,7 @@ def test_a_sweep_that_nobody_watches_trains_and_writes_its_report(closed):
     assert (Path("s") / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_second_sweep_on_a_folder_is_refused_and_names_the_first(monkeypatch):
     monkeypatch.setenv("PAUSE", "300")
     first = start(DRIVER, *SMALL, "-o", "s")
@@ -224,6 +225,7 @@ def test_a_second_sweep_on_a_folder_is_refused_and_names_the_first(monkeypatch):
     assert ended(first)[0] == 143
 
 
+@pytest.mark.slow
 def test_of_two_sweeps_started_at_the_same_time_one_goes_on(monkeypatch):
     monkeypatch.setenv("PAUSE", "300")
     both = [start(DRIVER, *SMALL, "-o", "s") for _ in range(2)]
@@ -275,6 +277,7 @@ def test_a_folder_that_is_moved_while_another_sweep_takes_its_place_keeps_its_ru
     assert (len(lines(Path("s"))), len(lines(Path("elsewhere")))) == (4, 4)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_moved_away_ends_the_sweep(monkeypatch):
     monkeypatch.setenv("PAUSE", "1")
     process = start(DRIVER, *SMALL, "-o", "s")
@@ -411,6 +414,7 @@ def test_fail_fast_stops_at_the_first_failed_run_and_a_retry_continues(monkeypat
     assert len(Store(Path("s")).read_runs()) == N_RUNS
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_a_stream_quietly_with_what_is_done_saved():
     program = " ".join([*DRIVER, *SMALL])
     done = subprocess.run(

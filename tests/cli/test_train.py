@@ -21,6 +21,7 @@ def test_train_prints_a_row_per_run(bncli, engine):
     ]
 
 
+@pytest.mark.slow
 def test_a_residual_network_trains_in_a_process_of_its_own(folder):
     spec = "conv8:same { conv8:same conv8:same } gap"
     command = [sys.executable, "-m", "bncli", "train", "--model", spec, "--dataset", "digits", "--epochs", "1"]

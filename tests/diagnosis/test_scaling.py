@@ -25,6 +25,7 @@ def save_trained(scaling, epochs, batch_size, normalized=True):
     model.save("net.keras")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scaling", ["none", "unit", "standard"])
 @pytest.mark.parametrize(("epochs", "batch_size"), [(1, 64), (10, 32)])
 def test_averages_that_lag_tell_the_scaling_too(folder, scaling, epochs, batch_size):

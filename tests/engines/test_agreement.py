@@ -162,6 +162,9 @@ SLOW_CASES = (
     "chunks that leave a smaller one",
     "kernels with options, average pooling, norm after the activation",
     "blocks with dropout, projected and not",
+    "blocks of dense layers, norms where the spec says",
+    "groups that fit",
+    "a gated recurrent unit",
 )
 """Those of which another case has the most: chunks, blocks, convolutions, a norm after the activation."""
 

@@ -148,6 +148,7 @@ def test_trained_models_are_keras_models_that_score_what_the_record_says(model):
         assert train_accuracy == pytest.approx(result.metrics["train_accuracy"])
 
 
+@pytest.mark.slow
 def test_a_trained_model_can_be_saved_loaded_and_trained_further(tmp_path):
     config = circles(model="dense8 dropout0.2 dense8", norm="batch", placement="after")
     _, (network, _) = trained_models(seeded(config))

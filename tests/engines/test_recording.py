@@ -21,7 +21,12 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", RUNS)
+SLOW = ("layer", "none", "schedule")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in RUNS]
+)
 def test_both_engines_see_the_same(name):
     configs = seeded(circles(**RUNS[name]))
     found = train(stacked, configs, always_stack=True, probe="light")
@@ -33,8 +38,17 @@ def test_both_engines_see_the_same(name):
         np.testing.assert_allclose(one.inside.values, other.inside.values, rtol=2e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize("how", [{"engine": oracle}, {"engine": stacked}, {"engine": stacked, "method": XLA}])
-@pytest.mark.parametrize("name", ["batch", "dropout"])
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("batch", {"engine": oracle}),
+        ("dropout", {"engine": stacked}),
+        pytest.param("dropout", {"engine": oracle}, marks=pytest.mark.slow),
+        pytest.param("batch", {"engine": stacked}, marks=pytest.mark.slow),
+        pytest.param("batch", {"engine": stacked, "method": XLA}, marks=pytest.mark.slow),
+        pytest.param("dropout", {"engine": stacked, "method": XLA}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_does_not_depend_on_what_is_recorded(name, how):
     configs = seeded(circles(**RUNS[name]))
     plain, probed = (train(configs=configs, **how, probe=probe) for probe in (None, "light"))

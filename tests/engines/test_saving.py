@@ -72,6 +72,7 @@ def trained(engine, config, path):
 @pytest.mark.parametrize(
     "names", [("images", "digits", "table, stacked"), pytest.param(tuple(CASES), marks=pytest.mark.slow)], ids=len
 )
+@pytest.mark.slow
 def test_plain_keras_scores_raw_rows_as_the_run_did(names, tmp_path):
     expected = {}
     for name in names:

@@ -188,10 +188,10 @@ def test_a_run_that_alone_takes_too_much_memory_fails_alone(monkeypatch):
 
 
 def test_if_memory_runs_out_while_compiling_the_stack_is_halved(monkeypatch):
-    def program(runs, dataset, method):
+    def program(runs, dataset, method, probe):
         if method.n_runs > 2:
             raise MemoryError("no room")
-        return Program(runs, dataset, method)
+        return Program(runs, dataset, method, probe)
 
     monkeypatch.setattr(stacked, "Program", program)
     sizes = []

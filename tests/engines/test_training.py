@@ -56,6 +56,7 @@ def check_matters(config, **without):
 DECAYED = {"norm": "batch", "optimizer": "adamw", "lr": 0.05, "weight_decay": 0.5, "shuffle": False}
 
 
+@pytest.mark.slow
 def test_decay_of_kernels_is_that_of_an_optimizer_with_the_other_weights_excluded():
     config = circles(**DECAYED, decay="kernels")
     optimizer = keras.optimizers.AdamW(0.05, weight_decay=0.5)
@@ -75,6 +76,7 @@ def test_clipnorm_is_keras_own():
     check_matters(config, clipnorm=0.0)
 
 
+@pytest.mark.slow
 def test_engines_agree_on_runs_that_are_clipped_differently_in_one_stack():
     runs = [circles(**SGD, norm="batch", clipnorm=clipnorm) for clipnorm in (0.02, 0.2)]
     assert group(runs) == [runs]
@@ -142,6 +144,7 @@ def test_engines_agree_on_every_schedule(name, warmup):
     )
 
 
+@pytest.mark.slow
 def test_engines_agree_on_warmups_of_other_lengths_in_one_stack():
     runs = [circles(**SGD, norm="batch", epochs=4, warmup=warmup) for warmup in (0.5, 3.0)]
     assert group(runs) == [runs]
@@ -235,6 +238,7 @@ def mixed():
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.slow
 def test_a_mixed_run_is_fit_under_the_same_policy(mixed):
     models, config = [], tiny(**SGD, norm="batch", dtype="mixed_float16", shuffle=False, model="conv4 flatten dense8")
     check_oracle_is(config, keras.optimizers.SGD(0.5))
@@ -283,6 +287,7 @@ EVERYTHING = {
 @pytest.mark.parametrize(
     ("function", "placement"), [("asks", "before"), pytest.param("plain", "in-place", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_the_fields_of_training_hold_for_networks_of_functions_too(function, placement, tmp_path):
     (tmp_path / "nets.py").write_text(FUNCTIONS)
     spec = circles(norm="layer", epochs=4, lr=0.02, **EVERYTHING)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from hypothesis import HealthCheck, given, settings
 
-N_EXAMPLES = int(os.environ.get("BNCLI_FUZZ", "2000"))
+N_EXAMPLES = int(os.environ.get("BNCLI_FUZZ", "1300"))
 
 SHARES = {
     "fields": 0.14,

@@ -44,6 +44,7 @@ def study_folder(tmp_path):
 @pytest.mark.parametrize(
     "environment", [{"MPLBACKEND": "junk"}, pytest.param({}, marks=pytest.mark.slow)], ids=["backend", "matplotlibrc"]
 )
+@pytest.mark.slow
 def test_the_users_settings_of_matplotlib_change_no_byte_and_print_no_line(study_folder, environment):
     plain = report(study_folder)
     before = bytes_of(study_folder)

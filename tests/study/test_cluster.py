@@ -147,6 +147,7 @@ def test_a_run_that_kills_its_worker_is_found_and_fails_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("n_kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_workers_killed_at_random_moments_cost_nothing_but_time(tmp_path, n_kills):
     plan, store = study(10 * n_kills, "none").plan(), Store(tmp_path)
     dice, killed = random.Random(0), []

@@ -308,6 +308,7 @@ def bytes_of(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_derived_files_written_twice_are_the_same_byte_for_byte(store):
     shown = evidence(make_study(axes=TWO_AXES))
     write_files(shown, store)

@@ -135,6 +135,7 @@ def test_control_c_does_not_reach_workers(temporary):
     "number",
     [*(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGHUP)), signal.SIGKILL],
 )
+@pytest.mark.slow
 def test_workers_that_are_just_starting_end_with_the_driver(temporary, folder, number):
     driver = start_sweep(until="Folder: s\n")
     while len(psutil.Process(driver.pid).children()) < 2:  # a helper of Python's own, and a worker
