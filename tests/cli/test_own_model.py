@@ -128,6 +128,7 @@ def build(input_shape, n_outputs):
 """
 
 
+@pytest.mark.slow
 def test_what_is_moved_only_partly_and_the_models_own_momentum_are_said_and_kept_with_the_study(here):
     Path("partly.py").write_text(PARTLY)
     done = here("compare", "-m", "partly.py", *TINY, "--arms", "as-is,batch:after,layer", "-o", "s")

@@ -68,6 +68,7 @@ def test_a_reader_of_the_progress_that_goes_away_fails_no_run(shell, folder, eng
     assert [json.loads(line)["state"] for line in again.stdout.splitlines()] == ["complete"] * 2
 
 
+@pytest.mark.slow
 def test_a_sweep_as_csv_json_and_stream(shell):
     sweep = f"bncli sweep lr=0.01,0.1 --arms none,batch {TINY} -o s"
     rows = shell(f"{sweep} --format csv | head -3").stdout.splitlines()

@@ -60,6 +60,7 @@ def test_what_is_refused(bncli, arguments, message):
     assert error(bncli(*arguments)) == message
 
 
+@pytest.mark.slow
 def test_train_records_them_into_its_folder(folder):
     done = process("train", *TINY, "--arm", "batch", "--probe", "light", "-o", "run")
     assert done.returncode == 0

@@ -21,7 +21,7 @@ RUNS = {
 }
 
 
-SLOW = ("layer", "none", "schedule")
+SLOW = ("layer", "none", "dropout")
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,7 @@ def test_a_mixed_run_is_fit_under_the_same_policy(mixed):
     assert {weight.dtype for weight in models[0].trainable_weights} == {"float32"}
 
 
+@pytest.mark.slow
 def test_a_mixed_run_is_trained_by_the_oracle_whatever_engine_is_wanted():
     plain, mixed = runs = [circles(norm="batch", dtype=dtype) for dtype in ("float32", "mixed_float16")]
     for engine in ("auto", "stacked"):
