@@ -249,3 +249,11 @@ def test_as_a_process_of_its_own_it_mends_what_train_saved(folder):
     with zipfile.ZipFile("net.keras") as old, zipfile.ZipFile("new/fixed.keras") as new:
         assert old.namelist() == new.namelist()
         assert [name for name in old.namelist() if old.read(name) != new.read(name)] == ["model.weights.h5"]
+
+
+def test_what_was_recalibrated_has_no_finding_although_its_training_was_short(bncli, folder):
+    network = ("-d", "digits", "-m", "dense16", "-e", "2")
+    assert bncli("train", *network, "--arm", "batch", "--save-model", "short.keras")[0] == 0
+    assert "problem: slow-averages" in bncli("diagnose", "short.keras", "-d", "digits")[1]
+    assert bncli("recalibrate", "short.keras", "-d", "digits", "-o", "fixed.keras")[0] == 0
+    assert bncli("diagnose", "fixed.keras", "-d", "digits")[1].endswith("\nNothing found.\n")

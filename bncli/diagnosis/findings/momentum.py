@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from bncli.analysis.lag import MAX_LEFT
 from bncli.diagnosis.case import Case
-from bncli.diagnosis.finding import LIKELY, NOTE, PROBLEM, Finding, register
+from bncli.diagnosis.finding import EXACT, LIKELY, NOTE, PROBLEM, Finding, register
+from bncli.diagnosis.statistics import MOVING, POPULATION
 from bncli.diagnosis.wording import agreed, some_of, within
 
 TOO_FAST = 0.5
 """The momentum below which more than half of an average is its last batch."""
+
+SAME = 0.99
+"""The share of a loss from which on another one is as good."""
 
 PYTORCH = (0.1, 0.01, 0.001, 0.03, 0.003, 0.0003, 0.05)
 """Momenta of PyTorch's networks, which hardly anyone means in Keras, where they are called 0.9, 0.99, ..."""
@@ -20,7 +24,7 @@ PYTORCH = (0.1, 0.01, 0.001, 0.03, 0.003, 0.0003, 0.05)
 def slow_averages(case: Case) -> Iterator[Finding]:
     """The momentum is so high that the averages still hold initial values at the end of training."""
     steps = case.training.n_steps
-    if not steps:
+    if not steps or _is_mended(case):
         return
     left = {id(layer): float(layer.momentum) ** steps for layer in case.live_norms if float(layer.momentum) < 1}
     slow = [layer for layer in case.live_norms if left.get(id(layer), 0) > MAX_LEFT]
@@ -40,7 +44,16 @@ def slow_averages(case: Case) -> Iterator[Finding]:
                 else "More steps."
             )
             + (" For this file: bncli recalibrate." if case.is_trained else ""),
+            certainty=LIKELY if case.is_trained and case.readings is None else EXACT,
         )
+
+
+def _is_mended(case: Case) -> bool:
+    """Whether the averages of a trained model are as good as population statistics: it may have been recalibrated."""
+    if case.readings is None or not case.is_trained:
+        return False
+    scores = case.readings.scores["train"]
+    return scores[POPULATION].loss > SAME * scores[MOVING].loss
 
 
 @register("fast-averages")
