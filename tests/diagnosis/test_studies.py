@@ -75,6 +75,13 @@ def test_averages_that_help_are_no_finding(tmp_path):
     assert found_in(folder_of(tmp_path / "s", lambda c: scored(c, cost=-0.08), norm_momentum=0.9)) == []
 
 
+@pytest.mark.parametrize(("cost", "severity"), [(0.0, "note"), (0.1, "problem")])
+def test_averages_that_lag_are_a_problem_only_if_they_cost_something(tmp_path, cost, severity):
+    folder = folder_of(tmp_path / "s", lambda config: scored(config, cost=cost), norm_momentum=0.99, epochs=2)
+    found = [pair for _, case in cases_of_study(folder).cases for pair in diagnose(case)]
+    assert {name: finding.severity for name, finding in found}["slow-averages"] == severity
+
+
 def test_runs_that_diverged_are_counted_and_failed_ones_are_not(tmp_path):
     def make(config):
         if config.norm == "none":

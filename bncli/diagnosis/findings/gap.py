@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bncli.analysis.gap import LEAST_OF_ONE, find_gap
+from bncli.analysis.gap import LEAST_OF_ONE, Gap, find_gap
 from bncli.analysis.statistics import bootstrap_interval
 from bncli.diagnosis.case import Case
 from bncli.diagnosis.finding import MEASURED, NOTE, PROBLEM, Finding, register
@@ -49,10 +49,16 @@ def statistics_gap(case: Case) -> Iterator[Finding]:
         )
 
 
-def _over_seeds(case: Case) -> Iterator[Finding]:
-    """What the averages cost the recorded runs of a condition, by the rules of the report of a study."""
+def loss_of_runs(case: Case) -> Gap | None:
+    """Return what the averages cost the recorded runs of a condition, by the rules of the report; None for nothing."""
     found = find_gap(case.runs, dict.fromkeys((run.config for run in case.runs), _CONDITION), trivial=case.trivial)
-    if found is None or not found.is_loss:
+    return found if found and found.is_loss else None
+
+
+def _over_seeds(case: Case) -> Iterator[Finding]:
+    """What the averages cost the recorded runs of a condition."""
+    found = loss_of_runs(case)
+    if found is None:
         return
     scores = [(run.metrics.get(DEFAULT), run.metrics.get(f"{PREFIX}{DEFAULT}")) for run in case.runs]
     costs = [population - moving for moving, population in scores if None not in (moving, population)]  # type: ignore[operator]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bncli.analysis.gap import has_population
 from bncli.analysis.lag import MAX_LEFT
 from bncli.diagnosis.case import Case
 from bncli.diagnosis.finding import EXACT, LIKELY, NOTE, PROBLEM, Finding, register
+from bncli.diagnosis.findings.gap import loss_of_runs
 from bncli.diagnosis.statistics import MOVING, POPULATION
 from bncli.diagnosis.wording import agreed, some_of, within
 
@@ -44,7 +46,8 @@ def slow_averages(case: Case) -> Iterator[Finding]:
                 else "More steps."
             )
             + (" For this file: bncli recalibrate." if case.is_trained else ""),
-            certainty=LIKELY if case.is_trained and case.readings is None else EXACT,
+            NOTE if has_population(case.runs) and not loss_of_runs(case) else PROBLEM,
+            LIKELY if case.is_trained and case.readings is None else EXACT,
         )
 
 
