@@ -48,20 +48,49 @@ def moving_averages(model: keras.Model) -> Averages:
 
     Args:
         model: A model; a frozen layer (`trainable=False`) normalizes with its averages in training too, and has none.
-            Neither has one with momentum 1, whose averages never move.
+            Neither has one with momentum 1, whose averages never move, nor one that a layer of the user's calls in
+            inference mode.
     """
     import keras
 
     places = {id(variable): place for place, variable in enumerate(model.non_trainable_variables)}
-    found = Averages({}, [])
+    found, still = Averages({}, []), _still_averages(model)
     for layer in model._flatten_layers(include_self=False):  # Keras has no public way into nested models
         if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable and float(layer.momentum) < 1:
             mean, variance = places[id(layer.moving_mean)], places[id(layer.moving_variance)]
+            if variance in still:
+                continue
             spread = places[id(layer.moving_stddev)] if getattr(layer, "renorm", False) else variance
             found.momenta.update(dict.fromkeys((mean, spread), float(layer.momentum)))
             if spread != variance:
                 found.deviations.append((variance, spread, float(layer.epsilon)))
     return found
+
+
+def _still_averages(model: keras.Model) -> set[int]:
+    """The places of the variables that a call in training mode does not move.
+
+    Only layers of the user's can have such averages, if they call their normalizations in inference mode themselves.
+    """
+    import keras
+    import numpy as np
+
+    layers = model._flatten_layers(include_self=False)
+    if all(type(layer).__module__.startswith(("keras.", "bncli.")) for layer in layers):
+        return set()
+    before = [variable.value for variable in model.non_trainable_variables]
+    weights = [variable.value for variable in model.trainable_variables]
+    rows = np.random.default_rng(0).normal(size=(8, *model.input_shape[1:])).astype("float32")
+    try:
+        after = model.stateless_call(weights, before, rows, training=True)[1]
+    except Exception:  # noqa: BLE001 - the user's layers may take no such rows
+        return set()
+    pairs = zip(before, after, strict=True)
+    return {
+        place
+        for place, (old, new) in enumerate(pairs)
+        if np.array_equal(keras.ops.convert_to_numpy(old), keras.ops.convert_to_numpy(new))
+    }
 
 
 @contextmanager

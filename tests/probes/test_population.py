@@ -21,13 +21,14 @@ def network(**fields):
 def estimate(model, n_steps=3):
     weights = [variable.value for variable in model.trainable_variables]
     others = [variable.value for variable in model.non_trainable_variables]
+    averages = moving_averages(model)
 
     @tf.function
     def run():
         def call(others, rows):
             return model.stateless_call(weights, others, tf.gather(X, rows), training=True)[1]
 
-        return population_statistics(moving_averages(model), others, tf.constant(BATCHES), tf.constant(n_steps), call)
+        return population_statistics(averages, others, tf.constant(BATCHES), tf.constant(n_steps), call)
 
     return run()
 
@@ -60,6 +61,28 @@ def test_the_model_and_its_other_variables_stay_as_they_are():
     for place, (old, new) in enumerate(zip(before, found, strict=True)):
         assert (np.array_equal(old, new)) == (place not in averages.momenta)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.non_trainable_variables, strict=True))
+
+
+class Still(keras.layers.Layer):
+    """A layer of the user's that keeps its normalization in inference mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = keras.layers.BatchNormalization()
+
+    def call(self, x):
+        return self.norm(x, training=False)
+
+
+def test_averages_that_training_does_not_move_stay_what_the_layer_normalizes_with():
+    model = keras.Sequential([keras.Input((4,)), Still(), keras.layers.BatchNormalization()])
+    still, moved = model.layers[0].norm, model.layers[1]
+    still.moving_mean.assign([1.0, 2.0, 0.0, 3.0])
+    found = dict(zip([v.path for v in model.non_trainable_variables], estimate(model), strict=True))
+    np.testing.assert_array_equal(found[still.moving_mean.path], still.moving_mean)
+    np.testing.assert_array_equal(found[still.moving_variance.path], still.moving_variance)
+    inputs = (X[BATCHES] - still.moving_mean.numpy()) / np.sqrt(1 + 1e-3)
+    assert found[moved.moving_mean.path].numpy() == pytest.approx(inputs.mean(axis=(0, 1)), rel=1e-4)
 
 
 def test_a_frozen_layer_and_other_normalizations_have_no_averages_to_estimate():
