@@ -212,12 +212,12 @@ def test_the_cases_cover_every_model_arm_and_optimizer():
 )
 def test_engines_agree_on_all_combinations(model, arm, images):
     # At a higher rate RMSprop, which divides small gradients by their size, amplifies rounding past any tolerance.
-    optimizers = [{"optimizer": name, "momentum": 0.9, "lr": 0.001} for name in OPTIMIZERS]
-    runs = [run for update in optimizers for run in seeded(case(model, images, **arm, **update))]
     close = CLOSE.get(model, tiny_runs.CLOSE)
-    check_engines_agree(
-        runs, 3 * close if arm["norm"] == "renorm" else close
-    )  # its variance is a difference of squares
+    for name in OPTIMIZERS:
+        # Lion takes the sign of a gradient, which rounding may turn; renorm's variance is a difference of squares.
+        more = 100 if name == "lion" else 3 if arm["norm"] == "renorm" else 1
+        runs = seeded(case(model, images, **arm, optimizer=name, momentum=0.9, lr=0.001))
+        check_engines_agree(runs, more * close)
 
 
 def large(**fields):
