@@ -7,13 +7,19 @@ from bncli.config import RunConfig
 
 
 def scaled_to_fit(config: RunConfig) -> RunConfig:
-    """Return a run with the scaling of rows that fits the weights of its saved model best, and say which one it is.
+    """Return a run with the scaling of rows that fits the weights of its saved model best, and say which it is.
 
     Raises:
         BncliError: The data or the file can't be loaded, or they don't fit each other.
     """
     from bncli.diagnosis.scaling import likely_scaling
 
-    config = config.replace(scaling=likely_scaling(config))
-    console.say(f"Rows are scaled as fits the weights best: --set scaling={config.scaling}")
-    return config
+    chosen = likely_scaling(config)
+    console.say(f"Rows are scaled as fits the weights best: --set scaling={chosen.scaling}")
+    if chosen.others:
+        others = " or ".join(chosen.others)
+        console.warn(
+            f"The weights answer as well with scaling={others}, and the moving averages don't tell with which they "
+            "were trained. What is measured holds for the right scaling alone: give it with --set scaling."
+        )
+    return config.replace(scaling=chosen.scaling)

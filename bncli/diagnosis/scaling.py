@@ -15,7 +15,8 @@ from bncli.diagnosis.readings import thawed
 from bncli.engines.inference import Inference
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
-from bncli.networks.saved import takes_raw_rows
+from bncli.networks.own import batch_norms
+from bncli.networks.saved import saved_training, takes_raw_rows
 from bncli.networks.seeds import batch_order
 
 SCALINGS, TABLE_SCALINGS = ("none", "unit", "standard"), ("none", "standard")
@@ -24,6 +25,10 @@ SCALINGS, TABLE_SCALINGS = ("none", "unit", "standard"), ("none", "standard")
 TIE, SLACK = 1.1, 0.05
 """Losses, and distances, count as equal up to this factor or this difference: batch normalization near the input
 undoes any scaling, or nearly; without it, larger rows make a network that has learned surer, and so its loss less."""
+
+NEAR = 0.8
+"""Up to which distance the averages are those of the rows: in healthy networks means are at most 0.2 standard
+deviations off and variances by a factor of 1.4 (see `findings.stale`), or of 2 where half of all values are dropped."""
 
 MAX_ROWS = 1_000
 """The most training rows that are looked at."""
@@ -39,7 +44,7 @@ class Fit(NamedTuple):
     """How well rows fit a model, the less the better.
 
     Attributes:
-        distance: How far the moving means are from those of the rows, in standard deviations: the mean of all layers.
+        distance: How far the moving averages are from the statistics of the rows, see `_distance`.
         loss: Mean loss with statistics of the rows themselves, so that stale averages don't decide.
     """
 
@@ -47,27 +52,41 @@ class Fit(NamedTuple):
     loss: float
 
 
-def likely_scaling(config: RunConfig) -> str:
+class Choice(NamedTuple):
+    """The scaling that fits a model best.
+
+    Attributes:
+        scaling: It.
+        others: Those under which the weights answer as well, if the moving averages tell none of them.
+    """
+
+    scaling: str
+    others: tuple[str, ...] = ()
+
+
+def likely_scaling(config: RunConfig) -> Choice:
     """Return the scaling of rows that fits the weights of a saved model best: the one with the least loss.
 
-    Of scalings that are equally good, as a normalization near the input makes them, the moving means decide. Those of a
-    short training are still closer to 0, where they began, than those of the rows, but rarely by a factor of 16. Of
-    those that are equally good then, it is the scaling of the data; for a model that scales its rows itself, none.
+    Of scalings that are equally good, as a normalization near the input makes them, the moving averages decide, without
+    what a short training left of their initial values, if the file has its steps. Of those that are equally good then,
+    it is the scaling of the data; for a model that scales its rows itself, none.
 
     Raises:
         BncliError: The data or the file can't be loaded, or they don't fit each other.
     """
     data, network = datasets.load(config), network_of(config.model)
     if isinstance(network, FileNetwork) and takes_raw_rows(network.path):
-        return "none"
+        return Choice("none")
     is_scaled_inside = scales_rows(network.build(config, data.input_shape, data.n_classes, config.seed))
     usual = "none" if is_scaled_inside else data.scaling
     fits = {name: _fit(config.replace(scaling=name)) for name in (SCALINGS if data.is_image else TABLE_SCALINGS)}
     if not any(math.isfinite(fit.loss) for fit in fits.values()):
-        return data.scaling
-    close = _near_least({name: fit.loss for name, fit in fits.items()})
-    close = _near_least({name: fits[name].distance for name in close})
-    return usual if usual in close else close[0]
+        return Choice(data.scaling)
+    equal = _near_least({name: fit.loss for name, fit in fits.items()})
+    close = _near_least({name: fits[name].distance for name in equal})
+    chosen = usual if usual in close else close[0]
+    others = () if fits[chosen].distance <= NEAR else tuple(name for name in equal if name != chosen)
+    return Choice(chosen, others)
 
 
 def _near_least(values: Mapping[str, float]) -> list[str]:
@@ -89,18 +108,50 @@ def _fit(config: RunConfig) -> Fit:
     rows = batch_order(0, 0, len(data.y_train))[:MAX_ROWS]
     size = min(BATCH_SIZE, len(rows))
     batches = tf.constant(rows[: len(rows) // size * size].reshape(-1, 1, size))
+    remain = _initial_shares(model, config)
     with thawed(model):
         inference = Inference(model, data)
         others = inference.estimator(batches, quiet=True)(len(batches)) if inference.averages else inference.others
         moving, population = (statistics_by_layer(model, values) for values in (inference.others, others))
         loss = float(inference.score(others, {"train": (data.x_train[rows], data.y_train[rows])})["train"].loss[0])
-    return Fit(_distance(moving, population), loss if math.isfinite(loss) else math.inf)
+    began = {layer: _without_start(values, remain[layer]) for layer, values in moving.items()}
+    distance = min(_distance(moving, population), _distance(began, population))
+    return Fit(distance, loss if math.isfinite(loss) else math.inf)
+
+
+def _initial_shares(model: keras.Model, config: RunConfig) -> dict[int, float]:
+    """The share of its initial mean, 0, that each batch normalization still has; 0 where that isn't known.
+
+    It is so only if training began with a new layer, and not with the averages of another training.
+    """
+    network = network_of(config.model)
+    steps = saved_training(network.path).n_steps if isinstance(network, FileNetwork) else None
+    shares = {
+        id(layer): float(layer.momentum) ** steps if steps and layer.trainable else 0.0 for layer in batch_norms(model)
+    }
+    return {layer: share if share < 1 else 0.0 for layer, share in shares.items()}
+
+
+def _without_start(values: Statistics, share: float) -> Statistics:
+    """Averages without the share that they have of their initial values 0 and 1."""
+    import numpy as np
+
+    mean, variance = values
+    return mean / (1 - share), np.maximum(variance - share, 0) / (1 - share)
 
 
 def _distance(moving: Mapping[int, Statistics], population: Mapping[int, Statistics]) -> float:
-    """How far the moving means are from those of the population, in its standard deviations; 0 without any."""
-    far = [
-        float((abs(moving[layer][0] - mean) / (variance + LEAST_VARIANCE) ** 0.5).mean())
-        for layer, (mean, variance) in population.items()
-    ]
+    """How far moving averages are from the statistics of the population; 0 without any, and the mean of all layers.
+
+    Means count in standard deviations, the variance of the median channel by its logarithm: a mean that began at 0 is
+    near that of any rows whose mean is 0, whatever their scale.
+    """
+    import numpy as np
+
+    far = []
+    for layer, (mean, variance) in population.items():
+        moved, spread = moving[layer]
+        of_means = (abs(moved - mean) / np.sqrt(variance + LEAST_VARIANCE)).mean()
+        of_variances = np.median(abs(np.log((spread + LEAST_VARIANCE) / (variance + LEAST_VARIANCE))))
+        far.append(float(of_means + of_variances))
     return sum(far) / max(1, len(far))

@@ -246,11 +246,11 @@ def _equal_layers(one: keras.Model, other: keras.Model) -> tuple[str, ...]:
 
 
 def _is_drawn(variable: Any) -> bool:
-    """Whether a weight has different values, and so was not set to a constant."""
+    """Whether a weight has different values, and so was not set to a constant: an LSTM's bias is made of 0 and 1."""
     import numpy as np
 
     values = np.asarray(variable)
-    return values.size > 1 and bool(np.ptp(values) > 0)
+    return values.size > 1 and bool(np.ptp(values) > 0) and not np.isin(values, (0, 1)).all()
 
 
 def _is_equal(one: Any, other: Any) -> bool:

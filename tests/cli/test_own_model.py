@@ -180,3 +180,18 @@ def test_weights_that_no_seed_changes_are_noticed(here):
     )
     assert here("compare", "-m", "seeded.py", *TINY, "-n").stderr.splitlines().count(note) == 1
     assert "same weights" not in here("compare", "-m", "nets.py", *TINY, "-n").stderr
+
+
+RECURRENT = """
+import keras
+from keras import layers
+
+def build(input_shape, n_outputs, norm):
+    steps = [layers.Reshape((-1, 1)), layers.LSTM(3), norm()]
+    return keras.Sequential([keras.Input(input_shape), *steps, layers.Dense(n_outputs)])
+"""
+
+
+def test_the_bias_of_an_lstm_is_no_weight_that_was_set(here):
+    Path("recurrent.py").write_text(RECURRENT)
+    assert "same weights" not in here("compare", "-m", "recurrent.py", *TINY, "-n").stderr

@@ -137,8 +137,10 @@ def test_a_test_part_is_scored_and_the_scaling_is_found(bncli, stale):
     assert status == 0
     assert [line.split()[0] for line in lines(out)[4:7]] == ["train", "val", "test"]
     assert err == (
-        f"Rows are scaled as fits the weights best: --set scaling=standard\n{WROTE}"
-        "Next: bncli diagnose fixed.keras --dataset moons --set test_size=0.2\n"
+        "Rows are scaled as fits the weights best: --set scaling=standard\n"
+        "Note: The weights answer as well with scaling=none, and the moving averages don't tell with which they were "
+        "trained. What is measured holds for the right scaling alone: give it with --set scaling.\n"
+        f"{WROTE}Next: bncli diagnose fixed.keras --dataset moons --set test_size=0.2\n"
     )
 
 

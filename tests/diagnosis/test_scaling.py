@@ -30,17 +30,40 @@ def save_trained(scaling, epochs, batch_size, normalized=True):
 @pytest.mark.parametrize(("epochs", "batch_size"), [(1, 64), (10, 32)])
 def test_averages_that_lag_tell_the_scaling_too(folder, scaling, epochs, batch_size):
     save_trained(scaling, epochs, batch_size)
-    assert likely_scaling(as_it_is(CONFIG)) == scaling
+    assert likely_scaling(as_it_is(CONFIG)).scaling == scaling
 
 
 @pytest.mark.parametrize("scaling", ["unit", "standard"])
 def test_without_normalization_the_loss_tells_it(folder, scaling):
     save_trained(scaling, 3, 32, normalized=False)
-    assert likely_scaling(as_it_is(CONFIG)) == scaling
+    assert likely_scaling(as_it_is(CONFIG)).scaling == scaling
 
 
 def test_what_bncli_saved_takes_raw_rows(folder):
     save_trained("unit", 1, 64)
     with zipfile.ZipFile("net.keras", "a") as archive:
         archive.writestr("names.json", "{}")
-    assert likely_scaling(as_it_is(CONFIG)) == "none"
+    assert likely_scaling(as_it_is(CONFIG)).scaling == "none"
+
+
+def save_lagging(momentum, *, epochs=4, compiled=True):
+    """Save a network of `unit` rows whose moving averages have hardly left 0 and 1."""
+    keras.utils.set_random_seed(7)
+    data = datasets.load(CONFIG.replace(scaling="unit"))
+    norm = keras.layers.BatchNormalization(momentum=momentum)
+    hidden = [keras.layers.Conv2D(16, 3, use_bias=False), norm, keras.layers.ReLU(), keras.layers.Flatten()]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *hidden, keras.layers.Dense(10, activation="softmax")])
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(data.x_train, data.y_train, epochs=epochs, verbose=0)
+    saved = model if compiled else keras.Model(model.inputs[0], model.outputs[0])
+    saved.save("net.keras")
+
+
+def test_initial_values_that_averages_still_hold_are_taken_off(folder):
+    save_lagging(0.999)
+    assert likely_scaling(as_it_is(CONFIG)) == ("unit", ())
+
+
+def test_what_neither_weights_nor_averages_tell_is_said(folder):
+    save_lagging(0.99999, compiled=False)  # without an optimizer, the file has no steps
+    assert likely_scaling(as_it_is(CONFIG)) == ("standard", ("none", "unit"))

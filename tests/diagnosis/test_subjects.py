@@ -115,16 +115,16 @@ def test_rows_are_scaled_as_a_file_was_trained(tmp_path, scaling):
     net.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     net.fit(data.x_train, data.y_train, epochs=5, verbose=0)
     net.save(tmp_path / "m.keras")
-    assert likely_scaling(as_it_is(RunConfig(model=str(tmp_path / "m.keras"), **DIGITS))) == scaling
+    assert likely_scaling(as_it_is(RunConfig(model=str(tmp_path / "m.keras"), **DIGITS))).scaling == scaling
 
 
 def test_a_model_that_scales_its_rows_gets_them_raw(tmp_path):
     config = trained_file(tmp_path / "m.keras", **DIGITS)
-    assert likely_scaling(as_it_is(config)) == "none"
+    assert likely_scaling(as_it_is(config)).scaling == "none"
 
 
 def test_weights_that_are_no_numbers_leave_the_scaling_of_the_data(tmp_path):
     net = model(layers.Flatten(), *block("a"), shape=(8, 8, 1), n_outputs=10)
     net.get_layer("a").kernel.assign(np.full((64, 8), np.nan))
     net.save(tmp_path / "m.keras")
-    assert likely_scaling(as_it_is(RunConfig(model=str(tmp_path / "m.keras"), **DIGITS))) == "unit"
+    assert likely_scaling(as_it_is(RunConfig(model=str(tmp_path / "m.keras"), **DIGITS))).scaling == "unit"
