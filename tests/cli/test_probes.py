@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from commands import error
 
+from bncli.analysis.evidence import read_evidence
 from bncli.results import Inside, Series
 from bncli.study import probed
 from bncli.study.folder import Store
@@ -68,3 +69,15 @@ def test_train_records_them_into_its_folder(folder):
     drawn = process("report", "run", "--figure", "stale")
     assert drawn.stderr == "Wrote run/figures/stale.png, run/figures/stale.svg\n"
     assert drawn.stdout == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ways", [[["--shard", "1/2"], ["--shard", "2/2"]], [["--jobs", "2"]]], ids=["shards", "jobs"])
+def test_shares_and_workers_record_them_too(folder, ways):
+    for way in ways:
+        done = process("compare", *TINY, "--arms", "none,batch", "-s", "4", "-o", "study", "--probe", "light", *way)
+        assert done.returncode == 0
+    table = read_evidence(Path("study")).inside_table
+    assert set(table["seed"]) == {0, 1, 2, 3}
+    assert table.groupby("arm")["run_id"].nunique().to_dict() == {"none": 4, "batch": 4}
+    assert set(table["epoch"]) == {0, 1, 2}
