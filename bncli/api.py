@@ -133,7 +133,8 @@ class Result:
         """Draw a figure.
 
         Args:
-            name: `curves`, `train_val`, `differences`, `lr`, `reached` or `heatmap`.
+            name: `curves`, `train_val`, `differences`, `lr`, `reached` or `heatmap`; of runs with probes `inside`,
+                `stale`, `probes` or `landscape`.
 
         Raises:
             UnknownName: There is no such figure.

@@ -12,6 +12,7 @@ import typer
 from bncli.cli import console, hints
 from bncli.cli.options import (
     DESCRIPTION_FORMATS,
+    DataSettingsOption,
     DescriptionFormatOption,
     LabelOption,
     TestSizeOption,
@@ -45,15 +46,7 @@ def dataset(
     ] = None,
     label: LabelOption = None,
     test_size: TestSizeOption = None,
-    settings: Annotated[
-        list[str] | None,
-        option(
-            "--set",
-            metavar="FIELD=VALUE",
-            help="n_samples, noise, data_seed, train_rows, val_rows or scaling; may be repeated.",
-            complete=lambda: [f"{field}=" for field in DATA_FIELDS],
-        ),
-    ] = None,
+    settings: DataSettingsOption = None,
     plot: Annotated[Path | None, option("--plot", metavar="FILE", help="Draw it: .png, .svg or .pdf.")] = None,
     export: Annotated[
         str | None, option("--export", metavar="FILE|-", help="Write it as CSV or NPZ; - is stdout.")

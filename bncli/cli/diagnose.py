@@ -15,6 +15,7 @@ from bncli.cli.options import (
     DESCRIPTION_FORMATS,
     DescriptionFormatOption,
     LabelOption,
+    SettingsOption,
     completion,
     option,
     parse_settings,
@@ -75,9 +76,7 @@ def diagnose(
     epochs: Annotated[str | None, option("--epochs", "-e", metavar="N", help="Epochs of its training.")] = None,
     input_shape: InputShapeOption = None,
     classes: ClassesOption = None,
-    settings: Annotated[
-        list[str] | None, option("--set", metavar="FIELD=VALUE", help="Set any field of a run; may be repeated.")
-    ] = None,
+    settings: SettingsOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there is a finding of --level.")] = False,
     level: Annotated[
         str,

@@ -13,6 +13,7 @@ from bncli.cli.options import (
     ArmsOption,
     DescriptionFormatOption,
     LabelOption,
+    SettingsOption,
     completion,
     option,
     parse_settings,
@@ -63,9 +64,7 @@ def model(
     label: LabelOption = None,
     input_shape: InputShapeOption = None,
     classes: ClassesOption = None,
-    settings: Annotated[
-        list[str] | None, option("--set", metavar="FIELD=VALUE", help="Set any field of a run; may be repeated.")
-    ] = None,
+    settings: SettingsOption = None,
     plot: Annotated[
         Path | None, option("--plot", metavar="FILE", help="Draw its layers and sites: .png, .svg or .pdf.")
     ] = None,

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from bncli.cli import console
-from bncli.config import FIELDS, field_name, parse_value
+from bncli.config import DATA_FIELDS, FIELDS, field_name, parse_value
 from bncli.data import sets
 from bncli.data.tables import column_names
 from bncli.errors import BncliError, InvalidConfig, shown
@@ -86,6 +86,24 @@ ArmsOption = Annotated[
         help="Arms, the baseline first: none, batch:before, batch:after+center=false, ...; may be repeated.",
         show_default=False,
         autocompletion=complete_arms,
+    ),
+]
+SettingsOption = Annotated[
+    list[str] | None,
+    option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Set any field of a run; may be repeated.",
+        complete=lambda: [f"{name}=" for name in FIELDS],
+    ),
+]
+DataSettingsOption = Annotated[
+    list[str] | None,
+    option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="n_samples, noise, data_seed, test_size, train_rows, val_rows or scaling; may be repeated.",
+        complete=lambda: [f"{name}=" for name in DATA_FIELDS],
     ),
 ]
 MetricOption = Annotated[

@@ -10,9 +10,16 @@ import typer
 from bncli.atomic import check_replaceable, replace_file
 from bncli.cli import console, hints
 from bncli.cli.dataset import data_config
-from bncli.cli.options import DESCRIPTION_FORMATS, DescriptionFormatOption, LabelOption, option, parse_settings
+from bncli.cli.options import (
+    DESCRIPTION_FORMATS,
+    DataSettingsOption,
+    DescriptionFormatOption,
+    LabelOption,
+    option,
+    parse_settings,
+)
 from bncli.cli.scaling import scaled_to_fit
-from bncli.config import DATA_FIELDS, RunConfig, parse_value
+from bncli.config import RunConfig, parse_value
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig, shown
 from bncli.networks.file import FileNetwork
@@ -45,15 +52,7 @@ def recalibrate(
     batch_size: Annotated[
         str, typer.Option("--batch-size", "-b", metavar="N", help="Samples per batch, best that of its training.")
     ] = "32",
-    settings: Annotated[
-        list[str] | None,
-        option(
-            "--set",
-            metavar="FIELD=VALUE",
-            help="n_samples, noise, data_seed, test_size, train_rows, val_rows or scaling; may be repeated.",
-            complete=lambda: [f"{field}=" for field in DATA_FIELDS],
-        ),
-    ] = None,
+    settings: DataSettingsOption = None,
     format: DescriptionFormatOption = "table",
 ) -> None:
     """Re-estimate the statistics of a saved model's batch normalizations, and write a file with them. Trains nothing.

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bncli.networks.sites import is_linear
 from bncli.probes.activations import PERCENTILES, SATURATED
 from bncli.probes.gradients import Loss, Tensors
 from bncli.probes.landscape import Landscape, kernel_norms, participation
@@ -145,10 +144,10 @@ class Look:
         found: dict[Series, Any] = {}
         for tap in taps:
             found |= _units(tap, numbers[tap.kind, tap.place])
-        found |= self._of_norms(taps, weights, others) | self._of_kernels(weights)
+        found |= self._of_norms(taps, weights, others) | kernel_norms(self._model, "weight_norm", weights)
         if self._is_full:
             slope = tape.gradient(mean, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            found |= kernel_norms(self._model, [tf.convert_to_tensor(part) for part in slope])
+            found |= kernel_norms(self._model, "gradient_norm", [tf.convert_to_tensor(part) for part in slope])
             inputs = [tap for tap in taps if tap.kind == "preactivation"]
             found |= {
                 Series("participation", tap.place, number): participation(tap.tensor)
@@ -180,18 +179,6 @@ class Look:
                 if variable is not None:
                     found[Series(name, tap.place, number)] = tf.reduce_mean(values[id(variable)])
         return found
-
-    def _of_kernels(self, weights: Tensors) -> dict[Series, Any]:
-        import tensorflow as tf
-
-        values = {id(v): value for v, value in zip(self._model.trainable_variables, weights, strict=True)}
-        layers = [layer for layer in self._model._flatten_layers(include_self=False) if is_linear(layer)]
-        kernels = [(layer, getattr(layer, "kernel", None)) for layer in layers]
-        return {
-            Series("weight_norm", layer.name, number): tf.norm(values[id(kernel)])
-            for number, (layer, kernel) in enumerate(kernels, 1)
-            if id(kernel) in values
-        }
 
 
 def _lags(tap: Tap, values: dict[int, Any]) -> dict[str, Any]:

@@ -99,22 +99,23 @@ class Landscape:
         return [variable for variable in self.model.trainable_variables if len(variable.shape) > 1]
 
 
-def kernel_norms(model: keras.Model, slope: Tensors) -> dict[Series, Any]:
-    """Return the norm of the gradient of every linear layer's kernel.
+def kernel_norms(model: keras.Model, probe: str, values: Tensors) -> dict[Series, Any]:
+    """Return the norm of something that every linear layer's kernel has, such as its values or its gradient.
 
     Args:
         model: The network.
-        slope: The gradient, in the order of its trainable variables.
+        probe: What the norms are called.
+        values: It, for each trainable variable.
     """
     import tensorflow as tf
 
-    values = {id(v): part for v, part in zip(model.trainable_variables, slope, strict=True)}
+    by_variable = {id(v): value for v, value in zip(model.trainable_variables, values, strict=True)}
     layers = [layer for layer in model._flatten_layers(include_self=False) if is_linear(layer)]
     kernels = [(layer, getattr(layer, "kernel", None)) for layer in layers]
     return {
-        Series("gradient_norm", layer.name, number): tf.norm(values[id(kernel)])
+        Series(probe, layer.name, number): tf.norm(by_variable[id(kernel)])
         for number, (layer, kernel) in enumerate(kernels, 1)
-        if id(kernel) in values
+        if id(kernel) in by_variable
     }
 
 

@@ -96,3 +96,18 @@ def test_a_report_can_write_one_figure(folder, tmp_path):
         f"The study in '{tmp_path}/plain' has nothing for the figure inside. It needs runs that were trained with "
         "--probe."
     )
+
+
+def test_a_figure_says_that_some_runs_ended_early(tmp_path):
+    def make(config):
+        result = seen(config)
+        if config.seed == 1:
+            short = Inside(result.inside.series, result.inside.values[:2])
+            object.__setattr__(result, "inside", short)
+        return result
+
+    record(tmp_path / "s", evidence(make_study(), make))
+    title = REGISTRY["inside"](read_evidence(tmp_path / "s")).get_suptitle().replace("\n", " ")
+    assert "runs that ended early count until then" in title
+    record(tmp_path / "t", evidence(make_study(), seen))
+    assert "ended early" not in REGISTRY["inside"](read_evidence(tmp_path / "t")).get_suptitle()

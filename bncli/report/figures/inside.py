@@ -177,7 +177,9 @@ def _caption(evidence: Evidence, table: pd.DataFrame, what: str) -> list[str]:
     point = next(iter(evidence.points), ())
     at = [point_label(evidence.axes, point)] if evidence.axes else []
     counts = table.groupby("arm")["seed"].nunique()
-    return [*at, n_text(counts), short(what, 80)]
+    last = table.groupby(["arm", "seed"])["epoch"].max()
+    ended = ["runs that ended early count until then"] if last.nunique() > 1 else []
+    return [*at, n_text(counts), *ended, short(what, 80)]
 
 
 def _finish(figure: Figure, evidence: Evidence, table: pd.DataFrame, what: str) -> None:
