@@ -76,6 +76,19 @@ def ignored_fields(config: RunConfig) -> set[str]:
     return {*datasets.ignored_fields(config), *unused, *_ignored_by_optimizer(config), *whole}
 
 
+def decided_by(config: RunConfig, name: str) -> str:
+    """Return the field whose value leaves another one without effect; `norm` for those of networks and arms.
+
+    >>> decided_by(RunConfig(), "noise"), decided_by(RunConfig(optimizer="sgd"), "nesterov")
+    ('dataset', 'momentum')
+    """
+    if name in datasets.LOADER_FIELDS:
+        return "dataset"
+    if name in ("momentum", "nesterov"):
+        return "momentum" if name in OPTIMIZERS[config.optimizer].fields else "optimizer"
+    return {"decay": "weight_decay", "ghost": "batch_size" if config.ghost else "norm"}.get(name, "norm")
+
+
 def _ignored_by_optimizer(config: RunConfig) -> set[str]:
     ignored = {"momentum", "nesterov"} - {*OPTIMIZERS[config.optimizer].fields}
     ignored |= {"nesterov"} if config.momentum == 0 else set()

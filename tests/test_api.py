@@ -210,7 +210,7 @@ def test_a_study_takes_arms_by_their_labels():
 
 
 def test_a_field_without_effect_is_a_warning():
-    with pytest.warns(UserWarning, match=r"^momentum=0\.5 has no effect here and is ignored\.$"):
+    with pytest.warns(UserWarning, match=r"^momentum=0\.5 has no effect with optimizer adam and is ignored\.$"):
         bncli.train(**TINY, momentum=0.5)
 
 

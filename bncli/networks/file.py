@@ -84,10 +84,6 @@ class FileNetwork(OwnNetwork):
             raise InvalidConfig(f"{self.label} does not say which rows it takes. Name a data set.")
         return given[1:], max(2, made[-1])
 
-    def unused_fields(self, fields: NetworkFields) -> set[str]:
-        """Return the fields of network and normalization that rewriting does not use."""
-        return super().unused_fields(fields) - {"keep_weights"}
-
     def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
         """Build the network once.
 

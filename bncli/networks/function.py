@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.errors import InvalidConfig, first_line, shown
 from bncli.networks import norms
-from bncli.networks.layout import NetworkFields
+from bncli.networks.layout import NetworkFields, check_has_weights
 from bncli.networks.own import NORMS, SHAPING, OwnNetwork, cancels_bias
 from bncli.networks.reference import Reference, Source, importable
 from bncli.registry import nearest
@@ -60,6 +60,11 @@ class FunctionNetwork(OwnNetwork):
         if self.rewrites:
             return super().unused_fields(fields) - set(self.asked)
         return set(SHAPING) - {*self.asked, "norm", *norms.fields(fields.norm)}
+
+    def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
+        """Build the network once; the weights that the function gives it are not the file's to keep."""
+        check_has_weights(fields)
+        super().check(fields, input_shape, n_classes)
 
     def make(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
         """Call the function, as Python would run its file."""

@@ -71,6 +71,18 @@ class NetworkFields(Protocol):
     def center(self) -> bool: ...
 
 
+def check_has_weights(fields: NetworkFields) -> None:
+    """Refuse to keep the weights of a model that is built for every run.
+
+    Raises:
+        InvalidConfig: They are to be kept.
+    """
+    if fields.keep_weights:
+        raise InvalidConfig(
+            f"keep_weights is for models that have weights: a .keras file. Received: {shown(fields.model)}."
+        )
+
+
 def lay_out(fields: NetworkFields, input_shape: Shape, n_classes: int) -> tuple[Layer, ...]:
     """Return the layers of a network, from input to output.
 

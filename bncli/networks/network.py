@@ -12,7 +12,7 @@ from bncli.networks.cost import Cost, cost_of_layers
 from bncli.networks.file import FileNetwork, file_digest
 from bncli.networks.function import FunctionNetwork
 from bncli.networks.initial import seeded_values
-from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields, lay_out
+from bncli.networks.layout import IN_PLACE, NORM_FIELDS, NetworkFields, check_has_weights, lay_out
 from bncli.networks.reference import Reference, Source, read_source, reference_of
 from bncli.networks.rewriting import Change
 from bncli.networks.spec import has_placement, n_output_units, parse_spec
@@ -91,10 +91,7 @@ class SpecNetwork:
 
     def check(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> None:
         """Lay the network out."""
-        if fields.keep_weights:
-            raise InvalidConfig(
-                f"keep_weights is for models that have weights: a .keras file. Received: {shown(fields.model)}."
-            )
+        check_has_weights(fields)
         if fields.norm in norms.OWN or fields.placement == IN_PLACE:
             what = f"norm {fields.norm}" if fields.norm in norms.OWN else f"placement {IN_PLACE}"
             raise InvalidConfig(

@@ -25,7 +25,7 @@ from bncli.networks.seeds import derive
 if TYPE_CHECKING:
     import keras
 
-SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", "keep_weights", *NORM_FIELDS)
+SHAPING = ("activation", "kernel_initializer", "init_scale", "use_bias", *NORM_FIELDS)
 """The fields that shape the networks of specs."""
 
 NORMS = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization")

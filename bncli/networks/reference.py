@@ -87,7 +87,7 @@ def reference_of(model: str) -> Reference | None:
     >>> reference_of("lab.nets:residual")
     Reference(place='lab.nets', function='residual', is_module=True, is_file=False)
     """
-    if model.endswith(".keras"):
+    if model.lower().endswith(".keras"):
         return Reference(model, "", is_file=True)
     if model.lower().endswith((".h5", ".hdf5")):
         raise InvalidConfig(

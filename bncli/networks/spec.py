@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from os.path import isfile
+from pathlib import Path
 
 from bncli.errors import InvalidConfig, shown
 from bncli.networks.layer import MAX_KERNEL, MAX_STRIDE, PADDINGS, Window, Word
@@ -129,6 +130,11 @@ def _parse_word(model: str, text: str) -> tuple[Word, int]:
 
 def _unknown(model: str, text: str) -> str:
     """What is said of a text that is no word."""
+    if re.search(r"/|\\|\.[^\W\d]\w*$", model):
+        return (
+            f"model {shown(model)}: the name of a Python file ends in .py, that of a saved model in .keras."
+            f"{_file_meant(model) or nearest(model, _files_beside(model))}"
+        )
     if re.fullmatch(r"[^*:]+\*\d+:.*", text):
         word, _, repeat = text.partition("*")
         times, _, options = repeat.partition(":")
@@ -140,6 +146,15 @@ def _unknown(model: str, text: str) -> str:
         "options and { conv32:same*2 } is a residual block, a Python function as FILE.py:FUNCTION, or a .keras file."
         f"{_file_meant(model) or nearest(re.split(r'[:*]', text)[0], [*REGISTRY, *WORDS])}"
     )
+
+
+def _files_beside(model: str) -> list[str]:
+    """The files of networks in the folder of a text that looks like a path, written as the text is."""
+    folder = Path(model).parent
+    try:
+        return [str(folder / name.name) for name in folder.iterdir() if name.suffix in (".py", ".keras")]
+    except OSError:
+        return []
 
 
 def _file_meant(model: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import mixed_arms
 from bncli.analysis.runs import seed_curves
+from bncli.analysis.verdicts import pairs_needed
 from bncli.report.notes import fallen_note, norm_note, site_note, statistics_note, stopped_note
 from bncli.report.spelling import (
     effect,
@@ -316,8 +317,15 @@ def _comparison_captions(evidence: Evidence, left_out: Collection[str]) -> dict[
     difference = _mean(DIFFERENCE, DIFFERENCE, left_out) if is_first else DIFFERENCE
     return {
         DIFFERENCE: f"{difference} from {evidence.baseline}, paired by seed",
-        VERDICT: "; ".join(filter(None, (verdict_text(evidence), _mixed_caption(evidence)))),
+        VERDICT: "; ".join(filter(None, (verdict_text(evidence), _few_caption(evidence), _mixed_caption(evidence)))),
     }
+
+
+def _few_caption(evidence: Evidence) -> str:
+    """How many pairs it takes to be better or worse, if no comparison has as many."""
+    compared = evidence.differences_table
+    needed = pairs_needed(max(1, len(compared)))
+    return "" if (compared["n"] >= needed).any() else f"better or worse takes {needed} pairs or more here"
 
 
 def _mixed_caption(evidence: Evidence) -> str:

@@ -18,7 +18,7 @@ from bncli.networks.layout import IN_PLACE
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
 from bncli.registry import check_name
-from bncli.resolution import ignored_fields, resolve
+from bncli.resolution import decided_by, ignored_fields, resolve
 from bncli.study.arms import Arm, arms_of
 from bncli.study.axes import MAX_RUNS, check_count
 from bncli.values import Value, plain_text, read_whole, show
@@ -276,12 +276,23 @@ def _on_groups(config: RunConfig) -> list[str]:
 def _notices(study: Study, ignored: set[str], n_repeats: int) -> tuple[str, ...]:
     given = [name for name in FIELDS if name in ignored and getattr(study.base, name) != DEFAULTS[name]]
     lines = [
-        f"{name}={plain_text(show(getattr(study.base, name)))} has no effect here and is ignored." for name in given
+        f"{name}={plain_text(show(getattr(study.base, name)))} has no effect {_where(study, name)} and is ignored."
+        for name in given
     ]
     if n_repeats:
         noun = "condition" if n_repeats == 1 else "conditions"
         lines.append(f"Dropped {n_repeats} {noun} that would repeat another (a field without effect on its arm).")
     return tuple(lines)
+
+
+def _where(study: Study, name: str) -> str:
+    """With what a field has no effect: `with optimizer adam`."""
+    decisive = decided_by(study.base, name)
+    if decisive == "norm":
+        return "on these arms" if len(study.arms) > 1 else f"with {study.arms[0].label}"
+    if decisive in dict(study.axes):
+        return f"with any {decisive} here"
+    return f"with {decisive} {plain_text(show(getattr(study.base, decisive)))}"
 
 
 def _check_study(study: Study) -> None:

@@ -213,6 +213,10 @@ def test_kept_weights_are_of_a_file_and_what_is_frozen_is_kept():
     with pytest.raises(InvalidConfig) as caught:
         network_of("mlp").check(RunConfig(keep_weights=True), SHAPE, 3)
     assert str(caught.value) == "keep_weights is for models that have weights: a .keras file. Received: 'mlp'."
+    Path("net.py").write_text("def build(input_shape, n_outputs):\n    return None\n")
+    with pytest.raises(InvalidConfig) as caught:
+        network_of("net.py").check(RunConfig(model="net.py", keep_weights=True), SHAPE, 3)
+    assert str(caught.value) == "keep_weights is for models that have weights: a .keras file. Received: 'net.py'."
     saved(layers.Dense(5), layers.LayerNormalization(), layers.ReLU(), layers.Dense(3), name="layer.keras")
     assert refusal("layer.keras", norm="frozen", keep_weights=True) == (
         "model 'layer.keras': The model has no BatchNormalization that could be frozen. Try as-is."

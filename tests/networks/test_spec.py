@@ -117,6 +117,20 @@ def test_a_file_whose_ending_is_left_out_is_suggested(model, meant, tmp_path, mo
     assert str(caught.value).endswith(f", or a .keras file. Did you mean '{meant}'?")
 
 
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [("h1.kera", " Did you mean 'h1.keras'?"), ("./nett.p", " Did you mean 'net.py'?"), ("no/such", "")],
+)
+def test_a_text_that_looks_like_a_file_is_told_how_files_end(model, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("h1.keras", "net.py"):
+        (tmp_path / name).touch()
+    with pytest.raises(InvalidConfig) as caught:
+        parse_spec(model)
+    said = "the name of a Python file ends in .py, that of a saved model in .keras."
+    assert str(caught.value) == f"model '{model}': {said}{hint}"
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_a_spec_or_a_clear_error(text):
     try:

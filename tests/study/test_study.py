@@ -65,8 +65,22 @@ def test_a_field_without_effect_on_an_arm_is_not_repeated_and_said_once():
 
 def test_a_setting_without_effect_anywhere_is_named():
     plan = tiny_study(fields={"momentum": 0.9}).plan()
-    assert plan.notices == ("momentum=0.9 has no effect here and is ignored.",)
+    assert plan.notices == ("momentum=0.9 has no effect with optimizer adam and is ignored.",)
     assert tiny_study(fields={"norm_momentum": 0.5}).plan().notices == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "axes", "notice"),
+    [
+        ({"optimizer": "sgd", "nesterov": True}, [], "nesterov=true has no effect with momentum 0"),
+        ({"decay": "kernels", "weight_decay": 0.0}, [], "decay=kernels has no effect with weight_decay 0"),
+        ({"groups": 4}, [], "groups=4 has no effect on these arms"),
+        ({"label": "x"}, [], "label=x has no effect with dataset circles"),
+        ({"momentum": 0.9}, [("optimizer", ("adam", "lion"))], "momentum=0.9 has no effect with any optimizer here"),
+    ],
+)
+def test_a_setting_without_effect_is_named_with_what_leaves_it_so(fields, axes, notice):
+    assert tiny_study(fields=fields, axes=axes).plan().notices == (f"{notice} and is ignored.",)
 
 
 def test_setting_a_field_pins_its_axis():
