@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bncli.data import datasets
-from bncli.data.scaling import SCALINGS
+from bncli.data.scaling import SCALINGS, TARGET_SCALINGS
 from bncli.data.splits import parse_rows
 from bncli.errors import InvalidConfig
 from bncli.networks import norms
@@ -21,6 +21,7 @@ from bncli.networks.reference import reference_of
 from bncli.networks.spec import has_direct_norm, has_placement, tiny_spec
 from bncli.networks.words import MAX_UNITS
 from bncli.registry import canonical, check_name
+from bncli.tasks.task import CLASSIFICATION, LOSS_ALIASES, LOSSES, TASKS
 from bncli.training import schedules
 from bncli.training.optimizers import DECAYS, OPTIMIZERS
 from bncli.values import Field, Value, show
@@ -68,7 +69,13 @@ class RunConfig:
     """
 
     dataset: str = _text("digits", "data", "name of a data set, or path of a .csv, .tsv, .parquet or .npz file")
-    label: str | None = _text(None, "data", "column with the class names (tables only)", optional=True)
+    label: str | None = _text(None, "data", "column with the class names or quantities (tables only)", optional=True)
+    task: str = _text(
+        "auto",
+        "data",
+        "what the label is: classes, or a quantity; auto: as the data set says, and for files as their labels are",
+        choices=("auto", *TASKS),
+    )
     n_samples: int | None = _whole(
         None, "data", "number of rows to generate (generated data sets only)", low=8, high=10_000_000, optional=True
     )
@@ -85,6 +92,13 @@ class RunConfig:
         "data",
         "unit: pixels scaled to [0, 1]; standard: mean 0, sd 1 over the training rows; auto: as the data set says",
         choices=SCALINGS,
+    )
+    target_scaling: str = _text(
+        "auto",
+        "data",
+        "how the quantities of regression are scaled; standard, or auto: mean 0, sd 1 over the training rows, with "
+        "errors in the label's own units; none: not at all",
+        choices=TARGET_SCALINGS,
     )
     test_size: float = _number(
         0.0, "data", "share of the rows to keep for testing: reported, nothing is chosen on it", low=0, high=0.9
@@ -192,6 +206,13 @@ class RunConfig:
     clipnorm: float = _number(
         0.0, "training", "largest norm of the gradient of each weight tensor; 0: no limit", low=0, high=1e6
     )
+    loss: str = _text(
+        "auto",
+        "training",
+        "loss, by Keras' name; auto: crossentropy for classes, mse for a quantity",
+        choices=("auto", *LOSSES),
+        aliases=LOSS_ALIASES,
+    )
     label_smoothing: float = _number(
         0.0,
         "training",
@@ -237,6 +258,7 @@ class RunConfig:
     def run_id(self) -> str:
         """Twelve hexadecimal digits that depend on every field: equal id, equal run."""
         values = self.to_dict() | {"use_bias": _identified_bias(self), "groups": identified_groups(self)}
+        values |= {name: value for name, value in SETTLED.items() if values[name] == "auto"}
         return _digest({name: value for name, value in values.items() if value != ABSENT[name]})
 
     @property
@@ -337,7 +359,10 @@ FIELDS: dict[str, Field] = {field.name: field.metadata["info"] for field in data
 
 DEFAULTS: dict[str, Value] = {name: getattr(RunConfig, name) for name in FIELDS}
 
-ABSENT: dict[str, Value] = DEFAULTS | {"groups": 2}
+SETTLED: dict[str, Value] = {"task": CLASSIFICATION, "target_scaling": "none", "loss": TASKS[CLASSIFICATION].losses[0]}
+"""What `auto` stood for in these fields before there were others: a `run_id` takes `auto` for it."""
+
+ABSENT: dict[str, Value] = DEFAULTS | {"groups": 2} | SETTLED
 """The value of a field in a run whose record lacks it: the field's default when it was introduced.
 
 A `run_id` depends on the values that differ from these, so that a new field changes no id. To change a default later,
@@ -358,6 +383,7 @@ FIELD_ALIASES = {
     "n_epochs": "epochs",
     "data": "dataset",
     "initializer": "kernel_initializer",
+    "target": "label",
     "bn_momentum": "norm_momentum",
     "epsilon": "norm_epsilon",
 }

@@ -21,7 +21,8 @@ from bncli.networks.norms import NONE
 from bncli.report.notes import smaller_momentum
 from bncli.study.files import load_study
 from bncli.study.study import Study
-from bncli.tasks.metrics import DEFAULT
+from bncli.tasks.metrics import DEFAULT, default_of
+from bncli.tasks.task import TASKS
 from bncli.values import plain_text
 
 if TYPE_CHECKING:
@@ -160,7 +161,12 @@ def _without_fields(options: Options, *fields: str) -> Options:
 
 def by_another_metric(folder: Path, metric: str) -> list[str]:
     """Return the report of a folder by another metric than the present one."""
-    return ["report", str(folder), "--metric", "val_loss" if metric == DEFAULT else DEFAULT]
+    return ["report", str(folder), "--metric", "val_loss" if is_usual(metric) else DEFAULT]
+
+
+def is_usual(metric: str) -> bool:
+    """Return whether arms are compared by a metric unless the user names another."""
+    return metric in (default_of(task, part) for task in TASKS for part in ("val", "test"))
 
 
 def after_sweep(folder: Path, metric: str, *, diverged: bool) -> list[str]:
@@ -172,6 +178,6 @@ def after_report(folder: Path, evidence: Evidence) -> list[str]:
     """Return the state of a folder that lacks runs; else its report by another metric, or as CSV after that."""
     if evidence.n_missing:
         return ["status", str(folder)]
-    if evidence.metric == DEFAULT:
-        return by_another_metric(folder, DEFAULT)
+    if is_usual(evidence.metric):
+        return by_another_metric(folder, evidence.metric)
     return ["report", str(folder), "--format", "csv"]

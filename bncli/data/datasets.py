@@ -6,19 +6,20 @@ import hashlib
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from bncli import process
-from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file
+from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file, task_of
 from bncli.data.reading import quoted
-from bncli.data.scaling import Scaler, scale
+from bncli.data.scaling import Scaler, scale, scale_target
 from bncli.data.sets import REGISTRY
-from bncli.data.splits import RawDataset, select_rows, split_stratified, with_test_part
+from bncli.data.splits import LabelledRows, RawDataset, select_rows, split_stratified, with_test_part
 from bncli.data.tables import is_table_path
 from bncli.errors import InvalidConfig
 from bncli.registry import nearest
+from bncli.tasks.task import CLASSIFICATION, ONE_QUANTITY, REGRESSION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +53,10 @@ class DataFields(Protocol):
     @property
     def vary_data(self) -> bool: ...
     @property
+    def task(self) -> str: ...
+    @property
+    def target_scaling(self) -> str: ...
+    @property
     def seed(self) -> int: ...
 
 
@@ -62,16 +67,18 @@ class Dataset:
     Attributes:
         name: The registered name or the path.
         x_train: Training features, float32, shape (rows, *input_shape).
-        y_train: Training class numbers from 0, int32, shape (rows,).
+        y_train: Training class numbers from 0, int32, or scaled quantities, float32, shape (rows,).
         x_val: Validation features, float32, shape (rows, *input_shape).
-        y_val: Validation class numbers, int32, shape (rows,).
-        class_names: One name per class.
+        y_val: Validation class numbers or quantities, shape (rows,).
+        class_names: One name per class; empty in regression.
         feature_names: One name per feature; empty for images.
         scaling: The scaling that was applied: `unit`, `standard` or `none`.
         notices: Sentences on what was unusual about the data and how it was read, for its user.
         scaler: The numbers of the scaling; None for `none`.
         x_test: Test features, float32, scaled as the others; None if there is no test part.
-        y_test: Test class numbers, int32, shape (rows,).
+        y_test: Test class numbers or quantities, shape (rows,).
+        task: `classification` or `regression`.
+        target_scaler: What was done to quantities; it leaves classes alone.
     """
 
     name: str
@@ -86,6 +93,8 @@ class Dataset:
     scaler: Scaler | None = None
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
+    task: str = CLASSIFICATION
+    target_scaler: Scaler = Scaler()
 
     @property
     def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -107,8 +116,18 @@ class Dataset:
 
     @property
     def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
+        """Number of classes; `ONE_QUANTITY` in regression."""
+        return len(self.class_names) or ONE_QUANTITY
+
+    @property
+    def target_scaling(self) -> str:
+        """How quantities are scaled: `standard` or `none`."""
+        return "none" if self.target_scaler == Scaler() else "standard"
+
+    def labels(self, part: str) -> np.ndarray:
+        """Return the class numbers of a part, or its quantities in their own units, as float64."""
+        y, (shift, divisor) = self.parts[part][1], self.target_scaler
+        return y if self.task == CLASSIFICATION else y.astype("float64") * divisor + shift
 
     @property
     def is_image(self) -> bool:
@@ -205,7 +224,7 @@ def loading(fields: DataFields) -> Iterator[None]:
     with process.beside(lambda: _read(*key)) as result:
         yield
         if data := result():
-            _preloaded[key] = _preloaded[*key[:-1], data.scaling] = _read_only(data)
+            _preloaded[key] = _preloaded[*key[:-3], *_settled(data)] = _read_only(data)
 
 
 def forget() -> None:
@@ -213,6 +232,7 @@ def forget() -> None:
     _preloaded.clear()
     _load.cache_clear()
     _load_raw.cache_clear()
+    _rows_of.cache_clear()
 
 
 _Options = tuple[tuple[str, Any], ...]
@@ -226,7 +246,7 @@ class _Draw(NamedTuple):
     varies: bool
 
 
-_Key = tuple[str, _Options, _Draw, str, str, str]
+_Key = tuple[str, _Options, _Draw, str, str, str, str, str]
 
 _preloaded: dict[_Key, Dataset] = {}
 """Data from `loading` that `load` has not returned yet."""
@@ -239,7 +259,8 @@ def _key(fields: DataFields) -> _Key:
         (name, seed if name == "data_seed" else default if value is None else value) for name, value, default in given
     )
     draw = _Draw(fields.test_size, seed if fields.test_size and seed else 0, fields.vary_data)
-    return fields.dataset, options, draw, fields.train_rows, fields.val_rows, fields.scaling
+    rows, scalings = (fields.train_rows, fields.val_rows), (fields.scaling, fields.target_scaling)
+    return fields.dataset, options, draw, *rows, fields.task, *scalings
 
 
 @lru_cache(maxsize=8)
@@ -247,11 +268,26 @@ def _load(*key: Any) -> Dataset:
     return _preloaded.pop(key, None) or _read(*key)
 
 
-def _read(name: str, options: _Options, draw: _Draw, train_rows: str, val_rows: str, scaling: str) -> Dataset:
-    raw = _load_raw(name, options)
-    raw = _drawn(name, raw, draw)
-    if scaling == "auto":  # the same object as with the scaling that it stands for
-        return _load(name, options, draw, train_rows, val_rows, raw.scaling)
+def _settled(data: Dataset) -> tuple[str, str, str]:
+    """The values of `task`, `scaling` and `target_scaling` that `auto` stood for."""
+    return data.task, data.scaling, data.target_scaling
+
+
+def _read(
+    name: str,
+    options: _Options,
+    draw: _Draw,
+    train_rows: str,
+    val_rows: str,
+    task: str,
+    scaling: str,
+    target_scaling: str,
+) -> Dataset:
+    raw = _drawn(name, _load_raw(name, options, task), draw)
+    target = "standard" if raw.task == REGRESSION else "none"
+    wanted = (raw.task, raw.scaling if scaling == "auto" else scaling, target if target_scaling == "auto" else target_scaling)
+    if wanted != (task, scaling, target_scaling):  # the same object as with the values that auto stands for
+        return _load(name, options, draw, train_rows, val_rows, *wanted)
     parts = {
         "train": select_rows("train_rows", train_rows, raw.x_train, raw.y_train),
         "val": select_rows("val_rows", val_rows, raw.x_val, raw.y_val),
@@ -259,14 +295,16 @@ def _read(name: str, options: _Options, draw: _Draw, train_rows: str, val_rows: 
     if raw.x_test is not None and raw.y_test is not None:
         parts["test"] = raw.x_test, raw.y_test
     if len(set(parts["train"][1].tolist())) < 2:
+        what = "different quantities" if raw.task == REGRESSION else "classes"
         raise InvalidConfig(
-            f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two classes. Select more rows."
+            f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two {what}. Select more rows."
         )
     features, scaler = scale(scaling, raw, *(x for x, _ in parts.values()))
-    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "feature_names", "notices")}
-    for part, x in zip(parts, features, strict=True):
-        found |= {f"x_{part}": x.astype("float32"), f"y_{part}": parts[part][1].astype("int32")}
-    return _read_only(Dataset(name, scaling=scaling, scaler=scaler, **found))
+    labels, target_scaler = scale_target(target_scaling, raw, *(y for _, y in parts.values()))
+    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "feature_names", "notices", "task")}
+    for part, x, y in zip(parts, features, labels, strict=True):
+        found |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
+    return _read_only(Dataset(name, scaling=scaling, scaler=scaler, target_scaler=target_scaler, **found))
 
 
 def _drawn(name: str, raw: RawDataset, draw: _Draw) -> RawDataset:
@@ -289,12 +327,22 @@ def _read_only(data: Dataset) -> Dataset:
 
 
 @lru_cache(maxsize=4)
-def _load_raw(name: str, options: _Options) -> RawDataset:
+def _load_raw(name: str, options: _Options, task: str) -> RawDataset:
     fields = dict(options)
     if name in REGISTRY:
-        return REGISTRY[name](**fields)
-    rows = read_file(name, fields.get("label"))
-    check_rows(name, rows)
+        raw = REGISTRY[name](**fields)
+        if task not in ("auto", raw.task):
+            raise InvalidConfig(f"task must be {raw.task} for the data set {name}. Received: {quoted(task)}.")
+        return raw
+    rows = _rows_of(name, fields.get("label"))
+    task, told = task_of(name, rows, task)
+    check_rows(name, rows, task)
     has_pixels = rows.x.ndim == 4 and rows.x.dtype == "uint8"
     scaling, pixel_max = ("unit", 255.0) if has_pixels else ("standard", None)
-    return split_stratified(rows, fields["data_seed"], scaling=scaling, pixel_max=pixel_max)
+    rows = replace(rows, notices=(*rows.notices, *told))
+    return split_stratified(rows, fields["data_seed"], scaling=scaling, pixel_max=pixel_max, task=task)
+
+
+@lru_cache(maxsize=2)
+def _rows_of(name: str, label: str | None) -> LabelledRows:
+    return read_file(name, label)

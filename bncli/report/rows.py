@@ -21,11 +21,12 @@ from bncli.report.spelling import (
     short_number,
     sparkline,
     threshold_text,
+    trivial_answer,
     verdict_text,
     whole_number,
 )
 from bncli.report.splits import split_note
-from bncli.tasks.metrics import METRICS, TOLERANCE, lower_is_better, population_of
+from bncli.tasks.metrics import METRICS, TOLERANCE, default_of, lower_is_better, population_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +117,7 @@ def _sparklines(evidence: Evidence) -> dict[Any, str]:
 
 def detail_rows(evidence: Evidence) -> Rows:
     """Return more about every condition: spread, best epoch, runs that did not learn, time and size."""
-    metric = evidence.metric
+    metric, default = evidence.metric, default_of(evidence.task)
     return [
         _axis_values(evidence, row)
         | {
@@ -124,7 +125,7 @@ def detail_rows(evidence: Evidence) -> Rows:
             f"mean {metric}": number(row[f"mean_{metric}"]),
             "sd": number(row[f"std_{metric}"]),
             "median": number(row[f"median_{metric}"]),
-            "best val_accuracy": number(row["mean_best_val_accuracy"]),
+            f"best {default}": number(row[f"mean_best_{default}"]),
             "at epoch": field_value(row["median_best_epoch"]),
             "n": str(row["n"]),
             "P(learn)": interval(row["p_learn"], row["low_p_learn"], row["high_p_learn"]),
@@ -356,4 +357,4 @@ def _learning_captions(evidence: Evidence) -> dict[str, str]:
 
 def _trivial_caption(evidence: Evidence) -> str:
     trivial = evidence.trivial_score(evidence.metric)
-    return "" if trivial is None else f"always guessing the commonest class scores {trivial:.3f}"
+    return "" if trivial is None else f"always {trivial_answer(evidence.metric)} scores {number(trivial)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.verdicts import UNDECIDED
-from bncli.tasks.metrics import TOLERANCE
+from bncli.tasks.metrics import METRICS, TOLERANCE
 from bncli.values import show
 
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-:=+%#"
@@ -208,6 +208,18 @@ def within(margin: float) -> str:
         'between -0.01 and +0.01'
     """
     return f"between -{margin:g} and +{margin:g}"
+
+
+def trivial_answer(metric: str) -> str:
+    """Spell the best constant answer by a metric.
+
+    Example:
+        >>> trivial_answer("val_accuracy"), trivial_answer("val_mae"), trivial_answer("val_auc")
+        ('guessing the commonest class', 'guessing the median', 'giving the same answer')
+    """
+    score = METRICS[metric].score
+    known = {"accuracy": "guessing the commonest class", "mae": "guessing the median"}
+    return known.get(score, "guessing the mean" if score in ("r2", "mse", "rmse") else "giving the same answer")
 
 
 def verdict_text(evidence: Evidence) -> str:
