@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import numbers
 import operator
@@ -257,3 +258,23 @@ def counted(count: int, noun: str) -> str:
         ('1 run', '1,200 runs')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def text_field(default: Any, about: str, help: str, **limits: Any) -> Any:
+    """Return a field of a dataclass that holds a text; see `Field` for its limits."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "text", help, **limits)})
+
+
+def whole_field(default: Any, about: str, help: str, **limits: Any) -> Any:
+    """Return a field of a dataclass that holds a whole number; see `Field` for its limits."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "whole", help, **limits)})
+
+
+def number_field(default: Any, about: str, help: str, **limits: Any) -> Any:
+    """Return a field of a dataclass that holds a number; see `Field` for its limits."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "number", help, **limits)})
+
+
+def flag_field(default: bool, about: str, help: str) -> Any:
+    """Return a field of a dataclass that is true or false."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "flag", help)})

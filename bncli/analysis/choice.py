@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bncli.analysis.tables import Results, measured_metrics, task_of
-from bncli.errors import InvalidConfig, StoreError
 from bncli.data import datasets
+from bncli.errors import InvalidConfig, StoreError
+from bncli.registry import check_name
 from bncli.study import lock
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import STUDY_SECONDS
 from bncli.study.study import Plan, data_key
-from bncli.registry import check_name
 from bncli.tasks.metrics import DEFAULT, METRICS, Metric, default_of
 from bncli.tasks.scores import SCORES
 from bncli.tasks.task import CLASSIFICATION, REGRESSION
@@ -54,7 +54,7 @@ def choice_of(metric: str | None, threshold: float | None, margin: float | None 
 
 
 def default_metric(data: Iterable[Mapping[str, Any]]) -> str:
-    """Return what arms are compared by unless the user says otherwise: the score of the task on test rows where all data has them.
+    """Return what arms are compared by unless the user says otherwise: the task's score, on test rows if there are any.
 
     Args:
         data: The facts on each data set of a study, see `data.facts.dataset_facts`.

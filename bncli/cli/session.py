@@ -33,7 +33,7 @@ from bncli.study.jobs import check_scheduler, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, as_begun, open_folder
 from bncli.study.shard import Shard, parse_shard
-from bncli.study.study import Condition, Plan, Study, data_key
+from bncli.study.study import Condition, Plan, Study
 from bncli.values import counted, plain_text, show
 
 if TYPE_CHECKING:

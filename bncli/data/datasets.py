@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from bncli import process
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file, task_of
 from bncli.data.reading import quoted
-from bncli.data.scaling import Scaler, scale, scale_target
+from bncli.data.scaling import UNSCALED, Scaler, scale, scale_target
 from bncli.data.sets import REGISTRY
 from bncli.data.splits import LabelledRows, RawDataset, select_rows, split_stratified, with_test_part
 from bncli.data.tables import is_table_path
-from bncli.errors import InvalidConfig
+from bncli.errors import DataError, InvalidConfig
 from bncli.registry import nearest
 from bncli.tasks.task import CLASSIFICATION, ONE_QUANTITY, REGRESSION
 
@@ -94,7 +94,7 @@ class Dataset:
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
     task: str = CLASSIFICATION
-    target_scaler: Scaler = Scaler()
+    target_scaler: Scaler = UNSCALED
 
     @property
     def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -122,7 +122,7 @@ class Dataset:
     @property
     def target_scaling(self) -> str:
         """How quantities are scaled: `standard` or `none`."""
-        return "none" if self.target_scaler == Scaler() else "standard"
+        return "none" if self.target_scaler == UNSCALED else "standard"
 
     def labels(self, part: str) -> np.ndarray:
         """Return the class numbers of a part, or its quantities in their own units, as float64."""
@@ -285,7 +285,11 @@ def _read(
 ) -> Dataset:
     raw = _drawn(name, _load_raw(name, options, task), draw)
     target = "standard" if raw.task == REGRESSION else "none"
-    wanted = (raw.task, raw.scaling if scaling == "auto" else scaling, target if target_scaling == "auto" else target_scaling)
+    wanted = (
+        raw.task,
+        raw.scaling if scaling == "auto" else scaling,
+        target if target_scaling == "auto" else target_scaling,
+    )
     if wanted != (task, scaling, target_scaling):  # the same object as with the values that auto stands for
         return _load(name, options, draw, train_rows, val_rows, *wanted)
     parts = {
@@ -335,8 +339,12 @@ def _load_raw(name: str, options: _Options, task: str) -> RawDataset:
             raise InvalidConfig(f"task must be {raw.task} for the data set {name}. Received: {quoted(task)}.")
         return raw
     rows = _rows_of(name, fields.get("label"))
-    task, told = task_of(name, rows, task)
-    check_rows(name, rows, task)
+    try:
+        task, told = task_of(name, rows, task)
+        check_rows(name, rows, task)
+    except DataError:
+        _rows_of.cache_clear()  # the user may correct the file and load it again
+        raise
     has_pixels = rows.x.ndim == 4 and rows.x.dtype == "uint8"
     scaling, pixel_max = ("unit", 255.0) if has_pixels else ("standard", None)
     rows = replace(rows, notices=(*rows.notices, *told))

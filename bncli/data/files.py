@@ -61,7 +61,9 @@ def task_of(path: str, rows: LabelledRows, task: str) -> tuple[str, list[str]]:
 
     is_number = rows.y.dtype.kind in "iuf"
     if task == REGRESSION and not is_number:
-        raise DataError(f"{quoted(path)}: the task regression needs labels that are numbers. Try --task classification.")
+        raise DataError(
+            f"{quoted(path)}: the task regression needs labels that are numbers. Try --task classification."
+        )
     if task != "auto" or not is_number:
         return CLASSIFICATION if task == "auto" else task, []
     values, counts = np.unique(rows.y[~rows.test_mask], return_counts=True)

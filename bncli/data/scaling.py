@@ -29,6 +29,9 @@ class Scaler(NamedTuple):
     divisor: Any = 1.0
 
 
+UNSCALED = Scaler()
+
+
 def scale(
     scaling: str, raw: RawDataset, x_train: np.ndarray, *others: np.ndarray
 ) -> tuple[list[np.ndarray], Scaler | None]:
@@ -84,6 +87,6 @@ def scale_target(
     if raw.task == CLASSIFICATION:
         if scaling != "none":
             raise InvalidConfig("target_scaling='standard' scales quantities, but this data has classes. Leave it out.")
-        return [y.astype("int32") for y in parts], Scaler()
-    scaler = Scaler(float(y_train.mean()), float(y_train.std())) if scaling == "standard" else Scaler()
+        return [y.astype("int32") for y in parts], UNSCALED
+    scaler = Scaler(float(y_train.mean()), float(y_train.std())) if scaling == "standard" else UNSCALED
     return [((y - scaler.shift) / scaler.divisor).astype("float32") for y in parts], scaler

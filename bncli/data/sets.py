@@ -69,7 +69,8 @@ def friedman1(*, n_samples: int = 1000, noise: float = 1.0, data_seed: int = 1) 
     """A smooth function of 5 of 10 features, with noise: a quantity (make_friedman1)."""
     from sklearn.datasets import make_friedman1
 
-    rows = LabelledRows(*make_friedman1(n_samples=n_samples, noise=noise, random_state=data_seed))
+    x, y = make_friedman1(n_samples=n_samples, noise=noise, random_state=data_seed)
+    rows = LabelledRows(x, y, tuple(f"x{number}" for number in range(1, 11)))
     return split_stratified(rows, data_seed, scaling="standard", task=REGRESSION)
 
 

@@ -115,7 +115,7 @@ def split_stratified(
     from sklearn.model_selection import train_test_split
 
     is_quantity = task == REGRESSION
-    names, y = ([], rows.y.astype("float64")) if is_quantity else np.unique(rows.y, return_inverse=True)
+    names, y = (rows.y[:0], rows.y.astype("float64")) if is_quantity else np.unique(rows.y, return_inverse=True)
     is_test = rows.test_mask
     if rows.is_validation is None:
         rest = np.flatnonzero(~is_test)

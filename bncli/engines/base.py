@@ -39,9 +39,7 @@ def dtype_policy(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def compile_model(
-    model: keras.Model, config: RunConfig, criterion: Criterion, n_rows: int | None = None
-) -> None:
+def compile_model(model: keras.Model, config: RunConfig, criterion: Criterion, n_rows: int | None = None) -> None:
     """Compile a model with the run's optimizer and loss, and the score of its task.
 
     XLA is off: for one run it takes longer to compile than it saves (measured: the digits CNN ends its first epoch

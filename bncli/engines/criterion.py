@@ -1,4 +1,4 @@
-"""The loss of every row, and what its score is made of, as Keras computes them: both engines train and score by them."""
+"""The loss of every row, and what the score is made of, as Keras computes them. Both engines train by them."""
 
 from __future__ import annotations
 
@@ -44,10 +44,19 @@ class Criterion:
             return self.loss
         if n_outputs == 1:
             return f"binary_{self.loss}"
-        return f"categorical_{self.loss}" if self._takes_shares(n_outputs, is_soft) else f"sparse_categorical_{self.loss}"
+        return (
+            f"categorical_{self.loss}"
+            if self.takes_shares(n_outputs, is_soft=is_soft)
+            else f"sparse_categorical_{self.loss}"
+        )
 
-    def _takes_shares(self, n_outputs: int, is_soft: bool) -> bool:
-        """Whether labels are shares of all classes. Keras has no focal loss of class numbers."""
+    def takes_shares(self, n_outputs: int, *, is_soft: bool) -> bool:
+        """Return whether labels are shares of all classes: smoothed, or for a loss that Keras lacks for class numbers.
+
+        Args:
+            n_outputs: The number of outputs.
+            is_soft: Whether labels are smoothed.
+        """
         return n_outputs > 1 and (is_soft or self.loss == "focal_crossentropy")
 
     def labels(self, y: tf.Tensor, n_outputs: int, smoothing: float | tf.Tensor | None = None) -> tf.Tensor:
@@ -63,10 +72,11 @@ class Criterion:
         """
         if self.task == REGRESSION:
             return y[:, None]
+        share = 0.0 if smoothing is None else smoothing
         if n_outputs == 1:
-            return tf.cast(y, tf.float32)[:, None] * (1 - (smoothing or 0.0)) + 0.5 * (smoothing or 0.0)
-        if self._takes_shares(n_outputs, smoothing is not None):
-            return tf.one_hot(y, n_outputs) * (1 - (smoothing or 0.0)) + (smoothing or 0.0) / n_outputs
+            return tf.cast(y, tf.float32)[:, None] * (1 - share) + 0.5 * share
+        if self.takes_shares(n_outputs, is_soft=smoothing is not None):
+            return tf.one_hot(y, n_outputs) * (1 - share) + share / n_outputs
         return y
 
     def marks(self, y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
@@ -104,7 +114,7 @@ class Criterion:
         name = TASKS[self.task].score
         if self.task == REGRESSION:
             return keras.metrics.MeanSquaredError(name=name)
-        is_plain = not is_soft and not self._takes_shares(n_outputs, is_soft)
+        is_plain = not is_soft and not self.takes_shares(n_outputs, is_soft=is_soft)
         return name if is_plain else keras.metrics.MeanMetricWrapper(_soft_accuracy, name=name)
 
 

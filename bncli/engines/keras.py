@@ -141,10 +141,11 @@ def labelled(model: keras.Model, config: RunConfig, dataset: Dataset) -> tuple[t
     can be compared by it.
     """
     criterion, n_outputs = Criterion(dataset.task, config.loss), model.output_shape[-1]
-    is_soft = config.label_smoothing > 0
-    training = batches(config, dataset)
-    smoothed = training.map(lambda x, y: (x, criterion.labels(y, n_outputs, config.label_smoothing if is_soft else None)))
-    return smoothed, (dataset.x_val, criterion.labels(dataset.y_val, n_outputs, 0.0 if is_soft else None))
+    training, (x, y), is_soft = batches(config, dataset), (dataset.x_val, dataset.y_val), config.label_smoothing > 0
+    if not is_soft and not criterion.takes_shares(n_outputs, is_soft=False):
+        return training, (x, y)
+    smoothed = training.map(lambda x, y: (x, criterion.labels(y, n_outputs, config.label_smoothing)))
+    return smoothed, (x, criterion.labels(y, n_outputs, 0.0))
 
 
 def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Scores:
@@ -160,7 +161,9 @@ def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Sco
     """
     inference = Inference(model, dataset, Criterion(dataset.task, config.loss))
     moving = inference.score(inference.others, dataset.parts)
-    return final_metrics(dataset, moving, population_scores(inference, config, dataset) if inference.averages else moving)
+    return final_metrics(
+        dataset, moving, population_scores(inference, config, dataset) if inference.averages else moving
+    )
 
 
 def population_scores(inference: Inference, config: RunConfig, dataset: Dataset) -> dict[str, Scored]:

@@ -13,7 +13,7 @@ import numpy as np
 from bncli.backend import keras
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.data.scaling import Scaler
+from bncli.data.scaling import UNSCALED, Scaler
 from bncli.engines.rates import steps_per_epoch
 from bncli.networks.layers import GhostBatchNormalization
 from bncli.networks.saved import NAMES
@@ -56,7 +56,7 @@ def _become_plain(model: keras.Model) -> None:
             layer.__class__ = keras.layers.BatchNormalization
 
 
-def with_scaling(model: keras.Model, scaler: Scaler | None, target: Scaler = Scaler()) -> keras.Model:
+def with_scaling(model: keras.Model, scaler: Scaler | None, target: Scaler = UNSCALED) -> keras.Model:
     """Return a model that scales raw rows and then does what `model` does; `model` itself without a scaling.
 
     The layer is `Rescaling`: `Normalization` takes a standard deviation below 1e-7 for 1e-7.
@@ -66,14 +66,14 @@ def with_scaling(model: keras.Model, scaler: Scaler | None, target: Scaler = Sca
         scaler: How its rows are scaled.
         target: How the quantities are that it tells: the saved model tells them in their own units.
     """
-    if scaler is None and target == Scaler():
+    if scaler is None and target == UNSCALED:
         return model
     before, after = [], []
     if scaler is not None:
         factor = 1 / np.asarray(scaler.divisor, "float64")
         offset = -np.asarray(scaler.shift, "float64") * factor
         before = [keras.layers.Rescaling(factor.tolist(), offset.tolist(), name="scaling")]
-    if target != Scaler():
+    if target != UNSCALED:
         after = [keras.layers.Rescaling(float(target.divisor), float(target.shift), name="target_scaling")]
     inputs = outputs = keras.Input(model.input_shape[1:])
     if isinstance(model, keras.Sequential):

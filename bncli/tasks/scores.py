@@ -52,7 +52,7 @@ class Score:
     lower_is_better: bool = False
     lowest: float = 0.0
     highest: float = math.inf
-    least_classes: int = 2
+    least_classes: int = 1
 
 
 def scores_of(task: str, y: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
@@ -104,7 +104,9 @@ def trivial_scores(task: str, y: np.ndarray) -> dict[str, float]:
     >>> trivial_scores("regression", np.array([1.0, 2.0, 6.0]))["mae"].__round__(3)
     1.667
     """
-    return {name: score.trivial(y) for name, score in SCORES.items() if score.task == task and score.trivial}
+    n_classes = len(_shares(y)) if task == CLASSIFICATION else TOP + 1
+    fitting = {name: score for name, score in SCORES.items() if score.task == task and score.least_classes <= n_classes}
+    return {name: score.trivial(y) for name, score in fitting.items() if score.trivial}
 
 
 def _shares(classes: np.ndarray) -> np.ndarray:
@@ -136,7 +138,7 @@ def _balanced_accuracy(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
     import numpy as np
 
     right = _is_right(y, answers)
-    return np.mean([_mean(right[:, y == each]) for each in np.unique(y)], axis=0)
+    return np.asarray(np.mean([_mean(right[:, y == each]) for each in np.unique(y)], axis=0))
 
 
 def _f1(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
@@ -150,7 +152,7 @@ def _f1(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
         hits, either = (is_class & is_answer).sum(axis=1), is_class.sum() + is_answer.sum(axis=1)
         total += 2 * hits / np.maximum(either, 1)
         n_classes += either > 0
-    return total / n_classes
+    return np.asarray(total / n_classes)
 
 
 def _trivial_f1(y: np.ndarray) -> float:
@@ -171,12 +173,16 @@ def _auc(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
         ranks = rankdata(answers[..., each], axis=-1)[:, is_class].sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             areas.append((ranks - n_in * (n_in + 1) / 2) / np.float64(n_in * n_out))
-    return np.mean(areas, axis=0)
+    return np.asarray(np.mean(areas, axis=0))
 
 
 def _top(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """The share of rows with fewer than `TOP` classes of a higher probability than theirs."""
-    return _mean((answers > _of_label(y, answers)[..., None]).sum(axis=-1) < TOP)
+    """The share of rows whose class is among the first `TOP`; of equal ones the later goes first: as scikit-learn."""
+    import numpy as np
+
+    own = _of_label(y, answers)[..., None]
+    is_later = np.arange(answers.shape[-1]) > y[:, None]
+    return _mean(((answers > own) | ((answers == own) & is_later)).sum(axis=-1) < TOP)
 
 
 def _of_label(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
@@ -227,7 +233,7 @@ def _calibration_error(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
     bins = np.clip(np.ceil(confidence * BINS).astype("int64") - 1, 0, BINS - 1)
     flat = bins + BINS * np.arange(len(bins))[:, None]
     sums = np.bincount(flat.ravel(), excess.ravel(), BINS * len(bins)).reshape(-1, BINS)
-    return np.abs(sums).sum(axis=-1) / len(y)
+    return np.asarray(np.abs(sums).sum(axis=-1) / len(y))
 
 
 def _mae(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
@@ -248,7 +254,9 @@ def r2_of(mse: np.ndarray, y: np.ndarray) -> np.ndarray:
     import numpy as np
 
     with np.errstate(invalid="ignore", divide="ignore"):
-        return 1 - np.asarray(mse) / np.float64(y.var(dtype="float64")) if y.min() < y.max() else np.full(len(mse), np.nan)
+        return (
+            1 - np.asarray(mse) / np.float64(y.var(dtype="float64")) if y.min() < y.max() else np.full(len(mse), np.nan)
+        )
 
 
 def _r2(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
