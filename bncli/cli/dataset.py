@@ -134,17 +134,19 @@ def _show_catalogue(rows: list[dict[str, str]], format: str) -> None:
 
 
 def _show_dataset(config: RunConfig, format: str) -> None:
-    from bncli.data.facts import balance, dataset_facts, moments
+    from bncli.data.facts import balance, dataset_facts, moments, spread
 
     data = datasets.load(config)
-    facts, classes = dataset_facts(data), balance(data)
+    facts, classes = dataset_facts(data), balance(data) or spread(data)
     features = records(moments(datasets.load(config.replace(scaling="none")), data))
     if format == "json":
-        console.write(to_json(facts | {"classes": classes, "features": features}))
+        what = "classes" if data.class_names else "quantity"
+        console.write(to_json(facts | {what: classes, "features": features}))
     elif format == "csv":
         console.write(to_csv(features))
     else:
-        console.print_rows([{key.removesuffix("_rows"): str(value) for key, value in facts.items()}], format=format)
+        shown_facts = {key.removesuffix("_rows"): str(value) for key, value in facts.items() if "trivial" not in key}
+        console.print_rows([shown_facts], format=format, spare=("task", "target_sd", "target_mean"))
         shown = [{key: plain_text(str(value)) for key, value in row.items()} for row in classes[:MAX_CLASSES]]
         console.print_rows(shown, format=format)
         _show_features(features, format)

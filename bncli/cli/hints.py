@@ -21,7 +21,7 @@ from bncli.networks.norms import NONE
 from bncli.report.notes import smaller_momentum
 from bncli.study.files import load_study
 from bncli.study.study import Study
-from bncli.tasks.metrics import DEFAULT, default_of
+from bncli.tasks.metrics import default_of
 from bncli.tasks.task import TASKS
 from bncli.values import plain_text
 
@@ -159,9 +159,9 @@ def _without_fields(options: Options, *fields: str) -> Options:
     return replace(options, settings=settings or None)
 
 
-def by_another_metric(folder: Path, metric: str) -> list[str]:
-    """Return the report of a folder by another metric than the present one."""
-    return ["report", str(folder), "--metric", "val_loss" if is_usual(metric) else DEFAULT]
+def by_another_metric(folder: Path, metric: str, task: str) -> list[str]:
+    """Return the report of a folder by another metric than the present one, which fits the task of its runs."""
+    return ["report", str(folder), "--metric", "val_loss" if is_usual(metric) else default_of(task)]
 
 
 def is_usual(metric: str) -> bool:
@@ -169,9 +169,9 @@ def is_usual(metric: str) -> bool:
     return metric in (default_of(task, part) for task in TASKS for part in ("val", "test"))
 
 
-def after_sweep(folder: Path, metric: str, *, diverged: bool) -> list[str]:
+def after_sweep(folder: Path, metric: str, task: str, *, diverged: bool) -> list[str]:
     """Return the report of a folder by another metric; its state, which says where runs diverged, if any did."""
-    return ["status", str(folder)] if diverged else by_another_metric(folder, metric)
+    return ["status", str(folder)] if diverged else by_another_metric(folder, metric, task)
 
 
 def after_report(folder: Path, evidence: Evidence) -> list[str]:
@@ -179,5 +179,5 @@ def after_report(folder: Path, evidence: Evidence) -> list[str]:
     if evidence.n_missing:
         return ["status", str(folder)]
     if is_usual(evidence.metric):
-        return by_another_metric(folder, evidence.metric)
+        return by_another_metric(folder, evidence.metric, evidence.task)
     return ["report", str(folder), "--format", "csv"]

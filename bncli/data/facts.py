@@ -67,6 +67,20 @@ def _of_labels(data: Dataset) -> dict[str, Any]:
     return _rounded({"target_mean": float(y.mean()), "target_sd": float(y.std())})
 
 
+def spread(data: Dataset) -> list[dict[str, Any]]:
+    """Return a row per part of a quantity: its mean, sd, minimum, median and maximum; none for classes."""
+    import numpy as np
+
+    if data.task == CLASSIFICATION:
+        return []
+    rows = []
+    for part in data.parts:
+        y = data.labels(part)
+        ends = {"mean": y.mean(), "std": y.std(), "min": y.min(), "median": np.median(y), "max": y.max()}
+        rows.append({"label": PART_NAMES[part]} | _rounded({name: float(value) for name, value in ends.items()}))
+    return rows
+
+
 def balance(data: Dataset) -> list[dict[str, Any]]:
     """Return a row per class: how many rows of each part have it, and their shares of the part from 0 to 1."""
     rows = []

@@ -15,6 +15,7 @@ from bncli.report.spelling import (
     epochs,
     field_value,
     interval,
+    learned_text,
     number,
     p_value,
     ratio,
@@ -111,8 +112,14 @@ def _sparklines(evidence: Evidence) -> dict[Any, str]:
     means = [value for curve in curves.to_numpy().T for value in curve if not math.isnan(value)]
     if not means:
         return {}
-    low, high = min(means), float(np.quantile(means, 0.95)) if lower_is_better(metric) else max(means)
+    low, high = (float(np.quantile(means, share)) for share in _scale_ends(metric))
     return {place: sparkline(list(curve), low, high) for place, curve in curves.items()}
+
+
+def _scale_ends(metric: str) -> tuple[float, float]:
+    """The quantiles of all values at which the scale of curves ends: where no value is worst, a few may lie far off."""
+    is_loss = lower_is_better(metric)
+    return (0.0 if METRICS[metric].lowest == 0 else 0.05), (0.95 if is_loss else 1.0)
 
 
 def detail_rows(evidence: Evidence) -> Rows:
@@ -351,7 +358,7 @@ def _learning_captions(evidence: Evidence) -> dict[str, str]:
     if table["best"].any():
         parts[BEST] = f"* better in {METRICS[evidence.metric].label} than every other arm"
     if (table["p_learn"] < 1).any():
-        parts[LEARNED] = "learned: runs that end more than a fifth of the way from guessing to 1"
+        parts[LEARNED] = f"learned: runs {learned_text(evidence)}"
     return parts
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.verdicts import UNDECIDED
-from bncli.tasks.metrics import METRICS, TOLERANCE
+from bncli.tasks.metrics import METRICS, TOLERANCE, default_of
+from bncli.tasks.scores import SCORES
 from bncli.values import show
 
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-:=+%#"
@@ -220,6 +221,15 @@ def trivial_answer(metric: str) -> str:
     score = METRICS[metric].score
     known = {"accuracy": "guessing the commonest class", "mae": "guessing the median"}
     return known.get(score, "guessing the mean" if score in ("r2", "mse", "rmse") else "giving the same answer")
+
+
+def learned_text(evidence: Evidence) -> str:
+    """Say which runs learned: `that end more than a fifth of the way from guessing to 1`."""
+    usual = METRICS[default_of(evidence.task)]
+    share = SCORES[usual.score].learned
+    way = f"more than {'a fifth' if share == 0.2 else f'{share:.0%}'} of the way from guessing to 1"
+    is_compared = METRICS[evidence.metric].score == usual.score
+    return f"that end {way}" if is_compared else f"whose {usual.label} ends {way}"
 
 
 def verdict_text(evidence: Evidence) -> str:

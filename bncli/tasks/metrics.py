@@ -140,9 +140,6 @@ HISTORY_METRICS = tuple(dict.fromkeys(name for task in TASKS for name in history
 TOLERANCE = 1e-6
 """Relative difference up to which two values of a metric count as equal: they are computed in float32."""
 
-LEARNED = 0.2
-"""Share of the distance from the trivial score to a perfect score that a run must cover to count as having learned."""
-
 
 def lower_is_better(metric: str) -> bool:
     """Return whether smaller values of a metric are better.
@@ -198,6 +195,7 @@ def least_learned(trivial: float, metric: str = DEFAULT) -> float:
         metric: The metric.
 
     >>> least_learned(0.5), least_learned(0.0, "val_r2")
-    (0.6, 0.2)
+    (0.6, 0.05)
     """
-    return trivial + LEARNED * (METRICS[metric].perfect - trivial)
+    known = METRICS[metric]
+    return trivial + SCORES[known.score].learned * (known.perfect - trivial)

@@ -29,6 +29,11 @@ BLOCK_VALUES = 2**22
 """About how many answers are scored at a time, so that little memory is needed beside them."""
 
 
+LEARNED, LEARNED_QUANTITIES = 0.2, 0.05
+"""See `Score.learned`. Guessing between two classes may be right by chance, but no constant has an R² above 0; and of a
+quantity that is mostly noise nobody explains a fifth."""
+
+
 @dataclass(frozen=True)
 class Score:
     """How answers are scored.
@@ -43,6 +48,8 @@ class Score:
         lowest: The smallest value that it can have.
         highest: The largest one.
         least_classes: The fewest classes for which it says something.
+        learned: Share of the way from the trivial score to a perfect one that a run must cover to count as having
+            learned.
     """
 
     label: str
@@ -53,6 +60,7 @@ class Score:
     lowest: float = 0.0
     highest: float = math.inf
     least_classes: int = 1
+    learned: float = LEARNED
 
 
 def scores_of(task: str, y: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
@@ -295,7 +303,7 @@ SCORES = {
     "calibration_error": Score(
         "calibration error", CLASSIFICATION, _calibration_error, None, lower_is_better=True, highest=1.0
     ),
-    "r2": Score("R²", REGRESSION, _r2, lambda y: 0.0, lowest=-math.inf, highest=1.0),
+    "r2": Score("R²", REGRESSION, _r2, lambda y: 0.0, lowest=-math.inf, highest=1.0, learned=LEARNED_QUANTITIES),
     "mae": Score("mean absolute error", REGRESSION, _mae, _spread, lower_is_better=True),
     "mse": Score("mean squared error", REGRESSION, _mse, lambda y: float(y.var(dtype="float64")), lower_is_better=True),
     "rmse": Score(
