@@ -19,7 +19,7 @@ from bncli.data.splits import LabelledRows, RawDataset, select_rows, split_strat
 from bncli.data.tables import is_table_path
 from bncli.errors import DataError, InvalidConfig
 from bncli.registry import nearest
-from bncli.tasks.task import CLASSIFICATION, ONE_QUANTITY, REGRESSION
+from bncli.tasks.task import BALANCED, CLASSIFICATION, ONE_QUANTITY, REGRESSION, TASKS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,6 +79,7 @@ class Dataset:
         y_test: Test class numbers or quantities, shape (rows,).
         task: `classification` or `regression`.
         target_scaler: What was done to quantities; it leaves classes alone.
+        is_imbalanced: Whether some classes are rare, see `RawDataset.is_imbalanced`.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Dataset:
     y_test: np.ndarray | None = None
     task: str = CLASSIFICATION
     target_scaler: Scaler = UNSCALED
+    is_imbalanced: bool = False
 
     @property
     def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -118,6 +120,26 @@ class Dataset:
     def n_classes(self) -> int:
         """Number of classes; `ONE_QUANTITY` in regression."""
         return len(self.class_names) or ONE_QUANTITY
+
+    def class_weights(self, class_weight: str) -> np.ndarray | None:
+        """Return a weight for each class, as scikit-learn balances them; None for no weights.
+
+        Args:
+            class_weight: `none`, or `balanced` for rows / (classes * rows of the class), over the training rows; a
+                class without rows has the weight 0.
+        """
+        import numpy as np
+
+        if class_weight == "none" or self.task == REGRESSION:
+            return None
+        counts = np.bincount(self.y_train, minlength=self.n_classes)
+        weights = len(self.y_train) / (self.n_classes * np.maximum(counts, 1)) * (counts > 0)
+        return weights.astype("float32")
+
+    @property
+    def score(self) -> str:
+        """The score by which arms are compared: that of the task, but the balanced accuracy where classes are rare."""
+        return BALANCED if self.is_imbalanced else TASKS[self.task].score
 
     @property
     def target_scaling(self) -> str:
@@ -303,12 +325,24 @@ def _read(
         raise InvalidConfig(
             f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two {what}. Select more rows."
         )
+    raw = replace(raw, notices=(*raw.notices, *_on_balance(name, raw)))
     features, scaler = scale(scaling, raw, *(x for x, _ in parts.values()))
     labels, target_scaler = scale_target(target_scaling, raw, *(y for _, y in parts.values()))
-    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "feature_names", "notices", "task")}
+    found: dict[str, Any] = {
+        name: getattr(raw, name) for name in ("class_names", "feature_names", "notices", "task", "is_imbalanced")
+    }
     for part, x, y in zip(parts, features, labels, strict=True):
         found |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
     return _read_only(Dataset(name, scaling=scaling, scaler=scaler, target_scaler=target_scaler, **found))
+
+
+def _on_balance(name: str, raw: RawDataset) -> list[str]:
+    if not raw.is_imbalanced:
+        return []
+    return [
+        f"The classes of {quoted(name)} are imbalanced: arms are compared by the balanced accuracy, the mean of the "
+        "shares of each class that are right. class_weight=balanced lets classes count alike in training."
+    ]
 
 
 def _drawn(name: str, raw: RawDataset, draw: _Draw) -> RawDataset:
