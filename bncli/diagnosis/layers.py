@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bncli.backend import keras
+from bncli.diagnosis.finite import n_not_finite
 from bncli.diagnosis.names import layer_names, layers_within
 from bncli.networks.own import batch_norms
 from bncli.probes.recording import noise_of, record, without_noise
@@ -36,6 +37,8 @@ class LayerReading:
         activation: The name of its activation; an empty text if it has none.
         dtype: The type that it computes with.
         n_rows: The rows.
+        is_sound: Whether all is finite up to it: what it gets and returns, its weights, and those of all calls before.
+            What others return may be finite all the same: a value less an infinite mean is rectified to 0.
         is_first_bad: Whether it returned a value that is not finite for finite inputs.
         largest: The largest absolute value that it got where it did so.
         zeros: How many rows each channel returned nothing but 0 for, shape (channels,).
@@ -47,6 +50,7 @@ class LayerReading:
     activation: str
     dtype: str
     n_rows: int = 0
+    is_sound: bool = True
     is_first_bad: bool = False
     largest: float = 0.0
     zeros: Any = 0
@@ -56,6 +60,7 @@ class LayerReading:
     def add(self, given: np.ndarray, made: np.ndarray) -> None:
         """Count the rows of one call."""
         self.n_rows += len(made)
+        self.is_sound &= bool(np.isfinite(given).all() and np.isfinite(made).all())
         if np.isfinite(given).all() and not np.isfinite(made).all():
             self.is_first_bad, self.largest = True, max(self.largest, float(np.abs(given).max()))
         if self.is_rectified:
@@ -150,18 +155,22 @@ def read_layers(model: keras.Model, x: np.ndarray) -> list[LayerReading]:
     Calls of a shared layer are read apart: a `ReLU` may be used all over a network.
     """
     names, found = layer_names(model), dict[tuple[int, int], LayerReading]()
+    sick = {id(layer) for layer in layers_within(model) if any(map(n_not_finite, layer.variables))}
     calls: Counter[int] = Counter()
 
     def see(layer: Any, given: Any, made: Any) -> None:
         calls[id(layer)] += 1
         number = calls[id(layer)]
         name = names[id(layer)] + (f" (call {number})" if number > 1 else "")
-        new = LayerReading(name, activation_of(layer), str(layer.compute_dtype))
+        new = LayerReading(name, activation_of(layer), str(layer.compute_dtype), is_sound=id(layer) not in sick)
         found.setdefault((id(layer), number), new).add(np.asarray(given), np.asarray(made))
 
     for start in range(0, min(len(x), MAX_ROWS), CHUNK):
         calls.clear()
         record(model, x[start : min(start + CHUNK, MAX_ROWS)], see)
+    sound = True
+    for reading in found.values():
+        sound = reading.is_sound = sound and reading.is_sound
     return list(found.values())
 
 

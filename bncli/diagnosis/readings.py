@@ -76,6 +76,22 @@ class Readings:
     n_rows: int
 
     @property
+    def is_finite(self) -> bool:
+        """Whether all that was measured is finite. Else scores are those of a broken model, whatever its averages."""
+        return all(reading.is_sound for reading in self.layers)
+
+    @property
+    def sound_layers(self) -> list[LayerReading]:
+        """The layers before the first value that is not finite: what others return follows from it."""
+        return [reading for reading in self.layers if reading.is_sound]
+
+    @property
+    def sound_norms(self) -> list[NormReading]:
+        """The batch normalizations before the first value that is not finite."""
+        behind = {reading.name for reading in self.layers if not reading.is_sound}
+        return [norm for norm in self.norms if norm.name not in behind]
+
+    @property
     def is_better_with_population(self) -> bool:
         """Whether the model answers training rows better with population statistics than with its moving averages.
 
