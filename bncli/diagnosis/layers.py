@@ -13,6 +13,7 @@ from bncli.backend import keras
 from bncli.diagnosis.finite import n_not_finite
 from bncli.diagnosis.names import layer_names, layers_within
 from bncli.networks.own import batch_norms
+from bncli.networks.sites import activation_name
 from bncli.probes.recording import noise_of, record, without_noise
 
 MAX_ROWS = 1_024
@@ -152,7 +153,8 @@ class NormReading:
 def read_layers(model: keras.Model, x: np.ndarray) -> list[LayerReading]:
     """Read what every layer gets and returns in inference mode, in the order of the calls.
 
-    Calls of a shared layer are read apart: a `ReLU` may be used all over a network.
+    Calls of a shared layer are read apart: a `ReLU` may be used all over a network. Functions of a functional model,
+    such as `keras.ops.relu`, are read like layers.
     """
     names, found = layer_names(model), dict[tuple[int, int], LayerReading]()
     sick = {id(layer) for layer in layers_within(model) if any(map(n_not_finite, layer.variables))}
@@ -161,9 +163,10 @@ def read_layers(model: keras.Model, x: np.ndarray) -> list[LayerReading]:
     def see(layer: Any, given: Any, made: Any) -> None:
         calls[id(layer)] += 1
         number = calls[id(layer)]
-        name = names[id(layer)] + (f" (call {number})" if number > 1 else "")
-        new = LayerReading(name, activation_of(layer), str(layer.compute_dtype), is_sound=id(layer) not in sick)
-        found.setdefault((id(layer), number), new).add(np.asarray(given), np.asarray(made))
+        name = names.get(id(layer), layer.name) + (f" (call {number})" if number > 1 else "")
+        dtype = str(getattr(layer, "compute_dtype", made.dtype.name))
+        new = LayerReading(name, activation_name(layer), dtype, is_sound=id(layer) not in sick)
+        found.setdefault((id(layer), number), new).add(np.asarray(given), np.atleast_1d(made))
 
     for start in range(0, min(len(x), MAX_ROWS), CHUNK):
         calls.clear()
@@ -245,11 +248,3 @@ def _variances(model: keras.Model, x: np.ndarray) -> Variances:
         record(model, x[start : start + CHUNK], see, training=True)
     means = {layer: np.mean(found, axis=0) for layer, found in moments.items()}
     return {layer: square - mean**2 for layer, (mean, square) in means.items()}
-
-
-def activation_of(layer: Any) -> str:
-    """Return the name of a layer's activation; an empty text for a layer without one."""
-    if isinstance(layer, keras.layers.ReLU):
-        return "relu" if not layer.negative_slope and not layer.threshold else "leaky_relu"
-    name = getattr(getattr(layer, "activation", None), "__name__", "")
-    return "" if name == "linear" else name

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bncli.networks.sites import is_activation, is_linear, is_norm
+from bncli.networks.sites import activation_name, is_activation, is_linear, is_norm
+from bncli.probes.recording import functions_within
 
 if TYPE_CHECKING:
     import keras
@@ -35,11 +36,13 @@ class Tap(NamedTuple):
 def tapped(model: keras.Model) -> Iterator[list[Tap]]:
     """Collect the taps of a model's calls in a block, in the order of the calls.
 
-    Activations by a function of `keras.ops` are not seen, and neither is a softmax.
+    Activations by functions of `keras.ops` are seen between the layers of functional models, and not within layers; a
+    softmax is none here.
     """
     found: list[Tap] = []
     layers = [layer for layer in model._flatten_layers(include_self=False) if not hasattr(layer, "cell")]
-    hidden = [_Hiding(layer, found) for layer in layers if is_norm(layer) or is_activation(layer) or is_linear(layer)]
+    parts = [*layers, *functions_within(model)]
+    hidden = [_Hiding(part, found) for part in parts if is_norm(part) or is_activation(part) or is_linear(part)]
     try:
         yield found
     finally:
@@ -51,7 +54,7 @@ class _Hiding:
     """Attributes of a layer that hide its own while it is watched.
 
     Args:
-        layer: A normalization, an activation, or a linear layer.
+        layer: A normalization, an activation (a layer or a function), or a linear layer.
         found: Where taps are added.
     """
 
@@ -59,13 +62,12 @@ class _Hiding:
         self._layer, self._found = layer, found
         self._before = {name: layer.__dict__[name] for name in ("call", "activation") if name in layer.__dict__}
         self._counts: Counter[str] = Counter()
+        name = activation_name(layer)
         if is_norm(layer):
             layer.__dict__["call"] = self._norm(layer.call)
-        elif is_linear(layer):
-            if layer.activation is not None and _name(layer.activation) not in ("linear", "softmax"):
-                layer.__dict__["activation"] = self._activation(layer.activation, _name(layer.activation))
-        elif _kind(layer) != "softmax":
-            layer.__dict__["call"] = self._activation(layer.call, _kind(layer))
+        elif name and name != "softmax":
+            function = "activation" if is_linear(layer) else "call"
+            layer.__dict__[function] = self._activation(getattr(layer, function), name)
 
     def undo(self) -> None:
         """Give the layer its own attributes back."""
@@ -93,12 +95,3 @@ class _Hiding:
             return function(inputs, *args, **kwargs)
 
         return watched
-
-
-def _name(function: Any) -> str:
-    return str(getattr(function, "__name__", type(function).__name__)).lower()
-
-
-def _kind(layer: Any) -> str:
-    """The name of an activation layer's function."""
-    return _name(layer.activation) if hasattr(layer, "activation") else type(layer).__name__.lower()
