@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bncli.probes.hiding import hiding
+
 if TYPE_CHECKING:
     import keras
     import numpy as np
@@ -37,7 +39,7 @@ def record(model: keras.Model, x: np.ndarray, see: See, *, training: bool = Fals
     layers = [
         layer for layer in model._flatten_layers(include_self=False) if not isinstance(layer, keras.Model)
     ]  # Keras has no public way into nested models
-    with _watched([*layers, *functions_within(model)], see):
+    with hiding((each, "call", _shown(each, see)) for each in (*layers, *functions_within(model))):
         model(x, training=training)
 
 
@@ -46,8 +48,8 @@ def functions_within(model: keras.Model) -> list[Any]:
 
     >>> import keras
     >>> inputs = keras.Input((2,))
-    >>> [each.name for each in functions_within(keras.Model(inputs, keras.ops.relu(inputs)))]
-    ['relu']
+    >>> [type(each).__name__ for each in functions_within(keras.Model(inputs, keras.ops.relu(inputs)))]
+    ['Relu']
     """
     import keras
 
@@ -56,20 +58,10 @@ def functions_within(model: keras.Model) -> list[Any]:
     return list({id(each): each for each in called if not isinstance(each, keras.Layer)}.values())
 
 
-@contextmanager
-def _watched(layers: list[Any], see: See) -> Iterator[None]:
-    """Let layers show their calls; an attribute of the object hides the method of its class."""
-    for layer in layers:
-        layer.__dict__["call"] = _shown(layer, layer.call, see)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.__dict__["call"]
-
-
-def _shown(layer: Any, call: Callable[..., Any], see: See) -> Callable[..., Any]:
+def _shown(layer: Any, see: See) -> Callable[..., Any]:
     import keras
+
+    call = layer.call
 
     def shown(*args: Any, **kwargs: Any) -> Any:
         outputs = call(*args, **kwargs)
