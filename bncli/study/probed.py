@@ -62,10 +62,10 @@ def write(folder: Path, results: Iterable[RunResult]) -> None:
     Raises:
         StoreError: It can't be written.
     """
-    from pyarrow import parquet
-
     seen = [result for result in results if result.inside]
     if seen:
+        from pyarrow import parquet
+
         digest = hashlib.sha256(" ".join(result.run_id for result in seen).encode()).hexdigest()[:16]
         table = _table(seen)
         path = folder / f"probes-{digest}.parquet"
