@@ -12,7 +12,7 @@ from bncli.diagnosis.finite import n_not_finite
 from bncli.diagnosis.wording import agreed
 from bncli.values import counted
 
-AVERAGES = ("moving_mean", "moving_variance")
+AVERAGES = ("moving_mean", "moving_variance", "moving_stddev")
 """The variables that `bncli recalibrate` estimates again."""
 
 
