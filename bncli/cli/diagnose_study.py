@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ Diagnosed = list[tuple["Condition", "Case", list[tuple[str, "Finding"]]]]
 
 def is_folder(network: str) -> bool:
     """Return whether what the user named is a folder, and no network of that name."""
-    return network not in models.REGISTRY and Path(network).is_dir()
+    return network not in models.REGISTRY and os.path.isdir(network)  # pathlib raises an error for long names
 
 
 def check_alone(options: Mapping[str, Any]) -> None:

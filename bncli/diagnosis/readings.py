@@ -76,6 +76,22 @@ class Readings:
     n_rows: int
 
     @property
+    def is_finite(self) -> bool:
+        """Whether all that was measured is finite. Else scores are those of a broken model, whatever its averages."""
+        return all(reading.is_sound for reading in self.layers)
+
+    @property
+    def sound_layers(self) -> list[LayerReading]:
+        """The layers before the first value that is not finite: what others return follows from it."""
+        return [reading for reading in self.layers if reading.is_sound]
+
+    @property
+    def sound_norms(self) -> list[NormReading]:
+        """The batch normalizations before the first value that is not finite."""
+        behind = {reading.name for reading in self.layers if not reading.is_sound}
+        return [norm for norm in self.norms if norm.name not in behind]
+
+    @property
     def is_better_with_population(self) -> bool:
         """Whether the model answers training rows better with population statistics than with its moving averages.
 
@@ -99,7 +115,7 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
         criterion = Criterion(dataset.task)
         inference = Inference(model, dataset, criterion)
         parts = {name: _sampled(*dataset.parts[name]) for name in ("train", "val")}
-        batches = _batches(len(dataset.y_train), min(max(size, BATCH_SIZE), len(dataset.y_train)))
+        batches = whole_batches(len(dataset.y_train), max(size, BATCH_SIZE), MAX_ROWS)
         population = inference.estimator(batches, quiet=True)(len(batches)) if inference.averages else inference.others
         scores = {
             name: {
@@ -135,10 +151,20 @@ def _sampled(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[chosen], y[chosen]
 
 
-def _batches(n_rows: int, size: int) -> tf.Tensor:
-    """Whole batches of shuffled rows, shape (batches, 1, rows)."""
-    count = max(1, min(MAX_ROWS, n_rows) // size)
-    return tf.constant(batch_order(0, 0, n_rows)[: count * size].reshape(count, 1, size))
+def whole_batches(n_rows: int, size: int, most: int | None = None) -> tf.Tensor:
+    """Return whole batches of shuffled rows, shape (batches, 1, rows).
+
+    >>> whole_batches(100, 32).shape, whole_batches(100, 32, most=50).shape, whole_batches(10, 32).shape
+    (TensorShape([3, 1, 32]), TensorShape([1, 1, 32]), TensorShape([1, 1, 10]))
+
+    Args:
+        n_rows: The number of rows of the data.
+        size: Rows per batch; all of them if there are fewer.
+        most: The most rows to take; None for all.
+    """
+    rows = batch_order(0, 0, n_rows)[:most]
+    size = min(size, len(rows))
+    return tf.constant(rows[: len(rows) // size * size].reshape(-1, 1, size))
 
 
 def _score(inference: Inference, others: Tensors, x: np.ndarray, y: np.ndarray) -> Score:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bncli.backend import keras, tf
+from bncli.backend import keras
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.data.datasets import Dataset
 from bncli.diagnosis.layers import Statistics, statistics_by_layer
-from bncli.diagnosis.readings import thawed
+from bncli.diagnosis.readings import thawed, whole_batches
 from bncli.engines.criterion import Criterion
 from bncli.engines.inference import Inference
 from bncli.errors import InvalidConfig, shown
@@ -24,7 +24,6 @@ from bncli.networks.archive import Change, changes
 from bncli.networks.file import FileNetwork
 from bncli.networks.outputs import with_probabilities
 from bncli.networks.own import batch_norms
-from bncli.networks.seeds import batch_order
 
 if TYPE_CHECKING:
     from bncli.engines.updates import Tensors
@@ -139,12 +138,11 @@ def recalibrate(model: keras.Model, dataset: Dataset, batch_size: int) -> Recali
     Raises:
         InvalidConfig: Statistics are not finite.
     """
-    n_rows = len(dataset.y_train)
-    size = min(batch_size, n_rows)
-    batches = batch_order(0, 0, n_rows)[: n_rows // size * size].reshape(-1, 1, size)
+    batches = whole_batches(len(dataset.y_train), batch_size)
+    size = batches.shape[-1]
     with thawed(model):
         inference = Inference(model, dataset, Criterion(dataset.task))
-        estimate = inference.estimator(tf.constant(batches), quiet=True)
+        estimate = inference.estimator(batches, quiet=True)
         before = _scores(inference, inference.others, dataset)
         curve = [_point(inference, estimate, count, size, dataset) for count in _counts(len(batches), size)]
         others = estimate(len(batches))

@@ -6,19 +6,18 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bncli.backend import keras, tf
+from bncli.backend import keras
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.diagnosis.layers import Statistics, statistics_by_layer
 from bncli.diagnosis.names import layers_within
-from bncli.diagnosis.readings import thawed
+from bncli.diagnosis.readings import BATCH_SIZE, thawed, whole_batches
 from bncli.engines.criterion import Criterion
 from bncli.engines.inference import Inference
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
 from bncli.networks.own import batch_norms
 from bncli.networks.saved import saved_training, takes_raw_rows
-from bncli.networks.seeds import batch_order
 
 SCALINGS, TABLE_SCALINGS = ("none", "unit", "standard"), ("none", "standard")
 """The scalings that the rows of a saved model may have had: of images, and of tables."""
@@ -33,9 +32,6 @@ deviations off and variances by a factor of 1.4 (see `findings.stale`), or of 2 
 
 MAX_ROWS = 1_000
 """The most training rows that are looked at."""
-
-BATCH_SIZE = 32
-"""Rows per batch, for population statistics."""
 
 LEAST_VARIANCE = 1e-6
 """What is added to variances that distances are divided by."""
@@ -106,9 +102,8 @@ def scales_rows(model: keras.Model) -> bool:
 def _fit(config: RunConfig) -> Fit:
     data = datasets.load(config)
     model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
-    rows = batch_order(0, 0, len(data.y_train))[:MAX_ROWS]
-    size = min(BATCH_SIZE, len(rows))
-    batches = tf.constant(rows[: len(rows) // size * size].reshape(-1, 1, size))
+    batches = whole_batches(len(data.y_train), BATCH_SIZE, MAX_ROWS)
+    rows = batches.numpy().ravel()
     remain = _initial_shares(model, config)
     with thawed(model):
         inference = Inference(model, data, Criterion(data.task))

@@ -30,8 +30,8 @@ def statistics_gap(case: Case) -> Iterator[Finding]:
     """The moving averages cost accuracy: with population statistics the same weights score more."""
     if case.runs:
         yield from _over_seeds(case)
-    if case.readings is None or not case.is_trained or not case.batch_norms:
-        return
+    if case.readings is None or not case.is_trained or not case.batch_norms or not case.readings.is_finite:
+        return  # an average that is NaN costs accuracy too, and is found as such
     scores = case.readings.scores["val"]
     moving, population = scores[MOVING], scores[POPULATION]
     gap, error = population.accuracy - moving.accuracy, _error(population, moving)
