@@ -2,8 +2,8 @@
 
     python benchmarks/probes.py [--repeats 9]
 
-The programs are compiled before, and what that takes is measured once. The ratio is that of the shortest times, the
-range that of all pairs in turn.
+Processor time is measured, which other jobs on the machine change least. The programs are compiled before, and what
+that takes is measured once. The ratio is that of the shortest times, the range that of all pairs in turn.
 """
 
 import argparse
@@ -24,9 +24,9 @@ CASES = {
 
 
 def seconds(program, runs):
-    started = time.perf_counter()
+    started = time.process_time()
     program.run(runs)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def measure(name, n_runs, fields, repeats):
@@ -34,9 +34,9 @@ def measure(name, n_runs, fields, repeats):
     data = datasets.load(runs[0])
     programs, compiled = {}, {}
     for level in (None, *LEVELS):
-        started = time.perf_counter()
+        started = time.process_time()
         programs[level] = stacked.prepare(runs, data, probe=level)
-        compiled[level] = time.perf_counter() - started
+        compiled[level] = time.process_time() - started
     taken = {level: [] for level in programs}
     for _ in range(repeats):
         for level, program in programs.items():

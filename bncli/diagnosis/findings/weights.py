@@ -12,7 +12,7 @@ from bncli.diagnosis.finite import n_not_finite
 from bncli.diagnosis.wording import agreed
 from bncli.values import counted
 
-AVERAGES = ("moving_mean", "moving_variance", "moving_stddev")
+_AVERAGES = ("moving_mean", "moving_variance", "moving_stddev")
 """The variables that `bncli recalibrate` estimates again."""
 
 
@@ -35,7 +35,7 @@ def not_finite(case: Case) -> Iterator[Finding]:
 
 
 def _remedy(variables: Sequence[Any]) -> str:
-    if all(variable.name in AVERAGES for variable in variables):
+    if all(variable.name in _AVERAGES for variable in variables):
         return "The weights are finite: bncli recalibrate estimates the averages again."
     return (
         "Go back to a checkpoint from before; then a lower learning rate, clipnorm, or float32 where float16 "
