@@ -68,8 +68,8 @@ def _over_seeds(case: Case) -> Iterator[Finding]:
     between = f" (95 % interval {interval.low:.3f} to {interval.high:.3f})" if len(costs) > 1 else ""
     yield Finding(
         f"{_capital(METRICS[found.metric].label)} is {found.moving:.3f} with the moving averages and "
-        f"{found.population:.3f} with population statistics, in the mean of {counted(len(costs), 'seed')}: the averages "
-        f"cost {found.size:.3f}{between}; they cost something in {sum(cost > 0 for cost in costs)} of {len(costs)}.",
+        f"{found.population:.3f} with population statistics, in the mean of {counted(len(costs), 'seed')}: the "
+        f"averages cost {found.size:.3f}{between}; they cost something in {sum(cost > 0 for cost in costs)} of {len(costs)}.",
         found.size,
         case.names(case.batch_norms),
         "A lower norm_momentum, or more epochs. To choose between arms: --metric " + f"{PREFIX}{found.metric}.",
