@@ -143,13 +143,18 @@ GUESSING = {
 """What the best constant answer scores, in words."""
 
 
+def names_in_keras(loss: str) -> list[str]:
+    """Return Keras' names of a loss."""
+    return [name for name, short in LOSS_ALIASES.items() if short == loss and "_" in name] or [loss]
+
+
 def loss_table() -> None:
     """Print the losses."""
     table(
         {
             "loss": f"`{loss}`",
             "task": task,
-            "in Keras": ", ".join(f"`{name}`" for name, short in LOSS_ALIASES.items() if short == loss and "_" in name) or f"`{loss}`",
+            "in Keras": ", ".join(f"`{name}`" for name in names_in_keras(loss)),
         }
         for task, known in TASKS.items()
         for loss in known.losses
