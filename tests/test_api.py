@@ -218,7 +218,10 @@ def test_a_field_without_effect_is_a_warning():
         bncli.train(**TINY, momentum=0.5)
 
 
-@pytest.mark.parametrize(("command", "fields", "n_runs"), [("compare", {}, 2), ("sweep", {"lr": [0.01, 0.1]}, 4)])
+@pytest.mark.parametrize(
+    ("command", "fields", "n_runs"),
+    [("compare", {}, 2), pytest.param("sweep", {"lr": [0.01, 0.1]}, 4, marks=pytest.mark.slow)],
+)
 def test_what_probes_see_is_a_table_of_the_result_and_of_its_folder(command, fields, n_runs, tmp_path, no_figures):
     call = getattr(bncli, command)
     found = call(**TINY, **fields, arms=ARMS, seeds=1, probe="light", out=tmp_path / "study").inside
