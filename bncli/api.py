@@ -37,6 +37,7 @@ from bncli.study.jobs import connect
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, as_begun, open_folder
 from bncli.study.study import DEFAULT_SEEDS, Plan, Study
+from bncli.tasks.metrics import default_of
 from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
@@ -101,11 +102,11 @@ class Result:
         """One row per run, epoch and probe of a layer, see `analysis.inside.inside_table`."""
         return self.evidence.inside_table
 
-    def by(self, metric: str = "val_accuracy", threshold: float | None = None, margin: float | None = None) -> Result:
+    def by(self, metric: str | None = None, threshold: float | None = None, margin: float | None = None) -> Result:
         """Return the same runs compared by another metric.
 
         Args:
-            metric: A metric, e.g. `val_loss`.
+            metric: A metric, e.g. `val_loss`; None for the score that fits the data, on validation rows.
             threshold: The value of it that runs should reach; None for 95 % of the baseline's gain.
             margin: The smallest difference in it that matters; None if nothing is to be called equivalent.
 
@@ -113,6 +114,7 @@ class Result:
             UnknownName: There is no such metric.
             InvalidConfig: The metric can't have this value, or no run has a value of it.
         """
+        metric = default_of(self.evidence.score) if metric is None else metric
         check_choice(metric, threshold, margin)
         there = measured_metrics(self.evidence.results)
         if metric not in there:

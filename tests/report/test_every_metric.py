@@ -68,7 +68,7 @@ def test_no_interval_leaves_what_a_metric_can_be(shown):
 @each_metric
 def test_tables_answer_and_page_are_about_the_metric(shown):
     metric, label = shown.metric, METRICS[shown.metric].label
-    assert all(row[metric][0].isdigit() or row[metric][0] == "-" < row[metric] for row in result_rows(shown))
+    assert all(row[metric] != "-" for row in result_rows(shown))
     assert all(f"mean {metric}" in row for row in detail_rows(shown))
     assert difference_rows(shown)
     assert rate_rows(shown)
