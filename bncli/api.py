@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.choice import check_choice, choice_of, choose
 from bncli.analysis.evidence import Evidence, make_evidence, read_evidence
+from bncli.analysis.inside import with_probe
 from bncli.analysis.tables import measured_metrics
 from bncli.config import RunConfig
 from bncli.engines.method import check_memory
@@ -116,10 +117,11 @@ class Result:
         """
         metric = default_of(self.evidence.score) if metric is None else metric
         check_choice(metric, threshold, margin)
-        there = measured_metrics(self.evidence.results)
+        results = with_probe(self.evidence.results, self.folder, metric)
+        there = measured_metrics(results)
         if metric not in there:
             raise InvalidConfig(f"No run has a value of {metric}. There are values of: {', '.join(there)}.")
-        chosen = dataclasses.replace(self.evidence, metric=metric, threshold=threshold, margin=margin)
+        chosen = dataclasses.replace(self.evidence, results=results, metric=metric, threshold=threshold, margin=margin)
         return Result(chosen, self.folder)
 
     def plot(self, name: str = "curves") -> Figure:

@@ -36,7 +36,7 @@ class Series(NamedTuple):
     """A probe of a layer.
 
     Attributes:
-        probe: Its name, a key of `probes.inside.PROBES`.
+        probe: Its name, a key of `tasks.probes.PROBES`.
         layer: The layer's name.
         number: The layer's place among those that the probe looks at, from 1: equal in arms that differ in their norms.
     """

@@ -22,8 +22,8 @@ from bncli.diagnosis.finding import REGISTRY as FINDINGS
 from bncli.networks import models, norms
 from bncli.networks.spec import spec_of
 from bncli.networks.words import WORDS
-from bncli.probes.inside import PROBES
 from bncli.study.files import load_study, presets
+from bncli.tasks.probes import PROBES
 from bncli.tasks.scores import SCORES
 from bncli.tasks.task import LOSS_ALIASES, TASKS
 from bncli.training import schedules

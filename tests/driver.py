@@ -15,10 +15,10 @@ from fakes import failed, learned
 
 from bncli import process
 from bncli.cli.app import main
-from bncli.probes.inside import PROBES
 from bncli.registry import Registry
 from bncli.report import figure
 from bncli.results import Inside, Series
+from bncli.tasks.probes import PROBES
 
 BATCH, PAUSE = 4, float(os.environ.get("PAUSE", "0"))
 STUCK, FAILS = (int(os.environ.get(name, "-1")) for name in ("STUCK", "FAILS"))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from bncli.analysis.inside import with_probe
 from bncli.analysis.tables import Results, measured_metrics, score_of, task_of
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, StoreError
@@ -14,7 +15,8 @@ from bncli.study import lock
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import STUDY_SECONDS
 from bncli.study.study import Plan, data_key
-from bncli.tasks.metrics import DEFAULT, METRICS, Metric, default_of
+from bncli.tasks.metrics import DEFAULT, METRICS, PROBE, Metric, default_of
+from bncli.tasks.probes import PROBES
 from bncli.tasks.scores import SCORES
 from bncli.tasks.task import CLASSIFICATION, TASKS
 from bncli.values import plain_text
@@ -93,20 +95,27 @@ def _is_within(value: float, limits: Metric) -> bool:
     return math.isfinite(value) and limits.lowest <= value <= limits.highest
 
 
-def check_measured_by(plan: Plan, metric: str | None) -> None:
+def check_measured_by(plan: Plan, metric: str | None, probe: str | None = None) -> None:
     """Check, before anything is trained, that runs will have a metric.
 
     Args:
         plan: The runs.
         metric: The metric; None for the one that fits the data.
+        probe: Which probes are recorded; None for none.
 
     Raises:
-        InvalidConfig: It is of another task, or of a test part that the data does not have.
+        InvalidConfig: It is of another task, of a test part that the data does not have, or of a probe that is not
+            recorded.
     """
     task = task_of(dict(plan.runs))
     if metric is None:
         return
     default, known = default_of(TASKS[task].score), METRICS[metric]
+    if metric.startswith(PROBE):
+        is_full = PROBES[metric.removeprefix(PROBE)].is_full
+        if probe is None or (is_full and probe != "full"):
+            raise InvalidConfig(f"--metric {metric} needs --probe {'full' if is_full else 'light'}.")
+        return
     if known.score != "loss" and SCORES[known.score].task != task:
         raise InvalidConfig(f"--metric {metric} is for {SCORES[known.score].task}, but this is {task}. Try {default}.")
     for config in {data_key(config): config for config, _ in plan.runs}.values():
@@ -168,7 +177,8 @@ def choose(
     check_choice(choice.metric or default, choice.threshold, choice.margin)
     if choice != before:
         if (name := choice.metric or default) not in (default, DEFAULT):
-            measured(name, [result for _, result in store.listed_runs(content)], f" in {str(store.folder)!r}")
+            found = with_probe([result for _, result in store.listed_runs(content)], store.folder, name)
+            measured(name, found, f" in {str(store.folder)!r}")
         if tell and (note := _forgotten(before, choice)):
             tell(note)
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):

@@ -14,7 +14,7 @@ from bncli.analysis.seeds import always_valid_interval
 from bncli.analysis.statistics import NO_INTERVAL, Interval, holm, mean
 from bncli.analysis.tables import AXES, Conditions, Results, table_of
 from bncli.analysis.verdicts import Finding, finding_of, finding_where_some_learned, is_equivalent, verdict_of
-from bncli.tasks.metrics import DEFAULT, TOLERANCE, lower_is_better
+from bncli.tasks.metrics import DEFAULT, METRICS, TOLERANCE, lower_is_better
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,13 +95,13 @@ def _difference_row(cell: Cell, metric: str, trivial: Trivial | None, margin: fl
     found = paired_differences(cell.runs, cell.baseline_runs, metric)
     values, others = paired_values(final_values(cell.runs, metric), final_values(cell.baseline_runs, metric))
     pairs = None if trivial is None else learned_pairs(cell.runs, cell.baseline_runs, metric, trivial)
-    is_mixed = pairs is not None and pairs.is_mixed
+    is_mixed = METRICS[metric].has_direction and pairs is not None and pairs.is_mixed
     finding = finding_where_some_learned(pairs, metric) if pairs and is_mixed else finding_of(found, metric)
     return {
         **_spread_columns(found),
         **finding._asdict(),
         **_wins(values, others, metric),
-        **_learned_columns(pairs),
+        **_learned_columns(pairs if METRICS[metric].has_direction else None),
         "equivalent": not is_mixed and is_equivalent(found.values, margin),
     }
 

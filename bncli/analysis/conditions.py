@@ -14,7 +14,7 @@ from bncli.analysis.statistics import holm, known_values, mean, median
 from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, score_of, typed
 from bncli.analysis.verdicts import BETTER, SIGNIFICANT, finding_between
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT, default_of, lower_is_better
+from bncli.tasks.metrics import DEFAULT, METRICS, default_of, lower_is_better
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +149,7 @@ def clear_winner(arms: Mapping[int, Runs], trivial: Trivial | None = None, metri
         metric: What is compared.
     """
     competing = {place: runs for place, runs in arms.items() if runs}
-    if len(competing) < 2:
+    if len(competing) < 2 or not METRICS[metric].has_direction:
         return None
     best = min(competing, key=lambda place: _rank(competing[place], metric))
     runs = competing.pop(best)

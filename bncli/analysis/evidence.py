@@ -14,7 +14,7 @@ from bncli.analysis.conditions import conditions_table
 from bncli.analysis.gap import Gap, find_gap
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
-from bncli.analysis.inside import inside_table
+from bncli.analysis.inside import inside_table, with_probe
 from bncli.analysis.interactions import interactions_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
@@ -187,8 +187,11 @@ class Evidence:
 
     @cached_property
     def lr_table(self) -> pd.DataFrame | None:
-        """One row per arm and point of the other axes, see `analysis.rates.lr_table`; None if `lr` is not an axis."""
-        if "lr" not in self.axes:
+        """One row per arm and point of the other axes, see `analysis.rates.lr_table`; None if `lr` is not an axis.
+
+        None too by a metric of which no value is better, and so no learning rate is best.
+        """
+        if "lr" not in self.axes or not metrics.METRICS[self.metric].has_direction:
             return None
         return lr_table(self.results, self.conditions, self.metric, self.run_trivial, self.baseline)
 
@@ -260,7 +263,7 @@ def read_evidence(
     data = list(content["datasets"].values())
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
-    results = [result for _, result in found]
+    results = with_probe([result for _, result in found], folder, choice.metric)
     return Evidence(
         study,
         results,
@@ -359,6 +362,7 @@ def make_evidence(
     Raises:
         InvalidConfig: No run has a value of the metric.
     """
+    results = with_probe(results, folder, metric)
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     by_label = {data_label(config): dataset_facts(datasets.load(config)) for config in one_per_data}
     data = list(by_label.values())

@@ -13,7 +13,7 @@ from bncli.analysis.pairs import Differences, final_values, paired_differences
 from bncli.analysis.runs import Trivial
 from bncli.analysis.statistics import TOLERANCE, Interval, bootstrap_interval, holm, mean, sign_flip_test
 from bncli.analysis.tables import AXES, Conditions, Results, table_of
-from bncli.tasks.metrics import DEFAULT, lower_is_better
+from bncli.tasks.metrics import DEFAULT, METRICS, lower_is_better
 from bncli.values import Value
 
 if TYPE_CHECKING:
@@ -118,7 +118,11 @@ def _contrast_row(start: Cell, end: Cell, metric: str, trivial: Trivial | None) 
     contrast = after.values - before.values
     low, high = _contrast_interval(before, after)
     row = {"n": len(contrast), "from_difference": mean(before.values), "to_difference": mean(after.values)}
-    if trivial is not None and any(_is_mixed(cell, metric, trivial) for cell in (start, end)):
+    if (
+        METRICS[metric].has_direction
+        and trivial is not None
+        and any(_is_mixed(cell, metric, trivial) for cell in (start, end))
+    ):
         return row
     return row | {"mean_difference": mean(contrast), "low": low, "high": high, "p_value": sign_flip_test(contrast)}
 

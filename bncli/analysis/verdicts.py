@@ -11,7 +11,7 @@ from bncli.analysis.pairs import Differences, paired_differences
 from bncli.analysis.runs import Trivial
 from bncli.analysis.statistics import MIN_PAIRS, bootstrap_interval, mean, sign_flip_test
 from bncli.analysis.tables import Runs
-from bncli.tasks.metrics import lower_is_better
+from bncli.tasks.metrics import METRICS, lower_is_better
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,13 @@ SIGNIFICANT = 0.05
 TOST_LEVEL = 0.9
 """Coverage of the interval that must lie within the margin: two one-sided tests at 5 % each (Schuirmann, 1987)."""
 
-BETTER, WORSE, EQUIVALENT, UNDECIDED = VERDICTS = ("better", "worse", "equivalent", "undecided")
+BETTER, WORSE, HIGHER, LOWER, EQUIVALENT, UNDECIDED = VERDICTS = (
+    *("better", "worse", "higher", "lower"),
+    *("equivalent", "undecided"),
+)
+"""What a comparison can end with; `higher` and `lower` by a metric of which no value is better."""
+
+CLEAR = (BETTER, WORSE, HIGHER, LOWER)
 
 
 class Finding(NamedTuple):
@@ -31,7 +37,8 @@ class Finding(NamedTuple):
 
     Attributes:
         p_value: nan if there are too few pairs.
-        side: `better` or `worse`: on which side the difference is if it is significant; empty if it is on none.
+        side: `better` or `worse`, `higher` or `lower`: on which side the difference is if it is significant; empty if
+            it is on none.
     """
 
     p_value: float
@@ -51,7 +58,8 @@ def finding_of(differences: Differences, metric: str) -> Finding:
     values, (low, high) = differences
     gain = -mean(values) if lower_is_better(metric) else mean(values)
     includes_0 = low <= 0 <= high or gain == 0
-    return Finding(sign_flip_test(values), "" if includes_0 else _side(gain))
+    side = _side(gain) if METRICS[metric].has_direction else HIGHER if gain > 0 else LOWER
+    return Finding(sign_flip_test(values), "" if includes_0 else side)
 
 
 def finding_between(runs: Runs, others: Runs, metric: str, trivial: Trivial | None) -> Finding:
@@ -64,7 +72,7 @@ def finding_between(runs: Runs, others: Runs, metric: str, trivial: Trivial | No
         trivial: What the best constant answer scores; None if it isn't known, and all runs count alike.
     """
     pairs = None if trivial is None else learned_pairs(runs, others, metric, trivial)
-    if pairs and pairs.is_mixed:
+    if METRICS[metric].has_direction and pairs and pairs.is_mixed:
         return finding_where_some_learned(pairs, metric)
     return finding_of(paired_differences(runs, others, metric), metric)
 

@@ -43,6 +43,7 @@ OF_THE_STUDY = (
     "settings",
     "seeds",
     "engine",
+    "probe",
     "metric",
     "threshold",
     "margin",
@@ -113,7 +114,7 @@ def after_train(study: Study, options: Options, own: Sequence[str] = (), *, dive
         diverged: Whether a run diverged: then the same training at a tenth of the learning rate is next.
     """
     if diverged:
-        same = typed(_without_fields(options, "lr"), [name for name in OF_THE_STUDY if name != "lr"])
+        same = typed(_without_fields(options, "lr"), [name for name in OF_THE_STUDY if name not in ("lr", "probe")])
         return ["train", *own, "--lr", f"{0.1 * study.base.lr:g}", *same]
     (arm,) = study.arms
     arms = [] if arm.label == NONE else ["--arms", f"{NONE},{arm.label}"]

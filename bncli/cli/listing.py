@@ -50,7 +50,7 @@ def metrics() -> list[dict[str, Any]]:
         {
             "metric": name,
             "what it is": metric.label,
-            "better": "lower" if metric.lower_is_better else "higher",
+            "better": ("lower" if metric.lower_is_better else "higher") if metric.has_direction else "-",
             "known": "every epoch" if name in HISTORY_METRICS else "at the end",
         }
         for name, metric in METRICS.items()

@@ -173,7 +173,7 @@ class Session:
         if self.out and not self.options.restart:
             self.study = as_begun(self.study, self.out)
         self.plan = self.study.plan()
-        check_measured_by(self.plan, self.options.metric)
+        check_measured_by(self.plan, self.options.metric, self.options.probe)
         for notice in self.plan.notices:
             console.warn(notice)
 

@@ -12,10 +12,10 @@ from bncli.backend import tf
 from bncli.config import RunConfig
 from bncli.engines.rates import Schedule, is_constant, steps_per_epoch
 from bncli.engines.updates import Tensors
-from bncli.probes.activations import PERCENTILES
 from bncli.probes.inside import Look, percentiles_of
 from bncli.probes.landscape import N_MOMENTS
 from bncli.results import Inside, RunResult, Series
+from bncli.tasks.probes import PERCENTILES
 
 Looking = Callable[[Tensors, Tensors], Any]
 """`Look.__call__` for the weights and other variables of all runs at once."""

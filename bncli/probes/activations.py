@@ -6,17 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bncli.probes.gradients import Tensors
+from bncli.tasks.probes import PERCENTILES, SATURATED
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
-
-
-PERCENTILES = (15, 50, 85)
-"""The percentiles of figure 1b and 1c of Ioffe and Szegedy (2015), arXiv 1502.03167."""
-
-SATURATED = 3.0
-"""Where a sigmoid counts as saturated: beyond ±3 its slope is below a fifth of its largest (0.045 against 0.25)."""
 
 
 def layer_inputs(

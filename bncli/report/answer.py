@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.comparisons import is_clear, is_mixed
 from bncli.analysis.effects import wilson_interval
 from bncli.analysis.seeds import MIN_SEEDS
-from bncli.analysis.verdicts import BETTER, EQUIVALENT, UNDECIDED, VERDICTS, WORSE, pairs_needed
+from bncli.analysis.verdicts import CLEAR, EQUIVALENT, UNDECIDED, VERDICTS, pairs_needed
 from bncli.report.interactions import interaction_sentence
 from bncli.report.notes import fallen_note, statistics_note, stopped_note
 from bncli.report.spelling import (
@@ -73,7 +73,8 @@ def _scores(evidence: Evidence) -> list[str]:
     if len(ordered) == 1:
         row = ordered.iloc[0]
         return [f"{row['arm']}{_at(evidence, row)} ends at a {_score(evidence, row)}."]
-    ends = (("best", ordered.iloc[0]), ("worst", ordered.iloc[-1]))
+    words = ("best", "worst") if METRICS[metric].has_direction else ("highest", "lowest")
+    ends = zip(words, (ordered.iloc[0], ordered.iloc[-1]), strict=True)
     return [
         f"The {word} condition is {row['arm']}{_at(evidence, row)} with a {_score(evidence, row)}."
         for word, row in ends
@@ -197,7 +198,7 @@ def _named(evidence: Evidence, rows: pd.DataFrame, compared: pd.DataFrame) -> st
 
 def _extremes(evidence: Evidence, compared: pd.DataFrame) -> str:
     """The largest and the smallest difference, regardless of sign, of those that are better or worse if any are."""
-    clear = compared[compared["verdict"].isin([BETTER, WORSE])]
+    clear = compared[compared["verdict"].isin(CLEAR)]
     told, kind = (compared, "") if clear.empty else (clear, " clear")
     sizes = told["mean_difference"].abs().sort_values(ascending=False, kind="stable")
     largest, smallest = (

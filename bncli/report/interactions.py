@@ -132,6 +132,8 @@ def _listed(evidence: Evidence) -> str:
 
 def _change(evidence: Evidence, row: pd.Series[Any], is_first: bool) -> str:
     """Spell `batch's advantage over none in validation accuracy grows by 0.840 [0.810, 0.860] with lr 0.1`."""
+    if not METRICS[evidence.metric].has_direction:
+        return _undirected_change(evidence, row, is_first)
     side = -1 if lower_is_better(evidence.metric) else 1
     gains = [side * row["from_difference"], side * row["to_difference"]]
     noun, to = ("advantage", "over") if max(gains) > 0 else ("disadvantage", "against")
@@ -145,3 +147,15 @@ def _change(evidence: Evidence, row: pd.Series[Any], is_first: bool) -> str:
     verb = "grows" if (gains[1] > gains[0]) == (noun == "advantage") else "shrinks"
     ends = sorted(abs(end) for end in (row["low"], row["high"]))
     return f"{subject} {verb} by {interval(abs(row['mean_difference']), *ends)}{at}"
+
+
+def _undirected_change(evidence: Evidence, row: pd.Series[Any], is_first: bool) -> str:
+    """The same by a metric of which no value is better."""
+    subject = "the difference"
+    if is_first:
+        subject = f"{row['arm']}'s difference from {row['baseline']} in {METRICS[evidence.metric].label}"
+    others = _others(evidence, row)
+    at = f" with {others}" if others else ""
+    if not _is_clear_change(row):
+        return f"{subject} does not clearly change{at} ({number(row['mean_difference'], '+')})"
+    return f"{subject} changes by {interval(row['mean_difference'], row['low'], row['high'], sign='+')}{at}"

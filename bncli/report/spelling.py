@@ -234,7 +234,8 @@ def learned_text(evidence: Evidence) -> str:
 
 def verdict_text(evidence: Evidence) -> str:
     """Say what the verdicts of the comparisons mean."""
-    text = "better, worse: the 95% interval excludes 0 and p < 0.05 after Holm's correction"
+    words = "better, worse" if METRICS[evidence.metric].has_direction else "higher, lower"
+    text = f"{words}: the 95% interval excludes 0 and p < 0.05 after Holm's correction"
     if evidence.margin is None:
         return text
     return f"{text}; equivalent: the 90% interval lies {within(evidence.margin)}"

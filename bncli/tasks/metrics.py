@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, replace
 
 from bncli.registry import check_name
+from bncli.tasks.probes import PROBES
 from bncli.tasks.scores import SCORES
 from bncli.tasks.task import BALANCED, CLASSIFICATION, TASKS
 
@@ -19,12 +20,14 @@ class Metric:
 
     Attributes:
         label: The metric's name in figures and sentences.
-        score: The score, a key of `scores.SCORES`, or `loss`.
-        part: The part of the data: `val`, `test`, `train`, or `fit` for the training rows as `fit` reports them.
+        score: The score, a key of `scores.SCORES`; or `loss`, or `probe`.
+        part: The part of the data: `val`, `test`, `train`, or `fit` for the training rows as `fit` reports them; empty
+            for a probe.
         lower_is_better: Whether smaller values are better.
         lowest: The smallest value that it can have.
         highest: The largest one.
         is_main: Whether tables of single runs have a column for it.
+        has_direction: Whether one of two values is better. Of what probes see, none is.
     """
 
     label: str
@@ -34,6 +37,7 @@ class Metric:
     lowest: float = 0.0
     highest: float = math.inf
     is_main: bool = False
+    has_direction: bool = True
 
     @property
     def is_proportion(self) -> bool:
@@ -91,7 +95,15 @@ _POPULATION = {
     if metric.part != "fit"
 }
 
-METRICS = _MOVING | _POPULATION
+PROBE = "probe_"
+"""Begins the names of metrics that probes measure: the mean over layers at the end of the training."""
+
+_PROBED = {
+    f"{PROBE}{name}": Metric(f"{probe.label} (mean over layers)", "probe", "", lowest=-math.inf, has_direction=False)
+    for name, probe in PROBES.items()
+}
+
+METRICS = _MOVING | _POPULATION | _PROBED
 """All metrics under Keras' names, in the order of tables. All but those of part `fit` are measured in inference mode:
 after the last epoch, and those of `HISTORY_METRICS` after every epoch. Labels are smoothed in `loss` only. A run
 without a test part has no test metrics, and a run has the metrics of its own task."""

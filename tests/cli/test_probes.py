@@ -31,6 +31,9 @@ def test_a_study_records_them_and_its_report_shows_them(folder):
     assert "<h2>Inside the networks</h2>" in Path("study/report.html").read_text()
     files = sorted(Path("study").glob("probes-*.parquet"))
     assert files
+    done = process("report", "study", "--metric", "probe_weight_norm", "--format", "json")
+    assert done.returncode == 0
+    assert "higher, lower: the 95% interval" in Path("study/report.html").read_text()
 
 
 def test_more_runs_leave_them_and_restart_deletes_them(bncli, engine):
@@ -55,6 +58,12 @@ def test_more_runs_leave_them_and_restart_deletes_them(bncli, engine):
             ["train", "--probe", "light"],
             "--probe writes what it sees to the folder of a study. Name one: --out DIR.",
         ),
+        (["compare", *TINY, "--metric", "probe_gradient_norm"], "--metric probe_gradient_norm needs --probe full."),
+        (
+            ["compare", *TINY, "--metric", "probe_smoothness", "--probe", "light"],
+            "--metric probe_smoothness needs --probe full.",
+        ),
+        (["compare", *TINY, "--metric", "probe_dead"], "--metric probe_dead needs --probe light."),
     ],
 )
 def test_what_is_refused(bncli, arguments, message):

@@ -10,7 +10,8 @@ from bncli.engines import keras as oracle
 from bncli.engines import stacked
 from bncli.engines.starting import built
 from bncli.networks.seeds import batch_order
-from bncli.probes.inside import N_ROWS, PROBES
+from bncli.probes.inside import N_ROWS
+from bncli.tasks.probes import PROBES
 
 RUNS = {
     "batch": {"norm": "batch", "epochs": 3},

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from bncli.probes.inside import LEVELS, MAX_VALUES, PROBES, Look, percentiles_of
+from bncli.probes.inside import LEVELS, MAX_VALUES, Look, percentiles_of
 from bncli.probes.taps import tapped
+from bncli.tasks.probes import PROBES
 
 
 def looked(model, x):

@@ -6,11 +6,11 @@ from fakes import evidence, learned, make_study, record
 
 from bncli.analysis.evidence import read_evidence
 from bncli.errors import InvalidConfig, UnknownName
-from bncli.probes.inside import PROBES
 from bncli.report.figure import INSIDE, REGISTRY
 from bncli.report.files import write_figure
 from bncli.results import Inside, Series
 from bncli.study.folder import Store
+from bncli.tasks.probes import PROBES
 
 LAYERS = ("one", "two", "three", "four", "five", "six")
 

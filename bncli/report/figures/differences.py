@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
-from bncli.analysis.verdicts import BETTER, WORSE
+from bncli.analysis.verdicts import BETTER, CLEAR, HIGHER
 from bncli.report.figure import register
 from bncli.report.style import blank, by_point, finish, look, n_text, short, wrapped
 from bncli.tasks.metrics import METRICS, lower_is_better
@@ -36,12 +36,13 @@ def differences(evidence: Evidence) -> Figure | None:
     axes.grid(axis="x", alpha=0.25, lw=0.6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(left=False)
-    better = "left" if lower_is_better(evidence.metric) else "right"
-    baseline = short(str(table["baseline"].iloc[0]))
+    side = "left" if lower_is_better(evidence.metric) else "right"
+    word, baseline = BETTER if METRICS[evidence.metric].has_direction else HIGHER, short(str(table["baseline"].iloc[0]))
     axes.set_xlabel(
-        f"difference from {baseline} in {METRICS[evidence.metric].label}\n({better} of 0: better than {baseline})"
+        f"difference from {baseline} in {METRICS[evidence.metric].label}\n({side} of 0: {word} than {baseline})"
     )
-    bars = ["bars: 95% intervals", "hollow: neither better nor worse"] if table["low"].notna().any() else []
+    words = "better nor worse" if word == BETTER else "higher nor lower"
+    bars = ["bars: 95% intervals", f"hollow: neither {words}"] if table["low"].notna().any() else []
     return finish(figure, evidence, [n_text(table["n"], "n = {} pairs of seeds"), *bars])
 
 
@@ -53,7 +54,7 @@ def _draw_differences(axes: Axes, evidence: Evidence, groups: list[tuple[str, pd
         for place, (_, row) in enumerate(rows.iterrows()):
             arm = str(row["arm"])
             own = look(evidence, arm)
-            face = own["color"] if row["verdict"] in (BETTER, WORSE) else "white"
+            face = own["color"] if row["verdict"] in CLEAR else "white"
             axes.plot([row["low"], row["high"]], [top + place] * 2, color=own["color"], lw=1.8)
             axes.plot(
                 row["mean_difference"],

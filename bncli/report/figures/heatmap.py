@@ -55,7 +55,9 @@ def _unlearned(cells: pd.DataFrame) -> pd.Series[bool]:
 
 def _colour_limits(means: pd.Series[float], metric: str) -> tuple[float, float]:
     """The ends of the colour scale: 0 to 1 for accuracies, up to the 90th percentile for losses."""
-    return (float(means.min()), float(means.quantile(0.9))) if lower_is_better(metric) else (0.0, 1.0)
+    if METRICS[metric].is_share:
+        return 0.0, 1.0
+    return float(means.min()), float(means.quantile(0.9) if lower_is_better(metric) else means.max())
 
 
 def _cell_grid(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
-from bncli.probes.activations import PERCENTILES
-from bncli.probes.inside import PROBES
 from bncli.report.figure import register
 from bncli.report.spelling import point_label
 from bncli.report.style import PANEL, blank, look, n_text, set_title, short, whole_epochs, wrapped
+from bncli.tasks.probes import PERCENTILES, PROBES
 
 if TYPE_CHECKING:
     import numpy as np
