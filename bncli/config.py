@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bncli.data import datasets
+from bncli.data.columns import AUTO
+from bncli.data.preparation import ENCODE, IMPUTE
 from bncli.data.scaling import SCALINGS
 from bncli.data.splits import parse_rows
 from bncli.errors import InvalidConfig
@@ -24,25 +26,13 @@ from bncli.registry import canonical, check_name
 from bncli.training import schedules
 from bncli.training.optimizers import DECAYS, OPTIMIZERS
 from bncli.values import Field, Value, show
+from bncli.values import flag_field as _flag
+from bncli.values import number_field as _number
+from bncli.values import text_field as _text
+from bncli.values import whole_field as _whole
 
 DTYPES = ("float32", "mixed_float16")
 """Keras' dtype policies that a run can have."""
-
-
-def _text(default: Any, about: str, help: str, **limits: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"info": Field(about, "text", help, **limits)})
-
-
-def _whole(default: Any, about: str, help: str, **limits: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"info": Field(about, "whole", help, **limits)})
-
-
-def _number(default: Any, about: str, help: str, **limits: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"info": Field(about, "number", help, **limits)})
-
-
-def _flag(default: bool, about: str, help: str) -> Any:
-    return dataclasses.field(default=default, metadata={"info": Field(about, "flag", help)})
 
 
 ACTIVATION_ALIASES = (("swish", "silu"), ("hard_swish", "hard_silu"), ("leakyrelu", "leaky_relu"), ("none", "linear"))
@@ -69,6 +59,29 @@ class RunConfig:
 
     dataset: str = _text("digits", "data", "name of a data set, or path of a .csv, .tsv, .parquet or .npz file")
     label: str | None = _text(None, "data", "column with the class names (tables only)", optional=True)
+    drop: str | None = _text(
+        "auto",
+        "data",
+        "columns to leave out, as a list with commas (tables only); auto: one without a name that numbers the rows, "
+        "which is left out besides the named ones, too; none: nothing",
+        optional=True,
+    )
+    encode: str | None = _text(
+        None,
+        "data",
+        "what becomes of a column of text (tables only): a feature of 0 and 1 per category, or one of the categories' "
+        "numbers",
+        choices=ENCODE,
+        optional=True,
+    )
+    impute: str | None = _text(
+        None,
+        "data",
+        "what missing numbers are filled in with, over the training rows (tables only); categories get the most "
+        "frequent one",
+        choices=IMPUTE,
+        optional=True,
+    )
     n_samples: int | None = _whole(
         None, "data", "number of rows to generate (generated data sets only)", low=8, high=10_000_000, optional=True
     )
@@ -237,6 +250,7 @@ class RunConfig:
     def run_id(self) -> str:
         """Twelve hexadecimal digits that depend on every field: equal id, equal run."""
         values = self.to_dict() | {"use_bias": _identified_bias(self), "groups": identified_groups(self)}
+        values["drop"] = ABSENT["drop"] if self.drop == AUTO else self.drop  # resolved, it is never left to the data
         return _digest({name: value for name, value in values.items() if value != ABSENT[name]})
 
     @property
@@ -337,7 +351,7 @@ FIELDS: dict[str, Field] = {field.name: field.metadata["info"] for field in data
 
 DEFAULTS: dict[str, Value] = {name: getattr(RunConfig, name) for name in FIELDS}
 
-ABSENT: dict[str, Value] = DEFAULTS | {"groups": 2}
+ABSENT: dict[str, Value] = DEFAULTS | {"groups": 2, "drop": None}
 """The value of a field in a run whose record lacks it: the field's default when it was introduced.
 
 A `run_id` depends on the values that differ from these, so that a new field changes no id. To change a default later,

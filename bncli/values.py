@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import numbers
 import operator
@@ -180,6 +181,26 @@ class Field:
 
     def _refusal(self, name: str, value: object) -> InvalidConfig:
         return InvalidConfig(f"{name} must be {self.allowed()}. Received: {shown(value)}.")
+
+
+def text_field(default: Any, about: str, help: str, **limits: Any) -> Any:
+    """Return a field of a dataclass that holds text; its metadata has the `Field` as `info`."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "text", help, **limits)})
+
+
+def whole_field(default: Any, about: str, help: str, **limits: Any) -> Any:
+    """Return a field of a dataclass that holds a whole number, see `text_field`."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "whole", help, **limits)})
+
+
+def number_field(default: Any, about: str, help: str, **limits: Any) -> Any:
+    """Return a field of a dataclass that holds a number, see `text_field`."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "number", help, **limits)})
+
+
+def flag_field(default: bool, about: str, help: str) -> Any:
+    """Return a field of a dataclass that is true or false, see `text_field`."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "flag", help)})
 
 
 def _digits(number: float) -> str:

@@ -33,8 +33,8 @@ def test_run_ids_do_not_change_between_versions():
 def test_a_number_of_groups_that_fits_is_another_run_than_the_two_of_earlier_versions():
     runs = [RunConfig(norm="group", groups=groups) for groups in (None, 2, 16)]
     assert len({run.run_id for run in runs}) == 3
-    assert RunConfig.from_record({"norm": "group"}) == runs[1]
-    assert RunConfig.from_record({"norm": "group", "groups": None}) == runs[0]
+    assert RunConfig.from_record({"norm": "group", "drop": "auto"}) == runs[1]
+    assert RunConfig.from_record({"norm": "group", "groups": None, "drop": "auto"}) == runs[0]
     assert RunConfig(norm="layer").run_id == RunConfig(norm="layer", groups=2).run_id
 
 
@@ -69,6 +69,9 @@ def test_the_run_id_depends_on_every_field(name):
     other = {
         "dataset": "moons",
         "label": "class",
+        "drop": "id",
+        "encode": "ordinal",
+        "impute": "mean",
         "train_rows": ":9",
         "val_rows": ":9",
         "scaling": "none",
@@ -209,6 +212,6 @@ def test_auto_and_unshifted_biases_are_two_runs_only_where_their_networks_differ
 
 def test_the_ids_of_earlier_versions_are_those_of_unshifted_biases():
     """A run whose `use_bias` was `auto` had an id without it."""
-    run = RunConfig(dataset="circles", norm="layer", use_bias="unshifted", groups=2)
+    run = RunConfig(dataset="circles", norm="layer", use_bias="unshifted", groups=2, drop=None)
     without = {name: value for name, value in run.to_dict().items() if value != ABSENT[name] and name != "use_bias"}
     assert run.run_id == hashlib.sha256(json.dumps(without, sort_keys=True).encode()).hexdigest()[:12]

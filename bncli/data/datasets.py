@@ -11,7 +11,9 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from bncli import process
+from bncli.data.columns import AUTO
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file
+from bncli.data.preparation import PREPARATION_FIELDS, Preparation, prepare
 from bncli.data.reading import quoted
 from bncli.data.scaling import Scaler, scale
 from bncli.data.sets import REGISTRY
@@ -24,8 +26,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-LOADER_FIELDS = ("label", "n_samples", "noise", "data_seed")
+LOADER_FIELDS = ("label", "drop", *PREPARATION_FIELDS, "n_samples", "noise", "data_seed")
 """The data fields that some data sets use and others ignore."""
+
+
+TABLE_DEFAULTS: dict[str, Any] = {"label": None, "drop": None, "encode": "onehot", "impute": "median"}
+"""The data fields that tables use, with their defaults; `drop` of None leaves out nothing."""
 
 
 class DataFields(Protocol):
@@ -35,6 +41,12 @@ class DataFields(Protocol):
     def dataset(self) -> str: ...
     @property
     def label(self) -> str | None: ...
+    @property
+    def drop(self) -> str | None: ...
+    @property
+    def encode(self) -> str | None: ...
+    @property
+    def impute(self) -> str | None: ...
     @property
     def n_samples(self) -> int | None: ...
     @property
@@ -72,6 +84,7 @@ class Dataset:
         scaler: The numbers of the scaling; None for `none`.
         x_test: Test features, float32, scaled as the others; None if there is no test part.
         y_test: Test class numbers, int32, shape (rows,).
+        preparation: What was done to the columns of a table; None for other data.
     """
 
     name: str
@@ -86,6 +99,7 @@ class Dataset:
     scaler: Scaler | None = None
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
+    preparation: Preparation | None = None
 
     @property
     def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -139,7 +153,7 @@ def loader_defaults(name: str) -> dict[str, Any]:
     if name in REGISTRY:
         return dict(_registered_defaults(name))
     if is_data_path(name):
-        return ({"label": None} if is_table_path(name) else {}) | {"data_seed": 0}
+        return (dict(TABLE_DEFAULTS) if is_table_path(name) else {}) | {"data_seed": 0}
     raise InvalidConfig(
         f"Unknown dataset {quoted(name)}. Allowed: {', '.join(REGISTRY)}, "
         f"or a path ending in {', '.join(FILE_SUFFIXES)}.{nearest(name, REGISTRY)}"
@@ -173,7 +187,7 @@ def drawn_with(fields: DataFields) -> int | None:
 def ignored_fields(fields: DataFields) -> list[str]:
     """Return the data fields that have a value although the data set does not use them."""
     used = used_fields(fields)
-    return [name for name in LOADER_FIELDS if name not in used and getattr(fields, name) is not None]
+    return [name for name in LOADER_FIELDS if name not in used and getattr(fields, name) not in (None, AUTO)]
 
 
 def load(fields: DataFields) -> Dataset:
@@ -205,7 +219,7 @@ def loading(fields: DataFields) -> Iterator[None]:
     with process.beside(lambda: _read(*key)) as result:
         yield
         if data := result():
-            _preloaded[key] = _preloaded[*key[:-1], data.scaling] = _read_only(data)
+            _preloaded[key] = _preloaded[_explicit(key, data)] = _read_only(data)
 
 
 def forget() -> None:
@@ -244,14 +258,28 @@ def _key(fields: DataFields) -> _Key:
 
 @lru_cache(maxsize=8)
 def _load(*key: Any) -> Dataset:
-    return _preloaded.pop(key, None) or _read(*key)
+    data = _preloaded.pop(key, None) or _read(*key)
+    explicit = _explicit(key, data)
+    if explicit == key:
+        return data
+    _preloaded[explicit] = data
+    data = _load(*explicit)  # the same object as with the values that were left to the data
+    _preloaded.pop(explicit, None)
+    return data
+
+
+def _explicit(key: _Key, data: Dataset) -> _Key:
+    """The key of the same data with its scaling and with the columns that it leaves out."""
+    name, options, draw, train_rows, val_rows, _ = key
+    drop = data.preparation.drop if data.preparation else None
+    options = tuple((field, drop if field == "drop" else value) for field, value in options)
+    return name, options, draw, train_rows, val_rows, data.scaling
 
 
 def _read(name: str, options: _Options, draw: _Draw, train_rows: str, val_rows: str, scaling: str) -> Dataset:
-    raw = _load_raw(name, options)
+    raw = _load_raw(name, tuple(option for option in options if option[0] not in PREPARATION_FIELDS))
     raw = _drawn(name, raw, draw)
-    if scaling == "auto":  # the same object as with the scaling that it stands for
-        return _load(name, options, draw, train_rows, val_rows, raw.scaling)
+    scaling = raw.scaling if scaling == "auto" else scaling
     parts = {
         "train": select_rows("train_rows", train_rows, raw.x_train, raw.y_train),
         "val": select_rows("val_rows", val_rows, raw.x_val, raw.y_val),
@@ -262,8 +290,11 @@ def _read(name: str, options: _Options, draw: _Draw, train_rows: str, val_rows: 
         raise InvalidConfig(
             f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two classes. Select more rows."
         )
-    features, scaler = scale(scaling, raw, *(x for x, _ in parts.values()))
-    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "feature_names", "notices")}
+    given = TABLE_DEFAULTS | dict(options)
+    prepared = prepare(name, raw, given["encode"], given["impute"], [x for x, _ in parts.values()])
+    features, scaler = scale(scaling, raw, *prepared.parts, unscaled=prepared.is_indicator)
+    found: dict[str, Any] = {"class_names": raw.class_names, "feature_names": prepared.names}
+    found |= {"notices": (*raw.notices, *prepared.notices), "preparation": prepared.preparation}
     for part, x in zip(parts, features, strict=True):
         found |= {f"x_{part}": x.astype("float32"), f"y_{part}": parts[part][1].astype("int32")}
     return _read_only(Dataset(name, scaling=scaling, scaler=scaler, **found))
@@ -293,7 +324,7 @@ def _load_raw(name: str, options: _Options) -> RawDataset:
     fields = dict(options)
     if name in REGISTRY:
         return REGISTRY[name](**fields)
-    rows = read_file(name, fields.get("label"))
+    rows = read_file(name, fields.get("label"), fields.get("drop"))
     check_rows(name, rows)
     has_pixels = rows.x.ndim == 4 and rows.x.dtype == "uint8"
     scaling, pixel_max = ("unit", 255.0) if has_pixels else ("standard", None)

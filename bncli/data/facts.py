@@ -32,7 +32,8 @@ def catalogue() -> list[dict[str, str]]:
 def dataset_facts(data: Dataset) -> dict[str, Any]:
     """Return a data set's name, sizes and scaling, and its trivial score over the validation rows as `chance`.
 
-    With a test part there are also `test_rows` and `test_chance`, the trivial score over them.
+    With a test part there are also `test_rows` and `test_chance`, the trivial score over them. For a table, `columns`
+    says what was done to the columns that were not taken as they are.
     """
     facts = {
         "dataset": data.name,
@@ -45,7 +46,13 @@ def dataset_facts(data: Dataset) -> dict[str, Any]:
     }
     if data.y_test is not None:
         facts |= {"test_rows": len(data.y_test), "test_chance": round(trivial_score(data.y_test), 4)}
-    return facts
+    prepared = [row for row in columns(data) if row["filled_with"] or row["becomes"]]
+    return facts | ({"columns": prepared} if prepared else {})
+
+
+def columns(data: Dataset) -> list[dict[str, Any]]:
+    """Return what was done to each column of a table, see `Preparation`; an empty list for other data."""
+    return list(data.preparation.columns) if data.preparation else []
 
 
 def balance(data: Dataset) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bncli.data.columns import Columns
 from bncli.data.reading import quoted
 from bncli.errors import InvalidConfig
 from bncli.values import read_whole
@@ -32,6 +33,7 @@ class LabelledRows:
         is_test: Boolean mask of the test rows; None if the file names none.
         is_published: Whether the validation rows are a published test part, as Keras' data sets have it.
         notices: Sentences on what was unusual about the file and how it was read.
+        columns: What the columns of a table hold; None for other data.
     """
 
     x: np.ndarray
@@ -41,6 +43,7 @@ class LabelledRows:
     notices: tuple[str, ...] = ()
     is_test: np.ndarray | None = None
     is_published: bool = False
+    columns: Columns | None = None
 
     @property
     def test_mask(self) -> np.ndarray:
@@ -68,6 +71,7 @@ class RawDataset:
         y_test: Their class numbers.
         given: Which rows are validation rows for good: `validation`, or `published` for those of a published test part;
             empty if they are drawn or generated.
+        columns: What the columns of a table hold; None for other data.
     """
 
     x_train: np.ndarray
@@ -82,6 +86,7 @@ class RawDataset:
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
     given: str = ""
+    columns: Columns | None = None
 
 
 def split_in_half(x: np.ndarray, y: np.ndarray) -> RawDataset:
@@ -119,6 +124,7 @@ def split_stratified(rows: LabelledRows, seed: int, *, scaling: str, pixel_max: 
     parts = (rows.x[train], y[train], rows.x[val], y[val])
     given = "" if rows.is_validation is None else "published" if rows.is_published else "validation"
     raw = RawDataset(*parts, class_names, scaling, pixel_max, rows.feature_names, rows.notices, given=given)
+    raw = replace(raw, columns=rows.columns)
     return raw if rows.is_test is None else replace(raw, x_test=rows.x[is_test], y_test=y[is_test])
 
 

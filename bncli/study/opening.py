@@ -12,6 +12,7 @@ from typing import Any
 
 from bncli.config import ABSENT, DATA_FIELDS, RunConfig, format_1_id
 from bncli.data import datasets
+from bncli.data.columns import AUTO
 from bncli.data.facts import dataset_facts
 from bncli.errors import BncliError, StoreError, shown
 from bncli.networks.network import network_of
@@ -88,7 +89,8 @@ def open_folder(folder: Path, study: Study, plan: Plan, shard: Shard | None = No
 def as_begun(study: Study, folder: Path) -> Study:
     """Return a study with the rules with which its folder was begun: old and new runs would not be comparable.
 
-    A folder of bncli 0.1 goes on with what `use_bias=auto` and the number of groups by default meant then.
+    A folder of bncli 0.1 goes on with what `use_bias=auto` and the number of groups by default meant then, and with
+    all columns of a table.
 
     Args:
         study: The study that was asked for.
@@ -99,6 +101,8 @@ def as_begun(study: Study, folder: Path) -> Study:
     kept = {"use_bias": "unshifted"} if there.get("use_bias") == "unshifted" and study.base.use_bias == "auto" else {}
     if there.get("groups") == ABSENT["groups"] and study.base.groups is None:
         kept["groups"] = there["groups"]
+    if "drop" in there and there["drop"] == ABSENT["drop"] and study.base.drop == AUTO:
+        kept["drop"] = there["drop"]
     return replace(study, base=study.base.replace(**kept))
 
 
