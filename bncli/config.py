@@ -57,28 +57,29 @@ class RunConfig:
     bncli.errors.InvalidConfig: lr must be a number above 0 and up to 1000000. Received: -1.
     """
 
-    dataset: str = _text("digits", "data", "name of a data set, or path of a .csv, .tsv, .parquet or .npz file")
+    dataset: str = _text(
+        "digits",
+        "data",
+        "name of a data set, openml:NAME@VERSION, images:FOLDER, or path of a .csv, .tsv, .parquet or .npz file",
+    )
     label: str | None = _text(None, "data", "column with the class names (tables only)", optional=True)
     drop: str | None = _text(
         "auto",
         "data",
-        "columns to leave out, as a list with commas (tables only); auto: one without a name that numbers the rows, "
-        "which is left out besides the named ones, too; none: nothing",
+        "columns to leave out, such as id,name (tables only); auto: without a name and numbering the rows; none: none",
         optional=True,
     )
     encode: str | None = _text(
         None,
         "data",
-        "what becomes of a column of text (tables only): a feature of 0 and 1 per category, or one of the categories' "
-        "numbers",
+        "what becomes of text (tables only): a feature of 0 and 1 per category, or one feature of their numbers",
         choices=ENCODE,
         optional=True,
     )
     impute: str | None = _text(
         None,
         "data",
-        "what missing numbers are filled in with, over the training rows (tables only); categories get the most "
-        "frequent one",
+        "what missing numbers become (tables only); categories become the most frequent one",
         choices=IMPUTE,
         optional=True,
     )
@@ -87,6 +88,9 @@ class RunConfig:
     )
     noise: float | None = _number(
         None, "data", "standard deviation of the noise (generated data sets only)", low=0, high=100, optional=True
+    )
+    class_balance: float | None = _number(
+        None, "data", "share of the rows in the common class (imbalanced only)", low=0.5, high=0.999, optional=True
     )
     data_seed: int | None = _whole(
         None, "data", "seed that generates the data or draws the split", low=0, high=2**31 - 1, optional=True

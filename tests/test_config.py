@@ -72,6 +72,7 @@ def test_the_run_id_depends_on_every_field(name):
         "drop": "id",
         "encode": "ordinal",
         "impute": "mean",
+        "class_balance": 0.75,
         "train_rows": ":9",
         "val_rows": ":9",
         "scaling": "none",

@@ -226,7 +226,7 @@ class Options:
             "--dataset",
             "-d",
             metavar="NAME|FILE",
-            help="Data set: a name (see `bncli dataset`) or a file.",
+            help="Data set: a name (see `bncli dataset`), a file, openml:NAME@VERSION or images:FOLDER.",
             complete=lambda: sets.REGISTRY,
         ),
     ] = None

@@ -11,12 +11,14 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from bncli import process
+from bncli.data import sources
 from bncli.data.columns import AUTO
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file
 from bncli.data.preparation import PREPARATION_FIELDS, Preparation, prepare
 from bncli.data.reading import quoted
 from bncli.data.scaling import Scaler, scale
 from bncli.data.sets import REGISTRY
+from bncli.data.sources import FORMS, read_source, source_of
 from bncli.data.splits import RawDataset, select_rows, split_stratified, with_test_part
 from bncli.data.tables import is_table_path
 from bncli.errors import InvalidConfig
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-LOADER_FIELDS = ("label", "drop", *PREPARATION_FIELDS, "n_samples", "noise", "data_seed")
+LOADER_FIELDS = ("label", "drop", *PREPARATION_FIELDS, "n_samples", "noise", "class_balance", "data_seed")
 """The data fields that some data sets use and others ignore."""
 
 
@@ -51,6 +53,8 @@ class DataFields(Protocol):
     def n_samples(self) -> int | None: ...
     @property
     def noise(self) -> float | None: ...
+    @property
+    def class_balance(self) -> float | None: ...
     @property
     def data_seed(self) -> int | None: ...
     @property
@@ -142,7 +146,7 @@ def loader_defaults(name: str) -> dict[str, Any]:
     """Return the data fields that a data set uses, with its own defaults.
 
     Args:
-        name: A registered name or the path of a data file.
+        name: A registered name, one with a source such as `images:pets`, or the path of a data file.
 
     Raises:
         InvalidConfig: `name` is neither.
@@ -152,12 +156,21 @@ def loader_defaults(name: str) -> dict[str, Any]:
     """
     if name in REGISTRY:
         return dict(_registered_defaults(name))
+    if source := source_of(name):
+        return dict(_source_defaults(source))
     if is_data_path(name):
         return (dict(TABLE_DEFAULTS) if is_table_path(name) else {}) | {"data_seed": 0}
     raise InvalidConfig(
-        f"Unknown dataset {quoted(name)}. Allowed: {', '.join(REGISTRY)}, "
+        f"Unknown dataset {quoted(name)}. Allowed: {', '.join([*REGISTRY, *FORMS.values()])}, "
         f"or a path ending in {', '.join(FILE_SUFFIXES)}.{nearest(name, REGISTRY)}"
     )
+
+
+@cache
+def _source_defaults(source: str) -> dict[str, Any]:
+    """The data fields of a source that are the same for all its data sets: tables are prepared, and rows are split."""
+    used = {*inspect.signature(sources.REGISTRY[source]).parameters}
+    return (dict(TABLE_DEFAULTS) if "drop" in used else {}) | {"data_seed": 0}
 
 
 @cache
@@ -324,8 +337,9 @@ def _load_raw(name: str, options: _Options) -> RawDataset:
     fields = dict(options)
     if name in REGISTRY:
         return REGISTRY[name](**fields)
-    rows = read_file(name, fields.get("label"), fields.get("drop"))
+    seed = fields.pop("data_seed")
+    rows = read_source(name, fields) if source_of(name) else read_file(name, **fields)
     check_rows(name, rows)
     has_pixels = rows.x.ndim == 4 and rows.x.dtype == "uint8"
     scaling, pixel_max = ("unit", 255.0) if has_pixels else ("standard", None)
-    return split_stratified(rows, fields["data_seed"], scaling=scaling, pixel_max=pixel_max)
+    return split_stratified(rows, seed, scaling=scaling, pixel_max=pixel_max)

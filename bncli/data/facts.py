@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bncli.data import datasets, sets
+from bncli.data import datasets, sets, sources
 from bncli.data.datasets import Dataset
 from bncli.tasks.metrics import trivial_score
 
@@ -18,15 +18,17 @@ PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def catalogue() -> list[dict[str, str]]:
-    """Return a row per registered data set: its name, its description, and the fields it uses with their defaults."""
-    return [
-        {
-            "name": name,
-            "description": sets.REGISTRY.description(name),
-            "fields": " ".join(f"{field}={value}" for field, value in datasets.loader_defaults(name).items()),
-        }
-        for name in sets.REGISTRY
-    ]
+    """Return a row per registered data set and source: its name, its description, and the fields it uses."""
+    named = {name: sets.REGISTRY.description(name) for name in sets.REGISTRY}
+    named |= {form: sources.REGISTRY.description(source) for source, form in sources.FORMS.items()}
+    return [{"name": name, "description": text, "fields": _fields(name)} for name, text in named.items()]
+
+
+def _fields(name: str) -> str:
+    """The data fields that a data set uses, with its defaults if it has any."""
+    return " ".join(
+        field if value is None else f"{field}={value}" for field, value in datasets.loader_defaults(name).items()
+    )
 
 
 def dataset_facts(data: Dataset) -> dict[str, Any]:

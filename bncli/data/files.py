@@ -20,7 +20,7 @@ def is_data_path(name: str) -> bool:
     return Path(name).suffix.lower() in FILE_SUFFIXES
 
 
-def read_file(path: str, label: str | None, drop: str | None = None) -> LabelledRows:
+def read_file(path: str, label: str | None = None, drop: str | None = None) -> LabelledRows:
     """Read a data file.
 
     Args:

@@ -1,14 +1,16 @@
 """`load`: every registered data set, fields, caching and fingerprints."""
 
+import os
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
-from datafiles import error_text, is_same, load, needs_files, write_text
+from datafiles import error_text, is_same, load, needs_files, write_cifar, write_text
 
 from bncli import process
 from bncli.config import RunConfig
-from bncli.data import datasets, sets
+from bncli.data import cifar, datasets, sets
 from bncli.errors import InvalidConfig
 
 SEEDED, SIZED, NOISY = (
@@ -26,11 +28,18 @@ def load_some(name, **fields):
 
 
 @pytest.fixture(scope="module", params=list(sets.REGISTRY))
-def name(request):
+def name(request, tmp_path_factory):
     """Every registered name; the module scope runs the tests of a data set together, so that it is loaded once."""
     if request.param in ("mnist", "fashion_mnist"):
         needs_files(request.param)
-    return request.param
+    if request.param not in cifar.PUBLISHED:
+        yield request.param
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BNCLI_DATA_DIR", str(tmp_path_factory.mktemp("cifar")))
+        write_cifar(Path(os.environ["BNCLI_DATA_DIR"]), request.param)
+        yield request.param
+    datasets.forget()
 
 
 def test_arrays_are_float32_and_int32(name):
@@ -175,7 +184,7 @@ def test_load_rejects_a_slice_with_one_class():
 
 def test_an_unknown_data_set_gets_a_suggestion():
     expected = (
-        f"Unknown dataset 'digit'. Allowed: {', '.join(sets.REGISTRY)}, "
+        f"Unknown dataset 'digit'. Allowed: {', '.join(sets.REGISTRY)}, openml:NAME@VERSION, images:FOLDER, "
         "or a path ending in .csv, .tsv, .parquet, .npz. Did you mean 'digits'?"
     )
     assert error_text(InvalidConfig, load, "digit") == expected
@@ -183,7 +192,7 @@ def test_an_unknown_data_set_gets_a_suggestion():
 
 def test_a_file_of_another_type_is_an_unknown_data_set():
     expected = (
-        f"Unknown dataset 'irises.xlsx'. Allowed: {', '.join(sets.REGISTRY)}, "
+        f"Unknown dataset 'irises.xlsx'. Allowed: {', '.join(sets.REGISTRY)}, openml:NAME@VERSION, images:FOLDER, "
         "or a path ending in .csv, .tsv, .parquet, .npz."
     )
     assert error_text(InvalidConfig, load, "irises.xlsx") == expected

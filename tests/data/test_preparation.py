@@ -131,7 +131,7 @@ def test_options_without_effect_are_named(tmp_path):
 def test_a_table_is_read_once(path, monkeypatch):
     calls = []
     read_file = datasets.read_file
-    monkeypatch.setattr(datasets, "read_file", lambda *arguments: calls.append(arguments) or read_file(*arguments))
+    monkeypatch.setattr(datasets, "read_file", lambda *where, **how: calls.append(where) or read_file(*where, **how))
     run = RunConfig(dataset=path, label="label")
     assert is_same(datasets.load(run), datasets.load(resolve(run)[0]))
     assert len(calls) == 1

@@ -123,7 +123,10 @@ def _exported(config: RunConfig) -> DataCode:
     """Rows that bncli writes to a file, selected and scaled."""
     fields = {
         "data_seed": datasets.drawn_with(config) if config.vary_data else config.data_seed,
-        **{name: getattr(config, name) for name in ("encode", "impute", "n_samples", "noise", *ROWS_AND_SCALING)},
+        **{
+            name: getattr(config, name)
+            for name in ("encode", "impute", "n_samples", "noise", "class_balance", *ROWS_AND_SCALING)
+        },
     }
     words = ["bncli", "dataset", config.dataset, *(["--label", config.label] if config.label else [])]
     words += ["--test-size", f"{config.test_size:g}"] if config.test_size else []
