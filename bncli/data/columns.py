@@ -96,7 +96,10 @@ def split_names(text: str) -> list[str]:
     >>> split_names('id, "price, net"')
     ['id', 'price, net']
     """
-    return [name for line in csv.reader([text], skipinitialspace=True) for name in line if name]
+    try:
+        return [name for line in csv.reader([text], skipinitialspace=True) for name in line if name]
+    except csv.Error:  # such as a line break, which the name of a column may have
+        return [text]
 
 
 def joined_names(names: Iterable[str]) -> str:
@@ -156,17 +159,24 @@ def _numbers_rows(column: pd.Series) -> bool:
 
     if not pd.api.types.is_integer_dtype(column) or column.isna().any() or column.empty:
         return False
-    numbers = np.sort(column.to_numpy("float64"))
-    return numbers[0] in (0, 1) and np.array_equal(numbers, numbers[0] + np.arange(len(numbers)))
+    first, last = column.min(), column.max()
+    if first not in (0, 1) or last - first != len(column) - 1:  # the usual case, without sorting
+        return False
+    return np.array_equal(np.sort(column.to_numpy("float64")), first + np.arange(len(column)))
 
 
 def like_ids(features: pd.DataFrame) -> list[str]:
     """Return the names of columns that identify rows by their names, or number them, and are different in all."""
     import pandas as pd
 
-    whole = [name for name in features.columns if pd.api.types.is_integer_dtype(features[name])]
-    unique = [name for name in whole if features[name].is_unique and len(features) > 2]
-    return [name for name in unique if _ID.fullmatch(name) or _numbers_rows(features[name])]
+    whole = [name for name, dtype in features.dtypes.items() if pd.api.types.is_integer_dtype(dtype)]
+    if len(features) < 3:
+        return []
+    return [
+        str(name)
+        for name in whole
+        if (_ID.fullmatch(str(name)) and features[name].is_unique) or _numbers_rows(features[name])
+    ]
 
 
 def column_notices(source: str, features: pd.DataFrame, x: np.ndarray, left_out: Mapping[str, str]) -> list[str]:

@@ -94,6 +94,7 @@ def test_names_of_a_list():
     for names in (["a"], ["a", "b c"], ["a,b", 'say "x"', "c"]):
         assert split_names(joined_names(names)) == names
     assert split_names(" a ,b") == ["a ", "b"]
+    assert split_names("two\nlines") == ["two\nlines"]
 
 
 @pytest.mark.parametrize("name", ["id", "ID", "user_id", "customerID", "row number", "Index", "nr", "sample.no"])
