@@ -25,11 +25,7 @@ from bncli.networks.words import MAX_UNITS
 from bncli.registry import canonical, check_name
 from bncli.training import schedules
 from bncli.training.optimizers import DECAYS, OPTIMIZERS
-from bncli.values import Field, Value, show
-from bncli.values import flag_field as _flag
-from bncli.values import number_field as _number
-from bncli.values import text_field as _text
-from bncli.values import whole_field as _whole
+from bncli.values import Field, Value, flag_field, number_field, show, text_field, whole_field
 
 DTYPES = ("float32", "mixed_float16")
 """Keras' dtype policies that a run can have."""
@@ -57,72 +53,72 @@ class RunConfig:
     bncli.errors.InvalidConfig: lr must be a number above 0 and up to 1000000. Received: -1.
     """
 
-    dataset: str = _text(
+    dataset: str = text_field(
         "digits",
         "data",
         "name of a data set, openml:NAME@VERSION, images:FOLDER, or path of a .csv, .tsv, .parquet or .npz file",
     )
-    label: str | None = _text(None, "data", "column with the class names (tables only)", optional=True)
-    drop: str | None = _text(
+    label: str | None = text_field(None, "data", "column with the class names (tables only)", optional=True)
+    drop: str | None = text_field(
         "auto",
         "data",
         "columns to leave out, such as id,name (tables only); auto: without a name and numbering the rows; none: none",
         optional=True,
     )
-    encode: str | None = _text(
+    encode: str | None = text_field(
         None,
         "data",
         "what becomes of text (tables only): a feature of 0 and 1 per category, or one feature of their numbers",
         choices=ENCODE,
         optional=True,
     )
-    impute: str | None = _text(
+    impute: str | None = text_field(
         None,
         "data",
         "what missing numbers become (tables only); categories become the most frequent one",
         choices=IMPUTE,
         optional=True,
     )
-    n_samples: int | None = _whole(
+    n_samples: int | None = whole_field(
         None, "data", "number of rows to generate (generated data sets only)", low=8, high=10_000_000, optional=True
     )
-    noise: float | None = _number(
+    noise: float | None = number_field(
         None, "data", "standard deviation of the noise (generated data sets only)", low=0, high=100, optional=True
     )
-    class_balance: float | None = _number(
+    class_balance: float | None = number_field(
         None, "data", "share of the rows in the common class (imbalanced only)", low=0.5, high=0.999, optional=True
     )
-    data_seed: int | None = _whole(
+    data_seed: int | None = whole_field(
         None, "data", "seed that generates the data or draws the split", low=0, high=2**31 - 1, optional=True
     )
-    train_rows: str = _text(":", "data", "training rows to use, as a Python slice such as 1:8001")
-    val_rows: str = _text(":", "data", "validation rows to use, as a Python slice such as :500")
-    scaling: str = _text(
+    train_rows: str = text_field(":", "data", "training rows to use, as a Python slice such as 1:8001")
+    val_rows: str = text_field(":", "data", "validation rows to use, as a Python slice such as :500")
+    scaling: str = text_field(
         "auto",
         "data",
         "unit: pixels scaled to [0, 1]; standard: mean 0, sd 1 over the training rows; auto: as the data set says",
         choices=SCALINGS,
     )
-    test_size: float = _number(
+    test_size: float = number_field(
         0.0, "data", "share of the rows to keep for testing: reported, nothing is chosen on it", low=0, high=0.9
     )
-    vary_data: bool = _flag(False, "data", "every seed draws its own split, or generates its own data")
-    model: str = _text(
+    vary_data: bool = flag_field(False, "data", "every seed draws its own split, or generates its own data")
+    model: str = text_field(
         "mlp",
         "network",
         "name of a model, a spec such as 'conv32 pool flatten dense64', a Python function as FILE.py:FUNCTION, or a "
         ".keras file",
     )
-    model_digest: str | None = _text(
+    model_digest: str | None = text_field(
         None, "network", "hash of the model's file; filled in, so that another file is another run", optional=True
     )
-    activation: str = _text(
+    activation: str = text_field(
         "relu", "network", "activation function of the hidden layers", choices=ACTIVATIONS, aliases=ACTIVATION_ALIASES
     )
-    kernel_initializer: str = _text(
+    kernel_initializer: str = text_field(
         "glorot_uniform", "network", "initializer of the hidden layers' weights", choices=INITIALIZERS
     )
-    init_scale: float = _number(
+    init_scale: float = number_field(
         1.0,
         "network",
         "factor on the initial kernels of the hidden layers",
@@ -130,38 +126,38 @@ class RunConfig:
         high=1e6,
         open_low=True,
     )
-    keep_weights: bool = _flag(
+    keep_weights: bool = flag_field(
         False, "network", "start from the weights of a .keras file, for fine-tuning, instead of new ones"
     )
-    use_bias: str = _text(
+    use_bias: str = text_field(
         "auto",
         "network",
         "whether linear layers have a bias; auto: not directly before batch, instance or renorm that learns a shift, "
         "where it has no effect; unshifted: not directly before any normalization that does, as auto in bncli 0.1",
         choices=USE_BIAS,
     )
-    norm: str = _text(
+    norm: str = text_field(
         "none",
         "normalization",
         "normalization layer; as-is: those that a model of your own has",
         choices=(*norms.names(), *norms.OWN),
         aliases=norms.aliases(),
     )
-    placement: str = _text(
+    placement: str = text_field(
         "before",
         "normalization",
         "before or after each activation, or on the input only; in-place: where a model of your own has them",
         choices=PLACEMENTS,
     )
-    norm_input: bool = _flag(False, "normalization", "normalize the network's input too")
-    norm_output: bool = _flag(False, "normalization", "normalize the output layer too, before its activation")
-    norm_momentum: float = _number(
+    norm_input: bool = flag_field(False, "normalization", "normalize the network's input too")
+    norm_output: bool = flag_field(False, "normalization", "normalize the output layer too, before its activation")
+    norm_momentum: float = number_field(
         0.99, "normalization", "momentum of the moving averages of mean and variance", low=0, high=1, open_high=True
     )
-    norm_epsilon: float = _number(0.001, "normalization", "small number added to the variance", low=0, high=1)
-    center: bool = _flag(True, "normalization", "learn a shift (beta)")
-    scale: bool = _flag(True, "normalization", "learn a scale factor (gamma)")
-    groups: int | None = _whole(
+    norm_epsilon: float = number_field(0.001, "normalization", "small number added to the variance", low=0, high=1)
+    center: bool = flag_field(True, "normalization", "learn a shift (beta)")
+    scale: bool = flag_field(True, "normalization", "learn a scale factor (gamma)")
+    groups: int | None = whole_field(
         None,
         "normalization",
         "number of channel groups (group normalization only); none: 32, or fewer of at least 4 channels",
@@ -169,7 +165,7 @@ class RunConfig:
         high=MAX_UNITS,
         optional=True,
     )
-    ghost: int | None = _whole(
+    ghost: int | None = whole_field(
         None,
         "normalization",
         "samples whose statistics batch normalization takes in training, as on many devices; none: all of the batch",
@@ -177,21 +173,21 @@ class RunConfig:
         high=1_000_000,
         optional=True,
     )
-    optimizer: str = _text("adam", "training", "optimizer", choices=tuple(OPTIMIZERS))
-    lr: float = _number(0.001, "training", "learning rate", low=0, high=1e6, open_low=True)
-    schedule: str = _text(
+    optimizer: str = text_field("adam", "training", "optimizer", choices=tuple(OPTIMIZERS))
+    lr: float = number_field(0.001, "training", "learning rate", low=0, high=1e6, open_low=True)
+    schedule: str = text_field(
         "constant", "training", "how the learning rate falls after the warm-up", choices=tuple(schedules.REGISTRY)
     )
-    warmup: float = _number(
+    warmup: float = number_field(
         0.0,
         "training",
         "epochs in which the learning rate rises from 0, by the same amount with every batch",
         low=0,
         high=100_000,
     )
-    momentum: float = _number(0.0, "training", "momentum of sgd", low=0, high=1, open_high=True)
-    nesterov: bool = _flag(False, "training", "use Nesterov momentum (sgd only)")
-    weight_decay: float | None = _number(
+    momentum: float = number_field(0.0, "training", "momentum of sgd", low=0, high=1, open_high=True)
+    nesterov: bool = flag_field(False, "training", "use Nesterov momentum (sgd only)")
+    weight_decay: float | None = number_field(
         None,
         "training",
         "decoupled weight decay, as Keras applies it with every optimizer",
@@ -199,17 +195,17 @@ class RunConfig:
         high=1,
         optional=True,
     )
-    decay: str = _text(
+    decay: str = text_field(
         "all",
         "training",
         "the weights that weight_decay applies to; kernels: not biases, nor the shifts and scale factors of "
         "normalizations",
         choices=DECAYS,
     )
-    clipnorm: float = _number(
+    clipnorm: float = number_field(
         0.0, "training", "largest norm of the gradient of each weight tensor; 0: no limit", low=0, high=1e6
     )
-    label_smoothing: float = _number(
+    label_smoothing: float = number_field(
         0.0,
         "training",
         "share of each label that is spread evenly over all classes in training; no score has it but loss",
@@ -217,17 +213,17 @@ class RunConfig:
         high=1,
         open_high=True,
     )
-    batch_size: int = _whole(32, "training", "samples per batch", low=1, high=1_000_000)
-    epochs: int = _whole(10, "training", "number of passes over the training rows", low=1, high=100_000)
-    patience: int = _whole(
+    batch_size: int = whole_field(32, "training", "samples per batch", low=1, high=1_000_000)
+    epochs: int = whole_field(10, "training", "number of passes over the training rows", low=1, high=100_000)
+    patience: int = whole_field(
         0,
         "training",
         "epochs without a lower validation loss after which a run stops; 0: it never does",
         low=0,
         high=100_000,
     )
-    shuffle: bool = _flag(True, "training", "shuffle the training rows before every epoch")
-    dtype: str = _text(
+    shuffle: bool = flag_field(True, "training", "shuffle the training rows before every epoch")
+    dtype: str = text_field(
         "float32",
         "training",
         "type of the numbers that layers compute with; mixed_float16: float16, with weights in float32 and a scaled "
@@ -235,7 +231,7 @@ class RunConfig:
         choices=DTYPES,
         aliases={"float16": "mixed_float16", "fp16": "mixed_float16"},
     )
-    seed: int = _whole(0, "training", "seed of initial weights, batch order and dropout", low=0, high=2**31 - 1)
+    seed: int = whole_field(0, "training", "seed of initial weights, batch order and dropout", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:
         for name, info in FIELDS.items():

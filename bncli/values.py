@@ -183,26 +183,6 @@ class Field:
         return InvalidConfig(f"{name} must be {self.allowed()}. Received: {shown(value)}.")
 
 
-def text_field(default: Any, about: str, help: str, **limits: Any) -> Any:
-    """Return a field of a dataclass that holds text; its metadata has the `Field` as `info`."""
-    return dataclasses.field(default=default, metadata={"info": Field(about, "text", help, **limits)})
-
-
-def whole_field(default: Any, about: str, help: str, **limits: Any) -> Any:
-    """Return a field of a dataclass that holds a whole number, see `text_field`."""
-    return dataclasses.field(default=default, metadata={"info": Field(about, "whole", help, **limits)})
-
-
-def number_field(default: Any, about: str, help: str, **limits: Any) -> Any:
-    """Return a field of a dataclass that holds a number, see `text_field`."""
-    return dataclasses.field(default=default, metadata={"info": Field(about, "number", help, **limits)})
-
-
-def flag_field(default: bool, about: str, help: str) -> Any:
-    """Return a field of a dataclass that is true or false, see `text_field`."""
-    return dataclasses.field(default=default, metadata={"info": Field(about, "flag", help)})
-
-
 def _digits(number: float) -> str:
     """A limit as one would type it: whole numbers without an exponent."""
     return str(int(number)) if number == int(number) else f"{number:g}"
@@ -278,3 +258,23 @@ def counted(count: int, noun: str) -> str:
         ('1 run', '1,200 runs')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def text_field(default: Any, about: str, help: str, **limits: Any) -> Any:
+    """Return a field of a dataclass that holds a text; see `Field` for its limits."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "text", help, **limits)})
+
+
+def whole_field(default: Any, about: str, help: str, **limits: Any) -> Any:
+    """Return a field of a dataclass that holds a whole number; see `Field` for its limits."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "whole", help, **limits)})
+
+
+def number_field(default: Any, about: str, help: str, **limits: Any) -> Any:
+    """Return a field of a dataclass that holds a number; see `Field` for its limits."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "number", help, **limits)})
+
+
+def flag_field(default: bool, about: str, help: str) -> Any:
+    """Return a field of a dataclass that is true or false."""
+    return dataclasses.field(default=default, metadata={"info": Field(about, "flag", help)})
