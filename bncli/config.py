@@ -13,7 +13,7 @@ from typing import Any
 from bncli.data import datasets
 from bncli.data.columns import AUTO
 from bncli.data.preparation import ENCODE, IMPUTE
-from bncli.data.scaling import SCALINGS
+from bncli.data.scaling import SCALINGS, TARGET_SCALINGS
 from bncli.data.splits import parse_rows
 from bncli.errors import InvalidConfig
 from bncli.networks import norms
@@ -22,7 +22,8 @@ from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
 from bncli.networks.spec import has_direct_norm, has_placement, tiny_spec
 from bncli.networks.words import MAX_UNITS
-from bncli.registry import canonical, check_name
+from bncli.registry import check_name
+from bncli.tasks.task import CLASSIFICATION, LOSS_ALIASES, LOSSES, TASKS
 from bncli.training import schedules
 from bncli.training.optimizers import DECAYS, OPTIMIZERS
 from bncli.values import Field, Value, flag_field, number_field, show, text_field, whole_field
@@ -58,9 +59,17 @@ class RunConfig:
         "data",
         "name of a data set, openml:NAME@VERSION, images:FOLDER, or path of a .csv, .tsv, .parquet or .npz file",
     )
-    label: str | None = text_field(None, "data", "column with the class names (tables only)", optional=True)
-    drop: str | None = text_field(
+    label: str | None = text_field(
+        None, "data", "column with the class names or quantities (tables only)", optional=True
+    )
+    task: str = text_field(
         "auto",
+        "data",
+        "what the label is: classes, or a quantity; auto: as the data set says, and for files as their labels are",
+        choices=("auto", *TASKS),
+    )
+    drop: str | None = text_field(
+        AUTO,
         "data",
         "columns to leave out, such as id,name (tables only); auto: without a name and numbering the rows; none: none",
         optional=True,
@@ -98,6 +107,13 @@ class RunConfig:
         "data",
         "unit: pixels scaled to [0, 1]; standard: mean 0, sd 1 over the training rows; auto: as the data set says",
         choices=SCALINGS,
+    )
+    target_scaling: str = text_field(
+        "auto",
+        "data",
+        "how the quantities of regression are scaled; standard, or auto: mean 0, sd 1 over the training rows, with "
+        "errors in the label's own units; none: not at all",
+        choices=TARGET_SCALINGS,
     )
     test_size: float = number_field(
         0.0, "data", "share of the rows to keep for testing: reported, nothing is chosen on it", low=0, high=0.9
@@ -205,6 +221,13 @@ class RunConfig:
     clipnorm: float = number_field(
         0.0, "training", "largest norm of the gradient of each weight tensor; 0: no limit", low=0, high=1e6
     )
+    loss: str = text_field(
+        "auto",
+        "training",
+        "loss, by Keras' name; auto: crossentropy for classes, mse for a quantity",
+        choices=("auto", *LOSSES),
+        aliases=LOSS_ALIASES,
+    )
     label_smoothing: float = number_field(
         0.0,
         "training",
@@ -250,7 +273,7 @@ class RunConfig:
     def run_id(self) -> str:
         """Twelve hexadecimal digits that depend on every field: equal id, equal run."""
         values = self.to_dict() | {"use_bias": _identified_bias(self), "groups": identified_groups(self)}
-        values["drop"] = ABSENT["drop"] if self.drop == AUTO else self.drop  # resolved, it is never left to the data
+        values |= {name: value for name, value in SETTLED.items() if values[name] == AUTO}
         return _digest({name: value for name, value in values.items() if value != ABSENT[name]})
 
     @property
@@ -351,7 +374,15 @@ FIELDS: dict[str, Field] = {field.name: field.metadata["info"] for field in data
 
 DEFAULTS: dict[str, Value] = {name: getattr(RunConfig, name) for name in FIELDS}
 
-ABSENT: dict[str, Value] = DEFAULTS | {"groups": 2, "drop": None}
+SETTLED: dict[str, Value] = {
+    "task": CLASSIFICATION,
+    "target_scaling": "none",
+    "loss": TASKS[CLASSIFICATION].losses[0],
+    "drop": None,
+}
+"""What `auto` stood for in these fields before there were others: a `run_id` takes `auto` for it."""
+
+ABSENT: dict[str, Value] = DEFAULTS | {"groups": 2} | SETTLED
 """The value of a field in a run whose record lacks it: the field's default when it was introduced.
 
 A `run_id` depends on the values that differ from these, so that a new field changes no id. To change a default later,
@@ -361,36 +392,3 @@ keep the former one here.
 NORM_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "normalization")
 
 DATA_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "data")
-
-
-FIELD_ALIASES = {
-    "learning_rate": "lr",
-    "learning-rate": "lr",
-    "batch": "batch_size",
-    "batchsize": "batch_size",
-    "batch-size": "batch_size",
-    "n_epochs": "epochs",
-    "data": "dataset",
-    "initializer": "kernel_initializer",
-    "bn_momentum": "norm_momentum",
-    "epsilon": "norm_epsilon",
-}
-
-
-def field_name(text: str) -> str:
-    """Return the field that a name means: `LR` and `learning_rate` are `lr`; `text` itself if it is none."""
-    return canonical(text.strip(), FIELDS, FIELD_ALIASES)
-
-
-def parse_value(name: str, text: str) -> Value:
-    """Convert the text that a user typed for the field `name` to its type; `RunConfig` checks its range.
-
-    Raises:
-        UnknownName: There is no such field.
-        InvalidConfig: The text can't be converted.
-
-    >>> parse_value("lr", "1e-3"), parse_value("shuffle", "false"), parse_value("label", "none")
-    (0.001, False, None)
-    """
-    check_name("field", name, FIELDS)
-    return FIELDS[name].parse(name, text)

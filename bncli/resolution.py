@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, depends_on_rule, identified_groups
 from bncli.data import datasets
+from bncli.data.datasets import Dataset
 from bncli.data.preparation import PREPARATION_FIELDS
 from bncli.errors import BncliError, InvalidConfig, shown
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
+from bncli.tasks.task import REGRESSION, TASKS
 from bncli.training.optimizers import OPTIMIZERS
 from bncli.values import Value
 
@@ -35,14 +37,29 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     config = config.replace(**_implied(config))
     _check_dtype(config)
     data = datasets.load(config)
-    explicit: dict[str, Value] = {"scaling": data.scaling}
+    config = _with_task(config, data)
     if data.preparation:
-        explicit |= {name: getattr(data.preparation, name) for name in ("drop", *PREPARATION_FIELDS)}
+        explicit = {name: getattr(data.preparation, name) for name in ("drop", *PREPARATION_FIELDS)}
         ignored |= {name for name in PREPARATION_FIELDS if given[name] is not None and explicit[name] is None}
-    changes = {name: value for name, value in explicit.items() if getattr(config, name) != value}
-    config = config.replace(**changes)
+        config = config.replace(**{name: value for name, value in explicit.items() if getattr(config, name) != value})
     network_of(config.model).check(config, data.input_shape, data.n_classes)
+    if data.task == REGRESSION and config.label_smoothing:
+        config, ignored = config.replace(label_smoothing=0.0), ignored | {"label_smoothing"}
     return config, tuple(name for name in FIELDS if name in ignored)
+
+
+def _with_task(config: RunConfig, data: Dataset) -> RunConfig:
+    """The run with what its data decides: task, scalings and the loss that fits."""
+    losses = TASKS[data.task].losses
+    if config.loss not in ("auto", *losses):
+        raise InvalidConfig(
+            f"loss must be {' or '.join(losses)} for {data.task}, the task of {shown(data.name)}. "
+            f"Received: {shown(config.loss)}."
+        )
+    found = {"task": data.task, "scaling": data.scaling, "target_scaling": data.target_scaling}
+    found |= {"loss": losses[0]} if config.loss == "auto" else {}
+    changes = {name: value for name, value in found.items() if getattr(config, name) != value}
+    return config.replace(**changes)
 
 
 def _check_dtype(config: RunConfig) -> None:
@@ -88,7 +105,7 @@ def decided_by(config: RunConfig, name: str) -> str:
     >>> decided_by(RunConfig(), "noise"), decided_by(RunConfig(optimizer="sgd"), "nesterov")
     ('dataset', 'momentum')
     """
-    if name in datasets.LOADER_FIELDS:
+    if name in (*datasets.LOADER_FIELDS, "label_smoothing"):
         return "dataset"
     if name in ("momentum", "nesterov"):
         return "momentum" if name in OPTIMIZERS[config.optimizer].fields else "optimizer"

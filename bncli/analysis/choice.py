@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from bncli.analysis.tables import Results, measured_metrics
+from bncli.analysis.tables import Results, measured_metrics, task_of
+from bncli.data import datasets
 from bncli.errors import InvalidConfig, StoreError
+from bncli.registry import check_name
 from bncli.study import lock
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import STUDY_SECONDS
-from bncli.tasks.metrics import DEFAULT, METRICS, TEST_DEFAULT, lower_is_better
+from bncli.study.study import Plan, data_key
+from bncli.tasks.metrics import DEFAULT, METRICS, Metric, default_of
+from bncli.tasks.scores import SCORES
+from bncli.tasks.task import CLASSIFICATION, REGRESSION
 from bncli.values import plain_text
 
 KEY = "report"
@@ -49,13 +54,15 @@ def choice_of(metric: str | None, threshold: float | None, margin: float | None 
 
 
 def default_metric(data: Iterable[Mapping[str, Any]]) -> str:
-    """Return what arms are compared by unless the user says otherwise: test accuracy where all data has a test part.
+    """Return what arms are compared by unless the user says otherwise: the task's score, on test rows if there are any.
 
     Args:
         data: The facts on each data set of a study, see `data.facts.dataset_facts`.
     """
-    n_rows = [facts.get("test_rows") for facts in data]
-    return TEST_DEFAULT if n_rows and all(n_rows) else DEFAULT
+    known = list(data)
+    has_test = bool(known) and all(facts.get("test_rows") for facts in known)
+    task = REGRESSION if any(facts.get("task") == REGRESSION for facts in known) else CLASSIFICATION
+    return default_of(task, "test" if has_test else "val")
 
 
 def check_choice(metric: str, threshold: float | None, margin: float | None = None) -> None:
@@ -70,17 +77,44 @@ def check_choice(metric: str, threshold: float | None, margin: float | None = No
         UnknownName: No such metric.
         InvalidConfig: The metric can't have this value.
     """
-    is_loss = lower_is_better(metric)
-    if threshold is not None and not _can_be(threshold, is_loss):
-        allowed = "a number from 0" if is_loss else "a number from 0 to 1"
+    check_name("metric", metric, METRICS)
+    limits = METRICS[metric]
+    if threshold is not None and not _is_within(threshold, limits):
+        from_0, to_1 = ("from 0" * (limits.lowest == 0)), ("up to 1" if limits.lowest else "to 1") * limits.is_share
+        allowed = " ".join(filter(None, ("a number", from_0, to_1)))
         raise InvalidConfig(f"--threshold must be {allowed} for the metric {metric}. Received: {threshold:g}.")
-    if margin is not None and not (margin > 0 and _can_be(margin, is_loss)):
-        allowed = "a number above 0" if is_loss else "a number above 0 and at most 1"
+    if margin is not None and not (margin > 0 and _is_within(margin, limits)):
+        allowed = "a number above 0 and at most 1" if limits.is_share else "a number above 0"
         raise InvalidConfig(f"--margin must be {allowed} for the metric {metric}. Received: {margin:g}.")
 
 
-def _can_be(value: float, is_loss: bool) -> bool:
-    return 0 <= value <= (sys.float_info.max if is_loss else 1)
+def _is_within(value: float, limits: Metric) -> bool:
+    """Whether a metric can have a value, which is finite."""
+    return math.isfinite(value) and limits.lowest <= value <= limits.highest
+
+
+def check_measured_by(plan: Plan, metric: str | None) -> None:
+    """Check, before anything is trained, that runs will have a metric.
+
+    Args:
+        plan: The runs.
+        metric: The metric; None for the one that fits the data.
+
+    Raises:
+        InvalidConfig: It is of another task, or of a test part that the data does not have.
+    """
+    task = task_of(dict(plan.runs))
+    if metric is None:
+        return
+    default, known = default_of(task), METRICS[metric]
+    if known.score != "loss" and SCORES[known.score].task != task:
+        raise InvalidConfig(f"--metric {metric} is for {SCORES[known.score].task}, but this is {task}. Try {default}.")
+    for config in {data_key(config): config for config, _ in plan.runs}.values():
+        if known.part == "test" and datasets.load(config).y_test is None:
+            raise InvalidConfig(
+                f"--metric {metric} needs a test part, which {plain_text(config.dataset)} does not have. "
+                f"Try --test-size 0.2, or --metric {default}."
+            )
 
 
 def measured(metric: str, results: Results, where: str = "") -> str:
@@ -96,9 +130,10 @@ def measured(metric: str, results: Results, where: str = "") -> str:
     """
     if metric in measured_metrics(results):
         return metric
+    default = default_of(task_of(result.config for result in results))
     if any(result.metrics for result in results):
-        raise InvalidConfig(f"No run{where} has a value of {metric}. Try --metric {DEFAULT}.")
-    return DEFAULT
+        raise InvalidConfig(f"No run{where} has a value of {metric}. Try --metric {default}.")
+    return default
 
 
 def choose(
@@ -128,10 +163,11 @@ def choose(
     choice_of(metric, threshold)
     content = store.need_study()
     before = remembered(content, store)
-    choice = _updated(before, Choice(metric, threshold, margin), default_metric(content["datasets"].values()))
-    check_choice(choice.metric or DEFAULT, choice.threshold, choice.margin)
+    default = default_metric(content["datasets"].values())
+    choice = _updated(before, Choice(metric, threshold, margin), default)
+    check_choice(choice.metric or default, choice.threshold, choice.margin)
     if choice != before:
-        if (name := choice.metric or DEFAULT) != DEFAULT:
+        if (name := choice.metric or default) not in (default, DEFAULT):
             measured(name, [result for _, result in store.listed_runs(content)], f" in {str(store.folder)!r}")
         if tell and (note := _forgotten(before, choice)):
             tell(note)
@@ -187,6 +223,7 @@ def remembered(content: Mapping[str, Any], store: Store) -> Choice:
 
 
 def _has_numbers(choice: Choice) -> bool:
-    is_loss = lower_is_better(choice.metric or DEFAULT)
+    limits = METRICS[choice.metric or DEFAULT]
     given = [value for value in (choice.threshold, choice.margin) if value is not None]
-    return choice.margin != 0 and all(type(value) in (int, float) and _can_be(value, is_loss) for value in given)
+    has_margin = choice.margin is None or (type(choice.margin) in (int, float) and choice.margin > 0)
+    return has_margin and all(type(value) in (int, float) and _is_within(value, limits) for value in given)

@@ -71,7 +71,7 @@ def differences_table(
         conditions: The condition of each.
         metric: What is compared.
         baseline: The label of the baseline; the first arm if None.
-        trivial: The accuracy of the best constant answer; None if it isn't known, and all runs count alike.
+        trivial: What the best constant answer scores; None if it isn't known, and all runs count alike.
         margin: The smallest difference that matters; None if nothing is to be called equivalent.
 
     Raises:

@@ -11,10 +11,10 @@ from bncli.analysis.grid import grid_points
 from bncli.analysis.pairs import final_values, mean_interval
 from bncli.analysis.runs import Trivial, best_of, condition_columns, has_learned, seconds_per_epoch
 from bncli.analysis.statistics import holm, known_values, mean, median
-from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, typed
+from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, task_of, typed
 from bncli.analysis.verdicts import BETTER, SIGNIFICANT, finding_between
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT, lower_is_better
+from bncli.tasks.metrics import DEFAULT, default_of, lower_is_better
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ def conditions_table(
           `median_<metric>`, `low_<metric>` and `high_<metric>` (95 % interval of the mean, see `bootstrap_interval`;
           ends that would be impossible, such as an accuracy above 1, are clipped). The losses of diverged runs are
           missing from these.
-        - `mean_best_val_accuracy` (the best over epochs), `median_best_epoch`
+        - `mean_best_val_accuracy`, or `mean_best_val_r2` in regression (the best over epochs), `median_best_epoch`
         - `mean_seconds`, `mean_seconds_per_epoch`
         - `best`: whether this arm is the clear winner in `metric`, see `clear_winner`, at its point of the axes (at all
           of its points, if an axis has no effect on it)
@@ -51,7 +51,7 @@ def conditions_table(
     Args:
         results: The runs.
         conditions: The condition of each.
-        trivial: The accuracy of the best constant answer, if it is known.
+        trivial: What the best constant answer scores, if it is known.
         metric: The metric of `best`, of `median_if_learned` and of the quartiles.
     """
     import pandas as pd
@@ -72,7 +72,8 @@ def _condition_row(
     condition: Condition, runs: Results, trivial: Trivial | None, metric: str, metrics: list[str]
 ) -> dict[str, Any]:
     counted = [result for result in runs if result.state != "failed"]
-    best = [best_of(result, DEFAULT) for result in counted]
+    default = default_of(task_of(result.config for result in runs))
+    best = [best_of(result, default) for result in counted]
     spreads: dict[str, float] = {}
     for name in metrics:
         spreads |= _spread(name, known_values(result.metrics.get(name) for result in counted))
@@ -84,7 +85,7 @@ def _condition_row(
         "n_chance": None if trivial is None else sum(not has_learned(result, trivial, metric) for result in counted),
         "params": max((result.params["total"] for result in counted if "total" in result.params), default=None),
         **spreads,
-        "mean_best_val_accuracy": mean(known_values(found.get("value") for found in best)),
+        f"mean_best_{default}": mean(known_values(found.get("value") for found in best)),
         "median_best_epoch": median(known_values(found.get("epoch") for found in best)),
         "mean_seconds": mean(known_values(result.seconds for result in counted)),
         "mean_seconds_per_epoch": mean(known_values(map(seconds_per_epoch, counted))),
@@ -145,7 +146,7 @@ def clear_winner(arms: Mapping[int, Runs], trivial: Trivial | None = None, metri
 
     Args:
         arms: The runs of every arm at a point of the axes. Arms without runs don't compete.
-        trivial: The accuracy of the best constant answer; None if it isn't known.
+        trivial: What the best constant answer scores; None if it isn't known.
         metric: What is compared.
     """
     competing = {place: runs for place, runs in arms.items() if runs}

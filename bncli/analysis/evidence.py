@@ -19,7 +19,7 @@ from bncli.analysis.interactions import interactions_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import Trivial, history_table, runs_table
-from bncli.analysis.tables import measured_metrics
+from bncli.analysis.tables import measured_metrics, task_of
 from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.data.facts import dataset_facts
@@ -30,7 +30,8 @@ from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import data_label, stored_study
 from bncli.study.study import Condition, Plan, Study, data_key
 from bncli.tasks import metrics
-from bncli.tasks.metrics import HISTORY_METRICS, lower_is_better
+from bncli.tasks.metrics import HISTORY_METRICS
+from bncli.tasks.task import TASKS
 from bncli.values import plain_text
 
 if TYPE_CHECKING:
@@ -46,12 +47,14 @@ class Evidence:
         results: Its results, in the study's order.
         conditions: The condition of every planned run; texts among its values become `plain_text`.
         n_planned: How many runs the study has in all.
-        trivial: The accuracy of the best constant answer; None if the study's data sets differ in it.
+        trivial: What the best constant answer scores, as accuracy or R²; None if the study's data sets differ in it.
         metric: What arms are compared by.
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
         training_rows: How many rows a run trains on; None if the study's data sets differ in it, or if it isn't known.
         test_trivial: As `trivial`, of the test rows.
+        trivial_scores: What the best constant answer gets by every score; None if that isn't known or not the same.
+        test_trivial_scores: The same of the test rows.
         own_trivial: The same for each run, on its own data; None if it isn't known, or if all have `trivial`.
         sites: See `study.Plan`.
         folder: The study's folder, which has what probes saw; None if no folder has its runs.
@@ -70,6 +73,8 @@ class Evidence:
     own_trivial: Mapping[RunConfig, float] | None = None
     sites: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     folder: Path | None = None
+    trivial_scores: Mapping[str, float] | None = None
+    test_trivial_scores: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         plain = {condition: _plain(condition) for condition in self.conditions.values()}
@@ -98,13 +103,20 @@ class Evidence:
     @property
     def curve_metric(self) -> str:
         """The metric of curves and hit epochs: others are measured after the last epoch only and have no history."""
-        return self.metric if self.metric in HISTORY_METRICS else metrics.DEFAULT
+        return self.metric if self.metric in HISTORY_METRICS else metrics.default_of(self.task)
+
+    @property
+    def task(self) -> str:
+        """The task of all runs."""
+        return task_of(self.conditions)
 
     def trivial_score(self, metric: str) -> float | None:
         """Return what the best constant answer scores; None for a loss, or if it isn't known."""
-        if lower_is_better(metric):
-            return None
-        return self.test_trivial if metric.removeprefix(metrics.POPULATION).startswith("test_") else self.trivial
+        known = metrics.METRICS[metric]
+        scores = self.test_trivial_scores if known.part == "test" else self.trivial_scores
+        if known.score == TASKS[self.task].score:
+            return self.test_trivial if known.part == "test" else self.trivial
+        return (scores or {}).get(known.score)
 
     @property
     def run_trivial(self) -> Trivial | None:
@@ -250,15 +262,14 @@ def read_evidence(
         results,
         {result.config: condition for condition, result in found},
         len(conditions) * len(study.seeds),
-        common_chance(study, data, "chance"),
-        measured(choice.metric or default_metric(data), results, f" in {str(folder)!r}"),
-        choice.threshold,
-        choice.margin,
-        common_fact(data, "training_rows"),
-        common_chance(study, data, "test_chance"),
-        own_chances(content["datasets"], results),
-        _sites(content),
-        folder,
+        metric=measured(choice.metric or default_metric(data), results, f" in {str(folder)!r}"),
+        threshold=choice.threshold,
+        margin=choice.margin,
+        training_rows=common_fact(data, "training_rows"),
+        own_trivial=own_chances(content["datasets"], results),
+        sites=_sites(content),
+        folder=folder,
+        **_trivial(study, data),
     )
 
 
@@ -285,8 +296,8 @@ def common_fact(data: Iterable[Mapping[str, Any]], name: str) -> Any:
         data: The facts on each data set, see `data.facts.dataset_facts`.
         name: The fact.
     """
-    values = {facts.get(name) for facts in data}
-    return values.pop() if len(values) == 1 else None
+    first, *others = [facts.get(name) for facts in data] or [None]
+    return first if all(other == first for other in others) else None
 
 
 def common_chance(study: Study, data: Sequence[Mapping[str, Any]], name: str) -> float | None:
@@ -347,12 +358,29 @@ def make_evidence(
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     by_label = {data_label(config): dataset_facts(datasets.load(config)) for config in one_per_data}
     data = list(by_label.values())
-    trivial, test_trivial = (common_chance(study, data, name) for name in ("chance", "test_chance"))
     fitting = default_metric(data)
-    default = fitting if fitting in measured_metrics(results) else metrics.DEFAULT
-    choice = (measured(metric or default, results), threshold, margin)
-    rows = common_fact(data, "training_rows")
-    own = own_chances(by_label, results)
+    default = fitting if fitting in measured_metrics(results) else metrics.default_of(task_of(dict(plan.runs)))
     return Evidence(
-        study, results, dict(plan.runs), len(plan.runs), trivial, *choice, rows, test_trivial, own, plan.sites, folder
+        study,
+        results,
+        dict(plan.runs),
+        len(plan.runs),
+        metric=measured(metric or default, results),
+        threshold=threshold,
+        margin=margin,
+        training_rows=common_fact(data, "training_rows"),
+        own_trivial=own_chances(by_label, results),
+        sites=plan.sites,
+        folder=folder,
+        **_trivial(study, data),
     )
+
+
+def _trivial(study: Study, data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the best constant answer scores, as fields of `Evidence`."""
+    return {
+        "trivial": common_chance(study, data, "chance"),
+        "test_trivial": common_chance(study, data, "test_chance"),
+        "trivial_scores": common_fact(data, "trivial"),
+        "test_trivial_scores": common_fact(data, "test_trivial"),
+    }

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from bncli.analysis.runs import Trivial, has_learned
 from bncli.analysis.statistics import known_values, mean
-from bncli.analysis.tables import Conditions, Results, results_by_condition
+from bncli.analysis.tables import Conditions, Results, results_by_condition, task_of
 from bncli.config import RunConfig
 from bncli.results import RunResult
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT, METRICS, POPULATION, population_of
+from bncli.tasks.metrics import DEFAULT, METRICS, POPULATION, default_of, population_of
 
 LEAST = 0.01
-"""The smallest gap worth a sentence: of an accuracy as it is, of a loss as a share of it."""
+"""The smallest gap worth a sentence: of an accuracy or R² as it is, of a loss as a share of it."""
 
 LEAST_OF_ONE = 0.03
 """The same for a single seed, which has no spread: two standard errors of an accuracy of 0.9 over 400 rows."""
@@ -64,13 +64,13 @@ def find_gap(
         results: The runs.
         conditions: The condition of each.
         metric: What arms are compared by; the default metric takes the place of one without a population twin.
-        trivial: The accuracy of the best constant answer, if it is known.
+        trivial: What the best constant answer scores, if it is known.
 
     Returns:
         The gap; None if there is none, or if the runs have no such metrics, as those of bncli 0.1.
     """
     plain = metric.removeprefix(POPULATION)
-    plain = plain if population_of(plain) else DEFAULT
+    plain = plain if population_of(plain) else default_of(task_of(conditions))
     gaps = [
         gap
         for condition, runs in results_by_condition(results, conditions).items()
@@ -83,7 +83,7 @@ def find_gap(
 
 
 def _counts(run: RunResult, trivial: Trivial | None) -> bool:
-    return trivial is None or has_learned(run, trivial, f"{POPULATION}{DEFAULT}")
+    return trivial is None or has_learned(run, trivial, POPULATION)
 
 
 def _gap_of(condition: Condition, runs: Results, metric: str) -> Gap | None:
@@ -94,11 +94,11 @@ def _gap_of(condition: Condition, runs: Results, metric: str) -> Gap | None:
         return None
     gap = Gap(condition, both[0].config, metric, mean(moving), mean(population))
     least = LEAST if len(both) > 1 else LEAST_OF_ONE
-    scale = 1.0 if METRICS[metric].is_proportion else abs(gap.population)
+    scale = 1.0 if METRICS[metric].is_share else abs(gap.population)
     spread = float(population.std(ddof=1)) if len(both) > 1 else 0.0
     return gap if gap.size > max(spread, least * scale) and math.isfinite(gap.size) else None
 
 
 def has_population(results: Results) -> bool:
     """Return whether any run was scored with population statistics."""
-    return any(f"{POPULATION}{DEFAULT}" in result.metrics for result in results)
+    return any(f"{POPULATION}val_loss" in result.metrics for result in results)

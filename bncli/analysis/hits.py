@@ -80,7 +80,7 @@ def hits_table(
         threshold: The value to reach. If None, 95 % of the baseline's gain at each point (see `gain_level`); points
             without the baseline then have no row.
         baseline: The label of the baseline; the first arm if None.
-        trivial: The accuracy of the best constant answer, from which the gain in a proportion is counted. If given, a
+        trivial: What the best constant answer scores, from which the gain in a proportion is counted. If given, a
             threshold from the baseline is at least what counts as learned (see `has_learned`).
 
     Raises:
@@ -127,14 +127,14 @@ def _hits_of(cells: Iterable[Cell], metric: str, threshold: float | None, trivia
 def gain_level(runs: Runs, metric: str, trivial: float | None = None) -> float:
     """Return the value at 95 % of the gain of some runs: from where their mean curve starts to its plateau.
 
-    The plateau is the best mean of a quarter of the epochs in a row. A proportion starts at the trivial score, and the
-    value is then at least what counts as learned; a loss starts at its first epoch, as does a proportion without a
-    known trivial score. A run that stopped early keeps its last value.
+    The plateau is the best mean of a quarter of the epochs in a row. An accuracy, or R², starts at the trivial score,
+    and the value is then at least what counts as learned; a loss starts at its first epoch, as does an accuracy without
+    a known trivial score. A run that stopped early keeps its last value.
 
     Args:
         runs: The runs, those of the baseline.
         metric: One of `HISTORY_METRICS`.
-        trivial: The accuracy of the best constant answer.
+        trivial: What the best constant answer scores.
 
     Returns:
         The value; nan without runs.
@@ -146,9 +146,9 @@ def gain_level(runs: Runs, metric: str, trivial: float | None = None) -> float:
         return math.nan
     averages = means.rolling(_stretch(len(means))).mean()
     plateau = float(averages.min() if lower_is_better(metric) else averages.max())
-    if trivial is None or not METRICS[metric].is_proportion:
+    if trivial is None or not METRICS[metric].is_share:
         return _share_of_way(float(means.iloc[0]), plateau)
-    return max(_share_of_way(trivial, plateau), least_learned(trivial))
+    return max(_share_of_way(trivial, plateau), least_learned(trivial, metric))
 
 
 def _share_of_way(start: float, plateau: float) -> float:

@@ -55,7 +55,7 @@ def interactions_table(
         conditions: The condition of each.
         metric: What is compared.
         baseline: The label of the baseline; the first arm if None.
-        trivial: The accuracy of the best constant answer; None if it isn't known, and all runs count alike.
+        trivial: What the best constant answer scores; None if it isn't known, and all runs count alike.
 
     Raises:
         UnknownName: No such metric.

@@ -39,7 +39,7 @@ def learned_pairs(runs: Runs, baseline_runs: Runs, metric: str, trivial: Trivial
         runs: The runs of the arm.
         baseline_runs: Those of the baseline.
         metric: What is compared.
-        trivial: The accuracy of the best constant answer.
+        trivial: What the best constant answer scores.
     """
     seeds = [seed for seed in runs if seed in baseline_runs]
     arm, baseline = (

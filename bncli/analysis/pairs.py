@@ -35,9 +35,9 @@ def mean_interval(values: np.ndarray, metric: str) -> Interval:
         values: One value per seed.
         metric: The metric: a proportion lies between 0 and 1, a loss is not below 0.
     """
-    highest = 1.0 if METRICS[metric].is_proportion else math.inf
+    lowest, highest = METRICS[metric].lowest, METRICS[metric].highest
     low, high = bootstrap_interval(values)
-    return Interval(*(end if math.isnan(end) else min(max(end, 0.0), highest) for end in (low, high)))
+    return Interval(*(end if math.isnan(end) else min(max(end, lowest), highest) for end in (low, high)))
 
 
 class Differences(NamedTuple):

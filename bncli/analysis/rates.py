@@ -82,7 +82,7 @@ def lr_table(
         results: The runs.
         conditions: The condition of each.
         metric: What the best rates and the differences are about.
-        trivial: The accuracy of the best constant answer; without it there are no ranges.
+        trivial: What the best constant answer scores; without it there are no ranges.
         baseline: The label of the baseline; the first arm if None.
 
     Raises:
@@ -196,7 +196,7 @@ def _at_chosen(rates: Rates, chosen: Mapping[int, float]) -> Runs:
 def _difference_columns(prefix: str, runs: Runs, baseline_runs: Runs, metric: str, is_fitted: bool) -> dict[str, float]:
     differences, (low, high) = paired_differences(runs, baseline_runs, metric)
     middle, stretch = mean(differences), WIDENED if is_fitted else 1.0
-    most = 1.0 if METRICS[metric].is_proportion else math.inf
+    most = METRICS[metric].highest - METRICS[metric].lowest
     low, high = middle - stretch * (middle - low), middle + stretch * (high - middle)
     ends = {"low": low if math.isnan(low) else max(low, -most), "high": high if math.isnan(high) else min(high, most)}
     return {f"{prefix}{name}": value for name, value in ({"n": len(differences), "difference": middle} | ends).items()}

@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.tables import Conditions, Results, measured_metrics, typed
+from bncli.analysis.tables import Conditions, Results, measured_metrics, task_of, typed
 from bncli.config import RunConfig
 from bncli.results import RunResult
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT, HISTORY_METRICS, POPULATION, best_epoch, least_learned
+from bncli.tasks.metrics import DEFAULT, POPULATION, best_epoch, default_of, history_metrics, least_learned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ def runs_table(results: Results, conditions: Conditions) -> pd.DataFrame:
     Columns:
         - `run_id`, `condition` (its row in `conditions_table`), `arm`, `param_<axis>`, `seed`, `state`
         - the final value of every metric that a run has, see `tables.measured_metrics`
-        - `best_val_accuracy` and its `best_epoch` (from 1)
+        - `best_val_accuracy`, or `best_val_r2` in regression, and its `best_epoch` (from 1)
         - `stopped_epoch`, the last epoch of a run that its patience ended
         - `params` (number of parameters), `seconds`
     """
@@ -42,12 +42,13 @@ def _condition_places(conditions: Conditions) -> dict[Condition, int]:
 def _run_row(
     result: RunResult, condition: Condition, places: Mapping[Condition, int], metrics: list[str]
 ) -> dict[str, Any]:
-    best = best_of(result, DEFAULT)
+    default = default_of(task_of([result.config]))
+    best = best_of(result, default)
     return {
         **_run_columns(result, condition, places),
         "state": result.state,
         **{metric: result.metrics.get(metric) for metric in metrics},
-        "best_val_accuracy": best.get("value"),
+        f"best_{default}": best.get("value"),
         "best_epoch": best.get("epoch"),
         "stopped_epoch": result.stopped_epoch,
         "params": result.params.get("total"),
@@ -88,30 +89,32 @@ def seconds_per_epoch(result: RunResult) -> float:
 
 
 Trivial = float | Mapping[RunConfig, float]
-"""The accuracy of the best constant answer: one for all runs, or that of each run on its own data."""
+"""What the best constant answer scores: one number for all runs, or that of each run on its own data."""
 
 
 def has_learned(result: RunResult, trivial: Trivial, metric: str = DEFAULT) -> bool:
     """Return whether a run learned: its final `val_accuracy` is a fifth of the way from the trivial score to 1.
 
-    That is above 0.28 on ten equal classes and above 0.6 on two: four standard errors above guessing between two
-    classes with 500 validation rows, and two with 100. A run that diverged or failed did not learn.
+    In regression it is `val_r2`, which is above 0.05 then. On classes that is above 0.28 on ten equal ones, and above
+    0.6 on two: four standard errors above guessing between two classes with 500 validation rows, and two with 100. A
+    run that diverged or failed did not learn.
 
     Args:
         result: The run.
-        trivial: The accuracy of the best constant answer.
-        metric: What arms are compared by: with a metric of population statistics, the accuracy is
+        trivial: What the best constant answer scores.
+        metric: What arms are compared by: with a metric of population statistics, the score is
             `population_val_accuracy`.
     """
-    accuracy = result.metrics.get(f"{POPULATION}{DEFAULT}" if metric.startswith(POPULATION) else DEFAULT)
+    default = default_of(task_of([result.config]))
+    value = result.metrics.get(f"{POPULATION}{default}" if metric.startswith(POPULATION) else default)
     score = trivial[result.config] if isinstance(trivial, Mapping) else trivial
-    return result.state == "complete" and accuracy is not None and accuracy > least_learned(score)
+    return result.state == "complete" and value is not None and value > least_learned(score, default)
 
 
 def history_table(results: Results, conditions: Conditions) -> pd.DataFrame:
     """Return one row per run and epoch, up to the epoch in which a run diverged or stopped.
 
-    Columns: `run_id`, `condition`, `arm`, `param_<axis>`, `seed`, `epoch` (from 1), then `HISTORY_METRICS`.
+    Columns: `run_id`, `condition`, `arm`, `param_<axis>`, `seed`, `epoch` (from 1), then those of `history_metrics`.
     """
     import numpy as np
     import pandas as pd
@@ -123,7 +126,7 @@ def history_table(results: Results, conditions: Conditions) -> pd.DataFrame:
     table = pd.DataFrame(known, columns=["run_id", "condition", *axes, "seed"])
     table = table.loc[np.repeat(np.arange(len(known)), lengths)].reset_index(drop=True)
     table["epoch"] = np.concatenate([np.arange(1, length + 1) for length in lengths] or [np.arange(0)])
-    for metric in HISTORY_METRICS:
+    for metric in history_metrics(task_of(result.config for result in results)):
         values = [
             result.history.get(metric) or [None] * length for result, length in zip(results, lengths, strict=True)
         ]
@@ -136,6 +139,6 @@ def seed_curves(history: pd.DataFrame, metric: str) -> pd.DataFrame:
 
     Args:
         history: The rows of one condition in `history_table`.
-        metric: One of `HISTORY_METRICS`.
+        metric: A metric of the history.
     """
     return history.pivot(index="epoch", columns="run_id", values=metric).ffill()

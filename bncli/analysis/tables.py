@@ -1,18 +1,19 @@
 """What all tables share: the types of their inputs, their columns, and the types of these columns.
 
-A failed run has no numbers and is left out of every statistic. A diverged run is a result: it counts with the accuracy
+A failed run has no numbers and is left out of every statistic. A diverged run is a result: it counts with the score
 that it ended with, and it has no loss. Arms are compared in pairs of runs with the same seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.config import FIELDS, RunConfig
 from bncli.results import RunResult
 from bncli.study.study import Condition
-from bncli.tasks.metrics import METRICS
+from bncli.tasks.metrics import METRICS, default_of
+from bncli.tasks.task import CLASSIFICATION, REGRESSION, TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,14 +39,22 @@ def results_by_condition(results: Results, conditions: Conditions) -> dict[Condi
     return groups
 
 
-BASIC = ("val_accuracy", "train_accuracy", "accuracy", "val_loss", "loss")
-"""The metrics that every table has; runs of every version have them."""
+def task_of(configs: Iterable[RunConfig]) -> str:
+    """Return the task of the runs of a study, which is the same for all."""
+    return REGRESSION if any(config.task == REGRESSION for config in configs) else CLASSIFICATION
+
+
+def basic_metrics(task: str) -> tuple[str, ...]:
+    """Return the metrics that every table of a task has; runs of every version have them."""
+    score = TASKS[task].score
+    return (f"val_{score}", f"train_{score}", score, "val_loss", "loss")
 
 
 def measured_metrics(results: Results) -> list[str]:
-    """Return the metrics of a study's tables: `BASIC`, and those that at least one run has a value of."""
+    """Return the metrics of a study's tables: basic ones, and those that at least one run has a value of."""
     known = {name for result in results for name, value in result.metrics.items() if value is not None}
-    return [name for name in METRICS if name in known or name in BASIC]
+    basic = basic_metrics(task_of(result.config for result in results))
+    return [name for name in METRICS if name in known or name in basic]
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], conditions: Conditions, columns: Sequence[str]) -> pd.DataFrame:
@@ -71,6 +80,6 @@ def typed(table: pd.DataFrame) -> pd.DataFrame:
     whole = [f"param_{name}" for name, info in FIELDS.items() if info.kind == "whole"]
     counts = ("n_chance", "n_learned", "n_baseline_learned", "n_both_learned")
     kinds = dict.fromkeys([*whole, "best_epoch", "stopped_epoch", "params", *counts], "Int64")
-    kinds |= dict.fromkeys([*METRICS, "best_val_accuracy", *SHARES], "float64")
+    kinds |= dict.fromkeys([*METRICS, *(f"best_{default_of(task)}" for task in TASKS), *SHARES], "float64")
     # `astype` leaves every column in a block of its own; pandas warns of more than 100 blocks when a column is added
     return table.astype({name: kind for name, kind in kinds.items() if name in table.columns}).copy()

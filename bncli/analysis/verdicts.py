@@ -61,7 +61,7 @@ def finding_between(runs: Runs, others: Runs, metric: str, trivial: Trivial | No
         runs: The runs of the arm.
         others: Those of the other.
         metric: What is compared.
-        trivial: The accuracy of the best constant answer; None if it isn't known, and all runs count alike.
+        trivial: What the best constant answer scores; None if it isn't known, and all runs count alike.
     """
     pairs = None if trivial is None else learned_pairs(runs, others, metric, trivial)
     if pairs and pairs.is_mixed:

@@ -58,7 +58,7 @@ def verdicts(
         study: The study with its claims.
         results: Its results so far.
         conditions: The condition of every run.
-        trivial: The accuracy of the best constant answer, if it is known.
+        trivial: What the best constant answer scores, if it is known.
     """
     known = parse_claims(study)
     judged = verdicts_on([claim for claim in known if not claim.check], study, results, conditions, trivial)
@@ -80,7 +80,7 @@ def verdicts_on(
         study: Their study.
         results: Its results so far; failed runs are left out.
         conditions: The condition of every run.
-        trivial: The accuracy of the best constant answer. If it is known, that is what a diverged run scores, and
+        trivial: What the best constant answer scores. If it is known, that is what a diverged run scores, and
             claims on accuracy say how many runs learned.
     """
     runs: dict[Condition, dict[int, RunResult]] = {}

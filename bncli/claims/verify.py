@@ -150,7 +150,7 @@ def judge(
         subject: The study with the claims.
         results: Results of its runs.
         conditions: The condition of every run.
-        trivial: The accuracy of the best constant answer, if it is known.
+        trivial: What the best constant answer scores, if it is known.
     """
     absent = None if results else subject.absent
     missing = {claim.id: _missing_data(claim, absent) for claim in subject.claims}

@@ -25,9 +25,10 @@ from bncli.cli.options import (
     parse_settings,
 )
 from bncli.cli.plots import check_plot, save_plot
-from bncli.config import DATA_FIELDS, RunConfig, parse_value
+from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig, shown
+from bncli.fields import parse_value
 from bncli.registry import check_name
 from bncli.report.exports import records, to_csv, to_json
 from bncli.study.folder import STUDY_FILE
@@ -141,20 +142,22 @@ def _show_catalogue(rows: list[dict[str, str]], format: str) -> None:
 
 
 def _show_dataset(config: RunConfig, format: str) -> None:
-    from bncli.data.facts import balance, columns, dataset_facts, moments
+    from bncli.data.facts import balance, columns, dataset_facts, moments, spread
 
     data = datasets.load(config)
-    facts, classes = dataset_facts(data), balance(data)
+    facts, classes = dataset_facts(data), balance(data) or spread(data)
     prepared = columns(data) if "columns" in facts else []
     features = records(moments(datasets.load(config.replace(scaling="none")), data))
     if format == "json":
+        what = "classes" if data.class_names else "quantity"
         described = {"columns": columns(data)} if data.preparation else {}
-        console.write(to_json(facts | described | {"classes": classes, "features": features}))
+        console.write(to_json(facts | described | {what: classes, "features": features}))
     elif format == "csv":
         console.write(to_csv(features))
     else:
-        known = {key.removesuffix("_rows"): str(value) for key, value in facts.items() if key != "columns"}
-        console.print_rows([known], format=format)
+        known = {key: value for key, value in facts.items() if "trivial" not in key and key != "columns"}
+        shown_facts = {key.removesuffix("_rows"): str(value) for key, value in known.items()}
+        console.print_rows([shown_facts], format=format, spare=("task", "target_sd", "target_mean"))
         shown = [{key: plain_text(str(value)) for key, value in row.items()} for row in classes[:MAX_CLASSES]]
         console.print_rows(shown, format=format)
         _show_columns(prepared, format)

@@ -16,12 +16,14 @@ from bncli.analysis.gap import has_population
 from bncli.analysis.lag import MOMENTUM
 from bncli.cli import console
 from bncli.cli.options import OPTIONS, Options
-from bncli.config import FIELDS, field_name
+from bncli.config import FIELDS
+from bncli.fields import field_name
 from bncli.networks.norms import NONE
 from bncli.report.notes import smaller_momentum
 from bncli.study.files import load_study
 from bncli.study.study import Study
-from bncli.tasks.metrics import DEFAULT
+from bncli.tasks.metrics import default_of
+from bncli.tasks.task import TASKS
 from bncli.values import plain_text
 
 if TYPE_CHECKING:
@@ -161,20 +163,25 @@ def _without_fields(options: Options, *fields: str) -> Options:
     return replace(options, settings=settings or None)
 
 
-def by_another_metric(folder: Path, metric: str) -> list[str]:
-    """Return the report of a folder by another metric than the present one."""
-    return ["report", str(folder), "--metric", "val_loss" if metric == DEFAULT else DEFAULT]
+def by_another_metric(folder: Path, metric: str, task: str) -> list[str]:
+    """Return the report of a folder by another metric than the present one, which fits the task of its runs."""
+    return ["report", str(folder), "--metric", "val_loss" if is_usual(metric) else default_of(task)]
 
 
-def after_sweep(folder: Path, metric: str, *, diverged: bool) -> list[str]:
+def is_usual(metric: str) -> bool:
+    """Return whether arms are compared by a metric unless the user names another."""
+    return metric in (default_of(task, part) for task in TASKS for part in ("val", "test"))
+
+
+def after_sweep(folder: Path, metric: str, task: str, *, diverged: bool) -> list[str]:
     """Return the report of a folder by another metric; its state, which says where runs diverged, if any did."""
-    return ["status", str(folder)] if diverged else by_another_metric(folder, metric)
+    return ["status", str(folder)] if diverged else by_another_metric(folder, metric, task)
 
 
 def after_report(folder: Path, evidence: Evidence) -> list[str]:
     """Return the state of a folder that lacks runs; else its report by another metric, or as CSV after that."""
     if evidence.n_missing:
         return ["status", str(folder)]
-    if evidence.metric == DEFAULT:
-        return by_another_metric(folder, DEFAULT)
+    if is_usual(evidence.metric):
+        return by_another_metric(folder, evidence.metric, evidence.task)
     return ["report", str(folder), "--format", "csv"]

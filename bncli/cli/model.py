@@ -27,6 +27,7 @@ from bncli.networks import models
 from bncli.report.exports import to_csv, to_json
 from bncli.study.arms import default_arms, parse_arms
 from bncli.study.networks import Built, Shapes, build_arms, shapes_of, sites_of
+from bncli.tasks.task import ONE_QUANTITY
 from bncli.values import Value, counted, plain_text
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def model(
 def _title(network: str, shapes: Shapes, one: Built) -> str:
     source = f" of {shapes.source}" if shapes.is_data else ""
     shape = "x".join(map(str, shapes.input_shape))
-    return f"{network}, arm {one.arm.label}, for rows{source} of {shape} and {shapes.n_classes} classes"
+    tells = "a quantity" if shapes.n_classes == ONE_QUANTITY else f"{shapes.n_classes} classes"
+    return f"{network}, arm {one.arm.label}, for rows{source} of {shape} and {tells}"
 
 
 def _as_text(network: str, shapes: Shapes, built: list[Built], sites: list[Site], format: str) -> str:

@@ -13,12 +13,13 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from bncli.cli import console
-from bncli.config import DATA_FIELDS, FIELDS, field_name, parse_value
+from bncli.config import DATA_FIELDS, FIELDS
 from bncli.data import sets
 from bncli.data.columns import joined_names
 from bncli.data.preparation import ENCODE, IMPUTE
 from bncli.data.tables import column_names
 from bncli.errors import BncliError, InvalidConfig, shown
+from bncli.fields import field_name, parse_value
 from bncli.networks import models, norms
 from bncli.networks.layout import ACTIVATIONS
 from bncli.probes.inside import LEVELS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.cli import console
 from bncli.report.exports import records, to_csv, to_json, to_json_line
+from bncli.tasks.task import TASKS
 from bncli.values import Value, show
 
 if TYPE_CHECKING:
@@ -91,8 +92,9 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
     elif format == "csv":
         console.write(to_csv(evidence.runs_table if single else evidence.joined_table))
     elif single:
-        more = [f"{evidence.metric}{INTERVAL}", "test_loss", "train_accuracy", "val_accuracy"]
-        columns = ["loss", "val_loss", "params", "accuracy", "state", *more]
+        score = TASKS[evidence.task].score
+        more = [f"{evidence.metric}{INTERVAL}", "test_loss", f"train_{score}", f"val_{score}"]
+        columns = ["loss", "val_loss", "params", score, "state", *more]
         spare = [name for name in columns if name != evidence.metric]  # what was asked for stays
         console.print_rows(run_rows(evidence), caption=partial(run_caption, evidence), format=format, spare=spare)
     else:

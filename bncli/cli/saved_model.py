@@ -9,6 +9,7 @@ from bncli.atomic import replace_file
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.networks.network import network_of
+from bncli.tasks.task import REGRESSION
 from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def description(path: Path, config: RunConfig) -> str:
     is_prepared = data.preparation and (data.preparation.encode or data.preparation.impute)
     rows = "rows, filled in and encoded but not scaled," if is_prepared else "raw rows"
     takes = f"raw images of shape {shape}" if data.is_image else f"{rows} of {counted(data.input_shape[0], 'feature')}"
-    if network_of(config.model).output_units(config, data.input_shape, data.n_classes) == 1:
+    if data.task == REGRESSION:
+        gives = f"the quantity {plain_text(config.label)}" if config.label else "the quantity, in its own units"
+    elif network_of(config.model).output_units(config, data.input_shape, data.n_classes) == 1:
         other, positive = map(plain_text, data.class_names)
         gives = f"the probability of class {positive} (the other class is {other})"
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bncli import process
-from bncli.analysis.choice import Choice, choice_of, choose
+from bncli.analysis.choice import Choice, check_measured_by, choice_of, choose
 from bncli.analysis.lag import planned_lag
 from bncli.atomic import check_replaceable
 from bncli.claims.claim import parse_claims
@@ -33,8 +33,7 @@ from bncli.study.jobs import check_scheduler, connect, parse_jobs
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, as_begun, open_folder
 from bncli.study.shard import Shard, parse_shard
-from bncli.study.study import Condition, Plan, Study, data_key
-from bncli.tasks.metrics import DEFAULT, POPULATION
+from bncli.study.study import Condition, Plan, Study
 from bncli.values import counted, plain_text, show
 
 if TYPE_CHECKING:
@@ -174,7 +173,7 @@ class Session:
         if self.out and not self.options.restart:
             self.study = as_begun(self.study, self.out)
         self.plan = self.study.plan()
-        self.check_metric()
+        check_measured_by(self.plan, self.options.metric)
         for notice in self.plan.notices:
             console.warn(notice)
 
@@ -200,17 +199,6 @@ class Session:
         if self.out:
             return "Interrupted before the first run; the same command starts again."
         return "Interrupted. Nothing is saved: give --out DIR to keep finished runs."
-
-    def check_metric(self) -> None:
-        """Check that all data has a test part if the user wants to compare by a test metric."""
-        metric = self.options.metric or DEFAULT
-        if metric.removeprefix(POPULATION).startswith("test_"):
-            for config in {data_key(config): config for config, _ in self.plan.runs}.values():
-                if datasets.load(config).y_test is None:
-                    raise InvalidConfig(
-                        f"--metric {metric} needs a test part, which {plain_text(config.dataset)} does not have. "
-                        f"Try --test-size 0.2, or --metric {DEFAULT}."
-                    )
 
     @contextmanager
     def open(self) -> Iterator[None]:

@@ -6,23 +6,24 @@ import hashlib
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from bncli import process
 from bncli.data import sources
 from bncli.data.columns import AUTO
-from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file
+from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file, task_of
 from bncli.data.preparation import PREPARATION_FIELDS, Preparation, prepare
 from bncli.data.reading import quoted
-from bncli.data.scaling import Scaler, scale
+from bncli.data.scaling import UNSCALED, Scaler, scale, scale_target
 from bncli.data.sets import REGISTRY
 from bncli.data.sources import FORMS, read_source, source_of
-from bncli.data.splits import RawDataset, select_rows, split_stratified, with_test_part
+from bncli.data.splits import LabelledRows, RawDataset, select_rows, split_stratified, with_test_part
 from bncli.data.tables import is_table_path
-from bncli.errors import InvalidConfig
+from bncli.errors import DataError, InvalidConfig
 from bncli.registry import nearest
+from bncli.tasks.task import CLASSIFICATION, ONE_QUANTITY, REGRESSION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +69,10 @@ class DataFields(Protocol):
     @property
     def vary_data(self) -> bool: ...
     @property
+    def task(self) -> str: ...
+    @property
+    def target_scaling(self) -> str: ...
+    @property
     def seed(self) -> int: ...
 
 
@@ -78,17 +83,19 @@ class Dataset:
     Attributes:
         name: The registered name or the path.
         x_train: Training features, float32, shape (rows, *input_shape).
-        y_train: Training class numbers from 0, int32, shape (rows,).
+        y_train: Training class numbers from 0, int32, or scaled quantities, float32, shape (rows,).
         x_val: Validation features, float32, shape (rows, *input_shape).
-        y_val: Validation class numbers, int32, shape (rows,).
-        class_names: One name per class.
+        y_val: Validation class numbers or quantities, shape (rows,).
+        class_names: One name per class; empty in regression.
         feature_names: One name per feature; empty for images.
         scaling: The scaling that was applied: `unit`, `standard` or `none`.
         notices: Sentences on what was unusual about the data and how it was read, for its user.
         scaler: The numbers of the scaling; None for `none`.
         x_test: Test features, float32, scaled as the others; None if there is no test part.
-        y_test: Test class numbers, int32, shape (rows,).
+        y_test: Test class numbers or quantities, shape (rows,).
         preparation: What was done to the columns of a table; None for other data.
+        task: `classification` or `regression`.
+        target_scaler: What was done to quantities; it leaves classes alone.
     """
 
     name: str
@@ -104,6 +111,8 @@ class Dataset:
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
     preparation: Preparation | None = None
+    task: str = CLASSIFICATION
+    target_scaler: Scaler = UNSCALED
 
     @property
     def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -125,8 +134,18 @@ class Dataset:
 
     @property
     def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
+        """Number of classes; `ONE_QUANTITY` in regression."""
+        return len(self.class_names) or ONE_QUANTITY
+
+    @property
+    def target_scaling(self) -> str:
+        """How quantities are scaled: `standard` or `none`."""
+        return "none" if self.target_scaler == UNSCALED else "standard"
+
+    def labels(self, part: str) -> np.ndarray:
+        """Return the class numbers of a part, or its quantities in their own units, as float64."""
+        y, (shift, divisor) = self.parts[part][1], self.target_scaler
+        return y if self.task == CLASSIFICATION else y.astype("float64") * divisor + shift
 
     @property
     def is_image(self) -> bool:
@@ -240,6 +259,7 @@ def forget() -> None:
     _preloaded.clear()
     _load.cache_clear()
     _load_raw.cache_clear()
+    _rows_of.cache_clear()
 
 
 _Options = tuple[tuple[str, Any], ...]
@@ -253,7 +273,7 @@ class _Draw(NamedTuple):
     varies: bool
 
 
-_Key = tuple[str, _Options, _Draw, str, str, str]
+_Key = tuple[str, _Options, _Draw, str, str, str, str, str]
 
 _preloaded: dict[_Key, Dataset] = {}
 """Data from `loading` that `load` has not returned yet."""
@@ -266,7 +286,8 @@ def _key(fields: DataFields) -> _Key:
         (name, seed if name == "data_seed" else default if value is None else value) for name, value, default in given
     )
     draw = _Draw(fields.test_size, seed if fields.test_size and seed else 0, fields.vary_data)
-    return fields.dataset, options, draw, fields.train_rows, fields.val_rows, fields.scaling
+    rows, scalings = (fields.train_rows, fields.val_rows), (fields.scaling, fields.target_scaling)
+    return fields.dataset, options, draw, *rows, fields.task, *scalings
 
 
 @lru_cache(maxsize=8)
@@ -282,17 +303,28 @@ def _load(*key: Any) -> Dataset:
 
 
 def _explicit(key: _Key, data: Dataset) -> _Key:
-    """The key of the same data with its scaling and with the columns that it leaves out."""
-    name, options, draw, train_rows, val_rows, _ = key
+    """The key of the same data with its task, its scalings and the columns that it leaves out."""
+    name, options, draw, train_rows, val_rows, *_ = key
     drop = data.preparation.drop if data.preparation else None
     options = tuple((field, drop if field == "drop" else value) for field, value in options)
-    return name, options, draw, train_rows, val_rows, data.scaling
+    return name, options, draw, train_rows, val_rows, data.task, data.scaling, data.target_scaling
 
 
-def _read(name: str, options: _Options, draw: _Draw, train_rows: str, val_rows: str, scaling: str) -> Dataset:
-    raw = _load_raw(name, tuple(option for option in options if option[0] not in PREPARATION_FIELDS))
+def _read(
+    name: str,
+    options: _Options,
+    draw: _Draw,
+    train_rows: str,
+    val_rows: str,
+    task: str,
+    scaling: str,
+    target_scaling: str,
+) -> Dataset:
+    raw = _load_raw(name, tuple(option for option in options if option[0] not in PREPARATION_FIELDS), task)
     raw = _drawn(name, raw, draw)
     scaling = raw.scaling if scaling == "auto" else scaling
+    if target_scaling == "auto":
+        target_scaling = "standard" if raw.task == REGRESSION else "none"
     parts = {
         "train": select_rows("train_rows", train_rows, raw.x_train, raw.y_train),
         "val": select_rows("val_rows", val_rows, raw.x_val, raw.y_val),
@@ -300,17 +332,19 @@ def _read(name: str, options: _Options, draw: _Draw, train_rows: str, val_rows: 
     if raw.x_test is not None and raw.y_test is not None:
         parts["test"] = raw.x_test, raw.y_test
     if len(set(parts["train"][1].tolist())) < 2:
+        what = "different quantities" if raw.task == REGRESSION else "classes"
         raise InvalidConfig(
-            f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two classes. Select more rows."
+            f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two {what}. Select more rows."
         )
     given = TABLE_DEFAULTS | dict(options)
     prepared = prepare(name, raw, given["encode"], given["impute"], [x for x, _ in parts.values()])
     features, scaler = scale(scaling, raw, *prepared.parts, unscaled=prepared.is_indicator)
-    found: dict[str, Any] = {"class_names": raw.class_names, "feature_names": prepared.names}
+    labels, target_scaler = scale_target(target_scaling, raw, *(y for _, y in parts.values()))
+    found: dict[str, Any] = {"class_names": raw.class_names, "feature_names": prepared.names, "task": raw.task}
     found |= {"notices": (*raw.notices, *prepared.notices), "preparation": prepared.preparation}
-    for part, x in zip(parts, features, strict=True):
-        found |= {f"x_{part}": x.astype("float32"), f"y_{part}": parts[part][1].astype("int32")}
-    return _read_only(Dataset(name, scaling=scaling, scaler=scaler, **found))
+    for part, x, y in zip(parts, features, labels, strict=True):
+        found |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
+    return _read_only(Dataset(name, scaling=scaling, scaler=scaler, target_scaler=target_scaler, **found))
 
 
 def _drawn(name: str, raw: RawDataset, draw: _Draw) -> RawDataset:
@@ -333,13 +367,28 @@ def _read_only(data: Dataset) -> Dataset:
 
 
 @lru_cache(maxsize=4)
-def _load_raw(name: str, options: _Options) -> RawDataset:
+def _load_raw(name: str, options: _Options, task: str) -> RawDataset:
     fields = dict(options)
     if name in REGISTRY:
-        return REGISTRY[name](**fields)
+        raw = REGISTRY[name](**fields)
+        if task not in ("auto", raw.task):
+            raise InvalidConfig(f"task must be {raw.task} for the data set {name}. Received: {quoted(task)}.")
+        return raw
     seed = fields.pop("data_seed")
-    rows = read_source(name, fields) if source_of(name) else read_file(name, **fields)
-    check_rows(name, rows)
+    rows = _rows_of(name, tuple(fields.items()))
+    try:
+        task, told = task_of(name, rows, task)
+        check_rows(name, rows, task)
+    except DataError:
+        _rows_of.cache_clear()  # the user may correct the file and load it again
+        raise
     has_pixels = rows.x.ndim == 4 and rows.x.dtype == "uint8"
     scaling, pixel_max = ("unit", 255.0) if has_pixels else ("standard", None)
-    return split_stratified(rows, seed, scaling=scaling, pixel_max=pixel_max)
+    rows = replace(rows, notices=(*rows.notices, *told))
+    return split_stratified(rows, seed, scaling=scaling, pixel_max=pixel_max, task=task)
+
+
+@lru_cache(maxsize=2)
+def _rows_of(name: str, options: _Options) -> LabelledRows:
+    fields = dict(options)
+    return read_source(name, fields) if source_of(name) else read_file(name, **fields)

@@ -60,7 +60,8 @@ def _write(data: Dataset, kind: str, file: IO[bytes]) -> None:
     if kind == "csv":
         _frame(data).to_csv(file, index=False, lineterminator="\n")
         return
-    parts = data.parts if data.x_test is not None else {"train": data.parts["train"], "test": data.parts["val"]}
+    parts = {part: (x, data.labels(part)) for part, (x, _) in data.parts.items()}
+    parts = parts if data.x_test is not None else {"train": parts["train"], "test": parts["val"]}
     arrays = {f"{axis}_{part}": array for part, pair in parts.items() for axis, array in zip("xy", pair, strict=True)}
     np.savez_compressed(file, allow_pickle=False, **arrays)
 
@@ -77,7 +78,7 @@ def _frame(data: Dataset) -> pd.DataFrame:
             f"A CSV export adds the columns {LABEL_COLUMN} and {SPLIT_COLUMN}, but {shown(data.name)} already has: "
             f"{', '.join(taken)}. Rename it, or export as npz."
         )
-    y = np.concatenate([y for _, y in data.parts.values()])
-    frame[LABEL_COLUMN] = np.array(data.class_names)[y]
+    y = np.concatenate([data.labels(part) for part in data.parts])
+    frame[LABEL_COLUMN] = np.array(data.class_names)[y] if data.class_names else y
     frame[SPLIT_COLUMN] = np.repeat(SPLIT_PARTS[: len(data.parts)], [len(y) for _, y in data.parts.values()])
     return frame

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.data import datasets, sets, sources
 from bncli.data.datasets import Dataset
-from bncli.tasks.metrics import trivial_score
+from bncli.tasks.scores import trivial_scores
+from bncli.tasks.task import CLASSIFICATION, TASKS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,22 +33,29 @@ def _fields(name: str) -> str:
 
 
 def dataset_facts(data: Dataset) -> dict[str, Any]:
-    """Return a data set's name, sizes and scaling, and its trivial score over the validation rows as `chance`.
+    """Return a data set's name, task, sizes and scaling, and its trivial score over the validation rows as `chance`.
 
-    With a test part there are also `test_rows` and `test_chance`, the trivial score over them. For a table, `columns`
-    says what was done to the columns that were not taken as they are.
+    `trivial` holds what the best constant answer gets by every score. With a test part there are also `test_rows`,
+    `test_chance` and `test_trivial`, over them. A classifier has `n_classes`; a quantity has its `target_mean` and
+    `target_sd` over the training rows. For a table, `columns` says what was done to the columns that were not taken as
+    they are.
     """
+    trivial = trivial_scores(data.task, data.labels("val"))
     facts = {
         "dataset": data.name,
+        "task": data.task,
         "training_rows": len(data.y_train),
         "validation_rows": len(data.y_val),
         "input_shape": "x".join(map(str, data.input_shape)),
-        "n_classes": data.n_classes,
+        **_of_labels(data),
         "scaling": data.scaling,
-        "chance": round(trivial_score(data.y_val), 4),
+        "chance": round(trivial[TASKS[data.task].score], 4),
+        "trivial": _rounded(trivial),
     }
     if data.y_test is not None:
-        facts |= {"test_rows": len(data.y_test), "test_chance": round(trivial_score(data.y_test), 4)}
+        trivial = trivial_scores(data.task, data.labels("test"))
+        chance = round(trivial[TASKS[data.task].score], 4)
+        facts |= {"test_rows": len(data.y_test), "test_chance": chance, "test_trivial": _rounded(trivial)}
     prepared = [row for row in columns(data) if row["filled_with"] or row["becomes"]]
     return facts | ({"columns": prepared} if prepared else {})
 
@@ -55,6 +63,31 @@ def dataset_facts(data: Dataset) -> dict[str, Any]:
 def columns(data: Dataset) -> list[dict[str, Any]]:
     """Return what was done to each column of a table, see `Preparation`; an empty list for other data."""
     return list(data.preparation.columns) if data.preparation else []
+
+
+def _rounded(scores: dict[str, float]) -> dict[str, float]:
+    return {name: float(f"{value:.6g}") for name, value in scores.items()}
+
+
+def _of_labels(data: Dataset) -> dict[str, Any]:
+    if data.task == CLASSIFICATION:
+        return {"n_classes": data.n_classes}
+    y = data.labels("train")
+    return _rounded({"target_mean": float(y.mean()), "target_sd": float(y.std())})
+
+
+def spread(data: Dataset) -> list[dict[str, Any]]:
+    """Return a row per part of a quantity: its mean, sd, minimum, median and maximum; none for classes."""
+    import numpy as np
+
+    if data.task == CLASSIFICATION:
+        return []
+    rows = []
+    for part in data.parts:
+        y = data.labels(part)
+        ends = {"mean": y.mean(), "std": y.std(), "min": y.min(), "median": np.median(y), "max": y.max()}
+        rows.append({"label": PART_NAMES[part]} | _rounded({name: float(value) for name, value in ends.items()}))
+    return rows
 
 
 def balance(data: Dataset) -> list[dict[str, Any]]:

@@ -10,9 +10,16 @@ from bncli.data.reading import is_file, quoted
 from bncli.data.splits import LabelledRows
 from bncli.data.tables import TABLE_SUFFIXES, is_table_path, read_table
 from bncli.errors import DataError
+from bncli.tasks.task import CLASSIFICATION, REGRESSION
 from bncli.values import plain_text
 
 FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
+
+MOST_CLASSES = 20
+"""Up to so many different numbers are classes, if they can be: whole, or with several rows each."""
+
+LEAST_QUANTITIES = 8
+"""The fewest rows for regression, two of which are for validation."""
 
 
 def is_data_path(name: str) -> bool:
@@ -37,14 +44,59 @@ def read_file(path: str, label: str | None = None, drop: str | None = None) -> L
     return read_table(path, label, drop) if is_table_path(path) else read_npz(Path(path))
 
 
-def check_rows(path: str, rows: LabelledRows) -> None:
+def task_of(path: str, rows: LabelledRows, task: str) -> tuple[str, list[str]]:
+    """Return the task of a file, with a notice where the label alone decides for regression.
+
+    Numbers are quantities if some are no whole numbers, or if they are too many to be classes: one of them has a single
+    row, or there are more of them than a quarter of the rows.
+
+    Args:
+        path: The file, for messages.
+        rows: Its rows.
+        task: The task that the user names; `auto` for none.
+
+    Raises:
+        DataError: The labels are no numbers, but the task is regression.
+    """
+    import numpy as np
+
+    is_number = rows.y.dtype.kind in "iuf"
+    if task == REGRESSION and not is_number:
+        raise DataError(
+            f"{quoted(path)}: the task regression needs labels that are numbers. Try --task classification."
+        )
+    if task != "auto" or not is_number:
+        return CLASSIFICATION if task == "auto" else task, []
+    values, counts = np.unique(rows.y[~rows.test_mask], return_counts=True)
+    is_whole = bool(np.all(values == np.round(values)))
+    if len(values) <= MOST_CLASSES and (is_whole or counts.min() > 1):
+        return CLASSIFICATION, []
+    if is_whole and counts.min() > 1 and counts.sum() // 4 >= len(values):
+        return CLASSIFICATION, []
+    told = f"{quoted(path)}: the label has {len(values):,} different numbers and is taken as a quantity: regression."
+    return REGRESSION, [f"{told} --task classification takes each as a class."]
+
+
+def check_rows(path: str, rows: LabelledRows, task: str = CLASSIFICATION) -> None:
     """Check that rows can be split and trained on.
 
     Raises:
-        DataError: A value is not finite, there is only one class, or a class is too small to be split.
+        DataError: A value is not finite, there is only one class or quantity, or a class is too small to be split.
     """
     _check_finite(path, rows)
-    _check_classes(path, rows)
+    if task == CLASSIFICATION:
+        _check_classes(path, rows)
+    else:
+        _check_quantities(path, rows)
+
+
+def _check_quantities(path: str, rows: LabelledRows) -> None:
+    parts = (rows.y,) if rows.is_validation is None else (rows.y[~rows.is_validation & ~rows.test_mask],)
+    if len(rows.y) < LEAST_QUANTITIES or any(part.min() == part.max() for part in parts):
+        raise DataError(
+            f"{quoted(path)} needs at least {LEAST_QUANTITIES} rows for regression, with labels that differ. Received: "
+            f"{len(rows.y)} rows, labels from {rows.y.min():g} to {rows.y.max():g}."
+        )
 
 
 def _check_finite(path: str, rows: LabelledRows) -> None:

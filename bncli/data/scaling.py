@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bncli.data.splits import RawDataset
 from bncli.errors import InvalidConfig
+from bncli.tasks.task import CLASSIFICATION
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 SCALINGS = ("auto", "unit", "standard", "none")
+
+TARGET_SCALINGS = ("auto", "standard", "none")
 
 
 class Scaler(NamedTuple):
@@ -24,6 +27,9 @@ class Scaler(NamedTuple):
 
     shift: Any = 0.0
     divisor: Any = 1.0
+
+
+UNSCALED = Scaler()
 
 
 def scale(
@@ -61,3 +67,29 @@ def scale(
         fitted.mean_[unscaled], fitted.scale_[unscaled] = 0, 1
     scaler = Scaler(*(values.reshape(x_train.shape[1:]) for values in (fitted.mean_, fitted.scale_)))
     return [fitted.transform(x.reshape(len(x), -1)).reshape(x.shape) for x in parts], scaler
+
+
+def scale_target(
+    scaling: str, raw: RawDataset, y_train: np.ndarray, *others: np.ndarray
+) -> tuple[list[np.ndarray], Scaler]:
+    """Scale the quantities of all parts alike; class numbers stay as they are.
+
+    Args:
+        scaling: `standard` (mean 0 and standard deviation 1 over the training rows) or `none`.
+        raw: The data set that the rows come from.
+        y_train: Those of the selected training rows.
+        *others: Those of the other parts.
+
+    Returns:
+        All parts, as int32 or float32, and how they are scaled.
+
+    Raises:
+        InvalidConfig: There are classes, which have no scale.
+    """
+    parts = [y_train, *others]
+    if raw.task == CLASSIFICATION:
+        if scaling != "none":
+            raise InvalidConfig("target_scaling='standard' scales quantities, but this data has classes. Leave it out.")
+        return [y.astype("int32") for y in parts], UNSCALED
+    scaler = Scaler(float(y_train.mean()), float(y_train.std())) if scaling == "standard" else UNSCALED
+    return [((y - scaler.shift) / scaler.divisor).astype("float32") for y in parts], scaler

@@ -14,6 +14,7 @@ from bncli.data.mnist import load_mnist
 from bncli.data.splits import LabelledRows, RawDataset, split_in_half, split_stratified
 from bncli.errors import InvalidConfig
 from bncli.registry import Registry
+from bncli.tasks.task import REGRESSION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,6 +120,26 @@ def _measurements(bunch: Any, data_seed: int) -> RawDataset:
     """A table of scikit-learn's."""
     rows = LabelledRows(bunch.data, bunch.target_names[bunch.target], tuple(str(n) for n in bunch.feature_names))
     return split_stratified(rows, data_seed, scaling="standard")
+
+
+@register("diabetes")
+def diabetes(*, data_seed: int = 0) -> RawDataset:
+    """Progression of diabetes after a year, a quantity; 10 features, 442 rows; ships with scikit-learn."""
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes(scaled=False)
+    rows = LabelledRows(bunch.data, bunch.target, tuple(bunch.feature_names))
+    return split_stratified(rows, data_seed, scaling="standard", task=REGRESSION)
+
+
+@register("friedman1")
+def friedman1(*, n_samples: int = 1000, noise: float = 1.0, data_seed: int = 1) -> RawDataset:
+    """A smooth function of 5 of 10 features, with noise: a quantity (make_friedman1)."""
+    from sklearn.datasets import make_friedman1
+
+    x, y = make_friedman1(n_samples=n_samples, noise=noise, random_state=data_seed)
+    rows = LabelledRows(x, y, tuple(f"x{number}" for number in range(1, 11)))
+    return split_stratified(rows, data_seed, scaling="standard", task=REGRESSION)
 
 
 @register("mnist")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bncli.data.columns import Columns
 from bncli.data.reading import quoted
 from bncli.errors import InvalidConfig
+from bncli.tasks.task import CLASSIFICATION, REGRESSION
 from bncli.values import read_whole
 
 if TYPE_CHECKING:
@@ -59,19 +60,20 @@ class RawDataset:
 
     Attributes:
         x_train: Training rows, shape (rows, features) or (rows, height, width, channels).
-        y_train: Their class numbers from 0, shape (rows,).
+        y_train: Their class numbers from 0, or quantities, shape (rows,).
         x_val: Validation rows.
-        y_val: Their class numbers.
-        class_names: One name per class.
+        y_val: Their class numbers or quantities.
+        class_names: One name per class; empty in regression.
         scaling: The scaling that `auto` stands for.
         pixel_max: The value of a white pixel, for images of whole-number pixels; None for other data.
         feature_names: One name per feature; empty for images.
         notices: Sentences on what was unusual about the data and how it was read.
         x_test: Test rows; None if the data has no test part.
-        y_test: Their class numbers.
+        y_test: Their class numbers or quantities.
         given: Which rows are validation rows for good: `validation`, or `published` for those of a published test part;
             empty if they are drawn or generated.
         columns: What the columns of a table hold; None for other data.
+        task: `classification` or `regression`.
     """
 
     x_train: np.ndarray
@@ -87,6 +89,7 @@ class RawDataset:
     y_test: np.ndarray | None = None
     given: str = ""
     columns: Columns | None = None
+    task: str = CLASSIFICATION
 
 
 def split_in_half(x: np.ndarray, y: np.ndarray) -> RawDataset:
@@ -101,29 +104,34 @@ def split_in_half(x: np.ndarray, y: np.ndarray) -> RawDataset:
     return RawDataset(x[:half], y[:half], x[half:], y[half:], names, "none", feature_names=("x1", "x2"))
 
 
-def split_stratified(rows: LabelledRows, seed: int, *, scaling: str, pixel_max: float | None = None) -> RawDataset:
+def split_stratified(
+    rows: LabelledRows, seed: int, *, scaling: str, pixel_max: float | None = None, task: str = CLASSIFICATION
+) -> RawDataset:
     """Split by the file's own masks; without one for validation, draw a quarter of every class, test rows apart.
 
     Args:
-        rows: The rows; their labels become class numbers in sorted order.
+        rows: The rows; the labels of classes become numbers in sorted order.
         seed: Seed of the draw.
         scaling: The data set's scaling, see `RawDataset`.
         pixel_max: The value of a white pixel, see `RawDataset`.
+        task: The task; in regression a quarter of all rows is drawn.
     """
     import numpy as np
     from sklearn.model_selection import train_test_split
 
-    names, y = np.unique(rows.y, return_inverse=True)
+    is_quantity = task == REGRESSION
+    names, y = (rows.y[:0], rows.y.astype("float64")) if is_quantity else np.unique(rows.y, return_inverse=True)
     is_test = rows.test_mask
     if rows.is_validation is None:
         rest = np.flatnonzero(~is_test)
-        train, val = train_test_split(rest, test_size=0.25, stratify=y[rest], random_state=seed)
+        classes = None if is_quantity else y[rest]
+        train, val = train_test_split(rest, test_size=0.25, stratify=classes, random_state=seed)
     else:
         train, val = np.flatnonzero(~rows.is_validation & ~is_test), np.flatnonzero(rows.is_validation)
     class_names = tuple(str(name) for name in names)
     parts = (rows.x[train], y[train], rows.x[val], y[val])
     given = "" if rows.is_validation is None else "published" if rows.is_published else "validation"
-    raw = RawDataset(*parts, class_names, scaling, pixel_max, rows.feature_names, rows.notices, given=given)
+    raw = RawDataset(*parts, class_names, scaling, pixel_max, rows.feature_names, rows.notices, given=given, task=task)
     raw = replace(raw, columns=rows.columns)
     return raw if rows.is_test is None else replace(raw, x_test=rows.x[is_test], y_test=y[is_test])
 
@@ -151,13 +159,14 @@ def with_test_part(name: str, raw: RawDataset, share: float, seed: int) -> RawDa
             "Leave test_size out, or name the rows of all parts in the file."
         )
     if raw.given == "published":
-        is_val = _is_drawn(raw.y_train, share, seed)
+        is_val = _is_drawn(_classes(raw, raw.y_train), share, seed)
         train, val = (raw.x_train[~is_val], raw.y_train[~is_val]), (raw.x_train[is_val], raw.y_train[is_val])
         test = (raw.x_val, raw.y_val)
     else:
         x, y = np.concatenate([raw.x_train, raw.x_val]), np.concatenate([raw.y_train, raw.y_val])
         is_val = np.arange(len(y)) >= len(raw.y_train)
-        is_test = _is_drawn(y + len(raw.class_names) * is_val, share, seed)  # so parts of equal sizes for any seed
+        groups = _classes(raw, y) + max(1, len(raw.class_names)) * is_val
+        is_test = _is_drawn(groups, share, seed)  # so parts of equal sizes for any seed
         train, val, test = ((x[mask], y[mask]) for mask in (~is_val & ~is_test, is_val & ~is_test, is_test))
     if not (len(train[1]) and len(val[1])):
         raise InvalidConfig(f"test_size={share:g} leaves {quoted(name)} without training or validation rows.")
@@ -166,6 +175,11 @@ def with_test_part(name: str, raw: RawDataset, share: float, seed: int) -> RawDa
     return replace(
         drawn, x_train=train[0], y_train=train[1], x_val=val[0], y_val=val[1], x_test=test[0], y_test=test[1]
     )
+
+
+def _classes(raw: RawDataset, y: np.ndarray) -> np.ndarray:
+    """The classes of rows; one for all of them in regression."""
+    return (0 * y).astype(int) if raw.task == REGRESSION else y
 
 
 def _few_rows(name: str, share: float, sizes: Sequence[int], n_classes: int) -> list[str]:

@@ -47,7 +47,7 @@ class Case:
         is_trained: Whether its weights were trained.
         readings: What is measured on rows of data; None without data.
         runs: The recorded runs of a condition, whose network `model` is before training; empty for any other network.
-        trivial: The accuracy of the best constant answer to their validation rows, if it is known.
+        trivial: What the best constant answer scores to their validation rows, if it is known.
     """
 
     model: keras.Model | None

@@ -13,8 +13,8 @@ from bncli.backend import keras, tf
 from bncli.data.datasets import Dataset
 from bncli.diagnosis.layers import LayerReading, NormReading, read_layers, read_norms, statistics_by_layer
 from bncli.diagnosis.statistics import BATCH, MOVING, POPULATION
-from bncli.engines.base import row_losses
-from bncli.engines.inference import Inference, classes_of
+from bncli.engines.criterion import Criterion
+from bncli.engines.inference import Inference
 from bncli.networks.own import batch_norms
 from bncli.networks.seeds import batch_order
 from bncli.probes.recording import without_noise
@@ -96,13 +96,14 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
     """
     size = min(batch_size or BATCH_SIZE, len(dataset.y_train))
     with thawed(model), without_noise(model):
-        inference = Inference(model, dataset)
+        criterion = Criterion(dataset.task)
+        inference = Inference(model, dataset, criterion)
         parts = {name: _sampled(*dataset.parts[name]) for name in ("train", "val")}
         batches = _batches(len(dataset.y_train), min(max(size, BATCH_SIZE), len(dataset.y_train)))
         population = inference.estimator(batches, quiet=True)(len(batches)) if inference.averages else inference.others
         scores = {
             name: {
-                BATCH: _batch_score(model, *rows, size),
+                BATCH: _batch_score(model, criterion, *rows, size),
                 MOVING: _score(inference, inference.others, *rows),
                 POPULATION: _score(inference, population, *rows),
             }
@@ -141,11 +142,12 @@ def _batches(n_rows: int, size: int) -> tf.Tensor:
 
 
 def _score(inference: Inference, others: Tensors, x: np.ndarray, y: np.ndarray) -> Score:
-    found = [(classes_of(outputs) == y[rows], losses) for rows, losses, outputs in inference.answers(others, x, y)]
-    return Score(np.concatenate([correct for correct, _ in found]), np.concatenate([losses for _, losses in found]))
+    found = list(inference.answers(others, x, y))
+    losses, marks = (np.concatenate([part[place] for part in found]) for place in (1, 2))
+    return Score(marks, losses)
 
 
-def _batch_score(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int) -> Score:
+def _batch_score(model: keras.Model, criterion: Criterion, x: np.ndarray, y: np.ndarray, size: int) -> Score:
     """Score rows in training mode, in whole batches, without a trace in the model."""
     weights, others = ([v.value for v in part] for part in (model.trainable_variables, model.non_trainable_variables))
 
@@ -153,13 +155,13 @@ def _batch_score(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int) ->
     def answer(x: tf.Tensor) -> Any:
         return tf.cast(model.stateless_call(weights, others, x, training=True)[0], tf.float32)
 
-    correct, losses = [], []
+    marks, losses = [], []
     for start in range(0, max(1, len(y) - size + 1), size):
         rows = slice(start, start + size)
         outputs = answer(x[rows])
-        correct.append(classes_of(outputs.numpy()) == y[rows])
-        losses.append(row_losses(y[rows], outputs).numpy())
-    return Score(np.concatenate(correct), np.concatenate(losses))
+        marks.append(criterion.marks(y[rows], outputs).numpy())
+        losses.append(criterion.losses(y[rows], outputs).numpy())
+    return Score(np.concatenate(marks), np.concatenate(losses))
 
 
 MAX_ALONE = 64

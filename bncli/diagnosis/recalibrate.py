@@ -17,6 +17,7 @@ from bncli.data import datasets
 from bncli.data.datasets import Dataset
 from bncli.diagnosis.layers import Statistics, statistics_by_layer
 from bncli.diagnosis.readings import thawed
+from bncli.engines.criterion import Criterion
 from bncli.engines.inference import Inference
 from bncli.errors import InvalidConfig, shown
 from bncli.networks.archive import Change, changes
@@ -142,7 +143,7 @@ def recalibrate(model: keras.Model, dataset: Dataset, batch_size: int) -> Recali
     size = min(batch_size, n_rows)
     batches = batch_order(0, 0, n_rows)[: n_rows // size * size].reshape(-1, 1, size)
     with thawed(model):
-        inference = Inference(model, dataset)
+        inference = Inference(model, dataset, Criterion(dataset.task))
         estimate = inference.estimator(tf.constant(batches), quiet=True)
         before = _scores(inference, inference.others, dataset)
         curve = [_point(inference, estimate, count, size, dataset) for count in _counts(len(batches), size)]
@@ -172,7 +173,7 @@ def _scores(inference: Inference, others: Tensors, dataset: Dataset, parts: Sequ
     """How parts of the data are answered; all parts if none is named."""
     chosen = {part: rows for part, rows in dataset.parts.items() if part in (parts or dataset.parts)}
     found = inference.score(others, chosen)
-    return {part: Score(float(scored.accuracy[0]), float(scored.loss[0])) for part, scored in found.items()}
+    return {part: Score(float(scored.score[0]), float(scored.loss[0])) for part, scored in found.items()}
 
 
 def _point(inference: Inference, estimate: Callable[[int], Tensors], count: int, size: int, dataset: Dataset) -> Point:

@@ -12,6 +12,7 @@ from bncli.data import datasets
 from bncli.diagnosis.layers import Statistics, statistics_by_layer
 from bncli.diagnosis.names import layers_within
 from bncli.diagnosis.readings import thawed
+from bncli.engines.criterion import Criterion
 from bncli.engines.inference import Inference
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
@@ -110,7 +111,7 @@ def _fit(config: RunConfig) -> Fit:
     batches = tf.constant(rows[: len(rows) // size * size].reshape(-1, 1, size))
     remain = _initial_shares(model, config)
     with thawed(model):
-        inference = Inference(model, data)
+        inference = Inference(model, data, Criterion(data.task))
         others = inference.estimator(batches, quiet=True)(len(batches)) if inference.averages else inference.others
         moving, population = (statistics_by_layer(model, values) for values in (inference.others, others))
         loss = float(inference.score(others, {"train": (data.x_train[rows], data.y_train[rows])})["train"].loss[0])

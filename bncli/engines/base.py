@@ -12,9 +12,11 @@ import numpy as np
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
+from bncli.engines.criterion import Criterion
 from bncli.engines.rates import Schedule, is_constant
 from bncli.results import Epochs, RunResult
-from bncli.tasks.metrics import POPULATION, trivial_score
+from bncli.tasks.metrics import METRICS
+from bncli.tasks.scores import trivial_scores
 from bncli.training.optimizers import OPTIMIZERS, is_decayed
 
 OnEpoch = Callable[[Sequence[RunConfig], int], None]
@@ -37,26 +39,24 @@ def dtype_policy(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def compile_model(model: keras.Model, config: RunConfig, n_rows: int | None = None) -> None:
-    """Compile a model with the run's optimizer and the loss that fits its output layer.
+def compile_model(model: keras.Model, config: RunConfig, criterion: Criterion, n_rows: int | None = None) -> None:
+    """Compile a model with the run's optimizer and loss, and the score of its task.
 
-    The loss is binary cross-entropy for one sigmoid unit, else cross-entropy over classes. XLA is off: for one run it
-    takes longer to compile than it saves (measured: the digits CNN ends its first epoch after 3.9 s with XLA, after
-    1.1 s without).
+    XLA is off: for one run it takes longer to compile than it saves (measured: the digits CNN ends its first epoch
+    after 3.9 s with XLA, after 1.1 s without).
 
     Args:
         model: The model, in place.
         config: Its run.
-        n_rows: The number of training rows, for the run's schedule of the learning rate. The labels are then those of
-            `soft_labels` if the run smoothes them. Without it the rate is constant and the labels are class numbers.
+        criterion: The run's loss and score.
+        n_rows: The number of training rows, for the run's schedule of the learning rate. Without it the rate is
+            constant and labels are not smoothed.
     """
-    is_binary = model.output_shape[-1] == 1
-    is_soft = n_rows is not None and config.label_smoothing > 0
-    loss = "binary_crossentropy" if is_binary else f"{'' if is_soft else 'sparse_'}categorical_crossentropy"
-    accuracy = keras.metrics.MeanMetricWrapper(_soft_accuracy, name="accuracy") if is_soft else "accuracy"
+    n_outputs, is_soft = model.output_shape[-1], n_rows is not None and config.label_smoothing > 0
     optimizer = make_optimizer(config, Schedule(config, n_rows) if n_rows and not is_constant(config) else config.lr)
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if not is_decayed(v, config.decay)])
-    model.compile(optimizer, loss, metrics=[accuracy], jit_compile=False)
+    metric = criterion.metric(n_outputs, is_soft=is_soft)
+    model.compile(optimizer, criterion.keras_name(n_outputs, is_soft=is_soft), metrics=[metric], jit_compile=False)
 
 
 def is_compiled_plainly(config: RunConfig) -> bool:
@@ -64,9 +64,9 @@ def is_compiled_plainly(config: RunConfig) -> bool:
     return is_constant(config) and config.label_smoothing == 0
 
 
-def compile_afterwards(model: keras.Model, config: RunConfig) -> None:
+def compile_afterwards(model: keras.Model, config: RunConfig, criterion: Criterion) -> None:
     """Compile a trained model so that it can be saved, and trained further at the run's rate, by plain Keras."""
-    compile_model(model, config)
+    compile_model(model, config, criterion)
     model.optimizer.build(model.trainable_variables)
 
 
@@ -78,45 +78,6 @@ def make_optimizer(config: RunConfig, rate: float | Schedule) -> keras.Optimizer
     make = getattr(keras.optimizers, optimizer.keras_class)
     shared = {"weight_decay": config.weight_decay or none, "clipnorm": config.clipnorm or None}
     return make(learning_rate=rate, **shared, **own)
-
-
-def soft_labels(y: tf.Tensor, n_outputs: int, smoothing: float | tf.Tensor) -> tf.Tensor:
-    """Return class numbers as probabilities, of which a share is spread evenly over all classes.
-
-    Args:
-        y: Class numbers, shape (rows,).
-        n_outputs: The number of outputs of the network; 1 for the second of two classes.
-        smoothing: The share.
-
-    Returns:
-        Shape (rows, outputs), as Keras' losses compute them of their `label_smoothing`.
-    """
-    if n_outputs == 1:
-        return tf.cast(y, tf.float32)[:, None] * (1 - smoothing) + 0.5 * smoothing
-    return tf.one_hot(y, n_outputs) * (1 - smoothing) + smoothing / n_outputs
-
-
-def _soft_accuracy(y: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-    """Which rows are answered by the class that their soft label is highest for; Keras' own asks for an equal label."""
-    if predicted.shape[-1] == 1:
-        return tf.cast((y > 0.5) == (predicted > 0.5), tf.float32)[:, 0]
-    return tf.cast(tf.argmax(y, axis=-1) == tf.argmax(predicted, axis=-1), tf.float32)
-
-
-def row_losses(y: tf.Tensor, predicted: tf.Tensor, smoothing: tf.Tensor | None = None) -> tf.Tensor:
-    """Return Keras' cross-entropy of every row.
-
-    Args:
-        y: Class numbers, shape (rows,).
-        predicted: Probabilities, shape (rows, 1) for two classes, else (rows, classes).
-        smoothing: The share of each label that is spread over all classes, if any is.
-    """
-    if smoothing is not None:
-        cross_entropy = "binary_crossentropy" if predicted.shape[-1] == 1 else "categorical_crossentropy"
-        return getattr(keras.losses, cross_entropy)(soft_labels(y, predicted.shape[-1], smoothing), predicted)
-    if predicted.shape[-1] == 1:
-        return keras.losses.binary_crossentropy(tf.cast(y, tf.float32)[:, None], predicted)
-    return keras.losses.sparse_categorical_crossentropy(y, predicted)
 
 
 def with_added(losses: tf.Tensor, added: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -147,7 +108,8 @@ def finished_result(
     """Return the result of a run that ended without an error: complete, or diverged.
 
     A diverged run predicts no class, and which one its NaN stand for would depend on the order of the labels. So its
-    accuracies are trivial scores; `accuracy`, too, which `fit` averages over an epoch that has such predictions.
+    accuracies, and all scores of which more is better, are trivial scores; `accuracy`, too, which `fit` averages over
+    an epoch that has such predictions.
 
     Args:
         config: The run.
@@ -175,10 +137,13 @@ def finished_result(
     )
 
 
-def _without_answers(metric: str, dataset: Dataset) -> float | None:
-    """What a network scores that answers nothing: the trivial score as its accuracy, and no loss."""
-    part, _, score = metric.removeprefix(POPULATION).rpartition("_")
-    return trivial_score(dataset.parts[part or "train"][1]) if score == "accuracy" else None
+def _without_answers(name: str, dataset: Dataset) -> float | None:
+    """What a network scores that answers nothing: the trivial score, and no loss or error."""
+    metric = METRICS[name]
+    if metric.lower_is_better:
+        return None
+    part = "train" if metric.part == "fit" else metric.part
+    return trivial_scores(dataset.task, dataset.labels(part))[metric.score]
 
 
 def failed_result(config: RunConfig, error: Exception, engine: str) -> RunResult:

@@ -14,7 +14,8 @@ from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.engines import rates, updates
-from bncli.engines.base import row_losses, with_added
+from bncli.engines.base import with_added
+from bncli.engines.criterion import Criterion
 from bncli.engines.layers import build_stackable
 from bncli.engines.method import Method
 from bncli.engines.rates import is_constant, steps_per_epoch
@@ -41,13 +42,14 @@ class Graph:
 
     Attributes:
         model: The network in layers that stack; its own values take no part.
+        criterion: Its loss and score.
         averages: Its moving averages, see `probes.population.moving_averages`.
         rule: The optimizer's update.
         batch_size: Rows per batch.
-        train_batches: `(state, numbers, orders, n_done, n_steps)` to `(state, loss, correct)`; see `_train_batches`.
+        train_batches: `(state, numbers, orders, n_done, n_steps)` to `(state, loss, marks)`; see `_train_batches`.
         train_batch: `(state, numbers, rows, iteration)` to the same, for a single batch of any size.
-        evaluate: `(weights, others, x, y, counts)` to `(loss, correct, predicted)`: sums over the rows that count, and
-            probabilities of shape (runs, rows, outputs), in inference.
+        evaluate: `(weights, others, x, y, counts)` to `(loss, marks, predicted)`: sums over the rows that count, and
+            outputs of shape (runs, rows, outputs), in inference.
         population: `(weights, others, batches, n_steps)` to the other variables with population statistics; see
             `probes.population`.
     """
@@ -64,14 +66,14 @@ class Graph:
         self._n_steps = config.epochs * steps_per_epoch(config, len(dataset.y_train))
         self._smooths = config.label_smoothing > 0
         self._clips = config.clipnorm > 0
-        self._is_binary = self.model.output_shape[-1] == 1
+        self.criterion = Criterion(dataset.task, config.loss)
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
         self.train_batches = tf.function(self._train_batches, jit_compile=method.xla_steps, autograph=False)
         self.train_batch = tf.function(self._train_batch, jit_compile=method.xla_tail, autograph=False)
         self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
         self.averages = moving_averages(self.model)
         self.population = tf.function(self._population, jit_compile=method.xla_steps, autograph=False)
-        self.look = Look(self.model, *dataset.parts["train"], probe, row_losses) if probe else None
+        self.look = Look(self.model, *dataset.parts["train"], probe, self.criterion.losses) if probe else None
         self.looking = tf.function(self._looking, autograph=False)
         self.surveying = tf.function(self._surveying, autograph=False)
 
@@ -101,18 +103,18 @@ class Graph:
             n_steps: How many batches; a tensor, so that a call with 0 compiles the loop without running it.
 
         Returns:
-            The state afterwards, and for each run the sums over its rows of loss and of correct answers.
+            The state afterwards, and for each run the sums over its rows of loss and of `Criterion.marks`.
         """
         n_runs, n_rows = orders.shape
         n_full = n_rows // self.batch_size
         batches = tf.reshape(orders[:, : n_full * self.batch_size], [n_runs, n_full, self.batch_size])
         zero = tf.zeros([n_runs])
 
-        def body(step: tf.Tensor, state: State, loss: tf.Tensor, correct: tf.Tensor) -> tuple[Any, ...]:
+        def body(step: tf.Tensor, state: State, loss: tf.Tensor, marks: tf.Tensor) -> tuple[Any, ...]:
             iteration = n_done + tf.cast(step, tf.float32) + 1.0
             rows = tf.gather(batches, step, axis=1)
-            new, more_loss, more_correct = self._train_batch(state, numbers, rows, iteration)
-            return step + 1, new, loss + more_loss, correct + more_correct
+            new, more_loss, more_marks = self._train_batch(state, numbers, rows, iteration)
+            return step + 1, new, loss + more_loss, marks + more_marks
 
         start = (tf.constant(0), state, zero, zero)
         _, *out = tf.while_loop(lambda step, *_: step < n_steps, body, start, parallel_iterations=1)
@@ -124,7 +126,7 @@ class Graph:
         """Update every run by its own batch: `rows` are row numbers, shape (runs, batch)."""
         weights, others, slots = state
         smoothing = (numbers["label_smoothing"],) if self._smooths else ()
-        gradients, new_others, loss, correct = self._over_runs(self._gradients, (weights, others, rows, *smoothing))
+        gradients, new_others, loss, marks = self._over_runs(self._gradients, (weights, others, rows, *smoothing))
         if not self._is_constant:
             factor = rates.factor(self._schedule, iteration - 1, numbers["warmup"], self._n_steps)
             numbers = numbers | {"lr": numbers["lr"] * factor}
@@ -132,7 +134,7 @@ class Graph:
         weights, slots = updates.apply(self.rule, weights, gradients, slots, numbers, iteration, self._decayed)
         if any(self._constraints):
             weights = self._over_runs(self._constrained, weights)
-        return (weights, new_others, slots), loss, correct
+        return (weights, new_others, slots), loss, marks
 
     def _constrained(self, weights: Tensors) -> Tensors:
         """One run's weights within the constraints of their layers, which Keras applies after every update."""
@@ -140,7 +142,7 @@ class Graph:
         return [constraint(weight) if constraint else weight for weight, constraint in pairs]
 
     def _gradients(self, arguments: Any) -> tuple[Tensors, Tensors, tf.Tensor, tf.Tensor]:
-        """One run's gradients on a batch, its other variables afterwards, and its sums of loss and correct answers."""
+        """One run's gradients on a batch, its other variables afterwards, and its sums of loss and marks."""
         weights, others, rows, *smoothing = arguments
         x, y = tf.gather(self._x, rows), tf.gather(self._y, rows)
         with tf.GradientTape() as tape:
@@ -148,18 +150,18 @@ class Graph:
             predicted, new_others, added = self.model.stateless_call(
                 weights, others, x, training=True, return_losses=True
             )
-            losses = with_added(row_losses(y, predicted, *smoothing), added)
+            losses = with_added(self.criterion.losses(y, predicted, *smoothing), added)
             loss = tf.reduce_mean(losses)
         found = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         gradients = [tf.convert_to_tensor(gradient) for gradient in found]  # an embedding's is sparse
-        return gradients, _as_before(new_others, others), tf.reduce_sum(losses), self._correct(y, predicted)
+        return gradients, _as_before(new_others, others), tf.reduce_sum(losses), self._marks(y, predicted)
 
     def _evaluate(self, weights: Tensors, others: Tensors, x: tf.Tensor, y: tf.Tensor, counts: tf.Tensor) -> Any:
         def one(arguments: Any) -> Any:
             weights, others = arguments
             predicted, _, added = self.model.stateless_call(weights, others, x, training=False, return_losses=True)
-            loss = tf.reduce_sum(counts * with_added(row_losses(y, predicted), added))
-            return loss, self._correct(y, predicted, counts), predicted
+            loss = tf.reduce_sum(counts * with_added(self.criterion.losses(y, predicted), added))
+            return loss, self._marks(y, predicted, counts), predicted
 
         return self._over_runs(one, (weights, others))
 
@@ -196,15 +198,9 @@ class Graph:
         runs = [tf.nest.map_structure(lambda tensor, i=i: tensor[i], arguments) for i in range(self.method.n_runs)]
         return tf.nest.map_structure(lambda *tensors: tf.stack(tensors), *map(function, runs))
 
-    def _correct(self, y: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor | float = 1.0) -> tf.Tensor:
-        """Number of correct answers, as Keras' `accuracy` counts them."""
-        if self._is_binary:
-            answers = tf.cast(predicted[:, 0] > 0.5, tf.int32)
-        else:
-            # In XLA's argmax NaN is the largest number, in the CPU's kernel the smallest: make it the smallest in both.
-            known = tf.where(tf.math.is_nan(predicted), -1.0, predicted)
-            answers = tf.argmax(known, axis=-1, output_type=tf.int32)
-        return tf.reduce_sum(counts * tf.cast(answers == y, tf.float32))
+    def _marks(self, y: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor | float = 1.0) -> tf.Tensor:
+        """The sum over rows of `Criterion.marks`."""
+        return tf.reduce_sum(counts * self.criterion.marks(y, predicted))
 
 
 def _as_before(new: Tensors, old: Tensors) -> Tensors:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bncli.results import Epochs
-from bncli.tasks.metrics import HISTORY_METRICS
+from bncli.tasks.metrics import history_metrics
 from bncli.values import finite
 
 
@@ -39,9 +39,14 @@ class Patience:
 
 
 class StackHistory:
-    """Metrics of all runs of a stack."""
+    """Metrics of all runs of a stack.
 
-    def __init__(self) -> None:
+    Args:
+        task: Their task, which names the metrics.
+    """
+
+    def __init__(self, task: str) -> None:
+        self._names = history_metrics(task)
         self._epochs: list[np.ndarray] = []
         self._counted: list[np.ndarray] = []
 
@@ -57,7 +62,7 @@ class StackHistory:
 
         Args:
             alive: Which runs had not diverged or stopped before it, shape (runs,): it counts for them only.
-            train: Mean loss and accuracy in training, each of shape (runs,).
+            train: Mean loss and score in training, each of shape (runs,).
             validation: The same over the validation rows.
         """
         self._epochs.append(np.stack([*train, *validation]))
@@ -69,7 +74,7 @@ class StackHistory:
         return [
             {
                 name: [finite(value) for value in values[: lengths[run], index, run].tolist()]
-                for index, name in enumerate(HISTORY_METRICS)
+                for index, name in enumerate(self._names)
             }
             for run in range(n_runs)
         ]

@@ -15,7 +15,8 @@ import numpy as np
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.engines.base import row_losses, with_added
+from bncli.engines.base import with_added
+from bncli.engines.criterion import Criterion
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.rows import population_batches
 from bncli.engines.scoring import Scored
@@ -29,46 +30,47 @@ class Inference:
     Args:
         model: A trained model.
         dataset: The data that it was trained on.
+        criterion: Its loss and score.
 
     Attributes:
         others: The values of its non-trainable variables.
         averages: Its moving averages, see `probes.population.moving_averages`.
     """
 
-    def __init__(self, model: keras.Model, dataset: Dataset) -> None:
+    def __init__(self, model: keras.Model, dataset: Dataset, criterion: Criterion) -> None:
         self.others = [variable.value for variable in model.non_trainable_variables]
         self.averages = moving_averages(model)
         self._weights = [variable.value for variable in model.trainable_variables]
-        self._model, self._dataset = model, dataset
+        self._model, self._dataset, self._criterion = model, dataset, criterion
         rows = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in dataset.parts["train"]]
         others = [tf.TensorSpec(value.shape, value.dtype) for value in self.others]
         self._infer = tf.function(self._losses_and_answers, autograph=False, input_signature=(others, *rows))
 
-    def _losses_and_answers(self, others: Tensors, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _losses_and_answers(self, others: Tensors, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, ...]:
         called = self._model.stateless_call(self._weights, others, x, training=False, return_losses=True)
         predicted, _, added = called
         predicted = tf.cast(predicted, tf.float32)  # a mixed network may output float16, whose logarithms overflow
-        return with_added(row_losses(y, predicted), added), predicted
+        losses = with_added(self._criterion.losses(y, predicted), added)
+        return losses, self._criterion.marks(y, predicted), predicted
 
     def score(self, others: Tensors, parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Scored]:
         """Return how the model answers parts of the data, given the values of its non-trainable variables."""
         return {part: self._score(others, *rows) for part, rows in parts.items()}
 
     def _score(self, others: Tensors, x: np.ndarray, y: np.ndarray) -> Scored:
-        losses, answers, n_correct = [], [], 0
-        for rows, more, predicted in self.answers(others, x, y):
-            losses.append(more)
-            answers.append((y[rows], predicted[None]))
-            n_correct += int((classes_of(predicted) == y[rows]).sum())
-        loss = np.concatenate(losses).mean(dtype="float64")
-        return Scored(np.array([loss]), np.array([n_correct / len(y)]), answers)
+        found = list(self.answers(others, x, y))
+        loss, mark = (np.concatenate([part[place] for part in found]).mean(dtype="float64") for place in (1, 2))
+        answers = [(y[rows], predicted[None]) for rows, _, _, predicted in found]
+        return Scored(np.array([loss]), self._criterion.score(np.array([mark]), y), answers)
 
-    def answers(self, others: Tensors, x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Yield the losses and the outputs of rows, chunk by chunk, with the place of the chunk."""
+    def answers(
+        self, others: Tensors, x: np.ndarray, y: np.ndarray
+    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield the losses, the marks and the outputs of rows, chunk by chunk, behind the place of the chunk."""
         for start in range(0, len(y), EVALUATION_ROWS):
             rows = slice(start, start + EVALUATION_ROWS)
-            losses, predicted = (values.numpy() for values in self._infer(others, x[rows], y[rows]))
-            yield rows, losses, predicted
+            losses, marks, predicted = (values.numpy() for values in self._infer(others, x[rows], y[rows]))
+            yield rows, losses, marks, predicted
 
     def population(self, config: RunConfig) -> Tensors:
         """Return the non-trainable variables with population statistics in place of the moving averages.
@@ -108,8 +110,3 @@ class Inference:
             return population_statistics(averages, self.others, batches, n_steps, call)
 
         return lambda count: list(estimate(batches, tf.constant(count)))
-
-
-def classes_of(predicted: np.ndarray) -> np.ndarray:
-    """Return the class numbers that outputs of shape (rows, outputs) mean."""
-    return predicted[:, 0] > 0.5 if predicted.shape[-1] == 1 else predicted.argmax(axis=-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,8 @@ from bncli.engines.base import (
     finished_result,
     is_compiled_plainly,
     marked,
-    row_losses,
-    soft_labels,
 )
+from bncli.engines.criterion import Criterion
 from bncli.engines.inference import Inference
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.rates import steps_per_epoch
@@ -37,8 +36,8 @@ from bncli.engines.starting import built
 from bncli.engines.updates import Tensors
 from bncli.networks.seeds import batch_order
 from bncli.probes.inside import Look
-from bncli.results import RunResult
-from bncli.tasks.metrics import HISTORY_METRICS
+from bncli.results import Epochs, RunResult
+from bncli.tasks.metrics import history_metrics
 from bncli.values import finite
 
 NAME = "keras"
@@ -87,7 +86,8 @@ def fit(
     started = time.perf_counter()
     with dtype_policy(config.dtype):
         model = built(config, dataset)
-    compile_model(model, config, len(dataset.y_train))
+    criterion = Criterion(dataset.task, config.loss)
+    compile_model(model, config, criterion, len(dataset.y_train))
     training, validation = labelled(model, config, dataset)
     recording = _recording(model, config, dataset, probe) if probe else None
     fitted = model.fit(
@@ -100,18 +100,27 @@ def fit(
         callbacks=_callbacks(config, on_epoch, recording),
         verbose=0,
     )
-    history = {name: [finite(value) for value in fitted.history[name]] for name in HISTORY_METRICS}
+    history = _history(fitted.history, criterion, dataset)
     scores = of_run(final_scores(model, config, dataset), 0)
     seconds = time.perf_counter() - started
     if not is_compiled_plainly(config):
-        compile_afterwards(model, config)
+        compile_afterwards(model, config, criterion)
     result = finished_result(config, dataset, model, history, scores, seconds, NAME)
     return model, recording.joined([result])[0] if recording else result
 
 
+def _history(fitted: Mapping[str, list[float]], criterion: Criterion, dataset: Dataset) -> Epochs:
+    """The history of `fit`, with the score of the task in place of the mean marks."""
+    _, score, *_ = names = history_metrics(dataset.task)
+    own = {name: np.array(fitted[name]) for name in names}
+    own[score] = criterion.score(own[score], dataset.y_train)
+    own[f"val_{score}"] = criterion.score(own[f"val_{score}"], dataset.y_val)
+    return {name: [finite(value) for value in values.tolist()] for name, values in own.items()}
+
+
 def _recording(model: keras.Model, config: RunConfig, dataset: Dataset, probe: str) -> Recording:
     """Probes of one model, whose values have a leading axis of runs as in a stack."""
-    look = Look(model, *dataset.parts["train"], probe, row_losses)
+    look = Look(model, *dataset.parts["train"], probe, Criterion(dataset.task, config.loss).losses)
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
     def looking(weights: Tensors, others: Tensors) -> Any:
@@ -131,12 +140,12 @@ def labelled(model: keras.Model, config: RunConfig, dataset: Dataset) -> tuple[t
     Validation labels are never smoothed: so the validation loss is the cross-entropy whatever the smoothing, and runs
     can be compared by it.
     """
-    training, (x, y) = batches(config, dataset), (dataset.x_val, dataset.y_val)
-    if config.label_smoothing == 0:
+    criterion, n_outputs = Criterion(dataset.task, config.loss), model.output_shape[-1]
+    training, (x, y), is_soft = batches(config, dataset), (dataset.x_val, dataset.y_val), config.label_smoothing > 0
+    if not is_soft and not criterion.takes_shares(n_outputs, is_soft=False):
         return training, (x, y)
-    n_outputs, smoothing = model.output_shape[-1], config.label_smoothing
-    softened = training.map(lambda x, y: (x, soft_labels(y, n_outputs, smoothing)))
-    return softened, (x, soft_labels(y, n_outputs, 0.0))
+    smoothed = training.map(lambda x, y: (x, criterion.labels(y, n_outputs, config.label_smoothing)))
+    return smoothed, (x, criterion.labels(y, n_outputs, 0.0))
 
 
 def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Scores:
@@ -150,9 +159,11 @@ def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Sco
     Returns:
         Metric to its value, shape (1,).
     """
-    inference = Inference(model, dataset)
+    inference = Inference(model, dataset, Criterion(dataset.task, config.loss))
     moving = inference.score(inference.others, dataset.parts)
-    return final_metrics(moving, population_scores(inference, config, dataset) if inference.averages else moving)
+    return final_metrics(
+        dataset, moving, population_scores(inference, config, dataset) if inference.averages else moving
+    )
 
 
 def population_scores(inference: Inference, config: RunConfig, dataset: Dataset) -> dict[str, Scored]:

@@ -124,7 +124,7 @@ class Program:
     ) -> tuple[State, StackHistory, Scored]:
         """Train a stack until its last epoch, or until all its runs have ended; return its last validation too."""
         filled = self.fill(configs)
-        state, history, alive = self.initial_state(filled), StackHistory(), np.ones(len(filled), bool)
+        state, history, alive = self.initial_state(filled), StackHistory(self.dataset.task), np.ones(len(filled), bool)
         numbers, patience = self.numbers(filled), Patience([config.patience for config in filled])
         chunks = evaluation_chunks(self.dataset.x_val, self.dataset.y_val)
         if recording:
@@ -191,30 +191,30 @@ class Program:
             number: The epoch's number, from 0.
 
         Returns:
-            The state afterwards; mean loss and accuracy of each run in training mode, shape (runs,) each.
+            The state afterwards; mean loss and score of each run in training mode, shape (runs,) each.
         """
         n_rows, batch_size = orders.shape[1], self.graph.batch_size
         n_full, n_left = divmod(n_rows, batch_size)
         n_done = float(number * steps_per_epoch(self.config, n_rows))
         sizes = (tf.constant(n_done), tf.constant(n_full))
-        state, loss, correct = self.graph.train_batches(state, numbers, orders, *sizes)
-        loss, correct = loss.numpy().astype("float64"), correct.numpy().astype("float64")
+        state, loss, marks = self.graph.train_batches(state, numbers, orders, *sizes)
+        loss, marks = loss.numpy().astype("float64"), marks.numpy().astype("float64")
         if n_left:
             rows, iteration = orders[:, n_full * batch_size :], tf.constant(n_done + n_full + 1)
-            state, more_loss, more_correct = self.graph.train_batch(state, numbers, rows, iteration)
-            loss, correct = loss + more_loss.numpy(), correct + more_correct.numpy()
-        return state, (loss / n_rows, correct / n_rows)
+            state, more_loss, more_marks = self.graph.train_batch(state, numbers, rows, iteration)
+            loss, marks = loss + more_loss.numpy(), marks + more_marks.numpy()
+        return state, (loss / n_rows, self.graph.criterion.score(marks / n_rows, self.dataset.y_train))
 
     def score(self, state: State, chunks: Sequence[Chunk]) -> Scored:
         """Return how each run answers the rows of all chunks in inference mode."""
-        loss = correct = np.zeros(self.method.n_runs)
+        loss = marks = np.zeros(self.method.n_runs)
         answers = []
         for x, y, counts in chunks:
-            more_loss, more_correct, predicted = self.graph.evaluate(state[0], state[1], x, y, counts)
-            loss, correct = loss + more_loss.numpy(), correct + more_correct.numpy()
+            more_loss, more_marks, predicted = self.graph.evaluate(state[0], state[1], x, y, counts)
+            loss, marks = loss + more_loss.numpy(), marks + more_marks.numpy()
             answers.append((y.numpy()[: int(counts.sum())], predicted))
-        n_rows = sum(len(y) for y, _ in answers)
-        return Scored(loss / n_rows, correct / n_rows, answers)
+        labels = np.concatenate([y for y, _ in answers])
+        return Scored(loss / len(labels), self.graph.criterion.score(marks / len(labels), labels), answers)
 
     def final_scores(self, configs: Sequence[RunConfig], state: State, validation: Scored) -> Scores:
         """Return the metrics of the trained runs in inference mode, with moving and with population statistics.
@@ -227,7 +227,7 @@ class Program:
         parts = {part: rows for part, rows in self.dataset.parts.items() if part != "val"}
         moving = self._score_parts(state, parts) | {"val": validation}
         population = self.population_scores(configs, state) if self.graph.averages else moving
-        return final_metrics(moving, population)
+        return final_metrics(self.dataset, moving, population)
 
     def population_scores(self, configs: Sequence[RunConfig], state: State) -> dict[str, Scored]:
         """Return how the trained runs answer the parts of the data with population statistics."""
@@ -246,7 +246,7 @@ class Program:
         for variables, values in ((model.trainable_variables, state[0]), (model.non_trainable_variables, state[1])):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(tf.cast(value[index], variable.dtype))
-        compile_afterwards(model, config)
+        compile_afterwards(model, config, self.graph.criterion)
         return model
 
 

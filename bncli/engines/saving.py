@@ -13,7 +13,7 @@ import numpy as np
 from bncli.backend import keras
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
-from bncli.data.scaling import Scaler
+from bncli.data.scaling import UNSCALED, Scaler
 from bncli.engines.rates import steps_per_epoch
 from bncli.networks.layers import GhostBatchNormalization
 from bncli.networks.saved import NAMES
@@ -32,7 +32,7 @@ def save(model: keras.Model, data: Dataset, path: Path, training: Mapping[str, A
         training: How it was trained, see `training_facts`.
     """
     _become_plain(model)
-    with_scaling(model, data.scaler).save(path)
+    with_scaling(model, data.scaler, data.target_scaler).save(path)
     names: dict[str, Any] = {"class_names": data.class_names, "feature_names": data.feature_names}
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(NAMES, json.dumps(names | ({"training": training} if training else {})))
@@ -56,20 +56,32 @@ def _become_plain(model: keras.Model) -> None:
             layer.__class__ = keras.layers.BatchNormalization
 
 
-def with_scaling(model: keras.Model, scaler: Scaler | None) -> keras.Model:
+def with_scaling(model: keras.Model, scaler: Scaler | None, target: Scaler = UNSCALED) -> keras.Model:
     """Return a model that scales raw rows and then does what `model` does; `model` itself without a scaling.
 
     The layer is `Rescaling`: `Normalization` takes a standard deviation below 1e-7 for 1e-7.
+
+    Args:
+        model: A compiled model.
+        scaler: How its rows are scaled.
+        target: How the quantities are that it tells: the saved model tells them in their own units.
     """
-    if scaler is None:
+    if scaler is None and target == UNSCALED:
         return model
-    factor = 1 / np.asarray(scaler.divisor, "float64")
-    offset = -np.asarray(scaler.shift, "float64") * factor
-    scaling = keras.layers.Rescaling(factor.tolist(), offset.tolist(), name="scaling")
-    inputs = keras.Input(model.input_shape[1:])
+    before, after = [], []
+    if scaler is not None:
+        factor = 1 / np.asarray(scaler.divisor, "float64")
+        offset = -np.asarray(scaler.shift, "float64") * factor
+        before = [keras.layers.Rescaling(factor.tolist(), offset.tolist(), name="scaling")]
+    if target != UNSCALED:
+        after = [keras.layers.Rescaling(float(target.divisor), float(target.shift), name="target_scaling")]
+    inputs = outputs = keras.Input(model.input_shape[1:])
     if isinstance(model, keras.Sequential):
-        saved = keras.Sequential([inputs, scaling, *model.layers])
+        saved = keras.Sequential([inputs, *before, *model.layers, *after])
     else:
-        saved = keras.Model(inputs, model.call(scaling(inputs)))  # its layers; nested, its optimizer would get lost
-    saved.compile(model.optimizer, model.loss, metrics=["accuracy"], jit_compile=False)
+        for call in (*before, model.call, *after):  # its layers; nested, its optimizer would get lost
+            outputs = call(outputs)
+        saved = keras.Model(inputs, outputs)
+    metrics = ["mae"] if after else ["accuracy"]
+    saved.compile(model.optimizer, model.loss, metrics=metrics, jit_compile=False)
     return saved

@@ -10,7 +10,8 @@ import numpy as np
 
 from bncli.data.datasets import Dataset
 from bncli.tasks.metrics import POPULATION
-from bncli.tasks.scores import Tally
+from bncli.tasks.scores import scores_of
+from bncli.tasks.task import REGRESSION, TASKS
 from bncli.values import finite
 
 MAX_TRAINING_ROWS = 512
@@ -26,12 +27,12 @@ class Scored(NamedTuple):
 
     Attributes:
         loss: Mean loss of each run, shape (runs,).
-        accuracy: Accuracy of each run, shape (runs,).
-        answers: Class numbers, shape (rows,), with predicted probabilities, shape (runs, rows, outputs), by chunk.
+        score: The score of the task, accuracy or R², of each run, shape (runs,).
+        answers: Labels, shape (rows,), with outputs, shape (runs, rows, outputs), by chunk.
     """
 
     loss: np.ndarray
-    accuracy: np.ndarray
+    score: np.ndarray
     answers: Sequence[tuple[np.ndarray, Any]]
 
 
@@ -44,32 +45,40 @@ def population_parts(dataset: Dataset) -> dict[str, tuple[np.ndarray, np.ndarray
     return dataset.parts | {"train": (x[::step], y[::step])}
 
 
-def final_metrics(moving: Mapping[str, Scored], population: Mapping[str, Scored]) -> Scores:
+def final_metrics(dataset: Dataset, moving: Mapping[str, Scored], population: Mapping[str, Scored]) -> Scores:
     """Return the metrics that are measured after the last epoch.
 
     Args:
+        dataset: The data.
         moving: The parts of the data, scored with moving averages, by their name in metrics.
         population: The same with population statistics; for a network without averages, `moving` itself.
     """
     found: Scores = {}
     for part, scored in moving.items():
-        found |= _metrics_of(part, scored)
+        found |= _metrics_of(dataset, part, scored)
     if population is moving:
         return found | {f"{POPULATION}{name}": values for name, values in found.items()}
     for part, scored in population.items():
-        found |= {f"{POPULATION}{name}": values for name, values in _metrics_of(part, scored).items()}
+        found |= {f"{POPULATION}{name}": values for name, values in _metrics_of(dataset, part, scored).items()}
     return found
 
 
-def _metrics_of(part: str, scored: Scored) -> Scores:
-    """The metrics of one part; the training part has no scores of probabilities."""
-    found = {"loss": scored.loss, "accuracy": scored.accuracy}
+def _metrics_of(dataset: Dataset, part: str, scored: Scored) -> Scores:
+    """The metrics of one part; the training part has the loss and the score of the task alone."""
+    found = {"loss": scored.loss, TASKS[dataset.task].score: scored.score}
     if part != "train":
-        tally = Tally()
-        for y, predicted in scored.answers:
-            tally.add(y, np.asarray(predicted)[:, : len(y)])
-        found |= tally.scores()
+        found = _other_scores(dataset, scored) | found
     return {f"{part}_{name}": values for name, values in found.items()}
+
+
+def _other_scores(dataset: Dataset, scored: Scored) -> Scores:
+    """All scores of a task; errors of quantities are in their own units."""
+    shift, divisor = dataset.target_scaler
+    y = np.concatenate([labels for labels, _ in scored.answers])
+    answers = np.concatenate([np.asarray(outputs)[:, : len(labels)] for labels, outputs in scored.answers], axis=1)
+    if dataset.task == REGRESSION:
+        y, answers = y * divisor + shift, answers * divisor + shift
+    return scores_of(dataset.task, y, answers)
 
 
 def of_run(scores: Scores, index: int) -> dict[str, float | None]:

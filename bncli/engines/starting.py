@@ -5,6 +5,7 @@ from __future__ import annotations
 from bncli.backend import keras
 from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
+from bncli.engines.criterion import Criterion
 from bncli.engines.inference import Inference
 from bncli.networks.network import network_of
 from bncli.networks.norms import RECALIBRATED
@@ -26,7 +27,7 @@ def recalibrate(model: keras.Model, config: RunConfig, dataset: Dataset) -> None
     """
     for layer in batch_norms(model):
         layer.trainable = True  # else there is nothing to estimate
-    inference = Inference(model, dataset)
+    inference = Inference(model, dataset, Criterion(dataset.task, config.loss))
     found = inference.population(config.with_seed(0))
     statistics = statistics_of(model)
     for variable, value in zip(model.non_trainable_variables, found, strict=True):

@@ -42,7 +42,7 @@ class FunctionNetwork(OwnNetwork):
         source: The text that it stands in.
     """
 
-    shape_hint = " The parameter n_outputs is the number of classes."
+    shape_hint = " The parameter n_outputs is the number of classes, or 1 for a quantity."
 
     def __init__(self, reference: Reference, source: Source) -> None:
         super().__init__()
@@ -102,9 +102,9 @@ class FunctionNetwork(OwnNetwork):
     def arguments(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> dict[str, Any]:
         """Return what the function gets, by the names of its parameters.
 
-        `input_shape` is the shape of one row, `n_outputs` the number of classes, `norm` a function that returns a new
-        normalization layer (an `Identity` for `none`), and `use_bias` whether a linear layer directly before a
-        normalization has a bias. Any other name is a field of the run.
+        `input_shape` is the shape of one row, `n_outputs` the number of classes (1 for a quantity), `norm` a function
+        that returns a new normalization layer (an `Identity` for `none`), and `use_bias` whether a linear layer
+        directly before a normalization has a bias. Any other name is a field of the run.
         """
         known = _values_of(fields) | {
             "input_shape": input_shape,

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Protocol
 from bncli.errors import InvalidConfig, shown
 from bncli.networks import norms
 from bncli.networks.layer import Layer, Shape, Window, Word
-from bncli.networks.spec import ends_branch, n_output_units, parse_spec, places_norms
+from bncli.networks.spec import ends_branch, n_output_units, output_activation, parse_spec, places_norms
 from bncli.networks.words import BLOCK, END, LINEAR, RECURRENT, Misfit, kind_of
 
 ACTIVATIONS = (
@@ -101,7 +101,7 @@ def lay_out(fields: NetworkFields, input_shape: Shape, n_classes: int) -> tuple[
     Args:
         fields: The network.
         input_shape: Shape of one row: (features,), or (height, width, channels).
-        n_classes: Number of classes.
+        n_classes: Number of classes; `ONE_QUANTITY` in regression.
 
     Raises:
         InvalidConfig: A layer can't take the output of the layer before it, or a block's input can't be projected.
@@ -249,7 +249,7 @@ class _Layout:
         self.add("dense", (units,), units, use_bias=self.has_bias(norm_follows=normalized), is_output=True)
         if normalized:
             self.add_norm()
-        self.add("activation", (units,), "sigmoid" if units == 1 else "softmax")
+        self.add("activation", (units,), output_activation(n_classes, units))
 
     def add_norm(self) -> None:
         """Add a normalization layer, unless the run's normalization is `none`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.errors import InvalidConfig, shown
 from bncli.networks.calls import is_graph
+from bncli.tasks.task import ONE_QUANTITY
 
 if TYPE_CHECKING:
     import keras
@@ -44,10 +45,15 @@ def check_model(model: Any, label: str, input_shape: tuple[int, ...], n_classes:
     allowed = [(2, n_classes), *([(2, 1)] if n_classes == 2 else [])]
     if shape not in allowed:
         one = ", or (1,) for the second of two classes" if n_classes == 2 else ""
+        what = "the quantity" if n_classes == ONE_QUANTITY else f"one number per class{one}"
         received = f"of shape {shape[1:]}" if shape else f"a {type(outputs).__name__}"
         raise InvalidConfig(
-            f"{label}: the model's output for one row is {received}. Allowed: ({n_classes},), one number per "
-            f"class{one}.{hint}"
+            f"{label}: the model's output for one row is {received}. Allowed: ({n_classes},), {what}.{hint}"
+        )
+    if n_classes == ONE_QUANTITY and _last_activation(model) == "softmax":
+        raise InvalidConfig(
+            f"{label}: the output layer has a softmax, which makes 1 of any number, but the label is a quantity. Leave "
+            "the activation out."
         )
 
 
@@ -103,10 +109,7 @@ def _gives_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> bo
     import keras
     import numpy as np
 
-    last = model.layers[-1] if is_graph(model) else None
-    if isinstance(last, keras.layers.Softmax):
-        return True
-    name = getattr(getattr(last, "activation", None), "__name__", None)
+    name = _last_activation(model)
     if name is not None:
         return name in ("softmax", "sigmoid")
     rows = np.random.default_rng(0).normal(size=(64, *input_shape)).astype("float32")
@@ -114,3 +117,14 @@ def _gives_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> bo
     if found.min() < 0 or found.max() > 1:
         return False
     return found.shape[-1] == 1 or bool(np.allclose(found.sum(axis=-1), 1, atol=1e-3))
+
+
+def _last_activation(model: keras.Model) -> str | None:
+    """The name of the activation of a model's last layer; None if it has none, or where that can't be told."""
+    import keras
+
+    last = model.layers[-1] if is_graph(model) else None
+    if isinstance(last, keras.layers.Softmax):
+        return "softmax"
+    name: str | None = getattr(getattr(last, "activation", None), "__name__", None)
+    return name

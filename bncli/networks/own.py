@@ -21,6 +21,7 @@ from bncli.networks.naming import fresh_names
 from bncli.networks.outputs import check_model, with_probabilities
 from bncli.networks.rewriting import Change, Rewritten, rewrite
 from bncli.networks.seeds import derive
+from bncli.tasks.task import ONE_QUANTITY
 
 if TYPE_CHECKING:
     import keras
@@ -164,7 +165,8 @@ class OwnNetwork(ABC):
             with seeded(derive(seed, "network")):
                 model, change = self._rewritten(model, fields) if self.rewrites else (model, None)
                 shapes = self._checked_shapes(fields)
-                return with_probabilities(model, input_shape), change, shapes
+                model = model if n_classes == ONE_QUANTITY else with_probabilities(model, input_shape)
+                return model, change, shapes
 
     def _rewritten(self, model: keras.Model, fields: NetworkFields) -> tuple[keras.Model, Change | None]:
         """The model of an arm, with the initial weights of the model as it is, and what was changed in it."""

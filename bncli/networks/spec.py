@@ -14,6 +14,7 @@ from bncli.networks.layer import MAX_KERNEL, MAX_STRIDE, PADDINGS, Window, Word
 from bncli.networks.models import REGISTRY
 from bncli.networks.words import BLOCK, END, LINEAR, RECURRENT, WORDS, Kind, kind_of
 from bncli.registry import nearest
+from bncli.tasks.task import ONE_QUANTITY
 from bncli.values import read_number, read_whole
 
 MAX_LAYERS = 1_000
@@ -254,7 +255,28 @@ def has_placement(model: str, placement: str) -> bool:
 def n_output_units(model: str, n_classes: int) -> int:
     """Return the number of output units: one per class, but one alone for two classes without the word `softmax`.
 
+    Args:
+        model: The spec.
+        n_classes: The number of classes; `ONE_QUANTITY` for a quantity, which has one unit.
+
+    Raises:
+        InvalidConfig: The word `softmax` stands in a spec for a quantity.
+
     >>> n_output_units("dense8", 2), n_output_units("dense8 softmax", 2), n_output_units("dense8", 10)
     (1, 2, 10)
     """
-    return 1 if n_classes == 2 and parse_spec(model)[-1].kind != "softmax" else n_classes
+    has_softmax = parse_spec(model)[-1].kind == "softmax"
+    if n_classes == ONE_QUANTITY and has_softmax:
+        raise InvalidConfig(f"model {shown(model)}: softmax is for classes, but the label is a quantity. Leave it out.")
+    return 1 if n_classes == 2 and not has_softmax else n_classes
+
+
+def output_activation(n_classes: int, n_units: int) -> str:
+    """Return the activation of the output layer: probabilities for classes, none for a quantity.
+
+    >>> output_activation(2, 1), output_activation(10, 10), output_activation(1, 1)
+    ('sigmoid', 'softmax', 'linear')
+    """
+    if n_classes == ONE_QUANTITY:
+        return "linear"
+    return "sigmoid" if n_units == 1 else "softmax"

@@ -39,8 +39,8 @@ def _coordinates(data: Dataset) -> tuple[dict[str, np.ndarray], tuple[str, ...]]
     if width == 2:
         return parts, data.feature_names or ("x1", "x2")
     if width == 1:
-        names = (*(data.feature_names or ("x1",)), "class number")
-        return {part: np.column_stack([x, data.parts[part][1]]) for part, x in parts.items()}, names
+        names = (*(data.feature_names or ("x1",)), "class number" if data.class_names else "label")
+        return {part: np.column_stack([x, data.labels(part)]) for part, x in parts.items()}, names
     from sklearn.decomposition import PCA
 
     pca = PCA(n_components=2, random_state=0).fit(parts["train"])
@@ -54,36 +54,52 @@ def _draw_points(data: Dataset, parts: Mapping[str, np.ndarray], names: tuple[st
     figure = blank(width, 4.4)
     panels = figure.subplots(1, len(parts), sharex=True, sharey=True)
     for axes, (part, x) in zip(panels, parts.items(), strict=True):
-        y = data.parts[part][1]
-        for number, name in enumerate(data.class_names):
-            turn, place = divmod(number, len(COLOURS) - 1)
-            look = {
-                "color": COLOURS[1:][place],
-                "marker": CLASS_MARKERS[turn % len(CLASS_MARKERS)],
-                "label": short(name),
-            }
-            chosen = x[y == number]
-            axes.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.7, lw=0.5, **look)
+        y = data.labels(part)
+        if data.class_names:
+            _scatter_classes(axes, data, x, y)
+        else:
+            limits = {"vmin": data.labels("train").min(), "vmax": data.labels("train").max()}
+            points = axes.scatter(x[:, 0], x[:, 1], c=y, s=10, alpha=0.8, lw=0, cmap="viridis", **limits)
         axes.set_title(f"{PART_NAMES[part]}, {len(y)} rows", fontsize=10)
         axes.set(xlabel=wrapped(names[0], 3.4), ylabel=wrapped(names[1], 3.4))
         axes.label_outer()
-        if data.input_shape == (1,):
+        if data.input_shape == (1,) and data.class_names:
             axes.set_yticks(range(data.n_classes)[:: math.ceil(data.n_classes / 20)])
-    handles, labels = (found[:MAX_LEGEND_CLASSES] for found in panels[0].get_legend_handles_labels())
-    title = "class" if data.n_classes == len(labels) else f"first {len(labels)} of {data.n_classes} classes"
-    figure.legend(handles, labels, loc="outside right upper", title=title, frameon=False)
+    if data.class_names:
+        _name_classes(figure, panels[0], data)
+    else:
+        figure.colorbar(points, ax=panels, label="label")
     figure.suptitle(wrapped(data.name, width), fontsize=10)
     return figure
 
 
+def _scatter_classes(axes: Axes, data: Dataset, x: np.ndarray, y: np.ndarray) -> None:
+    for number, name in enumerate(data.class_names):
+        turn, place = divmod(number, len(COLOURS) - 1)
+        look: dict[str, Any] = {
+            "color": COLOURS[1:][place],
+            "marker": CLASS_MARKERS[turn % len(CLASS_MARKERS)],
+            "label": short(name),
+        }
+        chosen = x[y == number]
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.7, lw=0.5, **look)
+
+
+def _name_classes(figure: Figure, axes: Axes, data: Dataset) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    handles, labels = handles[:MAX_LEGEND_CLASSES], labels[:MAX_LEGEND_CLASSES]
+    title = "class" if data.n_classes == len(labels) else f"first {len(labels)} of {data.n_classes} classes"
+    figure.legend(handles, labels, loc="outside right upper", title=title, frameon=False)
+
+
 def _draw_images(data: Dataset, per_class: int = 8) -> Figure:
-    """Draw the first training images of each class, one row per class (at most 20 rows)."""
-    shown = data.class_names[:20]
+    """Draw the first training images of each class, one row per class (at most 20 rows); in regression one row."""
+    shown = data.class_names[:20] or ("",)
     figure = blank(per_class * 0.7 + 1.4, len(shown) * 0.7 + 0.6)
     grid = figure.subplots(len(shown), per_class, squeeze=False)
     low, high = float(data.x_train.min()), float(data.x_train.max())
     for number, row in enumerate(grid):
-        images = data.x_train[data.y_train == number][:per_class]
+        images = (data.x_train[data.y_train == number] if data.class_names else data.x_train)[:per_class]
         for place, axes in enumerate(row):
             axes.set(xticks=[], yticks=[])
             axes.set_frame_on(False)

@@ -22,7 +22,7 @@ from bncli.report.figure import INSIDE, REGISTRY
 from bncli.report.interactions import NOTE, interaction_rows
 from bncli.report.notes import norm_note, site_note
 from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
-from bncli.report.spelling import NEVER, threshold_text, verdict_text
+from bncli.report.spelling import NEVER, learned_text, threshold_text, trivial_answer, verdict_text
 from bncli.report.splits import split_note
 from bncli.values import plain_text, show
 
@@ -179,7 +179,8 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         hit_rows(evidence),
         f"Hit epoch: epoch at which {threshold_text(evidence)}, median over seeds [95% interval]. Smoothed: every "
         "stretch of up to a quarter of the epochs from there on averages at least the threshold, and none before does, "
-        "so that noise does not look like speed. The baseline's gain: from guessing the commonest class (a loss: from "
+        f"so that noise does not look like speed. The baseline's gain: from {trivial_answer(evidence.curve_metric)} (a "
+        "loss: from "
         "its first epoch) to the best quarter of its mean curve. The threshold is at least what counts as learned. "
         "Fell back: runs that reach the threshold, and diverge or are below it (a loss: above it) in the mean of the "
         "last quarter of their epochs. Speed-up: the baseline's epochs, or seconds, divided by the arm's, median over "
@@ -199,7 +200,7 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
     yield _part(
         "More about every condition",
         detail_rows(evidence),
-        "P(learn): the share of runs that end more than a fifth of the way from guessing the commonest class to 1, "
+        f"P(learn): the share of runs {learned_text(evidence)}, "
         f"with Wilson's interval of the probability. Median and quartiles of {evidence.metric}: over these runs.",
     )
 

@@ -15,17 +15,19 @@ from bncli.report.spelling import (
     epochs,
     field_value,
     interval,
+    learned_text,
     number,
     p_value,
     ratio,
     short_number,
     sparkline,
     threshold_text,
+    trivial_answer,
     verdict_text,
     whole_number,
 )
 from bncli.report.splits import split_note
-from bncli.tasks.metrics import METRICS, TOLERANCE, lower_is_better, population_of
+from bncli.tasks.metrics import METRICS, TOLERANCE, default_of, lower_is_better, population_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,13 +112,19 @@ def _sparklines(evidence: Evidence) -> dict[Any, str]:
     means = [value for curve in curves.to_numpy().T for value in curve if not math.isnan(value)]
     if not means:
         return {}
-    low, high = min(means), float(np.quantile(means, 0.95)) if lower_is_better(metric) else max(means)
+    low, high = (float(np.quantile(means, share)) for share in _scale_ends(metric))
     return {place: sparkline(list(curve), low, high) for place, curve in curves.items()}
+
+
+def _scale_ends(metric: str) -> tuple[float, float]:
+    """The quantiles of all values at which the scale of curves ends: where no value is worst, a few may lie far off."""
+    is_loss = lower_is_better(metric)
+    return (0.0 if METRICS[metric].lowest == 0 else 0.05), (0.95 if is_loss else 1.0)
 
 
 def detail_rows(evidence: Evidence) -> Rows:
     """Return more about every condition: spread, best epoch, runs that did not learn, time and size."""
-    metric = evidence.metric
+    metric, default = evidence.metric, default_of(evidence.task)
     return [
         _axis_values(evidence, row)
         | {
@@ -124,7 +132,7 @@ def detail_rows(evidence: Evidence) -> Rows:
             f"mean {metric}": number(row[f"mean_{metric}"]),
             "sd": number(row[f"std_{metric}"]),
             "median": number(row[f"median_{metric}"]),
-            "best val_accuracy": number(row["mean_best_val_accuracy"]),
+            f"best {default}": number(row[f"mean_best_{default}"]),
             "at epoch": field_value(row["median_best_epoch"]),
             "n": str(row["n"]),
             "P(learn)": interval(row["p_learn"], row["low_p_learn"], row["high_p_learn"]),
@@ -350,10 +358,10 @@ def _learning_captions(evidence: Evidence) -> dict[str, str]:
     if table["best"].any():
         parts[BEST] = f"* better in {METRICS[evidence.metric].label} than every other arm"
     if (table["p_learn"] < 1).any():
-        parts[LEARNED] = "learned: runs that end more than a fifth of the way from guessing to 1"
+        parts[LEARNED] = f"learned: runs {learned_text(evidence)}"
     return parts
 
 
 def _trivial_caption(evidence: Evidence) -> str:
     trivial = evidence.trivial_score(evidence.metric)
-    return "" if trivial is None else f"always guessing the commonest class scores {trivial:.3f}"
+    return "" if trivial is None else f"always {trivial_answer(evidence.metric)} scores {number(trivial)}"

@@ -8,7 +8,8 @@ from typing import Any
 
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.verdicts import UNDECIDED
-from bncli.tasks.metrics import TOLERANCE
+from bncli.tasks.metrics import METRICS, TOLERANCE, default_of
+from bncli.tasks.scores import SCORES
 from bncli.values import show
 
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-:=+%#"
@@ -208,6 +209,27 @@ def within(margin: float) -> str:
         'between -0.01 and +0.01'
     """
     return f"between -{margin:g} and +{margin:g}"
+
+
+def trivial_answer(metric: str) -> str:
+    """Spell the best constant answer by a metric.
+
+    Example:
+        >>> trivial_answer("val_accuracy"), trivial_answer("val_mae"), trivial_answer("val_auc")
+        ('guessing the commonest class', 'guessing the median', 'giving the same answer')
+    """
+    score = METRICS[metric].score
+    known = {"accuracy": "guessing the commonest class", "mae": "guessing the median"}
+    return known.get(score, "guessing the mean" if score in ("r2", "mse", "rmse") else "giving the same answer")
+
+
+def learned_text(evidence: Evidence) -> str:
+    """Say which runs learned: `that end more than a fifth of the way from guessing to 1`."""
+    usual = METRICS[default_of(evidence.task)]
+    share = SCORES[usual.score].learned
+    way = f"more than {'a fifth' if share == 0.2 else f'{share:.0%}'} of the way from guessing to 1"
+    is_compared = METRICS[evidence.metric].score == usual.score
+    return f"that end {way}" if is_compared else f"whose {usual.label} ends {way}"
 
 
 def verdict_text(evidence: Evidence) -> str:

@@ -18,6 +18,7 @@ from bncli import process
 from bncli.analysis.evidence import Evidence
 from bncli.errors import InvalidConfig, first_line
 from bncli.report.spelling import point_label
+from bncli.tasks.metrics import METRICS
 from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
@@ -240,6 +241,30 @@ def whole_epochs(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def fit_scale(axes: Axes, metric: str) -> None:
+    """Give the y axis a scale that fits a metric: logarithmic where less is better, with plain numbers at its ticks."""
+    from matplotlib.ticker import StrMethodFormatter
+
+    if METRICS[metric].lower_is_better:
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        if high < 10 * low:  # no power of ten may be among the ticks
+            axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
+def cut_below(panels: Sequence[Axes], metric: str) -> list[str]:
+    """Let the shared y axis of a metric without a lowest value end as far below 0 as its best value is above.
+
+    Call it when all is drawn. Returns what the caption says if anything is cut.
+    """
+    low, high = panels[0].get_ylim()
+    if METRICS[metric].lowest > -math.inf or low >= -high or high <= 0:
+        return []
+    panels[0].set_ylim(-high, high)
+    return ["values below the axis are cut"]
 
 
 def finish(figure: Figure, evidence: Evidence, caption: Iterable[str]) -> Figure:

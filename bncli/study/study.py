@@ -210,8 +210,17 @@ class Study:
                     n_repeats += 1
                     continue
                 runs |= {config.with_seed(seed): condition for seed in self.seeds}
+        _check_task(runs)
         said |= dict.fromkeys(_on_fixed_layers(runs))
         return Plan(tuple(runs.items()), (*said, *_notices(self, ignored_everywhere, n_repeats)), sites)
+
+
+def _check_task(runs: Iterable[RunConfig]) -> None:
+    """Refuse runs of both tasks, which no metric could compare."""
+    named = {config.task: config.dataset for config in runs}
+    if len(named) > 1:
+        listed = ", ".join(f"{task} ({shown(dataset)})" for task, dataset in named.items())
+        raise InvalidConfig(f"All runs of a study need the same task. Received: {listed}.")
 
 
 def placed(arm: Arm, config: RunConfig) -> RunConfig:

@@ -1,14 +1,16 @@
-"""The metrics: which values are better, what counts as reaching a level, and what the best constant answer scores."""
+"""The metrics: which values are better, what counts as reaching a level, and as having learned.
+
+A metric is a score, or the loss, of one part of the data, under the name that Keras would give it: `val_accuracy`.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from bncli.registry import check_name
-
-if TYPE_CHECKING:
-    import numpy as np
+from bncli.tasks.scores import SCORES
+from bncli.tasks.task import CLASSIFICATION, TASKS
 
 
 @dataclass(frozen=True)
@@ -17,48 +19,82 @@ class Metric:
 
     Attributes:
         label: The metric's name in figures and sentences.
+        score: The score, a key of `scores.SCORES`, or `loss`.
+        part: The part of the data: `val`, `test`, `train`, or `fit` for the training rows as `fit` reports them.
         lower_is_better: Whether smaller values are better.
-        is_proportion: Whether its values lie between 0 and 1.
+        lowest: The smallest value that it can have.
+        highest: The largest one.
         is_main: Whether tables of single runs have a column for it.
     """
 
     label: str
+    score: str
+    part: str
     lower_is_better: bool = False
-    is_proportion: bool = False
+    lowest: float = 0.0
+    highest: float = math.inf
     is_main: bool = False
+
+    @property
+    def is_proportion(self) -> bool:
+        """Whether its values lie between 0 and 1."""
+        return (self.lowest, self.highest) == (0.0, 1.0)
+
+    @property
+    def perfect(self) -> float:
+        """The best value that it can have."""
+        return self.lowest if self.lower_is_better else self.highest
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of the way to a perfect 1: then differences in it mean the same on all data."""
+        return self.highest == 1
 
 
 POPULATION = "population_"
 """Begins the names of metrics that are measured with population statistics in place of moving ones."""
 
-FIT_METRICS = ("accuracy", "loss")
-"""The averages over an epoch in training mode that `fit` reports."""
+_PARTS = {
+    "val": "validation {}",
+    "test": "test {}",
+    "train": "training {} (inference mode)",
+    "fit": "training {} (as fit reports it)",
+}
+
+_TASK_SCORES = tuple(task.score for task in TASKS.values())
+"""The scores that are known of every part, and after every epoch."""
+
+
+def _metric(score: str, part: str) -> Metric:
+    if score == "loss":
+        return Metric(_PARTS[part].format("loss"), score, part, lower_is_better=True, is_main=part != "train")
+    known = SCORES[score]
+    limits = {name: getattr(known, name) for name in ("lower_is_better", "lowest", "highest")}
+    return Metric(_PARTS[part].format(known.label), score, part, **limits, is_main=score in _TASK_SCORES)
+
+
+def _named(scores: tuple[str, ...], parts: tuple[str, ...]) -> dict[str, Metric]:
+    """The metrics of some scores of some parts, by Keras' names."""
+    return {score if part == "fit" else f"{part}_{score}": _metric(score, part) for score in scores for part in parts}
+
+
+_OTHER_SCORES = tuple(name for name in SCORES if name not in _TASK_SCORES)
 
 _MOVING = {
-    "val_accuracy": Metric("validation accuracy", is_proportion=True, is_main=True),
-    "test_accuracy": Metric("test accuracy", is_proportion=True, is_main=True),
-    "train_accuracy": Metric("training accuracy (inference mode)", is_proportion=True, is_main=True),
-    "accuracy": Metric("training accuracy (as fit reports it)", is_proportion=True, is_main=True),
-    "val_loss": Metric("validation loss", lower_is_better=True, is_main=True),
-    "test_loss": Metric("test loss", lower_is_better=True, is_main=True),
-    "train_loss": Metric("training loss (inference mode)", lower_is_better=True),
-    "loss": Metric("training loss (as fit reports it)", lower_is_better=True, is_main=True),
-    "val_brier": Metric("validation Brier score", lower_is_better=True),
-    "test_brier": Metric("test Brier score", lower_is_better=True),
-    "val_calibration_error": Metric("validation calibration error", lower_is_better=True, is_proportion=True),
-    "test_calibration_error": Metric("test calibration error", lower_is_better=True, is_proportion=True),
+    **_named((*_TASK_SCORES, "loss"), tuple(_PARTS)),
+    **_named(_OTHER_SCORES, ("val", "test")),
 }
 
 _POPULATION = {
     f"{POPULATION}{name}": replace(metric, label=f"{metric.label} with population statistics", is_main=False)
     for name, metric in _MOVING.items()
-    if name not in FIT_METRICS
+    if metric.part != "fit"
 }
 
 METRICS = _MOVING | _POPULATION
-"""All metrics under Keras' names, in the order of tables. All but `FIT_METRICS` are measured in inference mode: after
-the last epoch, and those of `HISTORY_METRICS` after every epoch. The losses are cross-entropies, which are negative
-log-likelihoods per row; labels are smoothed in `loss` only. A run without a test part has no test metrics."""
+"""All metrics under Keras' names, in the order of tables. All but those of part `fit` are measured in inference mode:
+after the last epoch, and those of `HISTORY_METRICS` after every epoch. Labels are smoothed in `loss` only. A run
+without a test part has no test metrics, and a run has the metrics of its own task."""
 
 
 def population_of(metric: str) -> str | None:
@@ -71,21 +107,38 @@ def population_of(metric: str) -> str | None:
     return name if name in METRICS else None
 
 
-DEFAULT = "val_accuracy"
-"""The metric that ranks arms unless the user names another."""
+def default_of(task: str, part: str = "val") -> str:
+    """Return the metric that ranks the arms of a task unless the user names another.
 
-TEST_DEFAULT = "test_accuracy"
+    >>> default_of("classification"), default_of("regression", "test")
+    ('val_accuracy', 'test_r2')
+    """
+    return f"{part}_{TASKS[task].score}"
+
+
+DEFAULT = default_of(CLASSIFICATION)
+"""The metric that ranks arms of classifiers unless the user names another."""
+
+TEST_DEFAULT = default_of(CLASSIFICATION, "test")
 """The same where the data has a test part: epochs and rates are chosen on validation rows, and no choice is made on
 test rows."""
 
-HISTORY_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
-"""The metrics that are known after every epoch, in the order of a record."""
+
+def history_metrics(task: str) -> tuple[str, ...]:
+    """Return the metrics that are known after every epoch, in the order of a record.
+
+    >>> history_metrics("classification")
+    ('loss', 'accuracy', 'val_loss', 'val_accuracy')
+    """
+    score = TASKS[task].score
+    return ("loss", score, "val_loss", f"val_{score}")
+
+
+HISTORY_METRICS = tuple(dict.fromkeys(name for task in TASKS for name in history_metrics(task)))
+"""The metrics that are known after every epoch, of all tasks."""
 
 TOLERANCE = 1e-6
 """Relative difference up to which two values of a metric count as equal: they are computed in float32."""
-
-LEARNED = 0.2
-"""Share of the distance from the trivial score to a perfect score that a run must cover to count as having learned."""
 
 
 def lower_is_better(metric: str) -> bool:
@@ -134,28 +187,15 @@ def reaches(metric: str, value: float | None, threshold: float) -> bool:
     return lead >= -TOLERANCE * abs(threshold)
 
 
-def trivial_score(classes: np.ndarray) -> float:
-    """Return the accuracy of always guessing the commonest class: the share of that class.
+def least_learned(trivial: float, metric: str = DEFAULT) -> float:
+    """Return the value that a run must exceed to count as having learned; for a loss, stay below.
 
     Args:
-        classes: Class numbers from 0, shape (rows,).
+        trivial: What the best constant answer scores.
+        metric: The metric.
 
-    >>> import numpy as np
-    >>> trivial_score(np.array([0, 1, 1, 1]))
-    0.75
+    >>> least_learned(0.5), least_learned(0.0, "val_r2")
+    (0.6, 0.05)
     """
-    import numpy as np
-
-    return float(np.bincount(classes).max() / len(classes))
-
-
-def least_learned(trivial: float) -> float:
-    """Return the accuracy that a run must exceed to count as having learned.
-
-    Args:
-        trivial: The trivial score, see `trivial_score`.
-
-    >>> least_learned(0.5)
-    0.6
-    """
-    return trivial + LEARNED * (1 - trivial)
+    known = METRICS[metric]
+    return trivial + SCORES[known.score].learned * (known.perfect - trivial)

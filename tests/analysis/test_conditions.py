@@ -10,10 +10,12 @@ from fakes import SCORES, TWO_AXES, column, complete, diverged, evidence, failed
 from bncli.analysis.conditions import conditions_table
 from bncli.analysis.effects import wilson_interval
 from bncli.analysis.statistics import bootstrap_interval
-from bncli.analysis.tables import BASIC
+from bncli.analysis.tables import basic_metrics
 
 SEVEN = range(7)
 """The fewest seeds for a clear winner among three arms: 2 / 2**6 times two comparisons is above 0.05."""
+
+BASIC = basic_metrics("classification")
 
 
 def one_failed(config):

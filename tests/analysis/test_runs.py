@@ -5,8 +5,10 @@ from dataclasses import replace
 from fakes import SCORES, TWO_AXES, column, complete, diverged, evidence, failed, make_study, scored
 
 from bncli.analysis.runs import has_learned
-from bncli.analysis.tables import BASIC
-from bncli.tasks.metrics import HISTORY_METRICS
+from bncli.analysis.tables import basic_metrics
+from bncli.tasks.metrics import history_metrics
+
+BASIC, HISTORY = basic_metrics("classification"), history_metrics("classification")
 
 
 def three_seeds(make=scored):
@@ -51,7 +53,7 @@ def test_a_failed_run_has_a_row_without_numbers():
 
 def test_the_history_has_one_row_per_run_and_epoch():
     table = three_seeds().history_table
-    assert list(table.columns) == ["run_id", "condition", "arm", "seed", "epoch", *HISTORY_METRICS]
+    assert list(table.columns) == ["run_id", "condition", "arm", "seed", "epoch", *HISTORY]
     assert column(table, "epoch") == [1, 2] * 6
     assert column(table, "val_accuracy") == [value for final in SCORES.values() for value in (0.1, final)]
 
@@ -75,7 +77,7 @@ def test_metrics_are_floats_whatever_is_missing():
         shown = three_seeds(make)
         runs, history = shown.runs_table, shown.history_table
         assert {str(runs[name].dtype) for name in BASIC} == {"float64"}
-        assert {str(history[name].dtype) for name in HISTORY_METRICS} == {"float64"}
+        assert {str(history[name].dtype) for name in HISTORY} == {"float64"}
 
 
 def test_by_a_metric_of_population_statistics_a_run_has_learned_whose_averages_only_lag():

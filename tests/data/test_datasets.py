@@ -45,7 +45,9 @@ def name(request, tmp_path_factory):
 def test_arrays_are_float32_and_int32(name):
     data = load_some(name)
     assert [part.dtype for part in (data.x_train, data.x_val)] == ["float32", "float32"]
-    assert [part.dtype for part in (data.y_train, data.y_val)] == ["int32", "int32"]
+    assert {part.dtype.name for part in (data.y_train, data.y_val)} == {
+        "int32" if data.task == "classification" else "float32"
+    }
 
 
 def test_arrays_are_read_only(name):
@@ -72,6 +74,10 @@ def test_features_are_finite(name, scaling):
 
 def test_training_and_validation_rows_have_every_class(name):
     data = load_some(name)
+    if data.task == "regression":
+        assert (data.n_classes, data.class_names) == (1, ())
+        assert len(set(data.y_train.tolist())) > 20
+        return
     numbers = list(range(data.n_classes))
     assert len(numbers) >= 2
     assert sorted(set(data.y_train.tolist())) == numbers
@@ -80,6 +86,8 @@ def test_training_and_validation_rows_have_every_class(name):
 
 def test_every_class_has_a_name_of_its_own(name):
     data = load_some(name)
+    if data.task == "regression":
+        return
     assert len(data.class_names) == len(set(data.class_names)) == data.n_classes
     assert all(isinstance(word, str) and word for word in data.class_names)
 
@@ -130,7 +138,8 @@ def test_rows_are_selected_before_scaling(name):
 
 
 def test_rows_are_selected_as_by_a_python_slice(name):
-    whole, part = load_some(name, scaling="none"), load_some(name, scaling="none", train_rows="1:41:2", val_rows="5:45")
+    raw = {"scaling": "none"} | ({"target_scaling": "none"} if load_some(name).task == "regression" else {})
+    whole, part = load_some(name, **raw), load_some(name, **raw, train_rows="1:41:2", val_rows="5:45")
     np.testing.assert_array_equal(part.x_train, whole.x_train[1:41:2])
     np.testing.assert_array_equal(part.y_train, whole.y_train[1:41:2])
     np.testing.assert_array_equal(part.x_val, whole.x_val[5:45])
@@ -167,6 +176,10 @@ def test_generated_data_sets_have_the_requested_size(dataset):
 @pytest.mark.parametrize("dataset", NOISY)
 def test_other_noise_gives_other_features_of_the_same_classes(dataset):
     calm, noisy = load(dataset, noise=0), load(dataset, noise=0.5)
+    if calm.task == "regression":  # noise is in the quantity
+        assert np.array_equal(noisy.x_train, calm.x_train)
+        assert not np.array_equal(noisy.y_train, calm.y_train)
+        return
     assert not np.array_equal(noisy.x_train, calm.x_train)
     assert np.array_equal(noisy.y_train, calm.y_train)
 
@@ -295,3 +308,32 @@ def test_notices_come_with_the_data(tmp_path):
 
 def test_an_unknown_name_is_cut():
     assert len(error_text(InvalidConfig, load, "x" * 1_000_000)) < 500
+
+
+def test_quantities_are_scaled_by_the_selected_training_rows_and_known_in_their_own_units():
+    raw = load("diabetes", target_scaling="none", train_rows=":100")
+    data = load("diabetes", train_rows=":100")
+    assert (data.target_scaling, raw.target_scaling) == ("standard", "none")
+    assert (data.y_train.mean(), data.y_train.std()) == (pytest.approx(0, abs=1e-6), pytest.approx(1))
+    np.testing.assert_allclose(data.labels("val"), raw.y_val, rtol=1e-5)
+    np.testing.assert_allclose(data.y_val, (raw.y_val - raw.y_train.mean()) / raw.y_train.std(), rtol=1e-4, atol=1e-6)
+
+
+def test_classes_are_neither_scaled_nor_a_quantity():
+    expected = "target_scaling='standard' scales quantities, but this data has classes. Leave it out."
+    assert error_text(InvalidConfig, load, "digits", target_scaling="standard") == expected
+    expected = "task must be classification for the data set digits. Received: 'regression'."
+    assert error_text(InvalidConfig, load, "digits", task="regression") == expected
+    assert load("digits", task="classification") is load("digits")
+
+
+def test_a_part_of_quantities_that_are_all_alike_is_refused():
+    expected = "train_rows='7:8' of 'diabetes' selects fewer than two different quantities. Select more rows."
+    assert error_text(InvalidConfig, load, "diabetes", train_rows="7:8") == expected
+
+
+def test_a_test_part_of_quantities_is_drawn_from_all_rows():
+    data = load("diabetes", test_size=0.2)
+    assert [len(y) for _, y in data.parts.values()] == [265, 89, 88]
+    other = load("diabetes", test_size=0.2, data_seed=1)
+    assert not np.array_equal(np.sort(data.labels("test")), np.sort(other.labels("test")))

@@ -25,18 +25,47 @@ def test_the_catalogue_shows_the_fields_with_their_defaults():
 def test_facts_of_a_table():
     assert dataset_facts(load("breast_cancer", train_rows=":100")) == {
         "dataset": "breast_cancer",
+        "task": "classification",
         "training_rows": 100,
         "validation_rows": 143,
         "input_shape": "30",
         "n_classes": 2,
         "scaling": "standard",
         "chance": 0.6294,
+        "trivial": {
+            "accuracy": 0.629371,
+            "balanced_accuracy": 0.5,
+            "f1": 0.386266,
+            "auc": 0.5,
+            "nll": 0.65929,
+            "brier": 0.233263,
+        },
     }
 
 
+def test_facts_of_quantities():
+    data = load("diabetes")
+    assert dataset_facts(data) == {
+        "dataset": "diabetes",
+        "task": "regression",
+        "training_rows": 331,
+        "validation_rows": 111,
+        "input_shape": "10",
+        "target_mean": 151.921,
+        "target_sd": 79.0789,
+        "scaling": "standard",
+        "chance": 0.0,
+        "trivial": {"r2": 0.0, "mae": 58.0631, "mse": 4964.41, "rmse": 70.4586},
+    }
+    assert balance(data) == []
+
+
 def test_facts_of_images():
-    assert dataset_facts(load("digits")) == {
+    facts = dataset_facts(load("digits"))
+    assert set(facts.pop("trivial")) == {"accuracy", "balanced_accuracy", "f1", "auc", "top5", "nll", "brier"}
+    assert facts == {
         "dataset": "digits",
+        "task": "classification",
         "training_rows": 1347,
         "validation_rows": 450,
         "input_shape": "8x8x1",
@@ -131,6 +160,6 @@ def test_pixels_of_colour_are_named_by_channel_too(tmp_path):
 def test_facts_of_a_test_part():
     data = load("breast_cancer", test_size=0.2)
     facts = dataset_facts(data)
-    assert list(facts)[-2:] == ["test_rows", "test_chance"]
+    assert list(facts)[-2:] == ["test_chance", "test_trivial"]
     assert (facts["test_rows"], facts["training_rows"], facts["validation_rows"]) == (114, 341, 114)
     assert facts["test_chance"] == round(float(np.mean(data.y_test == np.bincount(data.y_test).argmax())), 4)

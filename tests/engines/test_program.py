@@ -25,7 +25,8 @@ from bncli.data import datasets
 from bncli.engines import stacked
 from bncli.engines.method import LANES, MAX_STACK, Method
 from bncli.engines.program import Program
-from bncli.tasks.metrics import HISTORY_METRICS, trivial_score
+from bncli.tasks.metrics import history_metrics
+from bncli.tasks.scores import trivial_scores
 
 SIDE_BY_SIDE = Method(2, stacked=False, matrix_conv=False)
 ALONE = Method(1, stacked=False, matrix_conv=False)
@@ -99,11 +100,11 @@ def test_a_diverged_network_scores_the_trivial_score_whatever_the_order_of_the_l
     diverged, _ = train_by(XLA, [config, config.replace(lr=0.1)])
     data = datasets.load(config)
     assert diverged.error == "The loss was not finite in epoch 1."
-    assert diverged.metrics["val_accuracy"] == pytest.approx(trivial_score(data.y_val))
-    assert diverged.metrics["train_accuracy"] == pytest.approx(trivial_score(data.y_train))
+    assert diverged.metrics["val_accuracy"] == pytest.approx(trivial_scores(data.task, data.y_val)["accuracy"])
+    assert diverged.metrics["train_accuracy"] == pytest.approx(trivial_scores(data.task, data.y_train)["accuracy"])
     assert diverged.metrics["accuracy"] == diverged.metrics["train_accuracy"]
     assert {name: values[-1] for name, values in diverged.history.items()} == {
-        name: diverged.metrics[name] for name in HISTORY_METRICS
+        name: diverged.metrics[name] for name in history_metrics(data.task)
     }
     assert [diverged.metrics[name] for name in ("loss", "val_loss", "train_loss")] == [None] * 3
     assert diverged.metrics["population_val_accuracy"] == diverged.metrics["val_accuracy"]

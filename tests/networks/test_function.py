@@ -190,12 +190,12 @@ def test_fields_that_the_function_does_not_ask_for_have_no_effect():
         (
             "    return keras.Sequential([layers.Flatten(), layers.Dense(5)])",
             "build() in own.py: the model's output for one row is of shape (5,). Allowed: (3,), one number per class. "
-            "The parameter n_outputs is the number of classes.",
+            "The parameter n_outputs is the number of classes, or 1 for a quantity.",
         ),
         (
             "    x = keras.Input(input_shape)\n    return keras.Model(x, {'a': layers.Dense(n_outputs)(x)})",
             "build() in own.py: the model's output for one row is a dict. Allowed: (3,), one number per class. "
-            "The parameter n_outputs is the number of classes.",
+            "The parameter n_outputs is the number of classes, or 1 for a quantity.",
         ),
         (
             "    x = keras.Input(input_shape)\n    return keras.Model(x, [x, x])",

@@ -1,4 +1,4 @@
-"""Metrics: their directions, the best epoch, thresholds, and the trivial score."""
+"""Metrics: their directions, the best epoch, thresholds, and what counts as learned."""
 
 import numpy as np
 import pytest
@@ -11,17 +11,22 @@ from bncli.tasks.metrics import (
     HISTORY_METRICS,
     METRICS,
     best_epoch,
+    default_of,
+    history_metrics,
     least_learned,
     lower_is_better,
+    population_of,
     reaches,
-    trivial_score,
-)  # fmt: skip
+)
+from bncli.tasks.scores import SCORES
+from bncli.tasks.task import TASKS
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_losses_are_better_when_low_and_accuracies_when_high(metric):
-    assert lower_is_better(metric) == (not metric.endswith("accuracy"))
-    assert METRICS[metric].is_proportion == metric.endswith(("accuracy", "calibration_error"))
+def test_losses_and_errors_are_better_when_low_and_other_scores_when_high(metric):
+    assert lower_is_better(metric) == (not metric.endswith(("accuracy", "f1", "auc", "top5", "r2")))
+    assert METRICS[metric].is_proportion == metric.endswith(("accuracy", "f1", "auc", "top5", "calibration_error"))
+    assert METRICS[metric].perfect == (0 if lower_is_better(metric) else 1)
     assert METRICS[metric].label
 
 
@@ -83,12 +88,24 @@ def test_a_value_reaches_a_threshold_that_differs_by_float32_rounding():
     assert not reaches("val_accuracy", 0.9 * (1 - 1e-5), 0.9)
 
 
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=40))
-def test_the_trivial_score_is_the_best_accuracy_of_a_constant_answer(classes):
-    rows = np.array(classes)
-    assert trivial_score(rows) == max(np.mean(rows == answer) for answer in range(10))
-
-
 @pytest.mark.parametrize(("trivial", "least"), [(0.0, 0.2), (0.1, 0.28), (0.5, 0.6), (1.0, 1.0)])
-def test_learning_takes_a_tenth_of_the_distance_to_a_perfect_score(trivial, least):
+def test_learning_takes_a_fifth_of_the_distance_to_a_perfect_score(trivial, least):
     assert least_learned(trivial) == pytest.approx(least)
+
+
+def test_of_an_error_learning_takes_a_fifth_of_it_away():
+    assert least_learned(50.0, "val_mae") == pytest.approx(40.0)
+    assert least_learned(0.0, "val_r2") == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_score_and_the_loss_of_a_task_are_metrics_of_validation_and_test_rows(task):
+    scores = [name for name, score in SCORES.items() if score.task == task]
+    for name in (*scores, "loss"):
+        for part in ("val", "test"):
+            metric = METRICS[f"{part}_{name}"]
+            assert (metric.score, metric.part) == (name, part)
+            assert METRICS[population_of(f"{part}_{name}")].lower_is_better == metric.lower_is_better
+    assert set(history_metrics(task)) <= set(METRICS)
+    assert default_of(task) in history_metrics(task)
+    assert METRICS[default_of(task)].is_main

@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.runs import seed_curves
 from bncli.report.figure import register
-from bncli.report.spelling import point_label
-from bncli.report.style import MAX_PANELS, blank, curve_look, finish, n_text, panel_grid, whole_epochs
-from bncli.tasks.metrics import METRICS, lower_is_better
+from bncli.report.spelling import point_label, trivial_answer
+from bncli.report.style import (
+    MAX_PANELS,
+    blank,
+    curve_look,
+    cut_below,
+    finish,
+    fit_scale,
+    n_text,
+    panel_grid,
+    whole_epochs,
+)
+from bncli.tasks.metrics import METRICS
+from bncli.tasks.scores import SCORES
+from bncli.tasks.task import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,23 +39,24 @@ def curves(evidence: Evidence) -> Figure | None:
     figure, panels = panel_grid(evidence, [label for label, _ in parts], "epoch", METRICS[metric].label)
     for axes, (_, rows) in zip(panels, parts, strict=True):
         _draw_curves(axes, evidence, rows, metric)
-    return finish(figure, evidence, _curve_caption(evidence, metric))
+    return finish(figure, evidence, [*_curve_caption(evidence, metric), *cut_below(panels, metric)])
 
 
 @register("train_val")
 def train_val(evidence: Evidence) -> Figure | None:
-    """Training and validation accuracy by epoch: mean over seeds, with a band of one standard deviation."""
+    """Training and validation score by epoch: mean over seeds, with a band of one standard deviation."""
     if evidence.history_table.empty or evidence.axes:
         return None
-    figure = blank(8.6, 3.8)
-    for axes, metric in zip(figure.subplots(1, 2, sharey=True), ("accuracy", "val_accuracy"), strict=True):
+    figure, score = blank(8.6, 3.8), TASKS[evidence.task].score
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, metric in zip(panels, (score, f"val_{score}"), strict=True):
         _draw_curves(axes, evidence, evidence.history_table, metric)
         axes.set_title(METRICS[metric].label, fontsize=9)
-        axes.set(xlabel="epoch", ylabel="accuracy")
+        axes.set(xlabel="epoch", ylabel=SCORES[score].label)
         axes.grid(alpha=0.25, lw=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         axes.label_outer()
-    return finish(figure, evidence, _curve_caption(evidence, "val_accuracy"))
+    return finish(figure, evidence, [*_curve_caption(evidence, f"val_{score}"), *cut_below(panels, score)])
 
 
 def _histories(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
@@ -56,7 +69,6 @@ def _histories(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _draw_curves(axes: Axes, evidence: Evidence, rows: pd.DataFrame, metric: str) -> None:
-    is_loss = lower_is_better(metric)
     for arm in evidence.arms:
         runs = rows[rows["arm"] == arm]
         if runs.empty:
@@ -65,12 +77,11 @@ def _draw_curves(axes: Axes, evidence: Evidence, rows: pd.DataFrame, metric: str
         mean, sd = by_epoch.mean(axis=1), by_epoch.std(axis=1, ddof=1).fillna(0.0)
         look = curve_look(evidence, arm, len(mean))
         axes.plot(mean.index, mean, label=arm, **look)
-        low, high = (mean - sd).clip(lower=0), (mean + sd).clip(upper=None if is_loss else 1)
+        low, high = (mean - sd).clip(lower=METRICS[metric].lowest), (mean + sd).clip(upper=METRICS[metric].highest)
         axes.fill_between(mean.index, low, high, color=look["color"], alpha=0.18, lw=0)
     draw_trivial_score(axes, evidence, metric)
     whole_epochs(axes)
-    if is_loss:
-        axes.set_yscale("log")
+    fit_scale(axes, metric)
 
 
 def draw_trivial_score(axes: Axes, evidence: Evidence, metric: str) -> None:
@@ -92,4 +103,4 @@ def _curve_caption(evidence: Evidence, metric: str) -> list[str]:
 
 def trivial_caption(evidence: Evidence, metric: str) -> list[str]:
     """Return the part of a caption that explains the line of `draw_trivial_score`; empty if there is no line."""
-    return [] if evidence.trivial_score(metric) is None else ["dotted: guessing the commonest class"]
+    return [] if evidence.trivial_score(metric) is None else [f"dotted: {trivial_answer(metric)}"]

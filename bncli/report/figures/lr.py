@@ -9,8 +9,8 @@ from bncli.analysis.evidence import Evidence
 from bncli.report.figure import register
 from bncli.report.figures.curves import draw_trivial_score, trivial_caption
 from bncli.report.spelling import point_label
-from bncli.report.style import MAX_PANELS, by_point, finish, look, n_text, panel_grid
-from bncli.tasks.metrics import METRICS, lower_is_better
+from bncli.report.style import MAX_PANELS, by_point, cut_below, finish, fit_scale, look, n_text, panel_grid
+from bncli.tasks.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,12 +36,13 @@ def lr(evidence: Evidence) -> Figure | None:
         axes.set_xscale("log")
     for axes, label in zip(panels, parts, strict=True):
         _draw_tolerance(axes, evidence, tolerated.get(label))
+    cut = cut_below(panels, evidence.metric)
     _make_room(panels[0], len(evidence.arms))
     several = evidence.conditions_table["n"].max() > 1
     caption = [n_text(evidence.conditions_table["n"]), *(["bars: 95% intervals"] if several else [])]
     if rates["decades"].notna().any():
         caption.append("thick lines: most seeds learn")
-    return finish(figure, evidence, [*caption, *trivial_caption(evidence, evidence.metric)])
+    return finish(figure, evidence, [*caption, *trivial_caption(evidence, evidence.metric), *cut])
 
 
 def _by_rate(evidence: Evidence) -> dict[str, pd.DataFrame]:
@@ -66,8 +67,7 @@ def _draw_response(axes: Axes, evidence: Evidence, rows: pd.DataFrame) -> None:
             bars = (below.clip(lower=0), above.clip(lower=0))
             axes.errorbar(curve["param_lr"], mean, bars, label=arm, lw=1.8, elinewidth=1.0, ms=4, **look(evidence, arm))
     draw_trivial_score(axes, evidence, metric)
-    if lower_is_better(metric):
-        axes.set_yscale("log")
+    fit_scale(axes, metric)
 
 
 def _draw_tolerance(axes: Axes, evidence: Evidence, rates: pd.DataFrame | None) -> None:

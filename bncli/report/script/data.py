@@ -6,10 +6,12 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bncli.analysis.tables import task_of
 from bncli.config import ABSENT, RunConfig
 from bncli.data import datasets
 from bncli.data.columns import AUTO
 from bncli.resolution import has_value
+from bncli.tasks.task import REGRESSION
 from bncli.values import show
 
 ROWS_FILE = "rows.npz"
@@ -42,10 +44,22 @@ def data_code(config: RunConfig) -> DataCode:
     """
     make = None if config.test_size else MAKERS.get(config.dataset)
     if make is None:
-        return _exported(config)
-    code = make(config)
-    code.lines += _selected("train", config.train_rows) + _selected("val", config.val_rows)
-    return _scaled(code, config.scaling)
+        code = _exported(config)
+    else:
+        code = make(config)
+        code.lines += _selected("train", config.train_rows) + _selected("val", config.val_rows)
+        code = _scaled(code, config.scaling)
+    code.lines += _target(config) if task_of([config]) == REGRESSION else []
+    return code
+
+
+def _target(config: RunConfig) -> list[str]:
+    """Lines that scale quantities and give them the shape of outputs."""
+    scaled = "(y - mean) / sd" if config.target_scaling == "standard" else "y"
+    return [
+        *(["mean, sd = y_train.mean(), y_train.std()"] if config.target_scaling == "standard" else []),
+        f'y_train, y_val = (({scaled}).astype("float32")[:, None] for y in (y_train, y_val))'.replace("(y)", "y"),
+    ]
 
 
 def _selected(part: str, rows: str) -> list[str]:
@@ -78,14 +92,23 @@ def _breast_cancer(config: RunConfig) -> DataCode:
 
 def _stratified(config: RunConfig, loader: str, rows: str) -> DataCode:
     """A data set of scikit-learn of which a quarter of every class is for validation."""
-    lines = [
-        f"bunch = {loader}()",
-        f"x, y = {rows}",
-        "x_train, x_val, y_train, y_val = train_test_split("
-        f"x, y, test_size=0.25, stratify=y, random_state={datasets.drawn_with(config)})",
-    ]
+    return _split(config, loader, [f"bunch = {loader}()", f"x, y = {rows}"], "stratify=y, ")
+
+
+def _split(config: RunConfig, loader: str, lines: list[str], how: str = "") -> DataCode:
+    """Rows of scikit-learn of which a quarter is for validation."""
+    split = f"x, y, test_size=0.25, {how}random_state={datasets.drawn_with(config)}"
     imports = [f"from sklearn.datasets import {loader}", "from sklearn.model_selection import train_test_split"]
-    return DataCode(lines, imports)
+    return DataCode([*lines, f"x_train, x_val, y_train, y_val = train_test_split({split})"], imports)
+
+
+def _diabetes(config: RunConfig) -> DataCode:
+    return _split(config, "load_diabetes", ["x, y = load_diabetes(return_X_y=True, scaled=False)"])
+
+
+def _friedman1(config: RunConfig) -> DataCode:
+    made = f"n_samples={config.n_samples}, noise={config.noise}, random_state={datasets.drawn_with(config)}"
+    return _split(config, "make_friedman1", [f"x, y = make_friedman1({made})"])
 
 
 def _generated(maker: str) -> Callable[[RunConfig], DataCode]:
@@ -113,6 +136,8 @@ MAKERS: dict[str, Callable[[RunConfig], DataCode]] = {
     "breast_cancer": _breast_cancer,
     "circles": _generated("make_circles"),
     "moons": _generated("make_moons"),
+    "diabetes": _diabetes,
+    "friedman1": _friedman1,
     "mnist": _of_keras,
     "fashion_mnist": _of_keras,
 }
@@ -129,6 +154,7 @@ def _exported(config: RunConfig) -> DataCode:
         },
     }
     words = ["bncli", "dataset", config.dataset, *(["--label", config.label] if config.label else [])]
+    words += ["--set", f"task={config.task}"] if config.task == REGRESSION else []
     words += ["--test-size", f"{config.test_size:g}"] if config.test_size else []
     for name, value in fields.items():
         words += [] if value in (None, ABSENT[name]) else ["--set", f"{name}={show(value)}"]

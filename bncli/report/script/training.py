@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bncli.analysis.tables import task_of
 from bncli.config import RunConfig
 from bncli.probes.population import moving_averages, n_batches
 from bncli.report.script.code import Writer
 from bncli.results import RunResult
-from bncli.tasks.metrics import HISTORY_METRICS, POPULATION
+from bncli.tasks.metrics import POPULATION, history_metrics
+from bncli.tasks.task import REGRESSION, TASKS
 from bncli.training.optimizers import SHIFTS_AND_SCALES
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ for rows in order[:{n_rows}].reshape({count}, -1):
     seen.append([value.numpy() for value in averages])
 for value, *of_batches in zip(averages, *seen):
     value.assign(np.mean(of_batches, axis=0)){variances}
-history["population_val_loss"], history["population_val_accuracy"] = zip(model.evaluate(x_val, y_val, verbose=0))"""
+history["population_val_loss"], history["population_val_{score}"] = zip(model.evaluate(x_val, y_val, verbose=0))"""
 
 
 _RENORM = {
@@ -124,17 +126,22 @@ def training_lines(result: RunResult, model: keras.Model, n_rows: int, layers: s
 
 def _labels(config: RunConfig, model: keras.Model) -> tuple[str, list[str]]:
     """The loss and the metrics, as arguments of `compile`, and the lines that smooth the labels."""
+    from bncli.engines.criterion import Criterion
+
     n_outputs, share = model.output_shape[-1], config.label_smoothing
-    if not share:
-        loss = "binary_crossentropy" if n_outputs == 1 else "sparse_categorical_crossentropy"
-        return f'"{loss}", metrics=["accuracy"]', []
-    if n_outputs == 1:
+    criterion = Criterion(task_of([config]), config.loss)
+    loss = criterion.keras_name(n_outputs, is_soft=share > 0)
+    if criterion.task == REGRESSION:
+        return f'"{loss}", metrics=[keras.metrics.R2Score(name="r2")]', []
+    if share and n_outputs == 1:
         lines = [_BINARY_ACCURACY, f"y_train = y_train * (1 - {share}) + {share} / 2  # smoothed, in training only"]
-        return '"binary_crossentropy", metrics=[accuracy]', ["", *lines]
-    return '"categorical_crossentropy", metrics=["accuracy"]', [
-        f'y_train, y_val = (np.eye({n_outputs}, dtype="float32")[y] for y in (y_train, y_val))',
-        f"y_train = y_train * (1 - {share}) + {share} / {n_outputs}  # smoothed, in training only",
-    ]
+        return f'"{loss}", metrics=[accuracy]', ["", *lines]
+    lines = []
+    if criterion.takes_shares(n_outputs, is_soft=share > 0):
+        lines.append(f'y_train, y_val = (np.eye({n_outputs}, dtype="float32")[y] for y in (y_train, y_val))')
+    if share:
+        lines.append(f"y_train = y_train * (1 - {share}) + {share} / {n_outputs}  # smoothed, in training only")
+    return f'"{loss}", metrics=["accuracy"]', lines
 
 
 def _optimizer(config: RunConfig, n_rows: int, writer: Writer) -> list[str]:
@@ -169,8 +176,8 @@ def _rate(config: RunConfig, n_rows: int) -> tuple[str, list[str]]:
 
 
 def _printing(result: RunResult, *, has_averages: bool) -> list[str]:
-    names = list(HISTORY_METRICS)
-    names += [f"{POPULATION}val_loss", f"{POPULATION}val_accuracy"] if has_averages else []
+    names = list(history_metrics(task_of([result.config])))
+    names += [f"{POPULATION}{name}" for name in names if name.startswith("val_")] if has_averages else []
     entries = [f'"{name}": {_rounded(result.metrics.get(name))}' for name in names]
     return [
         f"recorded = {{{', '.join(entries[:4])}}}",
@@ -188,4 +195,4 @@ def _population(config: RunConfig, n_rows: int, layers: str, parts: dict[str, st
     batch_size = min(config.batch_size, n_rows)
     count = n_batches(n_rows, batch_size, config.epochs)
     numbers = {"count": count, "epochs": config.epochs, "n_rows": count * batch_size}
-    return _POPULATION.format(layers=layers, **numbers, **parts)
+    return _POPULATION.format(layers=layers, score=TASKS[task_of([config])].score, **numbers, **parts)
