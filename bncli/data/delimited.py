@@ -33,6 +33,9 @@ MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 WESTERN = "cp1252"
 """The encoding of text that is not UTF-8: that of Windows in western Europe, which has the signs of Latin-1 too."""
 
+MOST_CLASSES = 20
+"""Most different labels that may be names of classes where they look like numbers with commas."""
+
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 """Bytes that no text has."""
 
@@ -58,7 +61,7 @@ def read_delimited(source: str, file: BinaryIO, usual: str, label: str | None) -
         source: The file as messages name it.
         file: The open file.
         usual: The separator by the ending of the file's name.
-        label: The column of the labels, whose commas do not count: classes may be called `1,5`.
+        label: The column of the labels; commas of a few labels do not count, for classes may be called `1,5`.
 
     Raises:
         DataError: The table would be too large.
@@ -67,7 +70,8 @@ def read_delimited(source: str, file: BinaryIO, usual: str, label: str | None) -
     encoding, file = _as_utf_8(file)
     separator = find_separator(file, usual)
     table = _read_text(source, file, separator, ".")
-    has_commas = separator != "," and _has_decimal_commas(table.drop(columns=label or [], errors="ignore"))
+    has_classes = label in table.columns and table[label].nunique() <= MOST_CLASSES
+    has_commas = separator != "," and _has_decimal_commas(table.drop(columns=label) if has_classes else table)
     if has_commas:
         table = _read_text(source, file, separator, ",")
     return Found(

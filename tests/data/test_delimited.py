@@ -66,3 +66,9 @@ def test_decimal_commas_are_found_where_they_separate_nothing(text, values, unus
 def test_tabs_with_decimal_commas():
     table, found = read(b"a\tclass\n1,5\tx\n2,5\ty\n", "\t")
     assert (table["a"].tolist(), found) == ([1.5, 2.5], ("decimal commas",))
+
+
+def test_commas_of_a_quantity_are_decimal_however_the_other_columns_are():
+    rows = "".join(f"{number};{number},5\n" for number in range(30))
+    table, found = read(f"a;class\n{rows}".encode())
+    assert (table["class"].tolist()[:2], found[1]) == ([0.5, 1.5], "decimal commas")
