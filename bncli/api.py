@@ -12,9 +12,7 @@ Example:
 from __future__ import annotations
 
 import dataclasses
-import operator
 import warnings
-from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,27 +29,21 @@ from bncli.report.answer import answer_of
 from bncli.report.files import write_files
 from bncli.report.notebook import draw_one, to_html
 from bncli.results import RunResult
-from bncli.study import lock
-from bncli.study.arms import DEFAULT_ARMS, Arm, arm_of, arms_of, default_arms
-from bncli.study.axes import MAX_RUNS
+from bncli.study import lock, probed
+from bncli.study.arms import DEFAULT_ARMS, arm_of, arms_of
+from bncli.study.asked import Arms, Seeds, seed_list, study_of
 from bncli.study.execution import ENGINES, execute, train_here, work_of
-from bncli.study.files import study_from_dict
 from bncli.study.jobs import connect
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, as_begun, open_folder
 from bncli.study.study import DEFAULT_SEEDS, Plan, Study
+from bncli.tasks.metrics import default_of
 from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-
-Arms = str | Iterable[str | Arm]
-"""Labels of arms, the baseline first: `["none", "batch:before"]` or `"none,batch:before"`."""
-
-Seeds = int | Iterable[int]
-"""How many seeds, or which."""
 
 RUN_ATTRIBUTES = (*(field.name for field in dataclasses.fields(RunResult)), "run_id", "best", "to_record")
 
@@ -110,11 +102,11 @@ class Result:
         """One row per run, epoch and probe of a layer, see `analysis.inside.inside_table`."""
         return self.evidence.inside_table
 
-    def by(self, metric: str = "val_accuracy", threshold: float | None = None, margin: float | None = None) -> Result:
+    def by(self, metric: str | None = None, threshold: float | None = None, margin: float | None = None) -> Result:
         """Return the same runs compared by another metric.
 
         Args:
-            metric: A metric, e.g. `val_loss`.
+            metric: A metric, e.g. `val_loss`; None for the score that fits the data, on validation rows.
             threshold: The value of it that runs should reach; None for 95 % of the baseline's gain.
             margin: The smallest difference in it that matters; None if nothing is to be called equivalent.
 
@@ -122,6 +114,7 @@ class Result:
             UnknownName: There is no such metric.
             InvalidConfig: The metric can't have this value, or no run has a value of it.
         """
+        metric = default_of(self.evidence.score) if metric is None else metric
         check_choice(metric, threshold, margin)
         there = measured_metrics(self.evidence.results)
         if metric not in there:
@@ -175,6 +168,7 @@ def train(
     seeds: Seeds | None = None,
     out: str | Path | None = None,
     engine: str = "auto",
+    probe: str | None = None,
     **fields: Any,
 ) -> Result:
     """Train one configuration, for one or many seeds.
@@ -185,6 +179,7 @@ def train(
         seeds: How many seeds, or which; by default the field `seed` alone.
         out: A folder for the runs and the report; what is there is continued.
         engine: `auto`, `stacked` or `keras`.
+        probe: What to record inside the networks, `light` or `full`, for `Result.inside`; it needs `out`.
         **fields: Fields of the run, e.g. `dataset="moons"`, `lr=0.01`.
 
     Returns:
@@ -199,8 +194,8 @@ def train(
     """
     base = (config or RunConfig()).replace(**fields)
     chosen = arms_of([arm])[0] if arm else arm_of(base)
-    numbers = (base.seed,) if seeds is None else _seed_list(seeds)
-    return run(Study("train", base.replace(seed=0), (chosen,), seeds=numbers), out=out, engine=engine)
+    numbers = (base.seed,) if seeds is None else seed_list(seeds)
+    return run(Study("train", base.replace(seed=0), (chosen,), seeds=numbers), out=out, engine=engine, probe=probe)
 
 
 def compare(
@@ -211,6 +206,7 @@ def compare(
     engine: str = "auto",
     jobs: int = 1,
     margin: float | None = None,
+    probe: str | None = None,
     **fields: Any,
 ) -> Result:
     """Train arms side by side, all else fixed, paired by seed.
@@ -222,6 +218,7 @@ def compare(
         engine: `auto`, `stacked` or `keras`.
         jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
         margin: The smallest difference that matters, see `Result.by`; None for the one that the folder remembers.
+        probe: What to record inside the networks, `light` or `full`, for `Result.inside`; it needs `out`.
         **fields: What all runs share, e.g. `dataset="circles"`, `lr=0.01`.
 
     Raises:
@@ -231,11 +228,11 @@ def compare(
         >>> compare(dataset="circles", model="dense4", arms="none,batch", seeds=1, epochs=1).runs["state"].tolist()
         ['complete', 'complete']
     """
-    study = _study("compare", arms, seeds, fields)
+    study = study_of("compare", arms, seeds, fields)
     if study.axes:
         name = study.axes[0][0]
         raise InvalidConfig(f"compare holds all but the arms fixed, and {name} has several values. Try bncli.sweep.")
-    return run(study, out=out, engine=engine, jobs=jobs, margin=margin)
+    return run(study, out=out, engine=engine, jobs=jobs, margin=margin, probe=probe)
 
 
 def sweep(
@@ -246,6 +243,7 @@ def sweep(
     engine: str = "auto",
     jobs: int = 1,
     margin: float | None = None,
+    probe: str | None = None,
     **fields: Any,
 ) -> Result:
     """Train axes x arms x seeds: a field with a list of values is an axis.
@@ -257,6 +255,7 @@ def sweep(
         engine: `auto`, `stacked` or `keras`.
         jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
         margin: The smallest difference that matters, see `Result.by`; None for the one that the folder remembers.
+        probe: What to record inside the networks, `light` or `full`, for `Result.inside`; it needs `out`.
         **fields: What all runs share, and the axes, outermost first: `lr=[0.001, 0.01]` or `lr="log:1e-4:1:9"`.
 
     Raises:
@@ -266,10 +265,10 @@ def sweep(
         >>> sweep(lr=[0.01, 0.1], dataset="circles", model="dense4", arms="none,batch", seeds=1, epochs=1)
         <bncli.Result 'sweep': 4 runs, 4 conditions x 1 seed>
     """
-    study = _study("sweep", arms, seeds, fields)
+    study = study_of("sweep", arms, seeds, fields)
     if not study.axes:
         raise InvalidConfig("sweep needs a field with several values, e.g. lr=[0.001, 0.01]. Try bncli.compare.")
-    return run(study, out=out, engine=engine, jobs=jobs, margin=margin)
+    return run(study, out=out, engine=engine, jobs=jobs, margin=margin, probe=probe)
 
 
 def run(
@@ -279,6 +278,7 @@ def run(
     engine: str = "auto",
     jobs: int = 1,
     margin: float | None = None,
+    probe: str | None = None,
 ) -> Result:
     """Train what a study lacks, and return its result.
 
@@ -288,11 +288,13 @@ def run(
         engine: `auto`, `stacked` or `keras`.
         jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
         margin: The smallest difference that matters, see `Result.by`; None for the one that the folder remembers.
+        probe: What to record inside the networks, `light` or `full`, for `Result.inside`; it needs `out`.
 
     Raises:
         BncliError: A run can't be trained, or the folder can't be used; nothing was started.
     """
     check_name("engine", engine, ENGINES)
+    probed.check_level(probe, out, "probe", 'out="DIR"')
     choice = choice_of(None, None, margin)
     study.check_size()
     folder = Path(out) if out else None
@@ -303,7 +305,7 @@ def run(
     with lock.hold(folder / RUNS_FILE) if folder else nullcontext():
         opened = open_folder(folder, study, plan) if folder else None
         choice = choose(opened.store, margin=margin) if opened else choice
-        results = _train(plan, opened, engine, jobs)
+        results = _train(plan, opened, engine, jobs, probe)
         evidence = make_evidence(study, plan, results, *choice, opened.store.folder if opened else None)
         if opened:
             write_files(read_evidence(opened.store.folder) if opened.is_part else evidence, opened.store)
@@ -340,7 +342,7 @@ def run_study(study: Study, out: str | Path | None = None, *, jobs: int = 1) -> 
     study.check_size()
     plan = study.plan()
     with lock.hold(Path(out) / RUNS_FILE) if out else nullcontext():
-        return _train(plan, open_folder(Path(out), study, plan) if out else None, "auto", jobs)
+        return _train(plan, open_folder(Path(out), study, plan) if out else None, "auto", jobs, None)
 
 
 def load_runs(folder: str | Path) -> pd.DataFrame:
@@ -355,46 +357,11 @@ def load_runs(folder: str | Path) -> pd.DataFrame:
     return read_evidence(Path(folder)).runs_table
 
 
-def _train(plan: Plan, opened: Opened | None, engine: str, jobs: int) -> list[RunResult]:
+def _train(plan: Plan, opened: Opened | None, engine: str, jobs: int, probe: str | None) -> list[RunResult]:
     """Train what is missing of a plan; return all its results in order."""
     store = opened.store if opened else None
     work = work_of(plan, store)
     check_memory(work.pending)
     with connect(jobs) if jobs > 1 else nullcontext() as workers:
         train_runs = workers.train if workers else train_here
-        return execute(work, train_runs(work.pending, engine), store)
-
-
-def _study(name: str, arms: Arms, seeds: Seeds, fields: dict[str, Any]) -> Study:
-    """The study that the arguments of `compare` or `sweep` describe; fields with several values are its axes."""
-    for field, instead in (("norm", 'arms=["none", "batch"]'), ("seed", "seeds=[3] for the seed 3")):
-        if field in fields:
-            raise InvalidConfig(f"{field} differs between the runs of a study. Try {instead}.")
-    axes = {field: _listed(value) for field, value in fields.items() if _is_axis(value)}
-    content = {"name": name, "seeds": list(_seed_list(seeds)), "axes": axes}
-    given = {field: value for field, value in fields.items() if field not in axes}
-    study = study_from_dict(content | {"run": given})
-    labels = default_arms(study.base.model, keep_weights=study.base.keep_weights) if arms is DEFAULT_ARMS else arms
-    return dataclasses.replace(study, arms=arms_of(labels))
-
-
-def _is_axis(value: Any) -> bool:
-    return value.startswith(("log:", "lin:")) if isinstance(value, str) else isinstance(value, Iterable)
-
-
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, str) else list(value)
-
-
-def _seed_list(seeds: Seeds) -> tuple[int, ...]:
-    """The seeds themselves: those from 0 for a number of seeds."""
-    try:
-        if isinstance(seeds, Iterable):
-            return tuple(map(operator.index, seeds))
-        n_seeds = 0 if isinstance(seeds, bool) else operator.index(seeds)
-    except TypeError:
-        n_seeds = 0
-    if not 1 <= n_seeds <= MAX_RUNS:
-        allowed = f"a whole number from 1 to {MAX_RUNS}, or a list of seeds"
-        raise InvalidConfig(f"seeds must be {allowed}. Received: {shown(seeds)}.")
-    return tuple(range(n_seeds))
+        return execute(work, train_runs(work.pending, engine, probe=probe), store)

@@ -228,6 +228,12 @@ class RunConfig:
         choices=("auto", *LOSSES),
         aliases=LOSS_ALIASES,
     )
+    class_weight: str = text_field(
+        "none",
+        "training",
+        "weights of the classes in the training loss; balanced: each class counts alike, however many rows it has",
+        choices=("none", "balanced"),
+    )
     label_smoothing: float = number_field(
         0.0,
         "training",

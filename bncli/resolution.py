@@ -13,6 +13,9 @@ from bncli.tasks.task import REGRESSION, TASKS
 from bncli.training.optimizers import OPTIMIZERS
 from bncli.values import Value
 
+OF_CLASSES = ("label_smoothing", "class_weight")
+"""The fields of training that have no effect on quantities."""
+
 
 def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     """Fill in the fields that are None, and set fields without effect to the values that no `run_id` depends on.
@@ -43,8 +46,9 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
         ignored |= {name for name in PREPARATION_FIELDS if given[name] is not None and explicit[name] is None}
         config = config.replace(**{name: value for name, value in explicit.items() if getattr(config, name) != value})
     network_of(config.model).check(config, data.input_shape, data.n_classes)
-    if data.task == REGRESSION and config.label_smoothing:
-        config, ignored = config.replace(label_smoothing=0.0), ignored | {"label_smoothing"}
+    if data.task == REGRESSION:
+        ignored |= {name for name in OF_CLASSES if getattr(config, name) != DEFAULTS[name]}
+        config = config.replace(**{name: DEFAULTS[name] for name in OF_CLASSES})
     return config, tuple(name for name in FIELDS if name in ignored)
 
 
@@ -105,7 +109,7 @@ def decided_by(config: RunConfig, name: str) -> str:
     >>> decided_by(RunConfig(), "noise"), decided_by(RunConfig(optimizer="sgd"), "nesterov")
     ('dataset', 'momentum')
     """
-    if name in (*datasets.LOADER_FIELDS, "label_smoothing"):
+    if name in (*datasets.LOADER_FIELDS, *OF_CLASSES):
         return "dataset"
     if name in ("momentum", "nesterov"):
         return "momentum" if name in OPTIMIZERS[config.optimizer].fields else "optimizer"

@@ -24,6 +24,8 @@ from bncli.networks.spec import spec_of
 from bncli.networks.words import WORDS
 from bncli.probes.inside import PROBES
 from bncli.study.files import load_study, presets
+from bncli.tasks.scores import SCORES
+from bncli.tasks.task import LOSS_ALIASES, TASKS
 from bncli.training import schedules
 from bncli.training.optimizers import OPTIMIZERS
 from bncli.values import Field, show
@@ -108,6 +110,54 @@ def optimizer_table() -> None:
             "default `weight_decay`": f"`{show(each.weight_decay)}`",
         }
         for name, each in OPTIMIZERS.items()
+    )
+
+
+def score_table() -> None:
+    """Print the scores."""
+    table(
+        {
+            "score": f"`{name}`",
+            "what it is": score.label,
+            "task": score.task,
+            "better": "lower" if score.lower_is_better else "higher",
+            "guessing": GUESSING.get(name, "-"),
+        }
+        for name, score in SCORES.items()
+    )
+
+
+GUESSING = {
+    "accuracy": "the share of the commonest class",
+    "balanced_accuracy": "1 / classes",
+    "f1": "that of the commonest class / classes",
+    "auc": "0.5",
+    "top5": "the share of the five commonest classes",
+    "nll": "the entropy of the classes' shares",
+    "brier": "that of the classes' shares",
+    "r2": "0",
+    "mae": "that of the median",
+    "mse": "the variance",
+    "rmse": "the standard deviation",
+}
+"""What the best constant answer scores, in words."""
+
+
+def names_in_keras(loss: str) -> list[str]:
+    """Return Keras' names of a loss."""
+    return [name for name, short in LOSS_ALIASES.items() if short == loss and "_" in name] or [loss]
+
+
+def loss_table() -> None:
+    """Print the losses."""
+    table(
+        {
+            "loss": f"`{loss}`",
+            "task": task,
+            "in Keras": ", ".join(f"`{name}`" for name in names_in_keras(loss)),
+        }
+        for task, known in TASKS.items()
+        for loss in known.losses
     )
 
 

@@ -186,6 +186,10 @@ def test_engines_agree():
          "Received: [1.5]."),
         (lambda: bncli.compare(arms=[3]), "arms must be a list of labels, e.g. ['none', 'batch']. Received: [3]."),
         (lambda: bncli.compare(engine="fast"), "Unknown engine 'fast'. Allowed: auto, stacked, keras."),
+        (lambda: bncli.compare(probe="lite", out="study"), "Unknown probe 'lite'. Allowed: light, full. Did you mean "
+         "'light'?"),
+        (lambda: bncli.sweep(lr=[0.1, 0.2], probe="light"), "probe writes what it sees to the folder of a study. Name "
+         'one: out="DIR".'),
         (lambda: bncli.compare(margin=2), "--margin must be a number above 0 and at most 1 for the metric "
          "val_accuracy. Received: 2."),
         (lambda: bncli.Study("s", bncli.RunConfig(), arms=3), "arms must be a list of labels, e.g. ['none', 'batch']. "
@@ -212,6 +216,19 @@ def test_a_study_takes_arms_by_their_labels():
 def test_a_field_without_effect_is_a_warning():
     with pytest.warns(UserWarning, match=r"^momentum=0\.5 has no effect with optimizer adam and is ignored\.$"):
         bncli.train(**TINY, momentum=0.5)
+
+
+@pytest.mark.parametrize(
+    ("command", "fields", "n_runs"),
+    [("compare", {}, 2), pytest.param("sweep", {"lr": [0.01, 0.1]}, 4, marks=pytest.mark.slow)],
+)
+def test_what_probes_see_is_a_table_of_the_result_and_of_its_folder(command, fields, n_runs, tmp_path, no_figures):
+    call = getattr(bncli, command)
+    found = call(**TINY, **fields, arms=ARMS, seeds=1, probe="light", out=tmp_path / "study").inside
+    assert found["run_id"].nunique() == n_runs
+    assert {"mean_lag", "preactivation_p50"} <= set(found["probe"])
+    assert set(found["arm"]) == {"none", "batch"}
+    assert bncli.load(tmp_path / "study").inside.equals(found)
 
 
 @pytest.mark.parametrize("engine", ["auto", "keras"])

@@ -77,6 +77,7 @@ def test_the_run_id_depends_on_every_field(name):
         "task": "regression",
         "target_scaling": "standard",
         "loss": "mae",
+        "class_weight": "balanced",
         "train_rows": ":9",
         "val_rows": ":9",
         "scaling": "none",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from bncli.analysis.tables import Results, measured_metrics, task_of
+from bncli.analysis.tables import Results, measured_metrics, score_of, task_of
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, StoreError
 from bncli.registry import check_name
@@ -16,7 +16,7 @@ from bncli.study.opening import STUDY_SECONDS
 from bncli.study.study import Plan, data_key
 from bncli.tasks.metrics import DEFAULT, METRICS, Metric, default_of
 from bncli.tasks.scores import SCORES
-from bncli.tasks.task import CLASSIFICATION, REGRESSION
+from bncli.tasks.task import CLASSIFICATION, TASKS
 from bncli.values import plain_text
 
 KEY = "report"
@@ -54,15 +54,15 @@ def choice_of(metric: str | None, threshold: float | None, margin: float | None 
 
 
 def default_metric(data: Iterable[Mapping[str, Any]]) -> str:
-    """Return what arms are compared by unless the user says otherwise: the task's score, on test rows if there are any.
+    """Return what arms are compared by unless the user says otherwise: the score of the data, on test rows if any.
 
     Args:
         data: The facts on each data set of a study, see `data.facts.dataset_facts`.
     """
     known = list(data)
     has_test = bool(known) and all(facts.get("test_rows") for facts in known)
-    task = REGRESSION if any(facts.get("task") == REGRESSION for facts in known) else CLASSIFICATION
-    return default_of(task, "test" if has_test else "val")
+    scores = {facts.get("score", TASKS[CLASSIFICATION].score) for facts in known}
+    return default_of(scores.pop() if len(scores) == 1 else TASKS[CLASSIFICATION].score, "test" if has_test else "val")
 
 
 def check_choice(metric: str, threshold: float | None, margin: float | None = None) -> None:
@@ -106,7 +106,7 @@ def check_measured_by(plan: Plan, metric: str | None) -> None:
     task = task_of(dict(plan.runs))
     if metric is None:
         return
-    default, known = default_of(task), METRICS[metric]
+    default, known = default_of(TASKS[task].score), METRICS[metric]
     if known.score != "loss" and SCORES[known.score].task != task:
         raise InvalidConfig(f"--metric {metric} is for {SCORES[known.score].task}, but this is {task}. Try {default}.")
     for config in {data_key(config): config for config, _ in plan.runs}.values():
@@ -130,7 +130,7 @@ def measured(metric: str, results: Results, where: str = "") -> str:
     """
     if metric in measured_metrics(results):
         return metric
-    default = default_of(task_of(result.config for result in results))
+    default = default_of(score_of(results))
     if any(result.metrics for result in results):
         raise InvalidConfig(f"No run{where} has a value of {metric}. Try --metric {default}.")
     return default

@@ -11,7 +11,7 @@ from bncli.analysis.grid import grid_points
 from bncli.analysis.pairs import final_values, mean_interval
 from bncli.analysis.runs import Trivial, best_of, condition_columns, has_learned, seconds_per_epoch
 from bncli.analysis.statistics import holm, known_values, mean, median
-from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, task_of, typed
+from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, score_of, typed
 from bncli.analysis.verdicts import BETTER, SIGNIFICANT, finding_between
 from bncli.study.study import Condition
 from bncli.tasks.metrics import DEFAULT, default_of, lower_is_better
@@ -43,7 +43,7 @@ def conditions_table(
           `median_<metric>`, `low_<metric>` and `high_<metric>` (95 % interval of the mean, see `bootstrap_interval`;
           ends that would be impossible, such as an accuracy above 1, are clipped). The losses of diverged runs are
           missing from these.
-        - `mean_best_val_accuracy`, or `mean_best_val_r2` in regression (the best over epochs), `median_best_epoch`
+        - `mean_best_val_accuracy`, or that of the score that fits the data (the best over epochs), `median_best_epoch`
         - `mean_seconds`, `mean_seconds_per_epoch`
         - `best`: whether this arm is the clear winner in `metric`, see `clear_winner`, at its point of the axes (at all
           of its points, if an axis has no effect on it)
@@ -60,7 +60,7 @@ def conditions_table(
     metrics = measured_metrics(results)
     won = _points_won(groups, trivial, metric)
     rows = [
-        _condition_row(condition, runs, trivial, metric, metrics)
+        _condition_row(condition, runs, trivial, metric, metrics, default_of(score_of(results)))
         | _learned_columns(runs, trivial, metric)
         | {"best": bool(won[place]) and all(won[place])}
         for place, (condition, runs) in enumerate(groups.items())
@@ -69,10 +69,9 @@ def conditions_table(
 
 
 def _condition_row(
-    condition: Condition, runs: Results, trivial: Trivial | None, metric: str, metrics: list[str]
+    condition: Condition, runs: Results, trivial: Trivial | None, metric: str, metrics: list[str], default: str
 ) -> dict[str, Any]:
     counted = [result for result in runs if result.state != "failed"]
-    default = default_of(task_of(result.config for result in runs))
     best = [best_of(result, default) for result in counted]
     spreads: dict[str, float] = {}
     for name in metrics:

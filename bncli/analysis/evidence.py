@@ -19,7 +19,7 @@ from bncli.analysis.interactions import interactions_table
 from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import Trivial, history_table, runs_table
-from bncli.analysis.tables import measured_metrics, task_of
+from bncli.analysis.tables import measured_metrics, score_of, task_of
 from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.data.facts import dataset_facts
@@ -30,7 +30,6 @@ from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import data_label, stored_study
 from bncli.study.study import Condition, Plan, Study, data_key
 from bncli.tasks import metrics
-from bncli.tasks.metrics import HISTORY_METRICS
 from bncli.tasks.task import TASKS
 from bncli.values import plain_text
 
@@ -103,18 +102,23 @@ class Evidence:
     @property
     def curve_metric(self) -> str:
         """The metric of curves and hit epochs: others are measured after the last epoch only and have no history."""
-        return self.metric if self.metric in HISTORY_METRICS else metrics.default_of(self.task)
+        return self.metric if self.metric in metrics.history_metrics(self.score) else metrics.default_of(self.score)
 
     @property
     def task(self) -> str:
         """The task of all runs."""
         return task_of(self.conditions)
 
+    @property
+    def score(self) -> str:
+        """The score by which arms are compared unless the user names a metric."""
+        return score_of(self.results) if self.results else TASKS[self.task].score
+
     def trivial_score(self, metric: str) -> float | None:
         """Return what the best constant answer scores; None for a loss, or if it isn't known."""
         known = metrics.METRICS[metric]
         scores = self.test_trivial_scores if known.part == "test" else self.trivial_scores
-        if known.score == TASKS[self.task].score:
+        if known.score == self.score:
             return self.test_trivial if known.part == "test" else self.trivial
         return (scores or {}).get(known.score)
 
@@ -358,8 +362,9 @@ def make_evidence(
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     by_label = {data_label(config): dataset_facts(datasets.load(config)) for config in one_per_data}
     data = list(by_label.values())
-    fitting = default_metric(data)
-    default = fitting if fitting in measured_metrics(results) else metrics.default_of(task_of(dict(plan.runs)))
+    default = default_metric(data)
+    if default not in measured_metrics(results):  # as in records of bncli 0.1
+        default = metrics.default_of(TASKS[task_of(dict(plan.runs))].score)
     return Evidence(
         study,
         results,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bncli.analysis.runs import Trivial, has_learned
 from bncli.analysis.statistics import known_values, mean
-from bncli.analysis.tables import Conditions, Results, results_by_condition, task_of
+from bncli.analysis.tables import Conditions, Results, results_by_condition, score_of
 from bncli.config import RunConfig
 from bncli.results import RunResult
 from bncli.study.study import Condition
@@ -70,7 +70,7 @@ def find_gap(
         The gap; None if there is none, or if the runs have no such metrics, as those of bncli 0.1.
     """
     plain = metric.removeprefix(POPULATION)
-    plain = plain if population_of(plain) else default_of(task_of(conditions))
+    plain = plain if population_of(plain) else default_of(score_of(results))
     gaps = [
         gap
         for condition, runs in results_by_condition(results, conditions).items()

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.tables import Conditions, Results, measured_metrics, task_of, typed
+from bncli.analysis.tables import Conditions, Results, measured_metrics, score_of, typed
 from bncli.config import RunConfig
 from bncli.results import RunResult
 from bncli.study.study import Condition
@@ -23,15 +23,16 @@ def runs_table(results: Results, conditions: Conditions) -> pd.DataFrame:
     Columns:
         - `run_id`, `condition` (its row in `conditions_table`), `arm`, `param_<axis>`, `seed`, `state`
         - the final value of every metric that a run has, see `tables.measured_metrics`
-        - `best_val_accuracy`, or `best_val_r2` in regression, and its `best_epoch` (from 1)
+        - `best_val_accuracy`, or that of the score that fits the data, and its `best_epoch` (from 1)
         - `stopped_epoch`, the last epoch of a run that its patience ended
         - `params` (number of parameters), `seconds`
     """
     import pandas as pd
 
     places = _condition_places(conditions)
-    metrics = measured_metrics(results)
-    return typed(pd.DataFrame([_run_row(result, conditions[result.config], places, metrics) for result in results]))
+    metrics, default = measured_metrics(results), default_of(score_of(results))
+    rows = [_run_row(result, conditions[result.config], places, metrics, default) for result in results]
+    return typed(pd.DataFrame(rows))
 
 
 def _condition_places(conditions: Conditions) -> dict[Condition, int]:
@@ -40,9 +41,8 @@ def _condition_places(conditions: Conditions) -> dict[Condition, int]:
 
 
 def _run_row(
-    result: RunResult, condition: Condition, places: Mapping[Condition, int], metrics: list[str]
+    result: RunResult, condition: Condition, places: Mapping[Condition, int], metrics: list[str], default: str
 ) -> dict[str, Any]:
-    default = default_of(task_of([result.config]))
     best = best_of(result, default)
     return {
         **_run_columns(result, condition, places),
@@ -95,9 +95,9 @@ Trivial = float | Mapping[RunConfig, float]
 def has_learned(result: RunResult, trivial: Trivial, metric: str = DEFAULT) -> bool:
     """Return whether a run learned: its final `val_accuracy` is a fifth of the way from the trivial score to 1.
 
-    In regression it is `val_r2`, which is above 0.05 then. On classes that is above 0.28 on ten equal ones, and above
-    0.6 on two: four standard errors above guessing between two classes with 500 validation rows, and two with 100. A
-    run that diverged or failed did not learn.
+    Where classes are rare it is `val_balanced_accuracy`; in regression it is `val_r2`, which is above 0.05 then. An
+    accuracy is above 0.28 on ten equal classes and above 0.6 on two: four standard errors above guessing between two
+    classes with 500 validation rows, and two with 100. A run that diverged or failed did not learn.
 
     Args:
         result: The run.
@@ -105,7 +105,7 @@ def has_learned(result: RunResult, trivial: Trivial, metric: str = DEFAULT) -> b
         metric: What arms are compared by: with a metric of population statistics, the score is
             `population_val_accuracy`.
     """
-    default = default_of(task_of([result.config]))
+    default = default_of(score_of([result]))
     value = result.metrics.get(f"{POPULATION}{default}" if metric.startswith(POPULATION) else default)
     score = trivial[result.config] if isinstance(trivial, Mapping) else trivial
     return result.state == "complete" and value is not None and value > least_learned(score, default)
@@ -126,7 +126,7 @@ def history_table(results: Results, conditions: Conditions) -> pd.DataFrame:
     table = pd.DataFrame(known, columns=["run_id", "condition", *axes, "seed"])
     table = table.loc[np.repeat(np.arange(len(known)), lengths)].reset_index(drop=True)
     table["epoch"] = np.concatenate([np.arange(1, length + 1) for length in lengths] or [np.arange(0)])
-    for metric in history_metrics(task_of(result.config for result in results)):
+    for metric in history_metrics(score_of(results)):
         values = [
             result.history.get(metric) or [None] * length for result, length in zip(results, lengths, strict=True)
         ]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bncli.config import FIELDS, RunConfig
 from bncli.results import RunResult
 from bncli.study.study import Condition
-from bncli.tasks.metrics import METRICS, default_of
-from bncli.tasks.task import CLASSIFICATION, REGRESSION, TASKS
+from bncli.tasks.metrics import COMPARED_SCORES, METRICS, default_of
+from bncli.tasks.task import BALANCED, CLASSIFICATION, REGRESSION, TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,13 @@ def results_by_condition(results: Results, conditions: Conditions) -> dict[Condi
 def task_of(configs: Iterable[RunConfig]) -> str:
     """Return the task of the runs of a study, which is the same for all."""
     return REGRESSION if any(config.task == REGRESSION for config in configs) else CLASSIFICATION
+
+
+def score_of(results: Results) -> str:
+    """Return the score by which the runs of a study are compared unless the user says otherwise."""
+    if any(f"val_{BALANCED}" in result.history for result in results):
+        return BALANCED
+    return TASKS[task_of(result.config for result in results)].score
 
 
 def basic_metrics(task: str) -> tuple[str, ...]:
@@ -80,6 +87,6 @@ def typed(table: pd.DataFrame) -> pd.DataFrame:
     whole = [f"param_{name}" for name, info in FIELDS.items() if info.kind == "whole"]
     counts = ("n_chance", "n_learned", "n_baseline_learned", "n_both_learned")
     kinds = dict.fromkeys([*whole, "best_epoch", "stopped_epoch", "params", *counts], "Int64")
-    kinds |= dict.fromkeys([*METRICS, *(f"best_{default_of(task)}" for task in TASKS), *SHARES], "float64")
+    kinds |= dict.fromkeys([*METRICS, *(f"best_{default_of(score)}" for score in COMPARED_SCORES), *SHARES], "float64")
     # `astype` leaves every column in a block of its own; pandas warns of more than 100 blocks when a column is added
     return table.astype({name: kind for name, kind in kinds.items() if name in table.columns}).copy()

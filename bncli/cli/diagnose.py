@@ -34,6 +34,7 @@ from bncli.report.exports import to_json
 from bncli.study.arms import parse_arm
 from bncli.study.networks import Shapes, shapes_of
 from bncli.study.study import placed
+from bncli.tasks.scores import SCORES
 from bncli.values import Value, counted, finite
 
 if TYPE_CHECKING:
@@ -178,8 +179,9 @@ def _title(network: str, case: Case) -> str:
 def _score_rows(case: Case) -> list[dict[str, str]]:
     if case.readings is None:
         return []
+    label = SCORES[case.readings.score_name].label
     return [
-        {"rows": part} | {f"accuracy, {name}": f"{score.accuracy:.3f}" for name, score in by_statistics.items()}
+        {"rows": part} | {f"{label}, {name}": f"{score.score:.3f}" for name, score in by_statistics.items()}
         for part, by_statistics in case.readings.scores.items()
     ]
 
@@ -194,8 +196,9 @@ def _as_text(network: str, case: Case, found: Findings, format: str) -> str:
 def _facts(case: Case) -> dict[str, Any]:
     facts: dict[str, Any] = {"is_trained": case.is_trained, "training": vars(case.training)}
     if case.readings:
+        called = case.readings.score_name
         facts["scores"] = {
-            part: {name: {"accuracy": score.accuracy, "loss": finite(score.loss)} for name, score in scores.items()}
+            part: {name: {called: finite(score.score), "loss": finite(score.loss)} for name, score in scores.items()}
             for part, scores in case.readings.scores.items()
         }
     return facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from bncli.cli.findings import csv_of, print_finding, record_of
 from bncli.errors import InvalidConfig
 from bncli.networks import models
 from bncli.report.exports import to_json
-from bncli.tasks.metrics import DEFAULT, POPULATION
+from bncli.tasks.metrics import POPULATION, default_of
 from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Diagnosed = list[tuple["Condition", "Case", list[tuple[str, "Finding"]]]]
 
 def is_folder(network: str) -> bool:
     """Return whether what the user named is a folder, and no network of that name."""
-    return network not in models.REGISTRY and Path(network).is_dir()
+    return network not in models.REGISTRY and os.path.isdir(network)  # pathlib raises an error for long names
 
 
 def check_alone(options: Mapping[str, Any]) -> None:
@@ -60,11 +61,12 @@ def _print(study: StudyCases, diagnosed: Diagnosed, format: str) -> None:
     from bncli.diagnosis.diagnose import in_order
     from bncli.diagnosis.studies import merged, places
 
-    rows = [_row(*each) for each in diagnosed]
+    default = default_of(study.evidence.score)
+    rows = [_row(*each, default) for each in diagnosed]
     seeds = counted(len(study.evidence.study.seeds), "seed")
     title = f"{plain_text(study.evidence.study.name)}: {counted(len(rows), 'condition')}, {seeds}"
     console.print_rows(
-        rows, title=title, format=format, spare=(POPULATION_COLUMN, "diverged", "runs", DEFAULT), complete="json"
+        rows, title=title, format=format, spare=(POPULATION_COLUMN, "diverged", "runs", default), complete="json"
     )
     every = tuple(condition for condition, *_ in diagnosed)
     flat = [(condition, name, finding) for condition, _, found in diagnosed for name, finding in found]
@@ -77,7 +79,7 @@ def _print(study: StudyCases, diagnosed: Diagnosed, format: str) -> None:
 POPULATION_COLUMN = "with population statistics"
 
 
-def _row(condition: Condition, case: Case, found: list[tuple[str, Finding]]) -> dict[str, str]:
+def _row(condition: Condition, case: Case, found: list[tuple[str, Finding]], default: str) -> dict[str, str]:
     """The line of a condition."""
     values = {name: output.shown(value) for name, value in condition.values}
     return (
@@ -86,8 +88,8 @@ def _row(condition: Condition, case: Case, found: list[tuple[str, Finding]]) -> 
         | {
             "runs": str(len(case.runs)),
             "diverged": str(_count(case, "diverged")),
-            "val_accuracy": _shown(_mean(case, DEFAULT)),
-            POPULATION_COLUMN: _shown(_mean(case, f"{POPULATION}{DEFAULT}")),
+            default: _shown(_mean(case, default)),
+            POPULATION_COLUMN: _shown(_mean(case, f"{POPULATION}{default}")),
             "found": ", ".join(dict.fromkeys(name for name, _ in found)) or "-",
         }
     )
@@ -114,10 +116,11 @@ def _as_text(folder: Path, study: StudyCases, diagnosed: Diagnosed, format: str)
     if format == "csv":
         rows = [record | {f"param_{name}": value for name, value in record["values"].items()} for record in records]
         return csv_of(rows, ("arm", *(f"param_{name}" for name, _ in study.evidence.study.axes)))
+    default = default_of(study.evidence.score)
     conditions = [
         _place(condition)
         | {"runs": len(case.runs), "diverged": _count(case, "diverged"), "failed": _count(case, "failed")}
-        | {f"mean_{name}": _mean(case, name) for name in (DEFAULT, f"{POPULATION}{DEFAULT}")}
+        | {f"mean_{name}": _mean(case, name) for name in (default, f"{POPULATION}{default}")}
         | {"is_built": case.model is not None, "training": vars(case.training)}
         for condition, case, _ in diagnosed
     ]

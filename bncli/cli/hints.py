@@ -22,8 +22,7 @@ from bncli.networks.norms import NONE
 from bncli.report.notes import smaller_momentum
 from bncli.study.files import load_study
 from bncli.study.study import Study
-from bncli.tasks.metrics import default_of
-from bncli.tasks.task import TASKS
+from bncli.tasks.metrics import COMPARED_SCORES, default_of
 from bncli.values import plain_text
 
 if TYPE_CHECKING:
@@ -163,19 +162,19 @@ def _without_fields(options: Options, *fields: str) -> Options:
     return replace(options, settings=settings or None)
 
 
-def by_another_metric(folder: Path, metric: str, task: str) -> list[str]:
-    """Return the report of a folder by another metric than the present one, which fits the task of its runs."""
-    return ["report", str(folder), "--metric", "val_loss" if is_usual(metric) else default_of(task)]
+def by_another_metric(folder: Path, metric: str, score: str) -> list[str]:
+    """Return the report of a folder by another metric than the present one, which fits its data."""
+    return ["report", str(folder), "--metric", "val_loss" if is_usual(metric) else default_of(score)]
 
 
 def is_usual(metric: str) -> bool:
     """Return whether arms are compared by a metric unless the user names another."""
-    return metric in (default_of(task, part) for task in TASKS for part in ("val", "test"))
+    return metric in (default_of(score, part) for score in COMPARED_SCORES for part in ("val", "test"))
 
 
-def after_sweep(folder: Path, metric: str, task: str, *, diverged: bool) -> list[str]:
+def after_sweep(folder: Path, metric: str, score: str, *, diverged: bool) -> list[str]:
     """Return the report of a folder by another metric; its state, which says where runs diverged, if any did."""
-    return ["status", str(folder)] if diverged else by_another_metric(folder, metric, task)
+    return ["status", str(folder)] if diverged else by_another_metric(folder, metric, score)
 
 
 def after_report(folder: Path, evidence: Evidence) -> list[str]:
@@ -183,5 +182,5 @@ def after_report(folder: Path, evidence: Evidence) -> list[str]:
     if evidence.n_missing:
         return ["status", str(folder)]
     if is_usual(evidence.metric):
-        return by_another_metric(folder, evidence.metric, evidence.task)
+        return by_another_metric(folder, evidence.metric, evidence.score)
     return ["report", str(folder), "--format", "csv"]

@@ -27,6 +27,7 @@ from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
 from bncli.report.exports import to_csv, to_json
+from bncli.tasks.scores import SCORES
 from bncli.values import Value, counted, plain_text
 
 if TYPE_CHECKING:
@@ -153,12 +154,12 @@ def _recalibrated(network: FileNetwork, config: RunConfig, target: Path) -> tupl
 def _print(file: str, found: Recalibration, format: str) -> None:
     count = counted(len(found.statistics), "batch normalization")
     title = f"{plain_text(file)}: {count}, statistics of {counted(found.n_rows, 'training row')}"
-    rows = [_row(part, found.before[part], found.after[part]) for part in found.before]
+    rows = [_row(part, found.before[part], found.after[part], SCORES[found.score_name].label) for part in found.before]
     console.print_rows(rows, title=title, format=format)
     curve = [
         {
             "rows": f"{point.n_rows:,}",
-            "val_accuracy": f"{point.score.accuracy:.3f}",
+            f"val_{found.score_name}": f"{point.score.score:.3f}",
             "val_loss": f"{point.score.loss:.3f}",
         }
         for point in found.curve
@@ -174,20 +175,18 @@ def _end_table(format: str) -> None:
         console.write("")  # else the next line would belong to the table
 
 
-def _row(part: str, before: Score, after: Score) -> dict[str, str]:
-    row = {"rows": part}
-    for name in ("accuracy", "loss"):
-        row |= {f"{name} before": f"{getattr(before, name):.3f}", f"{name} after": f"{getattr(after, name):.3f}"}
-    return row
+def _row(part: str, before: Score, after: Score, score: str) -> dict[str, str]:
+    row = {"rows": part, f"{score} before": f"{before.score:.3f}", f"{score} after": f"{after.score:.3f}"}
+    return row | {"loss before": f"{before.loss:.3f}", "loss after": f"{after.loss:.3f}"}
 
 
 def _enough(found: Recalibration) -> str:
     """Say how many rows were enough."""
-    error = f"one standard error ({found.error:.3f})"
+    error, score = f"one standard error ({found.error:.3f})", SCORES[found.score_name].label
     if found.n_enough == found.n_rows:
-        return f"No fewer rows were enough: with them, validation accuracy is off by more than {error}."
+        return f"No fewer rows were enough: with them, validation {score} is off by more than {error}."
     return (
-        f"{counted(found.n_enough, 'row')} were enough: from there on, validation accuracy is within {error} of that "
+        f"{counted(found.n_enough, 'row')} were enough: from there on, validation {score} is within {error} of that "
         f"with all {found.n_rows:,}."
     )
 
@@ -198,9 +197,13 @@ def _records(found: Recalibration) -> list[dict[str, Any]]:
     before = [("moving", None, part, score) for part, score in found.before.items()]
     after = [("population", found.n_rows, part, score) for part, score in found.after.items()]
     return [
-        {"statistics": statistics, "statistics_rows": n_rows, "part": part} | vars(score)
+        {"statistics": statistics, "statistics_rows": n_rows, "part": part} | _named(found, score)
         for statistics, n_rows, part, score in (*before, *curve, *after)
     ]
+
+
+def _named(found: Recalibration, score: Score) -> dict[str, float]:
+    return {found.score_name: score.score, "loss": score.loss}
 
 
 def _facts(file: str, target: Path, found: Recalibration) -> dict[str, Any]:
@@ -211,19 +214,19 @@ def _facts(file: str, target: Path, found: Recalibration) -> dict[str, Any]:
         "rows": found.n_rows,
         "rows_enough": found.n_enough,
         "standard_error": found.error,
-        "before": {part: vars(score) for part, score in found.before.items()},
-        "after": {part: vars(score) for part, score in found.after.items()},
-        "curve": [{"rows": point.n_rows} | vars(point.score) for point in found.curve],
+        "before": {part: _named(found, score) for part, score in found.before.items()},
+        "after": {part: _named(found, score) for part, score in found.after.items()},
+        "curve": [{"rows": point.n_rows} | _named(found, point.score) for point in found.curve],
     }
 
 
 def _say_what_changed(file: str, target: Path, found: Recalibration, *, is_new: bool) -> None:
-    before, after = found.before["val"].accuracy, found.after["val"].accuracy
+    before, after = found.before["val"].score, found.after["val"].score
     if after < before:
         size = "within" if before - after <= found.error else "by more than"
         console.warn(
-            f"Validation accuracy falls from {before:.3f} to {after:.3f}, {size} one standard error "
-            f"({found.error:.3f}). Are these the rows, and the scaling, of its training?"
+            f"Validation {SCORES[found.score_name].label} falls from {before:.3f} to {after:.3f}, {size} one standard "
+            f"error ({found.error:.3f}). Are these the rows, and the scaling, of its training?"
         )
     if not is_new:
         console.warn(f"{plain_text(file)} has these statistics already.")

@@ -26,7 +26,7 @@ from bncli.networks.reference import reference_of
 from bncli.registry import check_name
 from bncli.report.notes import lag_notice
 from bncli.results import RunResult
-from bncli.study import journal, lock
+from bncli.study import journal, lock, probed
 from bncli.study.execution import ENGINES, Work, work_of
 from bncli.study.folder import Store
 from bncli.study.jobs import check_scheduler, connect, parse_jobs
@@ -122,7 +122,7 @@ class Session:
         """Check the options, before anything is loaded or trained."""
         console.check_format(self.options.format)
         check_name("engine", self.options.engine, ENGINES)
-        training.check_probe(self.options, self.out)
+        probed.check_level(self.options.probe, self.out, "--probe", "--out DIR")
         self.choice = choice_of(*self.given)
         parse_jobs(self.options.jobs)
         if self.options.scheduler is not None:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from bncli.analysis.tables import task_of
 from bncli.cli import hints
 from bncli.cli.building import build_study
 from bncli.cli.options import ArmsOption, Options, completion, takes_options
 from bncli.cli.session import Session
 from bncli.config import FIELDS
+from bncli.data import datasets
 from bncli.tasks.metrics import default_of
 
 FLAGSHIP = "lr-activation"
@@ -41,7 +41,7 @@ def sweep(
     session.run()
     own = [*(axes or []), *hints.of_arms(arms)]
     diverged = hints.has_diverged(session.shown)
-    task = task_of(dict(session.plan.runs))
-    done = hints.after_sweep(folder, session.choice.metric or default_of(task), task, diverged=diverged)
+    score = datasets.load(session.plan.runs[0][0]).score
+    done = hints.after_sweep(folder, session.choice.metric or default_of(score), score, diverged=diverged)
     following = hints.again("sweep", own, options) if options.dry_run else done
     hints.say_after(following, options)

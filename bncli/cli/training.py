@@ -6,16 +6,12 @@ import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bncli.cli import console, output
 from bncli.cli.options import Options
 from bncli.cli.progress import Tracker, track, waiting
 from bncli.config import RunConfig
-from bncli.errors import InvalidConfig
-from bncli.probes.inside import LEVELS
-from bncli.registry import check_name
 from bncli.results import RunResult
 from bncli.study.execution import Batches, Train, Work, execute, train_here
 from bncli.study.folder import Store
@@ -55,24 +51,6 @@ def train(work: Work, options: Options, store: Store | None, on_model: OnModel |
     with trainer(options, pending, alone=alone) as train, track(len(pending), n_epochs, quiet=options.quiet) as tracker:
         batches = train(pending, options.engine, on_epoch, on_model, options.probe)
         return execute(work, batches, store, on_result=on_result, fail_fast=options.fail_fast)
-
-
-def check_probe(options: Options, out: Path | None) -> None:
-    """Check `--probe`.
-
-    Args:
-        options: The options of the command.
-        out: The study's folder, if it has one.
-
-    Raises:
-        UnknownName: There is no such level.
-        InvalidConfig: There is no folder that what the probes see could be written to.
-    """
-    if options.probe is None:
-        return
-    check_name("probe", options.probe, LEVELS)
-    if out is None:
-        raise InvalidConfig("--probe writes what it sees to the folder of a study. Name one: --out DIR.")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bncli import process
 from bncli.data import sources
@@ -17,13 +17,14 @@ from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file,
 from bncli.data.preparation import PREPARATION_FIELDS, Preparation, prepare
 from bncli.data.reading import quoted
 from bncli.data.scaling import UNSCALED, Scaler, scale, scale_target
+from bncli.data.selection import DataFields
 from bncli.data.sets import REGISTRY
 from bncli.data.sources import FORMS, read_source, source_of
 from bncli.data.splits import LabelledRows, RawDataset, select_rows, split_stratified, with_test_part
 from bncli.data.tables import is_table_path
 from bncli.errors import DataError, InvalidConfig
 from bncli.registry import nearest
-from bncli.tasks.task import CLASSIFICATION, ONE_QUANTITY, REGRESSION
+from bncli.tasks.task import BALANCED, CLASSIFICATION, ONE_QUANTITY, REGRESSION, TASKS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,45 +36,6 @@ LOADER_FIELDS = ("label", "drop", *PREPARATION_FIELDS, "n_samples", "noise", "cl
 
 TABLE_DEFAULTS: dict[str, Any] = {"label": None, "drop": None, "encode": "onehot", "impute": "median"}
 """The data fields that tables use, with their defaults; `drop` of None leaves out nothing."""
-
-
-class DataFields(Protocol):
-    """The fields of a run that select its data; a `RunConfig` has them."""
-
-    @property
-    def dataset(self) -> str: ...
-    @property
-    def label(self) -> str | None: ...
-    @property
-    def drop(self) -> str | None: ...
-    @property
-    def encode(self) -> str | None: ...
-    @property
-    def impute(self) -> str | None: ...
-    @property
-    def n_samples(self) -> int | None: ...
-    @property
-    def noise(self) -> float | None: ...
-    @property
-    def class_balance(self) -> float | None: ...
-    @property
-    def data_seed(self) -> int | None: ...
-    @property
-    def train_rows(self) -> str: ...
-    @property
-    def val_rows(self) -> str: ...
-    @property
-    def scaling(self) -> str: ...
-    @property
-    def test_size(self) -> float: ...
-    @property
-    def vary_data(self) -> bool: ...
-    @property
-    def task(self) -> str: ...
-    @property
-    def target_scaling(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -96,6 +58,7 @@ class Dataset:
         preparation: What was done to the columns of a table; None for other data.
         task: `classification` or `regression`.
         target_scaler: What was done to quantities; it leaves classes alone.
+        is_imbalanced: Whether some classes are rare, see `RawDataset.is_imbalanced`.
     """
 
     name: str
@@ -113,6 +76,7 @@ class Dataset:
     preparation: Preparation | None = None
     task: str = CLASSIFICATION
     target_scaler: Scaler = UNSCALED
+    is_imbalanced: bool = False
 
     @property
     def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -136,6 +100,26 @@ class Dataset:
     def n_classes(self) -> int:
         """Number of classes; `ONE_QUANTITY` in regression."""
         return len(self.class_names) or ONE_QUANTITY
+
+    def class_weights(self, class_weight: str) -> np.ndarray | None:
+        """Return a weight for each class, as scikit-learn balances them; None for no weights.
+
+        Args:
+            class_weight: `none`, or `balanced` for rows / (classes * rows of the class), over the training rows; a
+                class without rows has the weight 0.
+        """
+        import numpy as np
+
+        if class_weight == "none" or self.task == REGRESSION:
+            return None
+        counts = np.bincount(self.y_train, minlength=self.n_classes)
+        weights = len(self.y_train) / (self.n_classes * np.maximum(counts, 1)) * (counts > 0)
+        return weights.astype("float32")
+
+    @property
+    def score(self) -> str:
+        """The score by which arms are compared: that of the task, but the balanced accuracy where classes are rare."""
+        return BALANCED if self.is_imbalanced else TASKS[self.task].score
 
     @property
     def target_scaling(self) -> str:
@@ -336,15 +320,26 @@ def _read(
         raise InvalidConfig(
             f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two {what}. Select more rows."
         )
+    raw = replace(raw, notices=(*raw.notices, *_on_balance(name, raw)))
     given = TABLE_DEFAULTS | dict(options)
     prepared = prepare(name, raw, given["encode"], given["impute"], [x for x, _ in parts.values()])
     features, scaler = scale(scaling, raw, *prepared.parts, unscaled=prepared.is_indicator)
     labels, target_scaler = scale_target(target_scaling, raw, *(y for _, y in parts.values()))
-    found: dict[str, Any] = {"class_names": raw.class_names, "feature_names": prepared.names, "task": raw.task}
-    found |= {"notices": (*raw.notices, *prepared.notices), "preparation": prepared.preparation}
+    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "task", "is_imbalanced")}
+    found |= {"feature_names": prepared.names, "preparation": prepared.preparation}
+    found |= {"notices": (*raw.notices, *prepared.notices)}
     for part, x, y in zip(parts, features, labels, strict=True):
         found |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
     return _read_only(Dataset(name, scaling=scaling, scaler=scaler, target_scaler=target_scaler, **found))
+
+
+def _on_balance(name: str, raw: RawDataset) -> list[str]:
+    if not raw.is_imbalanced:
+        return []
+    return [
+        f"The classes of {quoted(name)} are imbalanced: arms are compared by the balanced accuracy, the mean of the "
+        "shares of each class that are right. class_weight=balanced lets classes count alike in training."
+    ]
 
 
 def _drawn(name: str, raw: RawDataset, draw: _Draw) -> RawDataset:

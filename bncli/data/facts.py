@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bncli.data import datasets, sets, sources
 from bncli.data.datasets import Dataset
 from bncli.tasks.scores import trivial_scores
-from bncli.tasks.task import CLASSIFICATION, TASKS
+from bncli.tasks.task import CLASSIFICATION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ def _fields(name: str) -> str:
 
 
 def dataset_facts(data: Dataset) -> dict[str, Any]:
-    """Return a data set's name, task, sizes and scaling, and its trivial score over the validation rows as `chance`.
+    """Return a data set's name, task, score, sizes and scaling, and its trivial score over validation rows as `chance`.
 
     `trivial` holds what the best constant answer gets by every score. With a test part there are also `test_rows`,
     `test_chance` and `test_trivial`, over them. A classifier has `n_classes`; a quantity has its `target_mean` and
@@ -44,17 +44,18 @@ def dataset_facts(data: Dataset) -> dict[str, Any]:
     facts = {
         "dataset": data.name,
         "task": data.task,
+        "score": data.score,
         "training_rows": len(data.y_train),
         "validation_rows": len(data.y_val),
         "input_shape": "x".join(map(str, data.input_shape)),
         **_of_labels(data),
         "scaling": data.scaling,
-        "chance": round(trivial[TASKS[data.task].score], 4),
+        "chance": round(trivial[data.score], 4),
         "trivial": _rounded(trivial),
     }
     if data.y_test is not None:
         trivial = trivial_scores(data.task, data.labels("test"))
-        chance = round(trivial[TASKS[data.task].score], 4)
+        chance = round(trivial[data.score], 4)
         facts |= {"test_rows": len(data.y_test), "test_chance": chance, "test_trivial": _rounded(trivial)}
     prepared = [row for row in columns(data) if row["filled_with"] or row["becomes"]]
     return facts | ({"columns": prepared} if prepared else {})

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from bncli.backend import keras
+from bncli.diagnosis.finite import n_not_finite
 from bncli.diagnosis.names import layer_names, layers_within
 from bncli.networks.own import batch_norms
+from bncli.networks.sites import activation_name
 from bncli.probes.recording import noise_of, record, without_noise
 
 MAX_ROWS = 1_024
@@ -36,6 +38,8 @@ class LayerReading:
         activation: The name of its activation; an empty text if it has none.
         dtype: The type that it computes with.
         n_rows: The rows.
+        is_sound: Whether all is finite up to it: what it gets and returns, its weights, and those of all calls before.
+            What others return may be finite all the same: a value less an infinite mean is rectified to 0.
         is_first_bad: Whether it returned a value that is not finite for finite inputs.
         largest: The largest absolute value that it got where it did so.
         zeros: How many rows each channel returned nothing but 0 for, shape (channels,).
@@ -47,6 +51,7 @@ class LayerReading:
     activation: str
     dtype: str
     n_rows: int = 0
+    is_sound: bool = True
     is_first_bad: bool = False
     largest: float = 0.0
     zeros: Any = 0
@@ -56,6 +61,7 @@ class LayerReading:
     def add(self, given: np.ndarray, made: np.ndarray) -> None:
         """Count the rows of one call."""
         self.n_rows += len(made)
+        self.is_sound &= bool(np.isfinite(given).all() and np.isfinite(made).all())
         if np.isfinite(given).all() and not np.isfinite(made).all():
             self.is_first_bad, self.largest = True, max(self.largest, float(np.abs(given).max()))
         if self.is_rectified:
@@ -147,21 +153,27 @@ class NormReading:
 def read_layers(model: keras.Model, x: np.ndarray) -> list[LayerReading]:
     """Read what every layer gets and returns in inference mode, in the order of the calls.
 
-    Calls of a shared layer are read apart: a `ReLU` may be used all over a network.
+    Calls of a shared layer are read apart: a `ReLU` may be used all over a network. Functions of a functional model,
+    such as `keras.ops.relu`, are read like layers.
     """
     names, found = layer_names(model), dict[tuple[int, int], LayerReading]()
+    sick = {id(layer) for layer in layers_within(model) if any(map(n_not_finite, layer.variables))}
     calls: Counter[int] = Counter()
 
     def see(layer: Any, given: Any, made: Any) -> None:
         calls[id(layer)] += 1
         number = calls[id(layer)]
-        name = names[id(layer)] + (f" (call {number})" if number > 1 else "")
-        new = LayerReading(name, activation_of(layer), str(layer.compute_dtype))
-        found.setdefault((id(layer), number), new).add(np.asarray(given), np.asarray(made))
+        name = names.get(id(layer), layer.name) + (f" (call {number})" if number > 1 else "")
+        dtype = str(getattr(layer, "compute_dtype", made.dtype.name))
+        new = LayerReading(name, activation_name(layer), dtype, is_sound=id(layer) not in sick)
+        found.setdefault((id(layer), number), new).add(np.asarray(given), np.atleast_1d(made))
 
     for start in range(0, min(len(x), MAX_ROWS), CHUNK):
         calls.clear()
         record(model, x[start : min(start + CHUNK, MAX_ROWS)], see)
+    sound = True
+    for reading in found.values():
+        sound = reading.is_sound = sound and reading.is_sound
     return list(found.values())
 
 
@@ -236,11 +248,3 @@ def _variances(model: keras.Model, x: np.ndarray) -> Variances:
         record(model, x[start : start + CHUNK], see, training=True)
     means = {layer: np.mean(found, axis=0) for layer, found in moments.items()}
     return {layer: square - mean**2 for layer, (mean, square) in means.items()}
-
-
-def activation_of(layer: Any) -> str:
-    """Return the name of a layer's activation; an empty text for a layer without one."""
-    if isinstance(layer, keras.layers.ReLU):
-        return "relu" if not layer.negative_slope and not layer.threshold else "leaky_relu"
-    name = getattr(getattr(layer, "activation", None), "__name__", "")
-    return "" if name == "linear" else name

@@ -18,6 +18,7 @@ from bncli.engines.inference import Inference
 from bncli.networks.own import batch_norms
 from bncli.networks.seeds import batch_order
 from bncli.probes.recording import without_noise
+from bncli.tasks.task import CLASSIFICATION, TASKS
 
 if TYPE_CHECKING:
     from bncli.engines.updates import Tensors
@@ -37,11 +38,12 @@ class Score:
     """How a network answers rows.
 
     Attributes:
-        correct: Whether each row got its class, shape (rows,).
+        points: What each row is worth, shape (rows,), so that the mean is the accuracy, or R²: 1 for a right class, 0
+            for a wrong one; 1 less the squared error by the variance of the quantity.
         losses: The loss of each row.
     """
 
-    correct: np.ndarray
+    points: np.ndarray
     losses: np.ndarray
 
     @property
@@ -50,9 +52,9 @@ class Score:
         return float(self.losses.mean())
 
     @property
-    def accuracy(self) -> float:
-        """Share of rows that got their class."""
-        return float(self.correct.mean())
+    def score(self) -> float:
+        """The accuracy, or R²."""
+        return float(self.points.mean())
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Readings:
         n_changed: How many rows get another class when they are alone than among others.
         n_alone: How many rows were asked alone.
         n_rows: Training rows of the data.
+        score_name: What scores are, a key of `tasks.scores.SCORES`.
     """
 
     scores: dict[str, dict[str, Score]]
@@ -74,6 +77,23 @@ class Readings:
     n_changed: int
     n_alone: int
     n_rows: int
+    score_name: str = TASKS[CLASSIFICATION].score
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all that was measured is finite. Else scores are those of a broken model, whatever its averages."""
+        return all(reading.is_sound for reading in self.layers)
+
+    @property
+    def sound_layers(self) -> list[LayerReading]:
+        """The layers before the first value that is not finite: what others return follows from it."""
+        return [reading for reading in self.layers if reading.is_sound]
+
+    @property
+    def sound_norms(self) -> list[NormReading]:
+        """The batch normalizations before the first value that is not finite."""
+        behind = {reading.name for reading in self.layers if not reading.is_sound}
+        return [norm for norm in self.norms if norm.name not in behind]
 
     @property
     def is_better_with_population(self) -> bool:
@@ -99,13 +119,13 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
         criterion = Criterion(dataset.task)
         inference = Inference(model, dataset, criterion)
         parts = {name: _sampled(*dataset.parts[name]) for name in ("train", "val")}
-        batches = _batches(len(dataset.y_train), min(max(size, BATCH_SIZE), len(dataset.y_train)))
+        batches = whole_batches(len(dataset.y_train), max(size, BATCH_SIZE), MAX_ROWS)
         population = inference.estimator(batches, quiet=True)(len(batches)) if inference.averages else inference.others
         scores = {
             name: {
                 BATCH: _batch_score(model, criterion, *rows, size),
-                MOVING: _score(inference, inference.others, *rows),
-                POPULATION: _score(inference, population, *rows),
+                MOVING: _score(inference, criterion, inference.others, *rows),
+                POPULATION: _score(inference, criterion, population, *rows),
             }
             for name, rows in parts.items()
         }
@@ -113,7 +133,9 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
         moved, estimated = (statistics_by_layer(model, others) for others in (inference.others, population))
     x = parts["train"][0]
     norms = read_norms(model, moved, estimated, x)
-    return Readings(scores, norms, read_layers(model, x), n_changed, n_alone, len(dataset.y_train))
+    return Readings(
+        scores, norms, read_layers(model, x), n_changed, n_alone, len(dataset.y_train), TASKS[dataset.task].score
+    )
 
 
 @contextmanager
@@ -135,16 +157,26 @@ def _sampled(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[chosen], y[chosen]
 
 
-def _batches(n_rows: int, size: int) -> tf.Tensor:
-    """Whole batches of shuffled rows, shape (batches, 1, rows)."""
-    count = max(1, min(MAX_ROWS, n_rows) // size)
-    return tf.constant(batch_order(0, 0, n_rows)[: count * size].reshape(count, 1, size))
+def whole_batches(n_rows: int, size: int, most: int | None = None) -> tf.Tensor:
+    """Return whole batches of shuffled rows, shape (batches, 1, rows).
+
+    >>> whole_batches(100, 32).shape, whole_batches(100, 32, most=50).shape, whole_batches(10, 32).shape
+    (TensorShape([3, 1, 32]), TensorShape([1, 1, 32]), TensorShape([1, 1, 10]))
+
+    Args:
+        n_rows: The number of rows of the data.
+        size: Rows per batch; all of them if there are fewer.
+        most: The most rows to take; None for all.
+    """
+    rows = batch_order(0, 0, n_rows)[:most]
+    size = min(size, len(rows))
+    return tf.constant(rows[: len(rows) // size * size].reshape(-1, 1, size))
 
 
-def _score(inference: Inference, others: Tensors, x: np.ndarray, y: np.ndarray) -> Score:
+def _score(inference: Inference, criterion: Criterion, others: Tensors, x: np.ndarray, y: np.ndarray) -> Score:
     found = list(inference.answers(others, x, y))
     losses, marks = (np.concatenate([part[place] for part in found]) for place in (1, 2))
-    return Score(marks, losses)
+    return Score(criterion.points(marks, y), losses)
 
 
 def _batch_score(model: keras.Model, criterion: Criterion, x: np.ndarray, y: np.ndarray, size: int) -> Score:
@@ -161,7 +193,7 @@ def _batch_score(model: keras.Model, criterion: Criterion, x: np.ndarray, y: np.
         outputs = answer(x[rows])
         marks.append(criterion.marks(y[rows], outputs).numpy())
         losses.append(criterion.losses(y[rows], outputs).numpy())
-    return Score(np.concatenate(marks), np.concatenate(losses))
+    return Score(criterion.points(np.concatenate(marks), y), np.concatenate(losses))
 
 
 MAX_ALONE = 64

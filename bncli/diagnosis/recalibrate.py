@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bncli.backend import keras, tf
+from bncli.backend import keras
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.data.datasets import Dataset
 from bncli.diagnosis.layers import Statistics, statistics_by_layer
-from bncli.diagnosis.readings import thawed
+from bncli.diagnosis.readings import thawed, whole_batches
 from bncli.engines.criterion import Criterion
 from bncli.engines.inference import Inference
 from bncli.errors import InvalidConfig, shown
@@ -24,7 +24,7 @@ from bncli.networks.archive import Change, changes
 from bncli.networks.file import FileNetwork
 from bncli.networks.outputs import with_probabilities
 from bncli.networks.own import batch_norms
-from bncli.networks.seeds import batch_order
+from bncli.tasks.task import CLASSIFICATION, REGRESSION, TASKS
 
 if TYPE_CHECKING:
     from bncli.engines.updates import Tensors
@@ -35,9 +35,9 @@ STEP = 10**0.5
 
 @dataclass(frozen=True)
 class Score:
-    """How a network answers the rows of a part of the data: share of right classes, and mean loss."""
+    """How a network answers the rows of a part of the data: accuracy, or R², and mean loss."""
 
-    accuracy: float
+    score: float
     loss: float
 
 
@@ -59,6 +59,7 @@ class Recalibration:
         after: The same with the new ones.
         curve: How it answers validation rows with the statistics of fewer rows; all of them at the end.
         n_val: The number of validation rows.
+        score_name: What scores are, a key of `tasks.scores.SCORES`.
     """
 
     statistics: dict[int, Statistics]
@@ -66,6 +67,7 @@ class Recalibration:
     after: dict[str, Score]
     curve: list[Point]
     n_val: int
+    score_name: str = TASKS[CLASSIFICATION].score
 
     @property
     def n_rows(self) -> int:
@@ -74,19 +76,23 @@ class Recalibration:
 
     @property
     def error(self) -> float:
-        """The standard error of the validation accuracy with all rows, as if two more rows were right and two wrong.
+        """The standard error of the validation score with all rows.
 
-        They keep it above 0 where all are right (Agresti and Coull 1998).
+        That of an accuracy is taken as if two more rows were right and two wrong, which keep it above 0 where all are
+        right (Agresti and Coull 1998). That of R² is the one of large samples (Olkin and Finn 1995).
         """
-        share = (self.after["val"].accuracy * self.n_val + 2) / (self.n_val + 4)
+        score = self.after["val"].score
+        if self.score_name == TASKS[REGRESSION].score:
+            return float(2 * (1 - score) * (max(score, 0.0) / self.n_val) ** 0.5)
+        share = (score * self.n_val + 2) / (self.n_val + 4)
         return float((share * (1 - share) / (self.n_val + 4)) ** 0.5)
 
     @property
     def n_enough(self) -> int:
-        """The fewest rows from which on validation accuracy is within one standard error of that with all rows."""
-        last, n_enough = self.after["val"].accuracy, self.n_rows
+        """The fewest rows from which on the validation score is within one standard error of that with all rows."""
+        last, n_enough = self.after["val"].score, self.n_rows
         for point in reversed(self.curve):
-            if abs(point.score.accuracy - last) > self.error:
+            if abs(point.score.score - last) > self.error:
                 break
             n_enough = point.n_rows
         return n_enough
@@ -122,7 +128,8 @@ def recalibrate_file(network: FileNetwork, config: RunConfig) -> tuple[Recalibra
         BncliError: See `saved_model` and `recalibrate`.
     """
     model, data = saved_model(network, config), datasets.load(config)
-    found = recalibrate(with_probabilities(model, data.input_shape), data, config.batch_size)
+    answering = model if data.task == REGRESSION else with_probabilities(model, data.input_shape)
+    found = recalibrate(answering, data, config.batch_size)
     return found, changes(model, found.statistics)
 
 
@@ -139,21 +146,19 @@ def recalibrate(model: keras.Model, dataset: Dataset, batch_size: int) -> Recali
     Raises:
         InvalidConfig: Statistics are not finite.
     """
-    n_rows = len(dataset.y_train)
-    size = min(batch_size, n_rows)
-    batches = batch_order(0, 0, n_rows)[: n_rows // size * size].reshape(-1, 1, size)
+    batches = whole_batches(len(dataset.y_train), batch_size)
+    size = batches.shape[-1]
     with thawed(model):
         inference = Inference(model, dataset, Criterion(dataset.task))
-        estimate = inference.estimator(tf.constant(batches), quiet=True)
+        estimate = inference.estimator(batches, quiet=True)
         before = _scores(inference, inference.others, dataset)
         curve = [_point(inference, estimate, count, size, dataset) for count in _counts(len(batches), size)]
         others = estimate(len(batches))
         after = _scores(inference, others, dataset)
         statistics = statistics_by_layer(model, others)
     _check_finite(model, statistics)
-    return Recalibration(
-        statistics, before, after, [*curve, Point(len(batches) * size, after["val"])], len(dataset.y_val)
-    )
+    curve.append(Point(len(batches) * size, after["val"]))
+    return Recalibration(statistics, before, after, curve, len(dataset.y_val), TASKS[dataset.task].score)
 
 
 def _counts(n_batches: int, size: int) -> list[int]:

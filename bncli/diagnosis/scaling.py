@@ -6,19 +6,19 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bncli.backend import keras, tf
+from bncli.backend import keras
 from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.diagnosis.layers import Statistics, statistics_by_layer
 from bncli.diagnosis.names import layers_within
-from bncli.diagnosis.readings import thawed
+from bncli.diagnosis.readings import BATCH_SIZE, thawed, whole_batches
 from bncli.engines.criterion import Criterion
 from bncli.engines.inference import Inference
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
 from bncli.networks.own import batch_norms
 from bncli.networks.saved import saved_training, takes_raw_rows
-from bncli.networks.seeds import batch_order
+from bncli.tasks.task import REGRESSION
 
 SCALINGS, TABLE_SCALINGS = ("none", "unit", "standard"), ("none", "standard")
 """The scalings that the rows of a saved model may have had: of images, and of tables."""
@@ -34,9 +34,6 @@ deviations off and variances by a factor of 1.4 (see `findings.stale`), or of 2 
 MAX_ROWS = 1_000
 """The most training rows that are looked at."""
 
-BATCH_SIZE = 32
-"""Rows per batch, for population statistics."""
-
 LEAST_VARIANCE = 1e-6
 """What is added to variances that distances are divided by."""
 
@@ -46,11 +43,14 @@ class Fit(NamedTuple):
 
     Attributes:
         distance: How far the moving averages are from the statistics of the rows, see `_distance`.
-        loss: Mean loss with statistics of the rows themselves, so that stale averages don't decide.
+        loss: Mean loss with statistics of the rows themselves, so that stale averages don't decide. Of a quantity it is
+            the share of its variance that is left.
+        target: The scaling of the quantity with which that is so; `none` for classes.
     """
 
     distance: float
     loss: float
+    target: str
 
 
 class Choice(NamedTuple):
@@ -59,10 +59,12 @@ class Choice(NamedTuple):
     Attributes:
         scaling: It.
         others: Those under which the weights answer as well, if the moving averages tell none of them.
+        target: The scaling of a quantity.
     """
 
     scaling: str
     others: tuple[str, ...] = ()
+    target: str = "none"
 
 
 def likely_scaling(config: RunConfig) -> Choice:
@@ -77,17 +79,27 @@ def likely_scaling(config: RunConfig) -> Choice:
     """
     data, network = datasets.load(config), network_of(config.model)
     if isinstance(network, FileNetwork) and takes_raw_rows(network.path):
-        return Choice("none")
+        return Choice("none", target=_best_target(config.replace(scaling="none")).target)
     is_scaled_inside = scales_rows(network.build(config, data.input_shape, data.n_classes, config.seed))
     usual = "none" if is_scaled_inside else data.scaling
-    fits = {name: _fit(config.replace(scaling=name)) for name in (SCALINGS if data.is_image else TABLE_SCALINGS)}
+    names = SCALINGS if data.is_image else TABLE_SCALINGS
+    fits = {name: _best_target(config.replace(scaling=name)) for name in names}
     if not any(math.isfinite(fit.loss) for fit in fits.values()):
         return Choice(data.scaling)
     equal = _near_least({name: fit.loss for name, fit in fits.items()})
     close = _near_least({name: fits[name].distance for name in equal})
     chosen = usual if usual in close else close[0]
     others = () if fits[chosen].distance <= NEAR else tuple(name for name in equal if name != chosen)
-    return Choice(chosen, others)
+    return Choice(chosen, others, fits[chosen].target)
+
+
+def _best_target(config: RunConfig) -> Fit:
+    """How well rows fit with the scaling of a quantity that fits best; a quantity in its own units goes first."""
+    task = datasets.load(config).task
+    targets = (
+        ("none", "standard") if task == REGRESSION and config.target_scaling == "auto" else (config.target_scaling,)
+    )
+    return min((_fit(config.replace(target_scaling=target)) for target in targets), key=lambda fit: fit.loss)
 
 
 def _near_least(values: Mapping[str, float]) -> list[str]:
@@ -106,18 +118,18 @@ def scales_rows(model: keras.Model) -> bool:
 def _fit(config: RunConfig) -> Fit:
     data = datasets.load(config)
     model = network_of(config.model).build(config, data.input_shape, data.n_classes, config.seed)
-    rows = batch_order(0, 0, len(data.y_train))[:MAX_ROWS]
-    size = min(BATCH_SIZE, len(rows))
-    batches = tf.constant(rows[: len(rows) // size * size].reshape(-1, 1, size))
+    batches = whole_batches(len(data.y_train), BATCH_SIZE, MAX_ROWS)
+    rows = batches.numpy().ravel()
     remain = _initial_shares(model, config)
     with thawed(model):
         inference = Inference(model, data, Criterion(data.task))
         others = inference.estimator(batches, quiet=True)(len(batches)) if inference.averages else inference.others
         moving, population = (statistics_by_layer(model, values) for values in (inference.others, others))
-        loss = float(inference.score(others, {"train": (data.x_train[rows], data.y_train[rows])})["train"].loss[0])
+        scored = inference.score(others, {"train": (data.x_train[rows], data.y_train[rows])})["train"]
+    loss = float(1 - scored.score[0] if data.task == REGRESSION else scored.loss[0])
     began = {layer: _without_start(values, remain[layer]) for layer, values in moving.items()}
     distance = min(_distance(moving, population), _distance(began, population))
-    return Fit(distance, loss if math.isfinite(loss) else math.inf)
+    return Fit(distance, loss if math.isfinite(loss) else math.inf, data.target_scaling)
 
 
 def _initial_shares(model: keras.Model, config: RunConfig) -> dict[int, float]:

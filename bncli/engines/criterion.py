@@ -104,6 +104,15 @@ class Criterion:
         """
         return r2_of(marks, y) if self.task == REGRESSION else np.asarray(marks)
 
+    def points(self, marks: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return what each row is worth, so that the mean is the score.
+
+        Args:
+            marks: What `marks` returns, shape (rows,).
+            y: The labels of the rows.
+        """
+        return 1 - marks / y.var() if self.task == REGRESSION else marks
+
     def metric(self, n_outputs: int, *, is_soft: bool) -> keras.metrics.Metric | str:
         """Return what `compile` takes, so that `fit` reports the mean of `marks` under the score's name.
 

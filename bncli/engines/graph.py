@@ -67,6 +67,7 @@ class Graph:
         self._smooths = config.label_smoothing > 0
         self._clips = config.clipnorm > 0
         self.criterion = Criterion(dataset.task, config.loss)
+        self._class_weights = dataset.class_weights(config.class_weight)
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
         self.train_batches = tf.function(self._train_batches, jit_compile=method.xla_steps, autograph=False)
         self.train_batch = tf.function(self._train_batch, jit_compile=method.xla_tail, autograph=False)
@@ -150,7 +151,10 @@ class Graph:
             predicted, new_others, added = self.model.stateless_call(
                 weights, others, x, training=True, return_losses=True
             )
-            losses = with_added(self.criterion.losses(y, predicted, *smoothing), added)
+            losses = self.criterion.losses(y, predicted, *smoothing)
+            if self._class_weights is not None:
+                losses *= tf.gather(self._class_weights, y)
+            losses = with_added(losses, added)
             loss = tf.reduce_mean(losses)
         found = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         gradients = [tf.convert_to_tensor(gradient) for gradient in found]  # an embedding's is sparse

@@ -42,11 +42,11 @@ class StackHistory:
     """Metrics of all runs of a stack.
 
     Args:
-        task: Their task, which names the metrics.
+        score: The score by which they are compared.
     """
 
-    def __init__(self, task: str) -> None:
-        self._names = history_metrics(task)
+    def __init__(self, score: str) -> None:
+        self._names = history_metrics(score)
         self._epochs: list[np.ndarray] = []
         self._counted: list[np.ndarray] = []
 
@@ -55,15 +55,13 @@ class StackHistory:
         """Whether each run's training loss was finite in the last epoch, shape (runs,)."""
         return np.asarray(np.isfinite(self._epochs[-1][0]))
 
-    def add(
-        self, alive: np.ndarray, train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray]
-    ) -> None:
+    def add(self, alive: np.ndarray, train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, ...]) -> None:
         """Add an epoch.
 
         Args:
             alive: Which runs had not diverged or stopped before it, shape (runs,): it counts for them only.
             train: Mean loss and score in training, each of shape (runs,).
-            validation: The same over the validation rows.
+            validation: The same over the validation rows; then the score of the data, if that is another one.
         """
         self._epochs.append(np.stack([*train, *validation]))
         self._counted.append(alive)

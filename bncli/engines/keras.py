@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ from bncli.networks.seeds import batch_order
 from bncli.probes.inside import Look
 from bncli.results import Epochs, RunResult
 from bncli.tasks.metrics import history_metrics
+from bncli.tasks.scores import one_score
+from bncli.tasks.task import BALANCED
 from bncli.values import finite
 
 NAME = "keras"
@@ -97,7 +99,7 @@ def fit(
         shuffle=False,
         validation_data=validation,
         validation_batch_size=EVALUATION_ROWS,
-        callbacks=_callbacks(config, on_epoch, recording),
+        callbacks=_callbacks(config, dataset, on_epoch, recording),
         verbose=0,
     )
     history = _history(fitted.history, criterion, dataset)
@@ -111,7 +113,7 @@ def fit(
 
 def _history(fitted: Mapping[str, list[float]], criterion: Criterion, dataset: Dataset) -> Epochs:
     """The history of `fit`, with the score of the task in place of the mean marks."""
-    _, score, *_ = names = history_metrics(dataset.task)
+    _, score, *_ = names = history_metrics(dataset.score)
     own = {name: np.array(fitted[name]) for name in names}
     own[score] = criterion.score(own[score], dataset.y_train)
     own[f"val_{score}"] = criterion.score(own[f"val_{score}"], dataset.y_val)
@@ -141,11 +143,20 @@ def labelled(model: keras.Model, config: RunConfig, dataset: Dataset) -> tuple[t
     can be compared by it.
     """
     criterion, n_outputs = Criterion(dataset.task, config.loss), model.output_shape[-1]
-    training, (x, y), is_soft = batches(config, dataset), (dataset.x_val, dataset.y_val), config.label_smoothing > 0
+    (x, y), is_soft, weights = (dataset.x_val, dataset.y_val), config.label_smoothing > 0, _weights(config, dataset)
     if not is_soft and not criterion.takes_shares(n_outputs, is_soft=False):
-        return training, (x, y)
-    smoothed = training.map(lambda x, y: (x, criterion.labels(y, n_outputs, config.label_smoothing)))
-    return smoothed, (x, criterion.labels(y, n_outputs, 0.0))
+        return batches(config, dataset).map(lambda x, y: (x, y, *weights(y))), (x, y)
+
+    def softened(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return x, criterion.labels(y, n_outputs, config.label_smoothing), *weights(y)
+
+    return batches(config, dataset).map(softened), (x, criterion.labels(y, n_outputs, 0.0))
+
+
+def _weights(config: RunConfig, dataset: Dataset) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    """A function that returns the weights of rows in the training loss, by their classes; nothing without weights."""
+    of_classes = dataset.class_weights(config.class_weight)
+    return lambda y: () if of_classes is None else (tf.gather(of_classes, y),)
 
 
 def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Scores:
@@ -192,9 +203,11 @@ def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:
 
 
 def _callbacks(
-    config: RunConfig, on_epoch: OnEpoch | None, recording: Recording | None
+    config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None, recording: Recording | None
 ) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = [_StopOnNonFinite()]
+    if dataset.is_imbalanced:
+        callbacks.append(_Balance(dataset))
     if recording:
         callbacks.append(_Record(recording))
     if config.patience:
@@ -221,6 +234,21 @@ class _Record(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._record()
+
+
+class _Balance(keras.callbacks.Callback):  # type: ignore[misc]
+    """Adds the balanced accuracy of the validation rows to the history; as a metric of the model it would be saved."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__()
+        self._dataset = dataset
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        x = self._dataset.x_val
+        parts = [x[start : start + EVALUATION_ROWS] for start in range(0, len(x), EVALUATION_ROWS)]
+        answers = np.concatenate([self.model.predict_on_batch(part) for part in parts])
+        if logs is not None:
+            logs[f"val_{BALANCED}"] = float(one_score(BALANCED, self._dataset.y_val, answers[None])[0])
 
 
 class _StopOnNonFinite(keras.callbacks.Callback):  # type: ignore[misc]

@@ -21,7 +21,7 @@ from bncli.engines.method import LANES, MAX_STACK, RATES, Method
 from bncli.engines.rates import steps_per_epoch, warmup_steps
 from bncli.engines.recording import Recording
 from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
-from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
+from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts, validation_values
 from bncli.engines.starting import built
 from bncli.networks.network import network_of
 from bncli.networks.norms import RECALIBRATED
@@ -124,7 +124,7 @@ class Program:
     ) -> tuple[State, StackHistory, Scored]:
         """Train a stack until its last epoch, or until all its runs have ended; return its last validation too."""
         filled = self.fill(configs)
-        state, history, alive = self.initial_state(filled), StackHistory(self.dataset.task), np.ones(len(filled), bool)
+        state, history, alive = self.initial_state(filled), StackHistory(self.dataset.score), np.ones(len(filled), bool)
         numbers, patience = self.numbers(filled), Patience([config.patience for config in filled])
         chunks = evaluation_chunks(self.dataset.x_val, self.dataset.y_val)
         if recording:
@@ -135,7 +135,7 @@ class Program:
             if not alive.all():
                 state = _freeze(alive, state, before)
             validation = self.score(state, chunks)
-            history.add(alive, means, validation[:2])
+            history.add(alive, means, validation_values(self.dataset, validation))
             if recording:
                 recording.add(*state[:2])
             if on_epoch:

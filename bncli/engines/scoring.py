@@ -10,8 +10,8 @@ import numpy as np
 
 from bncli.data.datasets import Dataset
 from bncli.tasks.metrics import POPULATION
-from bncli.tasks.scores import scores_of
-from bncli.tasks.task import REGRESSION, TASKS
+from bncli.tasks.scores import one_score, scores_of
+from bncli.tasks.task import BALANCED, REGRESSION, TASKS
 from bncli.values import finite
 
 MAX_TRAINING_ROWS = 512
@@ -34,6 +34,24 @@ class Scored(NamedTuple):
     loss: np.ndarray
     score: np.ndarray
     answers: Sequence[tuple[np.ndarray, Any]]
+
+    def joined(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return all labels, and all outputs, shape (runs, rows, outputs)."""
+        y = np.concatenate([labels for labels, _ in self.answers])
+        outputs = [np.asarray(outputs)[:, : len(labels)] for labels, outputs in self.answers]
+        return y, np.concatenate(outputs, axis=1)
+
+
+def validation_values(dataset: Dataset, scored: Scored) -> tuple[np.ndarray, ...]:
+    """Return what a history has of the validation rows: loss, score of the task, and the balanced accuracy if need be.
+
+    Args:
+        dataset: The data.
+        scored: How runs answer the validation rows.
+    """
+    if not dataset.is_imbalanced:
+        return scored.loss, scored.score
+    return scored.loss, scored.score, one_score(BALANCED, *scored.joined())
 
 
 def population_parts(dataset: Dataset) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -74,8 +92,7 @@ def _metrics_of(dataset: Dataset, part: str, scored: Scored) -> Scores:
 def _other_scores(dataset: Dataset, scored: Scored) -> Scores:
     """All scores of a task; errors of quantities are in their own units."""
     shift, divisor = dataset.target_scaler
-    y = np.concatenate([labels for labels, _ in scored.answers])
-    answers = np.concatenate([np.asarray(outputs)[:, : len(labels)] for labels, outputs in scored.answers], axis=1)
+    y, answers = scored.joined()
     if dataset.task == REGRESSION:
         y, answers = y * divisor + shift, answers * divisor + shift
     return scores_of(dataset.task, y, answers)

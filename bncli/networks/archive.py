@@ -48,23 +48,36 @@ def changes(model: keras.Model, statistics: Mapping[int, Statistics]) -> list[Ch
         model: The model, as it was loaded; left as it is.
         statistics: Mean and variance of each batch normalization, by its `id`.
     """
-    averages = {id(layer): (layer.moving_mean, layer.moving_variance) for layer in batch_norms(model)}
-    own = {layer: (mean.numpy(), variance.numpy()) for layer, (mean, variance) in averages.items()}
+    new = [pair for layer in batch_norms(model) for pair in _values(layer, *statistics[id(layer)])]
+    own = [(variable, variable.numpy()) for variable, _ in new]
     with tempfile.TemporaryDirectory() as folder:
         before, after = (Path(folder, f"{name}.weights.h5") for name in ("before", "after"))
         model.save_weights(before)
-        _assign(averages, statistics)
+        _assign(new)
         try:
             model.save_weights(after)
         finally:
-            _assign(averages, own)
+            _assign(own)
         return list(_differences(before, after))
 
 
-def _assign(averages: Mapping[int, tuple[Any, Any]], statistics: Mapping[int, Statistics]) -> None:
-    for layer, variables in averages.items():
-        for variable, value in zip(variables, statistics[layer], strict=True):
-            variable.assign(value)
+def _values(layer: Any, mean: np.ndarray, variance: np.ndarray) -> list[tuple[Any, Any]]:
+    """The variables of a batch normalization that statistics set, with their values.
+
+    Batch renormalization makes its variance of an average standard deviation, at every step of a further training. What
+    its training corrects batches with, `renorm_mean` and `renorm_stddev`, takes no part in inference, and stays.
+    """
+    import numpy as np
+
+    found = [(layer.moving_mean, mean), (layer.moving_variance, variance)]
+    if getattr(layer, "renorm", False) and not np.array_equal(variance, layer.moving_variance):
+        found.append((layer.moving_stddev, np.sqrt(variance + layer.epsilon)))
+    return found
+
+
+def _assign(values: Sequence[tuple[Any, Any]]) -> None:
+    for variable, value in values:
+        variable.assign(value)
 
 
 def _differences(before: Path, after: Path) -> Iterator[Change]:

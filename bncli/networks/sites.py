@@ -185,8 +185,36 @@ def is_activation(layer: Any) -> bool:
 
     if isinstance(layer, _classes("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")):
         return True
-    functions = {name.replace("_", "") for name in dir(keras.activations)}
-    return not isinstance(layer, keras.Layer) and type(layer).__name__.lower() in functions
+    return not isinstance(layer, keras.Layer) and type(layer).__name__.lower() in _functions()
+
+
+def activation_name(layer: Any) -> str:
+    """Return the name of the function that a layer or an operation activates with; an empty text for none.
+
+    A layer whose activation is a layer has none of its own. A rectifier with a slope or a threshold is a `leaky_relu`.
+
+    >>> import keras
+    >>> dense, leaky = keras.layers.Dense(2, activation="tanh"), keras.layers.ReLU(negative_slope=0.1)
+    >>> activation_name(dense), activation_name(leaky), activation_name(keras.layers.Flatten())
+    ('tanh', 'leaky_relu', '')
+    """
+    if hasattr(layer, "activation"):
+        name = str(getattr(layer.activation, "__name__", ""))
+        return "" if name == "linear" else name
+    if not is_activation(layer):
+        return ""
+    kind = type(layer).__name__.lower()
+    if kind == "relu" and any(vars(layer).get(name) for name in ("negative_slope", "threshold")):
+        return "leaky_relu"
+    return _functions().get(kind, kind)
+
+
+@cache
+def _functions() -> dict[str, str]:
+    """The names of Keras' activations by the lower-case names of their classes."""
+    import keras
+
+    return {name.replace("_", ""): name for name in dir(keras.activations)}
 
 
 def _reshapes(layer: Any) -> bool:

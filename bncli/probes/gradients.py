@@ -55,7 +55,6 @@ def covariate_shift(
     x: np.ndarray,
     y: np.ndarray,
     loss: Loss | None = None,
-    before: Tensors | None = None,
 ) -> tf.Tensor:
     """Return the internal covariate shift of each layer in one training step.
 
@@ -71,14 +70,13 @@ def covariate_shift(
         x: The rows of the step.
         y: Their targets.
         loss: As in `gradients`.
-        before: The gradients before the step, if they are known.
 
     Returns:
         For each kernel but the first, the norm of G - G' and the cosine between G and G', shape (kernels - 1, 2).
     """
     import tensorflow as tf
 
-    before = before or gradients(model, weights, others, x, y, loss)
+    before = gradients(model, weights, others, x, y, loss)
     rows = []
     for place in [k for k, weight in enumerate(weights) if len(weight.shape) > 1][1:]:
         mixed = [*updated[:place], *weights[place:]]

@@ -139,7 +139,7 @@ class Look:
         with tapped(self._model) as taps, tf.GradientTape() as tape:
             tape.watch(weights if self._is_full else [])
             predicted, _ = self._model.stateless_call(weights, others, self._x, training=True)
-            mean = tf.reduce_mean(self._loss(self._y, predicted)) if self._is_full else None
+            mean = tf.reduce_mean(self._loss(self._y, tf.cast(predicted, tf.float32))) if self._is_full else None
         numbers = _numbered(taps)
         found: dict[Series, Any] = {}
         for tap in taps:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bncli.networks.sites import is_linear
-from bncli.probes.gradients import Loss, Tensors, covariate_shift
+from bncli.probes.gradients import Loss, Tensors
 from bncli.results import Series
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ N_ROWS = 64
 """How many rows it is measured on, if there are so many: about a batch, as in the paper."""
 
 N_MOMENTS = 10
-"""How often it is measured in a training, as it takes as long as a few training steps per layer."""
+"""How often it is measured in a training, as it takes as long as a training step per layer."""
 
 WHOLE = "network"
 """The layer of series that belong to the network as a whole; its number is 0."""
@@ -53,7 +53,7 @@ class Landscape:
     def series(self) -> tuple[Series, ...]:
         """What the function returns, in order."""
         whole = [Series(name, WHOLE, 0) for name in ("loss_range", "gradient_change", "smoothness")]
-        names = [kernel.path.split("/")[-2] for kernel in self._kernels()][1:]
+        names = [self.model.trainable_variables[place].path.split("/")[-2] for place in self._places()[1:]]
         return (*whole, *(Series("covariate_shift", name, number) for number, name in enumerate(names, 2)))
 
     def __call__(self, weights: Tensors, others: Tensors, rate: tf.Tensor) -> tf.Tensor:
@@ -67,21 +67,34 @@ class Landscape:
         import tensorflow as tf
 
         at, slope = self._at(weights, others)
-        size = _norm(slope)
-        losses, changes, bends = [at], [], []
-        for step in STEPS:
-            moved = [weight - step * rate * part for weight, part in zip(weights, slope, strict=True)]
-            loss, other = self._at(moved, others)
-            change = _norm([one - two for one, two in zip(slope, other, strict=True)])
-            losses.append(loss)
-            changes.append(change)
-            bends.append(change / (step * rate * size))
-        whole = [tf.reduce_max(losses) - tf.reduce_min(losses), tf.reduce_max(changes), tf.reduce_max(bends)]
-        updated = [weight - rate * part for weight, part in zip(weights, slope, strict=True)]
-        if len(self._kernels()) < 2:
-            return tf.stack(whole)
-        shifts = covariate_shift(self.model, weights, updated, others, self.x, self.y, self.loss, slope)
-        return tf.concat([tf.stack(whole), shifts[:, 0]], axis=0)
+
+        def look(factors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            loss, other = self._at(_stepped(weights, slope, factors * rate), others)
+            return loss, tf.stack([_norm(one - two) for one, two in zip(slope, other, strict=True)])
+
+        # One pass in a loop: a copy for each of its points would take minutes to compile in a network of 30 layers.
+        kinds = (tf.float32, tf.float32)
+        losses, changes = tf.map_fn(look, self._points(), parallel_iterations=1, fn_output_signature=kinds)
+        n_steps, places = len(STEPS), self._places()[1:]
+        change = tf.norm(changes[:n_steps], axis=1)
+        bends = change / (tf.constant(STEPS) * rate * tf.norm(tf.stack([_norm(part) for part in slope])))
+        losses = tf.concat([losses[:n_steps], [at]], axis=0)
+        whole = [tf.reduce_max(losses) - tf.reduce_min(losses), tf.reduce_max(change), tf.reduce_max(bends)]
+        return tf.stack([*whole, *(changes[point, place] for point, place in enumerate(places, n_steps))])
+
+    def _points(self) -> Any:
+        """Where the loss is looked at: how many learning rates each weight goes along the gradient.
+
+        Returns:
+            First the `STEPS`, which all weights take; then for each kernel but the first, one step of all weights
+            before it, shape (points, weights).
+        """
+        import numpy as np
+
+        count = len(self.model.trainable_variables)
+        along = np.repeat(np.array(STEPS)[:, None], count, axis=1)
+        below = [np.arange(count) < place for place in self._places()[1:]]
+        return np.stack([*along, *below]).astype("float32")
 
     def _at(self, weights: Tensors, others: Tensors) -> tuple[tf.Tensor, Tensors]:
         """The loss and its gradient."""
@@ -90,13 +103,21 @@ class Landscape:
         with tf.GradientTape() as tape:
             tape.watch(weights)
             predicted, _ = self.model.stateless_call(weights, others, self.x, training=True)
-            loss = tf.reduce_mean(self.loss(self.y, predicted))
+            loss = tf.reduce_mean(self.loss(self.y, tf.cast(predicted, tf.float32)))
         slope = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return loss, [tf.convert_to_tensor(part) for part in slope]
 
-    def _kernels(self) -> list[Any]:
-        """The variables whose shift is measured, see `gradients.covariate_shift`."""
-        return [variable for variable in self.model.trainable_variables if len(variable.shape) > 1]
+    def _places(self) -> list[int]:
+        """The places of the kernels, whose shift is measured, among the weights; see `gradients.covariate_shift`."""
+        return [place for place, each in enumerate(self.model.trainable_variables) if len(each.shape) > 1]
+
+
+def _stepped(weights: Tensors, slope: Tensors, lengths: Any) -> Tensors:
+    """Weights after a step against a gradient; a weight whose length is 0 stays, whatever its gradient is."""
+    import tensorflow as tf
+
+    parts = zip(weights, slope, tf.unstack(lengths, len(weights)), strict=True)
+    return [weight - tf.math.multiply_no_nan(part, length) for weight, part, length in parts]
 
 
 def kernel_norms(model: keras.Model, probe: str, values: Tensors) -> dict[Series, Any]:
@@ -135,7 +156,7 @@ def participation(tensor: Any) -> Any:
     return tf.square(tf.linalg.trace(gram)) / tf.reduce_sum(tf.square(gram))
 
 
-def _norm(tensors: Tensors) -> Any:
+def _norm(tensor: Any) -> Any:
     import tensorflow as tf
 
-    return tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(part)) for part in tensors]))
+    return tf.sqrt(tf.reduce_sum(tf.square(tensor)))

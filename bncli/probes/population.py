@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bncli.probes.gradients import Tensors
+from bncli.probes.hiding import hiding
 
 if TYPE_CHECKING:
     import keras
@@ -109,18 +110,16 @@ def by_batch(model: keras.Model) -> Iterator[None]:
 
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.__dict__["call"] = _by_batch(layer, layer.call)  # an attribute of the object hides the method
     try:
-        yield
+        with hiding((layer, "call", _by_batch(layer)) for layer in layers):
+            yield
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
-            del layer.__dict__["call"]
             layer.momentum = momentum
 
 
-def _by_batch(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-    n_calls = 0
+def _by_batch(layer: Any) -> Callable[..., Any]:
+    call, n_calls = layer.call, 0
 
     def by_batch(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         nonlocal n_calls

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bncli.probes.hiding import hiding
+
 if TYPE_CHECKING:
     import keras
     import numpy as np
@@ -17,8 +19,9 @@ See = Callable[["keras.Layer", Any, Any], None]
 def record(model: keras.Model, x: np.ndarray, see: See, *, training: bool = False) -> None:
     """Call a model and show every call of its layers to a function, in their order.
 
-    Subclassed and nested models, and layers that are called twice, are shown like all others; models themselves are
-    not, and neither are layers that TensorFlow calls within a loop of its own, nor functions such as `keras.ops.relu`.
+    Subclassed and nested models, and layers that are called twice, are shown like all others, and so are functions such
+    as `keras.ops.relu` in a functional model. Models themselves are not, and neither are layers that TensorFlow calls
+    within a loop of its own, nor functions that a layer or a subclassed model calls.
 
     Args:
         model: A built model. It is left as it was, unless layers change in training mode.
@@ -36,24 +39,29 @@ def record(model: keras.Model, x: np.ndarray, see: See, *, training: bool = Fals
     layers = [
         layer for layer in model._flatten_layers(include_self=False) if not isinstance(layer, keras.Model)
     ]  # Keras has no public way into nested models
-    with _watched(layers, see):
+    with hiding((each, "call", _shown(each, see)) for each in (*layers, *functions_within(model))):
         model(x, training=training)
 
 
-@contextmanager
-def _watched(layers: list[Any], see: See) -> Iterator[None]:
-    """Let layers show their calls; an attribute of the object hides the method of its class."""
-    for layer in layers:
-        layer.__dict__["call"] = _shown(layer, layer.call, see)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.__dict__["call"]
+def functions_within(model: keras.Model) -> list[Any]:
+    """Return the functions, such as `keras.ops.relu`, that functional models within a model call between their layers.
 
-
-def _shown(layer: Any, call: Callable[..., Any], see: See) -> Callable[..., Any]:
+    >>> import keras
+    >>> inputs = keras.Input((2,))
+    >>> [type(each).__name__ for each in functions_within(keras.Model(inputs, keras.ops.relu(inputs)))]
+    ['Relu']
+    """
     import keras
+
+    models = [layer for layer in model._flatten_layers() if isinstance(layer, keras.Model)]
+    called = [each for inner in models for each in getattr(inner, "operations", ())]  # only functional ones have any
+    return list({id(each): each for each in called if not isinstance(each, keras.Layer)}.values())
+
+
+def _shown(layer: Any, see: See) -> Callable[..., Any]:
+    import keras
+
+    call = layer.call
 
     def shown(*args: Any, **kwargs: Any) -> Any:
         outputs = call(*args, **kwargs)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bncli.networks.sites import is_activation, is_linear, is_norm
+from bncli.networks.sites import activation_name, is_activation, is_linear, is_norm
+from bncli.probes.hiding import Cover, hiding
+from bncli.probes.recording import functions_within
 
 if TYPE_CHECKING:
     import keras
@@ -35,70 +37,45 @@ class Tap(NamedTuple):
 def tapped(model: keras.Model) -> Iterator[list[Tap]]:
     """Collect the taps of a model's calls in a block, in the order of the calls.
 
-    Activations by a function of `keras.ops` are not seen, and neither is a softmax.
+    Activations by functions of `keras.ops` are seen between the layers of functional models, and not within layers; a
+    softmax is none here.
     """
     found: list[Tap] = []
     layers = [layer for layer in model._flatten_layers(include_self=False) if not hasattr(layer, "cell")]
-    hidden = [_Hiding(layer, found) for layer in layers if is_norm(layer) or is_activation(layer) or is_linear(layer)]
-    try:
+    with hiding(cover for part in (*layers, *functions_within(model)) for cover in _covers(part, found)):
         yield found
-    finally:
-        for each in hidden:
-            each.undo()
 
 
-class _Hiding:
-    """Attributes of a layer that hide its own while it is watched.
+def _covers(layer: Any, found: list[Tap]) -> list[Cover]:
+    """What adds the taps of a layer's calls, if it normalizes or activates."""
+    counts: Counter[str] = Counter()
+    name = activation_name(layer)
 
-    Args:
-        layer: A normalization, an activation, or a linear layer.
-        found: Where taps are added.
-    """
+    def add(kind: str, tensor: Any, activation: str = "") -> None:
+        counts[kind] += 1
+        again = f" {counts[kind]}" if counts[kind] > 1 else ""
+        found.append(Tap(f"{layer.name}{again}", kind, layer, activation, tensor))
 
-    def __init__(self, layer: Any, found: list[Tap]) -> None:
-        self._layer, self._found = layer, found
-        self._before = {name: layer.__dict__[name] for name in ("call", "activation") if name in layer.__dict__}
-        self._counts: Counter[str] = Counter()
-        if is_norm(layer):
-            layer.__dict__["call"] = self._norm(layer.call)
-        elif is_linear(layer):
-            if layer.activation is not None and _name(layer.activation) not in ("linear", "softmax"):
-                layer.__dict__["activation"] = self._activation(layer.activation, _name(layer.activation))
-        elif _kind(layer) != "softmax":
-            layer.__dict__["call"] = self._activation(layer.call, _kind(layer))
-
-    def undo(self) -> None:
-        """Give the layer its own attributes back."""
-        for name in ("call", "activation"):
-            self._layer.__dict__.pop(name, None)
-        self._layer.__dict__.update(self._before)
-
-    def _add(self, kind: str, tensor: Any, activation: str = "") -> None:
-        self._counts[kind] += 1
-        again = f" {self._counts[kind]}" if self._counts[kind] > 1 else ""
-        self._found.append(Tap(f"{self._layer.name}{again}", kind, self._layer, activation, tensor))
-
-    def _norm(self, call: Any) -> Any:
+    def normalizing(call: Any) -> Any:
         def watched(inputs: Any, *args: Any, **kwargs: Any) -> Any:
             outputs = call(inputs, *args, **kwargs)
-            self._add("input", inputs)
-            self._add("output", outputs)
+            add("input", inputs)
+            add("output", outputs)
             return outputs
 
         return watched
 
-    def _activation(self, function: Any, name: str) -> Any:
+    def activating(function: Any) -> Any:
         def watched(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            self._add("preactivation", inputs, name)
+            add("preactivation", inputs, name)
             return function(inputs, *args, **kwargs)
 
         return watched
 
-
-def _name(function: Any) -> str:
-    return str(getattr(function, "__name__", type(function).__name__)).lower()
-
-
-def _kind(layer: Any) -> str:
-    """The name of an activation layer's function."""
-    return _name(layer.activation) if hasattr(layer, "activation") else type(layer).__name__.lower()
+    if is_norm(layer):
+        return [(layer, "call", normalizing(layer.call))]
+    if name in ("", "softmax"):
+        return []
+    if is_linear(layer):
+        return [(layer, "activation", activating(layer.activation))]
+    return [(layer, "call", activating(layer.call))] if is_activation(layer) else []

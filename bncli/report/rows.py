@@ -124,7 +124,7 @@ def _scale_ends(metric: str) -> tuple[float, float]:
 
 def detail_rows(evidence: Evidence) -> Rows:
     """Return more about every condition: spread, best epoch, runs that did not learn, time and size."""
-    metric, default = evidence.metric, default_of(evidence.task)
+    metric, default = evidence.metric, default_of(evidence.score)
     return [
         _axis_values(evidence, row)
         | {

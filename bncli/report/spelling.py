@@ -225,7 +225,7 @@ def trivial_answer(metric: str) -> str:
 
 def learned_text(evidence: Evidence) -> str:
     """Say which runs learned: `that end more than a fifth of the way from guessing to 1`."""
-    usual = METRICS[default_of(evidence.task)]
+    usual = METRICS[default_of(evidence.score)]
     share = SCORES[usual.score].learned
     way = f"more than {'a fifth' if share == 0.2 else f'{share:.0%}'} of the way from guessing to 1"
     is_compared = METRICS[evidence.metric].score == usual.score

@@ -162,11 +162,15 @@ class Store:
         """Append a line for each result to the journal, and wait until the disk has them.
 
         Raises:
-            StoreError: The journal is not writable, or the folder was moved since this process locked the journal.
+            StoreError: The journal is not writable, or the folder was moved since this process locked the journal; or
+                what probes saw can't be written, though the results are.
         """
         self.check_in_place()
-        if any(result.inside for result in results):
+        lost: StoreError | None = None
+        try:
             probed.write(self.folder, results)  # before the record, which says that the run is done
+        except StoreError as error:
+            lost = error
         try:
             journal.append(self.journal, results)
         except OSError as error:
@@ -174,6 +178,11 @@ class Store:
                 f"Can't write to {str(self.journal)!r} ({error.strerror}). "
                 "Finished runs are safe; fix the problem and rerun the same command."
             ) from error
+        if lost:
+            raise StoreError(
+                f"{lost} The results of these runs are safe, but not what the probes saw. Fix the problem and rerun "
+                "the same command for the other runs, or with --restart for all."
+            ) from lost
 
     def check_in_place(self) -> None:
         """Check that the folder is the one whose journal this process has locked.

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bncli.atomic import open_inside, replace_file
-from bncli.errors import StoreError
+from bncli.errors import InvalidConfig, StoreError
+from bncli.probes.inside import LEVELS
+from bncli.registry import check_name
 from bncli.results import RunResult
 
 if TYPE_CHECKING:
@@ -23,6 +25,25 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"probes-[0-9a-f]{16}\.parquet")
 
 COLUMNS = ("run_id", "epoch", "probe", "layer", "number", "value")
+
+
+def check_level(level: str | None, folder: str | Path | None, option: str, example: str) -> None:
+    """Check which probes are to be recorded.
+
+    Args:
+        level: One of `probes.inside.LEVELS`; None for none.
+        folder: The study's folder, if it has one.
+        option: What the option, or argument, is called.
+        example: How a folder is named.
+
+    Raises:
+        UnknownName: There is no such level.
+        InvalidConfig: There is no folder that what the probes see could be written to.
+    """
+    if level is not None:
+        check_name("probe", level, LEVELS)
+        if not folder:
+            raise InvalidConfig(f"{option} writes what it sees to the folder of a study. Name one: {example}.")
 
 
 def is_probes(name: str) -> bool:
@@ -41,10 +62,10 @@ def write(folder: Path, results: Iterable[RunResult]) -> None:
     Raises:
         StoreError: It can't be written.
     """
-    from pyarrow import parquet
-
     seen = [result for result in results if result.inside]
     if seen:
+        from pyarrow import parquet
+
         digest = hashlib.sha256(" ".join(result.run_id for result in seen).encode()).hexdigest()[:16]
         table = _table(seen)
         path = folder / f"probes-{digest}.parquet"

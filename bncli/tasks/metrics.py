@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bncli.registry import check_name
 from bncli.tasks.scores import SCORES
-from bncli.tasks.task import CLASSIFICATION, TASKS
+from bncli.tasks.task import BALANCED, CLASSIFICATION, TASKS
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _metric(score: str, part: str) -> Metric:
         return Metric(_PARTS[part].format("loss"), score, part, lower_is_better=True, is_main=part != "train")
     known = SCORES[score]
     limits = {name: getattr(known, name) for name in ("lower_is_better", "lowest", "highest")}
-    return Metric(_PARTS[part].format(known.label), score, part, **limits, is_main=score in _TASK_SCORES)
+    return Metric(_PARTS[part].format(known.label), score, part, **limits, is_main=score in (*_TASK_SCORES, BALANCED))
 
 
 def _named(scores: tuple[str, ...], parts: tuple[str, ...]) -> dict[str, Metric]:
@@ -107,34 +107,43 @@ def population_of(metric: str) -> str | None:
     return name if name in METRICS else None
 
 
-def default_of(task: str, part: str = "val") -> str:
-    """Return the metric that ranks the arms of a task unless the user names another.
+def default_of(score: str, part: str = "val") -> str:
+    """Return the metric that ranks arms by a score unless the user names another.
 
-    >>> default_of("classification"), default_of("regression", "test")
+    >>> default_of("accuracy"), default_of("r2", "test")
     ('val_accuracy', 'test_r2')
     """
-    return f"{part}_{TASKS[task].score}"
+    return f"{part}_{score}"
 
 
-DEFAULT = default_of(CLASSIFICATION)
-"""The metric that ranks arms of classifiers unless the user names another."""
+DEFAULT = default_of(TASKS[CLASSIFICATION].score)
+"""The metric that ranks arms of classifiers unless the user names another, or classes are rare."""
 
-TEST_DEFAULT = default_of(CLASSIFICATION, "test")
+TEST_DEFAULT = default_of(TASKS[CLASSIFICATION].score, "test")
 """The same where the data has a test part: epochs and rates are chosen on validation rows, and no choice is made on
 test rows."""
 
 
-def history_metrics(task: str) -> tuple[str, ...]:
+def history_metrics(score: str) -> tuple[str, ...]:
     """Return the metrics that are known after every epoch, in the order of a record.
 
-    >>> history_metrics("classification")
+    Args:
+        score: The score by which arms are compared.
+
+    >>> history_metrics("accuracy")
     ('loss', 'accuracy', 'val_loss', 'val_accuracy')
+    >>> history_metrics("balanced_accuracy")[-2:]
+    ('val_accuracy', 'val_balanced_accuracy')
     """
-    score = TASKS[task].score
-    return ("loss", score, "val_loss", f"val_{score}")
+    of_task = TASKS[SCORES[score].task].score
+    more = () if score == of_task else (f"val_{score}",)
+    return ("loss", of_task, "val_loss", f"val_{of_task}", *more)
 
 
-HISTORY_METRICS = tuple(dict.fromkeys(name for task in TASKS for name in history_metrics(task)))
+COMPARED_SCORES = (*(task.score for task in TASKS.values()), BALANCED)
+"""The scores by which arms are compared unless the user names a metric."""
+
+HISTORY_METRICS = tuple(dict.fromkeys(name for score in COMPARED_SCORES for name in history_metrics(score)))
 """The metrics that are known after every epoch, of all tasks."""
 
 TOLERANCE = 1e-6

@@ -85,13 +85,28 @@ def scores_of(task: str, y: np.ndarray, answers: np.ndarray) -> dict[str, np.nda
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _block_scores(task: str, y: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
+def one_score(name: str, y: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Return one score of runs; see `scores_of`."""
+    import numpy as np
+
+    known = _with_all_classes(SCORES[name].task, answers)
+    is_known = np.isfinite(known).reshape(len(known), -1).all(axis=1)
+    return np.where(is_known, SCORES[name].function(y, np.nan_to_num(known)), np.nan)
+
+
+def _with_all_classes(task: str, answers: np.ndarray) -> np.ndarray:
+    """Answers as scores take them: the probability of every class; quantities, shape (runs, rows)."""
     import numpy as np
 
     if task == REGRESSION:
-        answers = answers[..., 0].astype("float64")
-    elif answers.shape[-1] == 1:
-        answers = np.concatenate([1 - answers, answers], axis=-1)
+        return answers[..., 0].astype("float64")
+    return np.concatenate([1 - answers, answers], axis=-1) if answers.shape[-1] == 1 else answers
+
+
+def _block_scores(task: str, y: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
+    import numpy as np
+
+    answers = _with_all_classes(task, answers)
     n_classes = answers.shape[-1] if task == CLASSIFICATION else 0
     is_known = np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
     found = {}

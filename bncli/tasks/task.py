@@ -28,6 +28,9 @@ TASKS = {
 }
 """The tasks by name."""
 
+BALANCED = "balanced_accuracy"
+"""The score in place of the accuracy where some classes are rare."""
+
 LOSSES = tuple(loss for task in TASKS.values() for loss in task.losses)
 
 LOSS_ALIASES = {

@@ -8,7 +8,7 @@ from bncli.analysis.runs import has_learned
 from bncli.analysis.tables import basic_metrics
 from bncli.tasks.metrics import history_metrics
 
-BASIC, HISTORY = basic_metrics("classification"), history_metrics("classification")
+BASIC, HISTORY = basic_metrics("classification"), history_metrics("accuracy")
 
 
 def three_seeds(make=scored):

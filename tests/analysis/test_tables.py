@@ -31,8 +31,8 @@ def test_a_metric_without_history_is_refused(function):
     with pytest.raises(UnknownName) as caught:
         make_table(function, make_study(), complete, metric="train_accuracy")
     assert str(caught.value) == (
-        "Unknown metric of a history 'train_accuracy'. Allowed: loss, accuracy, val_loss, val_accuracy, r2, val_r2. "
-        "Did you mean 'val_accuracy'?"
+        "Unknown metric of a history 'train_accuracy'. Allowed: loss, accuracy, val_loss, val_accuracy, r2, val_r2, "
+        "val_balanced_accuracy. Did you mean 'val_accuracy'?"
     )
 
 

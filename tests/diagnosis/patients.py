@@ -16,6 +16,7 @@ from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.diagnosis.case import Case, Training
 from bncli.diagnosis.readings import take_readings
+from bncli.networks.naming import fresh_names
 
 layers = keras.layers
 
@@ -158,6 +159,11 @@ def conv(axis):
     return model(*inner, layers.Flatten(), shape=(8, 2))
 
 
+def recurrent(axis, *between):
+    inner = [layers.LSTM(6, return_sequences=True), *between, layers.BatchNormalization(axis=axis, name="norm")]
+    return model(*inner, layers.GlobalAveragePooling1D(), shape=(8, 2))
+
+
 def mixed(scale):
     """A mixed_float16 model whose second layer overflows, or does not."""
     before = keras.config.dtype_policy()
@@ -179,6 +185,15 @@ def biased(net, layer, factor):
 def bare(activation, *, bias=0.0, factor=1.0):
     net = on_data(layers.Dense(16, name="hidden"), layers.Activation(activation, name="act"))
     return with_values(biased(net, "hidden", factor), "hidden", bias=bias)
+
+
+def by_function(function, *, bias=0.0):
+    """A functional model that activates with a function of `keras.ops`, which is no layer."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((2,))
+    with fresh_names():
+        x = function(layers.Dense(16, bias_initializer=keras.initializers.Constant(bias))(inputs))
+    return keras.Model(inputs, layers.Dense(2, activation="softmax", name="output")(x))
 
 
 def dropped(*order):
@@ -296,6 +311,13 @@ PATIENTS = {
     ],
     "wrong-axis": [
         Patient(lambda: untrained(conv(1)), lambda: untrained(conv(2)), ("norm",), 1),
+        Patient(lambda: untrained(recurrent(1)), lambda: untrained(recurrent(2)), ("norm",), 1),
+        Patient(
+            lambda: untrained(recurrent(1, layers.ReLU(), layers.Dropout(0.1))),
+            lambda: untrained(recurrent(-1, layers.ReLU(), layers.Dropout(0.1))),
+            ("norm",),
+            1,
+        ),
     ],
     "decayed-scale": [
         Patient(
@@ -415,6 +437,18 @@ PATIENTS = {
     ],
     "dead-units": [
         Patient(lambda: read(bare("relu", bias=-100.0)), lambda: read(bare("relu")), ("act",), 1.0),
+        Patient(
+            lambda: read(by_function(keras.ops.relu, bias=-100.0)),
+            lambda: read(by_function(keras.ops.relu)),
+            ("relu",),
+            1.0,
+        ),
+        Patient(
+            lambda: read(by_function(keras.activations.relu, bias=-100.0)),
+            lambda: read(by_function(keras.activations.leaky_relu, bias=-100.0)),
+            ("re_lu",),
+            1.0,
+        ),
     ],
     "saturated-units": [
         Patient(lambda: read(bare("tanh", factor=100.0)), lambda: read(bare("tanh")), ("act",), (0.8, 1), "note"),

@@ -44,13 +44,13 @@ def test_scores_are_those_of_keras_with_moving_batch_and_population_statistics(t
         model = keras.models.clone_model(trained)
         model.set_weights(trained.get_weights())
         scores = found.scores[name]
-        assert scores["moving"].accuracy == pytest.approx(accuracy(model, x, y, training=False))
+        assert scores["moving"].score == pytest.approx(accuracy(model, x, y, training=False))
         loss = keras.losses.sparse_categorical_crossentropy(y, model(x))
         assert scores["moving"].loss == pytest.approx(float(np.mean(loss)), rel=1e-4)
         settled(model)  # one batch of all rows: the mean over batches differs by chance alone
         population = accuracy(model, x, y, training=False)
-        assert scores["population"].accuracy == pytest.approx(population, abs=0.02)
-        assert scores["batch"].accuracy == pytest.approx(population, abs=0.05)
+        assert scores["population"].score == pytest.approx(population, abs=0.02)
+        assert scores["batch"].score == pytest.approx(population, abs=0.05)
     assert (found.n_changed, found.n_alone, found.n_rows) == (0, 64, len(data().y_train))
 
 
@@ -105,4 +105,4 @@ def test_one_output_counts_as_the_second_class():
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1, activation="sigmoid")])
     x, y = data().parts["val"]
     expected = float(((np.asarray(model(x))[:, 0] > 0.5) == y).mean())
-    assert take_readings(model, data()).scores["val"]["moving"].accuracy == pytest.approx(expected)
+    assert take_readings(model, data()).scores["val"]["moving"].score == pytest.approx(expected)

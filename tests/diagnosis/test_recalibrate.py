@@ -55,13 +55,13 @@ def test_a_model_whose_averages_lag_gains_what_keras_then_measures():
     before = model.get_weights()
     found = recalibrate(model, data, 64)
     assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
-    assert found.before["val"].accuracy == pytest.approx(accuracy(model, data.x_val, data.y_val))
+    assert found.before["val"].score == pytest.approx(accuracy(model, data.x_val, data.y_val))
     with_statistics(model, found)
     for part, (x, y) in data.parts.items():
-        assert found.after[part].accuracy == pytest.approx(accuracy(model, x, y))
+        assert found.after[part].score == pytest.approx(accuracy(model, x, y))
         assert found.after[part].loss == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-4)
-    assert found.after["val"].accuracy > found.before["val"].accuracy + 0.1
-    assert found.after["val"].accuracy > 0.9
+    assert found.after["val"].score > found.before["val"].score + 0.1
+    assert found.after["val"].score > 0.9
     assert (found.n_rows, found.curve[-1].score) == (1344, found.after["val"])
 
 

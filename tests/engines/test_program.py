@@ -104,7 +104,7 @@ def test_a_diverged_network_scores_the_trivial_score_whatever_the_order_of_the_l
     assert diverged.metrics["train_accuracy"] == pytest.approx(trivial_scores(data.task, data.y_train)["accuracy"])
     assert diverged.metrics["accuracy"] == diverged.metrics["train_accuracy"]
     assert {name: values[-1] for name, values in diverged.history.items()} == {
-        name: diverged.metrics[name] for name in history_metrics(data.task)
+        name: diverged.metrics[name] for name in history_metrics(data.score)
     }
     assert [diverged.metrics[name] for name in ("loss", "val_loss", "train_loss")] == [None] * 3
     assert diverged.metrics["population_val_accuracy"] == diverged.metrics["val_accuracy"]

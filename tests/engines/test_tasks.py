@@ -103,3 +103,52 @@ def test_population_statistics_give_an_r2_of_their_own():
     result, _, _ = trained(stacked, dataset="diabetes", model="dense8", norm="batch", lr=0.02)
     assert np.isfinite(result.metrics["population_val_r2"])
     assert result.metrics["population_val_r2"] != result.metrics["val_r2"]
+
+
+IMBALANCED = {"dataset": "rare.csv", "label": "y", "model": "dense8", "norm": "batch", "lr": 0.01}
+
+
+@pytest.fixture
+def rare(tmp_path, monkeypatch):
+    """A table of which one row in ten has the second class."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 10 == 0
+    x = rng.normal(size=(200, 3)) + y[:, None]
+    lines = [f"{a:.5f},{b:.5f},{c:.5f},{int(label)}" for (a, b, c), label in zip(x, y, strict=True)]
+    (tmp_path / "rare.csv").write_text("a,b,c,y\n" + "\n".join(lines) + "\n")
+    datasets.forget()
+
+
+@pytest.mark.parametrize("model", ["dense8", "dense8 softmax"])
+@pytest.mark.usefixtures("rare")
+def test_engines_agree_on_class_weights_and_on_the_balanced_accuracy_of_every_epoch(model):
+    runs = seeded(tiny(**IMBALANCED | {"model": model}, class_weight="balanced"))
+    check_engines_agree(runs)
+    theirs, ours = train(oracle, runs), train(stacked, runs)
+    for found, expected in zip(ours, theirs, strict=True):
+        assert list(found.history) == [*list(expected.history)[:4], "val_balanced_accuracy"]
+        for name in ("val_balanced_accuracy", "val_f1"):
+            assert found.metrics[name] == pytest.approx(expected.metrics[name], abs=0.05)
+        assert found.history["val_balanced_accuracy"][-1] == found.metrics["val_balanced_accuracy"]
+        assert expected.history["val_balanced_accuracy"][-1] == expected.metrics["val_balanced_accuracy"]
+
+
+@pytest.mark.usefixtures("rare")
+def test_balanced_weights_train_as_class_weights_of_keras_do():
+    config = tiny(**IMBALANCED, class_weight="balanced", shuffle=False)
+    data = datasets.load(config)
+    counts = np.bincount(data.y_train)
+    weights = dict(enumerate(len(data.y_train) / (2 * counts)))
+    (result,) = train(stacked, [config])
+    from bncli.engines.base import compile_model
+    from bncli.engines.starting import built
+
+    model = built(config, data)
+    compile_model(model, config, Criterion(data.task), len(data.y_train))
+    history = model.fit(
+        data.x_train, data.y_train, batch_size=24, epochs=2, shuffle=False, class_weight=weights, verbose=0
+    ).history
+    assert result.history["loss"] == pytest.approx(history["loss"], rel=CLOSE)
+    plain, _ = train(stacked, [config, config.replace(class_weight="none")])
+    assert plain.history["loss"] != train(stacked, [config.replace(class_weight="none")])[0].history["loss"]

@@ -14,8 +14,9 @@ N_EXAMPLES = int(os.environ.get("BNCLI_FUZZ", "1300"))
 SHARES = {
     "fields": 0.14,
     "fields, trained": 0.03,
-    "command lines": 0.12,
+    "command lines": 0.11,
     "arms, axes, specs": 0.10,
+    "diagnosis": 0.01,
     "completion": 0.01,
     "study files": 0.09,
     "study files, damaged": 0.06,

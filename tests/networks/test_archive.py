@@ -10,6 +10,7 @@ import pytest
 
 from bncli.errors import InvalidConfig
 from bncli.networks.archive import changed_weights, changes, copy_with_weights
+from bncli.networks.norms import renorm
 from bncli.networks.own import batch_norms
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
@@ -105,6 +106,28 @@ def test_its_own_statistics_change_nothing(file):
     assert changes(model, {id(norm): (norm.moving_mean, norm.moving_variance) for norm in batch_norms(model)}) == []
     copy_with_weights(file, changed_weights(file, []), file.with_name("new.keras"))
     assert members(file) == members("new.keras")
+
+
+@pytest.mark.skipif(bool(renorm.missing()), reason=renorm.missing())
+def test_renorm_gets_the_deviation_too_of_which_a_further_training_makes_its_variance(folder):
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.BatchNormalization(renorm=True), keras.layers.Dense(1, activation="sigmoid")]
+    )
+    model.compile("adam", "binary_crossentropy")
+    model.fit(X, Y, verbose=0)
+    model.save("net.keras")
+    model = keras.models.load_model("net.keras")
+    own = {id(model.layers[0]): (model.layers[0].moving_mean.numpy(), model.layers[0].moving_variance.numpy())}
+    assert changes(model, own) == []
+    copy_with_weights(
+        folder / "net.keras", changed_weights(folder / "net.keras", changes(model, statistics(model))), "new.keras"
+    )
+    loaded = keras.models.load_model("new.keras")
+    norm, before = loaded.layers[0], model.layers[0]
+    np.testing.assert_allclose(norm.moving_stddev, np.full(4, np.sqrt(200 + norm.epsilon)), rtol=1e-6)
+    assert np.array_equal(norm.renorm_stddev, before.renorm_stddev)
+    loaded.fit(X, Y, verbose=0)
+    assert np.asarray(norm.moving_variance).min() > 180  # two steps with momentum 0.99, and not begun anew
 
 
 def rewrite_weights(file, edit):

@@ -32,6 +32,22 @@ def test_dead_and_saturated_shares():
     assert sampled == [[("preactivation", names[0], 1)], [("preactivation", names[1], 2)]]
 
 
+def test_functions_of_a_functional_model_are_activations_too_but_a_rectifier_with_a_slope_has_no_dead_units():
+    inputs = keras.Input((2,))
+    dead = layers.Dense(4, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(-1))
+    x = keras.ops.relu(dead(inputs))
+    x = layers.ReLU(negative_slope=0.1)(keras.activations.relu(x, negative_slope=0.1))
+    model = keras.Model(inputs, keras.ops.softmax(x))
+    named, sampled, _ = looked(model, np.ones((8, 2), "float32"))
+    assert {key: value for key, value in named.items() if key[0] == "dead"} == {("dead", 1): 1.0}
+    functions = [each for each in model.operations if not isinstance(each, keras.Layer)]
+    layer = model.layers[-1]
+    assert sorted(name for equal in sampled for _, name, _ in equal) == sorted(
+        [functions[0].name, functions[1].name, layer.name]
+    )
+    assert not any("call" in vars(each) for each in model.operations)
+
+
 def test_lags_gamma_beta_and_norms_of_weights():
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2, use_bias=False), layers.BatchNormalization()])
     model.layers[0].set_weights([np.eye(3, 2)])

@@ -111,3 +111,18 @@ def test_a_figure_says_that_some_runs_ended_early(tmp_path):
     assert "runs that ended early count until then" in title
     record(tmp_path / "t", evidence(make_study(), seen))
     assert "ended early" not in REGISTRY["inside"](read_evidence(tmp_path / "t")).get_suptitle()
+
+
+def test_titles_say_what_is_left_out(drawn, tmp_path):
+    assert "4 of 6 activations" in drawn["inside"].get_suptitle()
+    assert "arms" not in drawn["inside"].get_suptitle()
+    six = "none,batch:before,batch:after,layer,rms,group"
+    record(tmp_path / "s", evidence(make_study(six), seen))
+    figure = REGISTRY["probes"](read_evidence(tmp_path / "s"))
+    assert "5 of 6 arms" in figure.get_suptitle().replace("\n", " ")
+    assert len({axes.get_title() for axes in panels(figure) if axes.get_title()}) == 5
+
+
+def test_a_zero_leaves_a_gap_in_a_logarithmic_panel(drawn):
+    (axes, *_) = (axes for axes in panels(drawn["landscape"]) if axes.get_ylabel() == "loss range")
+    assert axes.yaxis.get_transform().transform(np.array([0.0, 1.0])).tolist() == [-np.inf, 0]

@@ -8,6 +8,7 @@ from bncli.analysis.evidence import read_evidence
 from bncli.errors import StoreError
 from bncli.results import Inside, Series
 from bncli.study import probed
+from bncli.study.folder import Store
 
 SERIES = (Series("gamma", "norm", 1), Series("dead", "activation", 1))
 
@@ -63,3 +64,20 @@ def test_a_damaged_file_is_named(folder):
     assert str(caught.value) == (
         f"'{path}' is damaged (ArrowInvalid). Remove it: the report is then made without its probes."
     )
+
+
+def test_results_are_recorded_even_if_what_the_probes_saw_cannot_be(folder):
+    config = make_study().base.replace(seed=77)
+    expected = folder.parent / "other"
+    probed.write(expected, [seen(config)])
+    (name,) = (path.name for path in expected.iterdir())
+    (folder / name).mkdir()  # in the way of the file
+    with pytest.raises(StoreError) as caught:
+        Store(folder).append(seen(config))
+    first, *_, second, third = str(caught.value).split(". ")
+    assert first.startswith(f"{str(folder / name)!r} is not a regular file")
+    assert (second, third) == (
+        "The results of these runs are safe, but not what the probes saw",
+        "Fix the problem and rerun the same command for the other runs, or with --restart for all.",
+    )
+    assert config.run_id in Store(folder).read_runs()

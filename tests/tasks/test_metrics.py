@@ -106,6 +106,6 @@ def test_every_score_and_the_loss_of_a_task_are_metrics_of_validation_and_test_r
             metric = METRICS[f"{part}_{name}"]
             assert (metric.score, metric.part) == (name, part)
             assert METRICS[population_of(f"{part}_{name}")].lower_is_better == metric.lower_is_better
-    assert set(history_metrics(task)) <= set(METRICS)
-    assert default_of(task) in history_metrics(task)
-    assert METRICS[default_of(task)].is_main
+    assert set(history_metrics(TASKS[task].score)) <= set(METRICS)
+    assert default_of(TASKS[task].score) in history_metrics(TASKS[task].score)
+    assert METRICS[default_of(TASKS[task].score)].is_main

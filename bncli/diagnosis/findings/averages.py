@@ -29,8 +29,11 @@ def averages_not_updated(case: Case) -> Iterator[Finding]:
 
 
 def _for_this_file(case: Case) -> str:
-    """What helps a model that is trained: one that never normalized in training either is spoilt by statistics."""
-    if not case.is_trained:
+    """What helps a model that is trained: one that never normalized in training either is spoilt by statistics.
+
+    Of a model whose answers are NaN nobody knows.
+    """
+    if not case.is_trained or (case.readings and not case.readings.is_finite):
         return ""
     if case.readings is None:
         return " With --dataset bncli tells whether bncli recalibrate helps this model, or training again."

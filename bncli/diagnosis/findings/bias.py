@@ -8,7 +8,8 @@ from typing import Any
 from bncli.diagnosis.case import Case
 from bncli.diagnosis.finding import LIKELY, NOTE, Finding, register
 from bncli.diagnosis.wording import agreed, some_of
-from bncli.networks.sites import direct_norms, is_linear
+from bncli.networks.calls import Call
+from bncli.networks.sites import direct_norms, is_activation, is_linear, is_passed
 from bncli.values import counted
 
 
@@ -32,8 +33,11 @@ def redundant_bias(case: Case) -> Iterator[Finding]:
 
 @register("wrong-axis")
 def wrong_axis(case: Case) -> Iterator[Finding]:
-    """A batch normalization has another axis than the channels of the linear layer before it."""
-    found = {id(norm): norm for layer, norms in _pairs(case) for norm in norms if not fits(layer, norm)}
+    """A batch normalization has another axis than the channels of the linear or recurrent layer before it."""
+    calls = [] if case.graph is None else case.graph.calls
+    makers = {id(value): call for call in calls for value in call.outputs}
+    behind = [(call.layer, _source(call, makers)) for call in calls if _is_batch_norm(call.layer)]
+    found = {id(norm) for norm, layer in behind if layer and not fits(layer, norm)}
     if found:
         norms = [norm for norm in case.batch_norms if id(norm) in found]
         axes = sorted({norm.axis for norm in norms})
@@ -48,16 +52,31 @@ def wrong_axis(case: Case) -> Iterator[Finding]:
         )
 
 
-def _pairs(case: Case) -> Iterator[tuple[Any, list[Any]]]:
-    """Every linear layer whose calls all have a batch normalization directly behind them, with these."""
+def _source(norm: Call, makers: dict[int, Call]) -> Any:
+    """The linear or recurrent layer whose channels a normalization gets: activations, pooling and dropout keep them."""
     import keras
 
+    call = makers.get(id(norm.first))
+    while call and (is_activation(call.layer) or is_passed(call.layer)):
+        call = makers.get(id(call.first))
+    recurrent = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.Bidirectional)
+    return call.layer if call and (is_linear(call.layer) or isinstance(call.layer, recurrent)) else None
+
+
+def _is_batch_norm(layer: Any) -> bool:
+    import keras
+
+    return isinstance(layer, keras.layers.BatchNormalization)
+
+
+def _pairs(case: Case) -> Iterator[tuple[Any, list[Any]]]:
+    """Every linear layer whose calls all have a batch normalization directly behind them, with these."""
     if case.graph is None:
         return
     for layer in case.graph.layers.values():
         if is_linear(layer):
             norms = [norm.layer if norm else None for norm in direct_norms(case.graph, layer)]
-            if norms and all(isinstance(norm, keras.layers.BatchNormalization) for norm in norms):
+            if norms and all(map(_is_batch_norm, norms)):
                 yield layer, norms
 
 

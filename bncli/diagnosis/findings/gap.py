@@ -11,8 +11,9 @@ from bncli.diagnosis.case import Case
 from bncli.diagnosis.finding import MEASURED, NOTE, PROBLEM, Finding, register
 from bncli.diagnosis.statistics import BATCH, MOVING, POPULATION
 from bncli.study.study import Condition
-from bncli.tasks.metrics import DEFAULT
+from bncli.tasks.metrics import METRICS
 from bncli.tasks.metrics import POPULATION as PREFIX
+from bncli.tasks.scores import SCORES
 from bncli.values import counted
 
 if TYPE_CHECKING:
@@ -30,22 +31,22 @@ def statistics_gap(case: Case) -> Iterator[Finding]:
     """The moving averages cost accuracy: with population statistics the same weights score more."""
     if case.runs:
         yield from _over_seeds(case)
-    if case.readings is None or not case.is_trained or not case.batch_norms:
-        return
+    if case.readings is None or not case.is_trained or not case.batch_norms or not case.readings.is_finite:
+        return  # an average that is NaN costs accuracy too, and is found as such
     scores = case.readings.scores["val"]
     moving, population = scores[MOVING], scores[POPULATION]
-    gap, error = population.accuracy - moving.accuracy, _error(population, moving)
+    gap, error = population.score - moving.score, _error(population, moving)
     if gap > max(LEAST_OF_ONE, ERRORS * error):
         frozen = "" if case.live_norms else " trainable=True lets the layers follow their batches."
         yield Finding(
-            f"Validation accuracy is {moving.accuracy:.3f} with the moving averages and {population.accuracy:.3f} with "
+            f"{_validation(case)} is {moving.score:.3f} with the moving averages and {population.score:.3f} with "
             f"population statistics of the same weights: the averages cost {gap:.3f} ± {1.96 * error:.3f}.",
             gap,
             case.names(case.batch_norms),
             "bncli recalibrate FILE.keras writes a file with population statistics. In training:"
             + (frozen or " a lower momentum, or more steps."),
             certainty=MEASURED,
-            detail=_shares(case.readings.scores["train"][BATCH].accuracy, moving.accuracy, population.accuracy),
+            detail=_shares(case.readings.scores["train"][BATCH].score, moving.score, population.score),
         )
 
 
@@ -60,25 +61,36 @@ def _over_seeds(case: Case) -> Iterator[Finding]:
     found = loss_of_runs(case)
     if found is None:
         return
-    scores = [(run.metrics.get(DEFAULT), run.metrics.get(f"{PREFIX}{DEFAULT}")) for run in case.runs]
+    names = (found.metric, f"{PREFIX}{found.metric}")
+    scores = [tuple(run.metrics.get(name) for name in names) for run in case.runs]
     costs = [population - moving for moving, population in scores if None not in (moving, population)]  # type: ignore[operator]
     interval = bootstrap_interval(costs)
+    n_worse = sum(cost > 0 for cost in costs)
     between = f" (95 % interval {interval.low:.3f} to {interval.high:.3f})" if len(costs) > 1 else ""
     yield Finding(
-        f"Validation accuracy is {found.moving:.3f} with the moving averages and {found.population:.3f} with "
-        f"population statistics, in the mean of {counted(len(costs), 'seed')}: the averages cost "
-        f"{found.size:.3f}{between}; they cost something in {sum(cost > 0 for cost in costs)} of {len(costs)}.",
+        f"{_capital(METRICS[found.metric].label)} is {found.moving:.3f} with the moving averages and "
+        f"{found.population:.3f} with population statistics, in the mean of {counted(len(costs), 'seed')}: the "
+        f"averages cost {found.size:.3f}{between}; they cost something in {n_worse} of {len(costs)}.",
         found.size,
         case.names(case.batch_norms),
-        "A lower norm_momentum, or more epochs. To choose between arms: --metric population_val_accuracy.",
+        "A lower norm_momentum, or more epochs. To choose between arms: --metric " + f"{PREFIX}{found.metric}.",
         NOTE if interval.low <= 0 else PROBLEM,
         MEASURED,
     )
 
 
+def _validation(case: Case) -> str:
+    """What the score of validation rows is called at the start of a sentence."""
+    return f"Validation {SCORES[case.readings.score_name].label}" if case.readings else ""
+
+
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
+
+
 def _error(one: Score, other: Score) -> float:
     """The standard error of the mean difference of two scores of the same rows."""
-    difference = one.correct.astype(float) - other.correct
+    difference = one.points.astype(float) - other.points
     return float(difference.std(ddof=1)) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
 
 

@@ -17,7 +17,7 @@ of half the values directly before a layer makes it about 2. It hardly ever cost
 @register("variance-shift")
 def variance_shift(case: Case) -> Iterator[Finding]:
     """Dropout gives batch normalizations another variance in training than in inference (Li et al. 2018)."""
-    norms = [] if case.readings is None else case.readings.norms
+    norms = [] if case.readings is None else case.readings.sound_norms
     shifts = {norm.name: norm.shift for norm in norms if norm.layer.trainable}
     off = {name: shift for name, shift in shifts.items() if _size(shift) > SHIFT}
     if off:

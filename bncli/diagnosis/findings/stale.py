@@ -25,8 +25,8 @@ FACTOR = 2.0
 @register("stale-averages")
 def stale_averages(case: Case) -> Iterator[Finding]:
     """The moving averages of layers are far from the statistics of the training rows under the present weights."""
-    if case.readings is None or not case.is_trained:
-        return
+    if case.readings is None or not case.is_trained or not case.readings.is_finite:
+        return  # what helps depends on the scores, which NaN decides
     known = [norm for norm in case.readings.norms if not (is_new(norm.layer) or is_stuck(norm.layer))]
     off = [norm for norm in known if norm.distance > FAR or norm.factor > FACTOR]
     live, frozen = ([norm for norm in off if norm.layer.trainable is state] for state in (True, False))

@@ -35,7 +35,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
     """Rectified units return 0 for every row: nothing they got can change, as their gradient is 0 too."""
     if case.readings is None:
         return
-    layers = [reading for reading in case.readings.layers if reading.is_rectified]
+    layers = [reading for reading in case.readings.sound_layers if reading.is_rectified]
     dead = [reading for reading in layers if reading.dead_share > (SOME if reading.n_dead >= FEW else DEAD)]
     if dead:
         worst = max(dead, key=lambda reading: reading.dead_share)
@@ -56,7 +56,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
     if case.readings is None:
         return
     hidden = case.readings.layers[:-1]  # the output may be as sure as it likes
-    flat = [reading for reading in hidden if reading.saturated_share > SATURATED]
+    flat = [reading for reading in hidden if reading.is_sound and reading.saturated_share > SATURATED]
     if flat:
         worst = max(flat, key=lambda reading: reading.saturated_share)
         yield Finding(
@@ -73,7 +73,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
 @register("flat-channels")
 def flat_channels(case: Case) -> Iterator[Finding]:
     """Channels vary less than epsilon: batch normalization passes hardly anything of them on."""
-    norms = [] if case.readings is None else case.readings.norms
+    norms = [] if case.readings is None else case.readings.sound_norms
     flat = [norm for norm in norms if norm.flat.mean() > FLAT]
     if flat:
         worst = max(flat, key=lambda norm: float(norm.flat.mean()))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_LAYERS, MAX_ARMS = 4, 5
 """The most rows and columns of panels; of more layers, some from the first to the last are drawn."""
 
+MANY = 8
+"""Lines of more layers than these are thin."""
+
 CURVES = ("dead", "saturated", "mean_lag", "effective_lr", "gamma", "gradient_norm", "participation")
 """The probes of the figure `probes`, in order."""
 
@@ -44,7 +47,8 @@ def inside(evidence: Evidence) -> Figure | None:
         for axes, arm in zip(row, arms, strict=True):
             _draw_ribbon(axes, evidence, arm, table[(table["arm"] == arm) & (table["number"] == number)])
         row[0].set_ylabel(f"activation {number}\n(its input)")
-    _finish(figure, evidence, table, "training mode; median, and 15th to 85th percentile")
+    drawn = _part(len(layers), table["number"].nunique(), "activations")
+    set_title(figure, evidence, _caption(evidence, table, *drawn, "training mode; median, and 15th to 85th percentile"))
     return figure
 
 
@@ -58,7 +62,7 @@ def stale(evidence: Evidence) -> Figure | None:
     arms = _arms(evidence, table)
     if not arms:
         return None
-    figure = blank(max(5.4, PANEL[0] * len(arms) + 1.4), 1.6 + 0.25 * table["number"].nunique())
+    figure = blank(max(5.4, PANEL[0] * len(arms) + 1.4), max(2.8, 1.6 + 0.25 * table["number"].nunique()))
     panels = figure.subplots(1, len(arms), sharey=True, squeeze=False)[0]
     for axes, arm in zip(panels, arms, strict=True):
         cells = _mean(table[table["arm"] == arm]).unstack("epoch")
@@ -103,8 +107,8 @@ def _draw_probes(evidence: Evidence, names: tuple[str, ...]) -> Figure | None:
             _draw_layers(axes, evidence, arm, table[(table["arm"] == arm) & (table["probe"] == name)])
         row[0].set_ylabel(wrapped(PROBES[name].label, 1.4, size=9))
         if name in LOGARITHMIC:
-            row[0].set_yscale("log")
-    _finish(figure, evidence, table, "a line per layer, the last one darkest")
+            row[0].set_yscale("log", nonpositive="mask")  # else a 0 draws a line to the bottom
+    set_title(figure, evidence, _caption(evidence, table, "a line per layer, the last one darkest"))
     return figure
 
 
@@ -116,6 +120,11 @@ def _of_first_point(evidence: Evidence, table: pd.DataFrame) -> pd.DataFrame:
 
 def _arms(evidence: Evidence, table: pd.DataFrame) -> list[str]:
     return [arm for arm in evidence.arms if (table["arm"] == arm).any()][:MAX_ARMS]
+
+
+def _part(count: int, total: int, what: str) -> list[str]:
+    """Say that not all of something is drawn; nothing if it is."""
+    return [f"{count} of {total} {what}"] if count < total else []
 
 
 def _some(table: pd.DataFrame) -> list[int]:
@@ -164,7 +173,8 @@ def _draw_layers(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -
     for place, number in enumerate(numbers):
         curve = _mean(rows[rows["number"] == number]).droplevel("number")
         alpha = 0.3 + 0.7 * (place + 1) / len(numbers)
-        axes.plot(curve.index, curve, color=look(evidence, arm)["color"], alpha=alpha, lw=1.6)
+        width = 1.6 if len(numbers) <= MANY else 0.9
+        axes.plot(curve.index, curve, color=look(evidence, arm)["color"], alpha=alpha, lw=width)
     whole_epochs(axes)
 
 
@@ -173,14 +183,11 @@ def _say_none(axes: Axes) -> None:
     axes.text(0.5, 0.5, "no such layer", transform=axes.transAxes, ha="center", va="center", color="0.5", fontsize=9)
 
 
-def _caption(evidence: Evidence, table: pd.DataFrame, what: str) -> list[str]:
+def _caption(evidence: Evidence, table: pd.DataFrame, *what: str) -> list[str]:
     point = next(iter(evidence.points), ())
     at = [point_label(evidence.axes, point)] if evidence.axes else []
     counts = table.groupby("arm")["seed"].nunique()
     last = table.groupby(["arm", "seed"])["epoch"].max()
     ended = ["runs that ended early count until then"] if last.nunique() > 1 else []
-    return [*at, n_text(counts), *ended, short(what, 80)]
-
-
-def _finish(figure: Figure, evidence: Evidence, table: pd.DataFrame, what: str) -> None:
-    set_title(figure, evidence, _caption(evidence, table, what))
+    arms = _part(len(_arms(evidence, table)), len(counts), "arms")
+    return [*at, n_text(counts), *arms, *ended, *(short(each, 80) for each in what)]

@@ -176,7 +176,7 @@ def _rate(config: RunConfig, n_rows: int) -> tuple[str, list[str]]:
 
 
 def _printing(result: RunResult, *, has_averages: bool) -> list[str]:
-    names = list(history_metrics(task_of([result.config])))
+    names = list(history_metrics(TASKS[task_of([result.config])].score))
     names += [f"{POPULATION}{name}" for name in names if name.startswith("val_")] if has_averages else []
     entries = [f'"{name}": {_rounded(result.metrics.get(name))}' for name in names]
     return [
