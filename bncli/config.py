@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bncli.data import datasets
+from bncli.data.columns import AUTO
+from bncli.data.preparation import ENCODE, IMPUTE
 from bncli.data.scaling import SCALINGS, TARGET_SCALINGS
 from bncli.data.splits import parse_rows
 from bncli.errors import InvalidConfig
@@ -20,7 +22,7 @@ from bncli.networks.network import check_model_name
 from bncli.networks.reference import reference_of
 from bncli.networks.spec import has_direct_norm, has_placement, tiny_spec
 from bncli.networks.words import MAX_UNITS
-from bncli.registry import canonical, check_name
+from bncli.registry import check_name
 from bncli.tasks.task import CLASSIFICATION, LOSS_ALIASES, LOSSES, TASKS
 from bncli.training import schedules
 from bncli.training.optimizers import DECAYS, OPTIMIZERS
@@ -52,7 +54,11 @@ class RunConfig:
     bncli.errors.InvalidConfig: lr must be a number above 0 and up to 1000000. Received: -1.
     """
 
-    dataset: str = text_field("digits", "data", "name of a data set, or path of a .csv, .tsv, .parquet or .npz file")
+    dataset: str = text_field(
+        "digits",
+        "data",
+        "name of a data set, openml:NAME@VERSION, images:FOLDER, or path of a .csv, .tsv, .parquet or .npz file",
+    )
     label: str | None = text_field(
         None, "data", "column with the class names or quantities (tables only)", optional=True
     )
@@ -62,11 +68,34 @@ class RunConfig:
         "what the label is: classes, or a quantity; auto: as the data set says, and for files as their labels are",
         choices=("auto", *TASKS),
     )
+    drop: str | None = text_field(
+        AUTO,
+        "data",
+        "columns to leave out, such as id,name (tables only); auto: without a name and numbering the rows; none: none",
+        optional=True,
+    )
+    encode: str | None = text_field(
+        None,
+        "data",
+        "what becomes of text (tables only): a feature of 0 and 1 per category, or one feature of their numbers",
+        choices=ENCODE,
+        optional=True,
+    )
+    impute: str | None = text_field(
+        None,
+        "data",
+        "what missing numbers become (tables only); categories become the most frequent one",
+        choices=IMPUTE,
+        optional=True,
+    )
     n_samples: int | None = whole_field(
         None, "data", "number of rows to generate (generated data sets only)", low=8, high=10_000_000, optional=True
     )
     noise: float | None = number_field(
         None, "data", "standard deviation of the noise (generated data sets only)", low=0, high=100, optional=True
+    )
+    class_balance: float | None = number_field(
+        None, "data", "share of the rows in the common class (imbalanced only)", low=0.5, high=0.999, optional=True
     )
     data_seed: int | None = whole_field(
         None, "data", "seed that generates the data or draws the split", low=0, high=2**31 - 1, optional=True
@@ -250,7 +279,7 @@ class RunConfig:
     def run_id(self) -> str:
         """Twelve hexadecimal digits that depend on every field: equal id, equal run."""
         values = self.to_dict() | {"use_bias": _identified_bias(self), "groups": identified_groups(self)}
-        values |= {name: value for name, value in SETTLED.items() if values[name] == "auto"}
+        values |= {name: value for name, value in SETTLED.items() if values[name] == AUTO}
         return _digest({name: value for name, value in values.items() if value != ABSENT[name]})
 
     @property
@@ -351,7 +380,12 @@ FIELDS: dict[str, Field] = {field.name: field.metadata["info"] for field in data
 
 DEFAULTS: dict[str, Value] = {name: getattr(RunConfig, name) for name in FIELDS}
 
-SETTLED: dict[str, Value] = {"task": CLASSIFICATION, "target_scaling": "none", "loss": TASKS[CLASSIFICATION].losses[0]}
+SETTLED: dict[str, Value] = {
+    "task": CLASSIFICATION,
+    "target_scaling": "none",
+    "loss": TASKS[CLASSIFICATION].losses[0],
+    "drop": None,
+}
 """What `auto` stood for in these fields before there were others: a `run_id` takes `auto` for it."""
 
 ABSENT: dict[str, Value] = DEFAULTS | {"groups": 2} | SETTLED
@@ -364,37 +398,3 @@ keep the former one here.
 NORM_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "normalization")
 
 DATA_FIELDS = tuple(name for name, info in FIELDS.items() if info.about == "data")
-
-
-FIELD_ALIASES = {
-    "learning_rate": "lr",
-    "learning-rate": "lr",
-    "batch": "batch_size",
-    "batchsize": "batch_size",
-    "batch-size": "batch_size",
-    "n_epochs": "epochs",
-    "data": "dataset",
-    "initializer": "kernel_initializer",
-    "target": "label",
-    "bn_momentum": "norm_momentum",
-    "epsilon": "norm_epsilon",
-}
-
-
-def field_name(text: str) -> str:
-    """Return the field that a name means: `LR` and `learning_rate` are `lr`; `text` itself if it is none."""
-    return canonical(text.strip(), FIELDS, FIELD_ALIASES)
-
-
-def parse_value(name: str, text: str) -> Value:
-    """Convert the text that a user typed for the field `name` to its type; `RunConfig` checks its range.
-
-    Raises:
-        UnknownName: There is no such field.
-        InvalidConfig: The text can't be converted.
-
-    >>> parse_value("lr", "1e-3"), parse_value("shuffle", "false"), parse_value("label", "none")
-    (0.001, False, None)
-    """
-    check_name("field", name, FIELDS)
-    return FIELDS[name].parse(name, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, depends_on_rule, identified_groups
 from bncli.data import datasets
 from bncli.data.datasets import Dataset
+from bncli.data.preparation import PREPARATION_FIELDS
 from bncli.errors import BncliError, InvalidConfig, shown
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of
@@ -33,13 +34,17 @@ def resolve(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     >>> config.noise, config.scaling, config.weight_decay, ignored
     (0.1, 'none', 0.0, ('momentum',))
     """
-    unused = ignored_fields(config)
+    given, unused = config.to_dict(), ignored_fields(config)
     ignored = {name for name in unused if getattr(config, name) not in (DEFAULTS[name], ABSENT[name])}
     config = config.replace(**{name: ABSENT[name] for name in unused if getattr(config, name) != ABSENT[name]})
     config = config.replace(**_implied(config))
     _check_dtype(config)
     data = datasets.load(config)
     config = _with_task(config, data)
+    if data.preparation:
+        explicit = {name: getattr(data.preparation, name) for name in ("drop", *PREPARATION_FIELDS)}
+        ignored |= {name for name in PREPARATION_FIELDS if given[name] is not None and explicit[name] is None}
+        config = config.replace(**{name: value for name, value in explicit.items() if getattr(config, name) != value})
     network_of(config.model).check(config, data.input_shape, data.n_classes)
     if data.task == REGRESSION:
         ignored |= {name for name in OF_CLASSES if getattr(config, name) != DEFAULTS[name]}
@@ -125,6 +130,7 @@ def _implied(config: RunConfig) -> dict[str, Value]:
     """Explicit values for the fields that are left to the data set or the optimizer."""
     defaults = datasets.used_fields(config)
     implied = {name: value for name, value in defaults.items() if getattr(config, name) is None}
+    implied |= {} if "drop" in defaults else {"drop": ABSENT["drop"]}
     implied |= {"model_digest": network_of(config.model).digest, "groups": identified_groups(config)}
     if config.use_bias == "unshifted" and not depends_on_rule(config):
         implied["use_bias"] = "auto"

@@ -17,7 +17,7 @@ from tabulate import tabulate
 from bncli.claims import measures
 from bncli.cli.app import app
 from bncli.config import DEFAULTS, FIELDS
-from bncli.data import datasets, sets
+from bncli.data.facts import catalogue
 from bncli.diagnosis.finding import REGISTRY as FINDINGS
 from bncli.networks import models, norms
 from bncli.networks.spec import spec_of
@@ -60,14 +60,14 @@ def help_screens() -> None:
 
 
 def dataset_table() -> None:
-    """Print the registered data sets."""
+    """Print the registered data sets and sources."""
     table(
         {
-            "data set": f"`{name}`",
-            "what it is": sets.REGISTRY.description(name),
-            "fields it obeys": ", ".join(f"`{k}={v}`" for k, v in datasets.loader_defaults(name).items()),
+            "data set": f"`{row['name']}`",
+            "what it is": row["description"],
+            "fields it obeys": ", ".join(f"`{field}`" for field in row["fields"].split()),
         }
-        for name in sets.REGISTRY
+        for row in catalogue()
     )
 
 

@@ -1,7 +1,9 @@
 """Data for tests: small tables, archives and IDX files, and how a test loads them."""
 
 import gzip
+import io
 import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bncli.config import RunConfig
-from bncli.data import datasets
+from bncli.data import cifar, datasets
 
 
 def load(dataset, **fields):
@@ -90,3 +92,37 @@ def needs_files(name, folder=None):
     folder = folder or os.environ.get("BNCLI_DATA_DIR")
     if not folder or not any(Path(folder).glob(f"{name.replace('_', '?')}*")):
         pytest.skip(f"needs the files of {name} in $BNCLI_DATA_DIR")
+
+
+def cifar_files(name):
+    """The files of CIFAR-10 or CIFAR-100 by name: every file of training images has two of every class."""
+    facts = cifar.PUBLISHED[name]
+    rng = np.random.default_rng(0)
+
+    def images(n_each):
+        labels = np.tile(np.arange(facts.n_classes, dtype="uint8"), n_each)
+        coarse = np.zeros((len(labels), facts.n_labels - 1), "uint8")
+        pixels = rng.integers(0, 256, (len(labels), 3 * 32 * 32), "uint8")
+        pixels[0, 0] = 255
+        return np.hstack([coarse, labels[:, None], pixels]).tobytes()
+
+    names = "".join(f"class {number}\n" for number in range(facts.n_classes)).encode()
+    return {part: images(2) for part in facts.train} | {facts.test: images(1), facts.names: names}
+
+
+def write_cifar(folder, name, *, packed=True, changes=None):
+    """Write a tiny CIFAR-10 or CIFAR-100 as its archive or its folder; return the path."""
+    facts, files = cifar.PUBLISHED[name], cifar_files(name) | (changes or {})
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / (facts.archive if packed else facts.folder)
+    if not packed:
+        path.mkdir()
+        for part, content in files.items():
+            (path / part).write_bytes(content)
+        return path
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for part, content in files.items():
+            member = tarfile.TarInfo(f"{facts.folder}/{part}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path

@@ -15,7 +15,7 @@ FLOORS = (
     ("data",),
     ("networks",),
     ("training",),
-    ("config", "resolution", "results"),
+    ("config", "fields", "resolution", "results"),
     ("probes",),
     ("engines",),
     ("study",),

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bncli.config import ABSENT, DEFAULTS, FIELDS, SETTLED, RunConfig, as_in_format_1, format_1_id, parse_value
-from bncli.errors import BncliError, InvalidConfig, UnknownName
+from bncli.config import ABSENT, DEFAULTS, FIELDS, SETTLED, RunConfig, as_in_format_1, format_1_id
+from bncli.errors import BncliError, UnknownName
+from bncli.fields import parse_value
 from bncli.networks.layout import lay_out
 from bncli.resolution import resolve
 
@@ -69,6 +70,10 @@ def test_the_run_id_depends_on_every_field(name):
     other = {
         "dataset": "moons",
         "label": "class",
+        "drop": "id",
+        "encode": "ordinal",
+        "impute": "mean",
+        "class_balance": 0.75,
         "task": "regression",
         "target_scaling": "standard",
         "loss": "mae",
@@ -161,19 +166,6 @@ def test_any_text_for_a_field_is_a_value_or_a_clear_error(name, text):
         RunConfig.from_dict({name: parse_value(name, text)})
     except BncliError as error:
         assert str(error)
-
-
-def test_parse_value_converts_text_to_the_type_of_the_field():
-    texts = {"lr": "1e-3", "epochs": "7", "center": "False", "weight_decay": "none", "model": "dense8 dense4"}
-    values = [parse_value(name, text) for name, text in texts.items()]
-    assert values == [0.001, 7, False, None, "dense8 dense4"]
-
-
-def test_parse_value_names_the_field():
-    with pytest.raises(InvalidConfig, match=r"^center must be true or false\. Received: 'yes'\.$"):
-        parse_value("center", "yes")
-    with pytest.raises(UnknownName, match=r"^Unknown field 'lrr'\. Allowed: .* Did you mean 'lr'\?$"):
-        parse_value("lrr", "1")
 
 
 def test_tiny_is_small_and_trainable():

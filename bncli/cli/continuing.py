@@ -16,7 +16,7 @@ from bncli.cli.train import study_of
 from bncli.config import FIELDS
 from bncli.data.files import is_data_path
 from bncli.study.folder import Store
-from bncli.study.opening import stored_study
+from bncli.study.opening import as_begun, stored_study
 from bncli.study.study import Study
 
 WITH_VALUE, FLAGS = ("--out", "-o", "--save-model", "--shard"), ("--restart", "--dry-run", "-n", "--help", "-h")
@@ -37,7 +37,7 @@ def command_that_continues(folder: Path, commands: Mapping[str, TyperCommand]) -
     whole = stored_study(folder, content)
     for words in _recorded(content):
         study = _study_of(words, commands)
-        if study and _is_all_of(study, whole) and _has_data(study):
+        if study and _is_all_of(as_begun(study, folder), whole) and _has_data(study):
             return [*words, "--out", str(folder)]
     return []
 

@@ -14,24 +14,29 @@ from bncli.cli.options import (
     DESCRIPTION_FORMATS,
     DataSettingsOption,
     DescriptionFormatOption,
+    DropOption,
+    EncodeOption,
+    ImputeOption,
     LabelOption,
     TestSizeOption,
     completion,
+    dropped,
     option,
     parse_settings,
 )
 from bncli.cli.plots import check_plot, save_plot
-from bncli.config import DATA_FIELDS, RunConfig, parse_value
+from bncli.config import DATA_FIELDS, RunConfig
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig, shown
+from bncli.fields import parse_value
 from bncli.registry import check_name
 from bncli.report.exports import records, to_csv, to_json
 from bncli.study.folder import STUDY_FILE
 from bncli.study.journal import is_journal
 from bncli.values import Value, plain_text
 
-MAX_CLASSES, MAX_FEATURES = 30, 20
-"""Most rows of the tables `table` and `md`; `json` and `csv` have all rows."""
+MAX_CLASSES, MAX_FEATURES, MAX_CELL = 30, 20, 34
+"""Most rows of the tables `table` and `md`, and characters of a cell on a column; `json` and `csv` have all."""
 
 
 def dataset(
@@ -45,6 +50,9 @@ def dataset(
         ),
     ] = None,
     label: LabelOption = None,
+    drop: DropOption = None,
+    encode: EncodeOption = None,
+    impute: ImputeOption = None,
     test_size: TestSizeOption = None,
     settings: DataSettingsOption = None,
     plot: Annotated[Path | None, option("--plot", metavar="FILE", help="Draw it: .png, .svg or .pdf.")] = None,
@@ -62,17 +70,18 @@ def dataset(
 
     console.check_format(format, DESCRIPTION_FORMATS)
     check_plot(plot)
+    texts = {"encode": encode, "impute": impute, "test_size": test_size}
+    given = {field: parse_value(field, text) for field, text in texts.items() if text is not None} | dropped(drop)
     if name is None:
-        if plot or export or settings or label or test_size:
+        if plot or export or settings or label or given:
             raise InvalidConfig(
-                "--plot, --export, --label, --test-size and --set need the name of a data set. "
+                "--plot, --export, --set and the options of tables and splits need the name of a data set. "
                 "Try bncli dataset digits --plot digits.png."
             )
         _show_catalogue(catalogue(), format)
         hints.say_next(["dataset", "digits"], format)
         return
-    share = {} if test_size is None else {"test_size": parse_value("test_size", test_size)}
-    config = data_config(name, label, share | parse_settings(settings, share))
+    config = data_config(name, label, given | parse_settings(settings, given))
     data = datasets.load(config)
     for notice in data.notices:
         console.warn(notice)
@@ -86,11 +95,10 @@ def dataset(
         console.say(f"Wrote {export}", quiet=export == "-")
     if export != "-":
         _show_dataset(config, format)
-        of_data = [
-            *(["--label", label] if label else []),
-            *(["--test-size", test_size] if test_size else []),
-            *(word for text in settings or [] for word in ("--set", text)),
-        ]
+        repeated = [("--drop", drop or []), ("--set", settings or [])]
+        words = {"--label": label, "--encode": encode, "--impute": impute, "--test-size": test_size}
+        of_data = [word for option, text in words.items() if text for word in (option, text)]
+        of_data += [word for option, texts in repeated for text in texts for word in (option, text)]
         hints.say_next(["compare", "--dataset", name, *of_data], format)
 
 
@@ -110,7 +118,7 @@ def data_config(name: str, label: str | None, fields: dict[str, Value]) -> RunCo
     Args:
         name: The data set.
         label: The value of `--label`.
-        fields: The values of `--set`.
+        fields: The values of `--set` and of other options.
 
     Raises:
         BncliError: A field is not a data field, or its value is invalid.
@@ -134,22 +142,38 @@ def _show_catalogue(rows: list[dict[str, str]], format: str) -> None:
 
 
 def _show_dataset(config: RunConfig, format: str) -> None:
-    from bncli.data.facts import balance, dataset_facts, moments, spread
+    from bncli.data.facts import balance, columns, dataset_facts, moments, spread
 
     data = datasets.load(config)
     facts, classes = dataset_facts(data), balance(data) or spread(data)
+    prepared = columns(data) if "columns" in facts else []
     features = records(moments(datasets.load(config.replace(scaling="none")), data))
     if format == "json":
         what = "classes" if data.class_names else "quantity"
-        console.write(to_json(facts | {what: classes, "features": features}))
+        described = {"columns": columns(data)} if data.preparation else {}
+        console.write(to_json(facts | described | {what: classes, "features": features}))
     elif format == "csv":
         console.write(to_csv(features))
     else:
-        shown_facts = {key.removesuffix("_rows"): str(value) for key, value in facts.items() if "trivial" not in key}
+        known = {key: value for key, value in facts.items() if "trivial" not in key and key != "columns"}
+        shown_facts = {key.removesuffix("_rows"): str(value) for key, value in known.items()}
         console.print_rows([shown_facts], format=format, spare=("task", "target_sd", "target_mean"))
         shown = [{key: plain_text(str(value)) for key, value in row.items()} for row in classes[:MAX_CLASSES]]
         console.print_rows(shown, format=format)
+        _show_columns(prepared, format)
         _show_features(features, format)
+
+
+def _show_columns(columns: list[dict[str, object]], format: str) -> None:
+    """Show what was done to each column of a table, if anything was."""
+    if not columns:
+        return
+    texts = ({key: "" if value is None else str(value) for key, value in row.items()} for row in columns[:MAX_FEATURES])
+    rows = [{key: plain_text(text, MAX_CELL) for key, text in row.items()} for row in texts]
+    n_left = len(columns) - len(rows)
+    caption = f"{n_left} more columns: --format json has all" if n_left else ""
+    titles = [{key.replace("_", " "): value for key, value in row.items()} for row in rows]
+    console.print_rows(titles, title="columns of the file", caption=caption, format=format)
 
 
 def _show_features(features: list[dict[str, object]], format: str) -> None:

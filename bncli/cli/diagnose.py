@@ -22,9 +22,10 @@ from bncli.cli.options import (
 )
 from bncli.cli.scaling import scaled_to_fit
 from bncli.cli.shapes import ClassesOption, InputShapeOption, typed_shapes
-from bncli.config import RunConfig, parse_value
+from bncli.config import RunConfig
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig
+from bncli.fields import parse_value
 from bncli.networks import models
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of

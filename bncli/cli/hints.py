@@ -16,7 +16,8 @@ from bncli.analysis.gap import has_population
 from bncli.analysis.lag import MOMENTUM
 from bncli.cli import console
 from bncli.cli.options import OPTIONS, Options
-from bncli.config import FIELDS, field_name
+from bncli.config import FIELDS
+from bncli.fields import field_name
 from bncli.networks.norms import NONE
 from bncli.report.notes import smaller_momentum
 from bncli.study.files import load_study
@@ -31,6 +32,9 @@ OF_THE_STUDY = (
     "preset",
     "dataset",
     "label",
+    "drop",
+    "encode",
+    "impute",
     "test_size",
     "vary_data",
     "model",

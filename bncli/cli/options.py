@@ -13,10 +13,13 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from bncli.cli import console
-from bncli.config import DATA_FIELDS, FIELDS, field_name, parse_value
+from bncli.config import DATA_FIELDS, FIELDS
 from bncli.data import sets
+from bncli.data.columns import joined_names
+from bncli.data.preparation import ENCODE, IMPUTE
 from bncli.data.tables import column_names
 from bncli.errors import BncliError, InvalidConfig, shown
+from bncli.fields import field_name, parse_value
 from bncli.networks import models, norms
 from bncli.networks.layout import ACTIVATIONS
 from bncli.probes.inside import LEVELS
@@ -74,6 +77,34 @@ LabelOption = Annotated[
         autocompletion=complete_label,
     ),
 ]
+DropOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--drop",
+        metavar="COLUMN",
+        help="Leave out a column of a table; may be repeated.",
+        show_default=False,
+        autocompletion=complete_label,
+    ),
+]
+EncodeOption = Annotated[
+    str | None,
+    option(
+        "--encode",
+        metavar="|".join(ENCODE),
+        help="How columns of text become features; by default onehot.",
+        complete=lambda: ENCODE,
+    ),
+]
+ImputeOption = Annotated[
+    str | None,
+    option(
+        "--impute",
+        metavar="|".join(IMPUTE),
+        help="How missing numbers are filled in; by default median.",
+        complete=lambda: IMPUTE,
+    ),
+]
 TestSizeOption = Annotated[
     str | None,
     option("--test-size", metavar="SHARE", help="Share of the rows for testing: reported, nothing is chosen on it."),
@@ -102,7 +133,7 @@ DataSettingsOption = Annotated[
     option(
         "--set",
         metavar="FIELD=VALUE",
-        help="n_samples, noise, data_seed, test_size, train_rows, val_rows or scaling; may be repeated.",
+        help="n_samples, noise, data_seed, train_rows, val_rows, scaling, ...; may be repeated.",
         complete=lambda: [f"{name}=" for name in DATA_FIELDS],
     ),
 ]
@@ -196,11 +227,14 @@ class Options:
             "--dataset",
             "-d",
             metavar="NAME|FILE",
-            help="Data set: a name (see `bncli dataset`) or a file.",
+            help="Data set: a name (see `bncli dataset`), a file, openml:NAME@VERSION or images:FOLDER.",
             complete=lambda: sets.REGISTRY,
         ),
     ] = None
     label: LabelOption = None
+    drop: DropOption = None
+    encode: EncodeOption = None
+    impute: ImputeOption = None
     test_size: TestSizeOption = None
     vary_data: Annotated[
         bool, typer.Option("--vary-data", help="Every seed draws its own split, or generates its own data.")
@@ -289,14 +323,25 @@ class Options:
             InvalidConfig: A field is given twice, or its value can't be converted.
             UnknownName: There is no such field.
         """
-        names = ("dataset", "label", "test_size", "model", "activation", "optimizer", "lr", "epochs", "batch_size")
+        data, network = ("dataset", "label", "encode", "impute", "test_size"), ("model", "activation")
+        names = (*data, *network, "optimizer", "lr", "epochs", "batch_size")
         given = {name: parse_value(name, getattr(self, name)) for name in names if getattr(self, name) is not None}
+        given |= dropped(self.drop)
         given |= {name: True for name in ("vary_data", "keep_weights") if getattr(self, name)}
         return given | parse_settings(self.settings, given)
 
     def seed_list(self) -> tuple[int, ...] | None:
         """Return the seeds of `--seeds`; None without the option."""
         return None if self.seeds is None else parse_seeds(self.seeds)
+
+
+def dropped(names: list[str] | None) -> dict[str, Value]:
+    """Return the field that `--drop` sets, if it is given.
+
+    >>> dropped(["id", "price, net"])
+    {'drop': 'id,"price, net"'}
+    """
+    return {"drop": joined_names(names)} if names else {}
 
 
 OPTIONS = [field for field in dataclasses.fields(Options) if field.name != "trainer"]

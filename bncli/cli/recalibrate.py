@@ -19,9 +19,10 @@ from bncli.cli.options import (
     parse_settings,
 )
 from bncli.cli.scaling import scaled_to_fit
-from bncli.config import RunConfig, parse_value
+from bncli.config import RunConfig
 from bncli.data import datasets, sets
 from bncli.errors import InvalidConfig, shown
+from bncli.fields import parse_value
 from bncli.networks.file import FileNetwork
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of

@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bncli import process
+from bncli.data import sources
+from bncli.data.columns import AUTO
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file, task_of
+from bncli.data.preparation import PREPARATION_FIELDS, Preparation, prepare
 from bncli.data.reading import quoted
 from bncli.data.scaling import UNSCALED, Scaler, scale, scale_target
+from bncli.data.selection import DataFields
 from bncli.data.sets import REGISTRY
+from bncli.data.sources import FORMS, read_source, source_of
 from bncli.data.splits import LabelledRows, RawDataset, select_rows, split_stratified, with_test_part
 from bncli.data.tables import is_table_path
 from bncli.errors import DataError, InvalidConfig
@@ -25,39 +30,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-LOADER_FIELDS = ("label", "n_samples", "noise", "data_seed")
+LOADER_FIELDS = ("label", "drop", *PREPARATION_FIELDS, "n_samples", "noise", "class_balance", "data_seed")
 """The data fields that some data sets use and others ignore."""
 
 
-class DataFields(Protocol):
-    """The fields of a run that select its data; a `RunConfig` has them."""
-
-    @property
-    def dataset(self) -> str: ...
-    @property
-    def label(self) -> str | None: ...
-    @property
-    def n_samples(self) -> int | None: ...
-    @property
-    def noise(self) -> float | None: ...
-    @property
-    def data_seed(self) -> int | None: ...
-    @property
-    def train_rows(self) -> str: ...
-    @property
-    def val_rows(self) -> str: ...
-    @property
-    def scaling(self) -> str: ...
-    @property
-    def test_size(self) -> float: ...
-    @property
-    def vary_data(self) -> bool: ...
-    @property
-    def task(self) -> str: ...
-    @property
-    def target_scaling(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
+TABLE_DEFAULTS: dict[str, Any] = {"label": None, "drop": None, "encode": "onehot", "impute": "median"}
+"""The data fields that tables use, with their defaults; `drop` of None leaves out nothing."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +55,7 @@ class Dataset:
         scaler: The numbers of the scaling; None for `none`.
         x_test: Test features, float32, scaled as the others; None if there is no test part.
         y_test: Test class numbers or quantities, shape (rows,).
+        preparation: What was done to the columns of a table; None for other data.
         task: `classification` or `regression`.
         target_scaler: What was done to quantities; it leaves classes alone.
         is_imbalanced: Whether some classes are rare, see `RawDataset.is_imbalanced`.
@@ -94,6 +73,7 @@ class Dataset:
     scaler: Scaler | None = None
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
+    preparation: Preparation | None = None
     task: str = CLASSIFICATION
     target_scaler: Scaler = UNSCALED
     is_imbalanced: bool = False
@@ -169,7 +149,7 @@ def loader_defaults(name: str) -> dict[str, Any]:
     """Return the data fields that a data set uses, with its own defaults.
 
     Args:
-        name: A registered name or the path of a data file.
+        name: A registered name, one with a source such as `images:pets`, or the path of a data file.
 
     Raises:
         InvalidConfig: `name` is neither.
@@ -179,12 +159,21 @@ def loader_defaults(name: str) -> dict[str, Any]:
     """
     if name in REGISTRY:
         return dict(_registered_defaults(name))
+    if source := source_of(name):
+        return dict(_source_defaults(source))
     if is_data_path(name):
-        return ({"label": None} if is_table_path(name) else {}) | {"data_seed": 0}
+        return (dict(TABLE_DEFAULTS) if is_table_path(name) else {}) | {"data_seed": 0}
     raise InvalidConfig(
-        f"Unknown dataset {quoted(name)}. Allowed: {', '.join(REGISTRY)}, "
+        f"Unknown dataset {quoted(name)}. Allowed: {', '.join([*REGISTRY, *FORMS.values()])}, "
         f"or a path ending in {', '.join(FILE_SUFFIXES)}.{nearest(name, REGISTRY)}"
     )
+
+
+@cache
+def _source_defaults(source: str) -> dict[str, Any]:
+    """The data fields of a source that are the same for all its data sets: tables are prepared, and rows are split."""
+    used = {*inspect.signature(sources.REGISTRY[source]).parameters}
+    return (dict(TABLE_DEFAULTS) if "drop" in used else {}) | {"data_seed": 0}
 
 
 @cache
@@ -214,7 +203,7 @@ def drawn_with(fields: DataFields) -> int | None:
 def ignored_fields(fields: DataFields) -> list[str]:
     """Return the data fields that have a value although the data set does not use them."""
     used = used_fields(fields)
-    return [name for name in LOADER_FIELDS if name not in used and getattr(fields, name) is not None]
+    return [name for name in LOADER_FIELDS if name not in used and getattr(fields, name) not in (None, AUTO)]
 
 
 def load(fields: DataFields) -> Dataset:
@@ -246,7 +235,7 @@ def loading(fields: DataFields) -> Iterator[None]:
     with process.beside(lambda: _read(*key)) as result:
         yield
         if data := result():
-            _preloaded[key] = _preloaded[*key[:-3], *_settled(data)] = _read_only(data)
+            _preloaded[key] = _preloaded[_explicit(key, data)] = _read_only(data)
 
 
 def forget() -> None:
@@ -287,12 +276,22 @@ def _key(fields: DataFields) -> _Key:
 
 @lru_cache(maxsize=8)
 def _load(*key: Any) -> Dataset:
-    return _preloaded.pop(key, None) or _read(*key)
+    data = _preloaded.pop(key, None) or _read(*key)
+    explicit = _explicit(key, data)
+    if explicit == key:
+        return data
+    _preloaded[explicit] = data
+    data = _load(*explicit)  # the same object as with the values that were left to the data
+    _preloaded.pop(explicit, None)
+    return data
 
 
-def _settled(data: Dataset) -> tuple[str, str, str]:
-    """The values of `task`, `scaling` and `target_scaling` that `auto` stood for."""
-    return data.task, data.scaling, data.target_scaling
+def _explicit(key: _Key, data: Dataset) -> _Key:
+    """The key of the same data with its task, its scalings and the columns that it leaves out."""
+    name, options, draw, train_rows, val_rows, *_ = key
+    drop = data.preparation.drop if data.preparation else None
+    options = tuple((field, drop if field == "drop" else value) for field, value in options)
+    return name, options, draw, train_rows, val_rows, data.task, data.scaling, data.target_scaling
 
 
 def _read(
@@ -305,15 +304,11 @@ def _read(
     scaling: str,
     target_scaling: str,
 ) -> Dataset:
-    raw = _drawn(name, _load_raw(name, options, task), draw)
-    target = "standard" if raw.task == REGRESSION else "none"
-    wanted = (
-        raw.task,
-        raw.scaling if scaling == "auto" else scaling,
-        target if target_scaling == "auto" else target_scaling,
-    )
-    if wanted != (task, scaling, target_scaling):  # the same object as with the values that auto stands for
-        return _load(name, options, draw, train_rows, val_rows, *wanted)
+    raw = _load_raw(name, tuple(option for option in options if option[0] not in PREPARATION_FIELDS), task)
+    raw = _drawn(name, raw, draw)
+    scaling = raw.scaling if scaling == "auto" else scaling
+    if target_scaling == "auto":
+        target_scaling = "standard" if raw.task == REGRESSION else "none"
     parts = {
         "train": select_rows("train_rows", train_rows, raw.x_train, raw.y_train),
         "val": select_rows("val_rows", val_rows, raw.x_val, raw.y_val),
@@ -326,11 +321,13 @@ def _read(
             f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two {what}. Select more rows."
         )
     raw = replace(raw, notices=(*raw.notices, *_on_balance(name, raw)))
-    features, scaler = scale(scaling, raw, *(x for x, _ in parts.values()))
+    given = TABLE_DEFAULTS | dict(options)
+    prepared = prepare(name, raw, given["encode"], given["impute"], [x for x, _ in parts.values()])
+    features, scaler = scale(scaling, raw, *prepared.parts, unscaled=prepared.is_indicator)
     labels, target_scaler = scale_target(target_scaling, raw, *(y for _, y in parts.values()))
-    found: dict[str, Any] = {
-        name: getattr(raw, name) for name in ("class_names", "feature_names", "notices", "task", "is_imbalanced")
-    }
+    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "task", "is_imbalanced")}
+    found |= {"feature_names": prepared.names, "preparation": prepared.preparation}
+    found |= {"notices": (*raw.notices, *prepared.notices)}
     for part, x, y in zip(parts, features, labels, strict=True):
         found |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
     return _read_only(Dataset(name, scaling=scaling, scaler=scaler, target_scaler=target_scaler, **found))
@@ -372,7 +369,8 @@ def _load_raw(name: str, options: _Options, task: str) -> RawDataset:
         if task not in ("auto", raw.task):
             raise InvalidConfig(f"task must be {raw.task} for the data set {name}. Received: {quoted(task)}.")
         return raw
-    rows = _rows_of(name, fields.get("label"))
+    seed = fields.pop("data_seed")
+    rows = _rows_of(name, tuple(fields.items()))
     try:
         task, told = task_of(name, rows, task)
         check_rows(name, rows, task)
@@ -382,9 +380,10 @@ def _load_raw(name: str, options: _Options, task: str) -> RawDataset:
     has_pixels = rows.x.ndim == 4 and rows.x.dtype == "uint8"
     scaling, pixel_max = ("unit", 255.0) if has_pixels else ("standard", None)
     rows = replace(rows, notices=(*rows.notices, *told))
-    return split_stratified(rows, fields["data_seed"], scaling=scaling, pixel_max=pixel_max, task=task)
+    return split_stratified(rows, seed, scaling=scaling, pixel_max=pixel_max, task=task)
 
 
 @lru_cache(maxsize=2)
-def _rows_of(name: str, label: str | None) -> LabelledRows:
-    return read_file(name, label)
+def _rows_of(name: str, options: _Options) -> LabelledRows:
+    fields = dict(options)
+    return read_source(name, fields) if source_of(name) else read_file(name, **fields)

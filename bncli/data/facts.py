@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bncli.data import datasets, sets
+from bncli.data import datasets, sets, sources
 from bncli.data.datasets import Dataset
 from bncli.tasks.scores import trivial_scores
 from bncli.tasks.task import CLASSIFICATION
@@ -19,15 +19,17 @@ PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def catalogue() -> list[dict[str, str]]:
-    """Return a row per registered data set: its name, its description, and the fields it uses with their defaults."""
-    return [
-        {
-            "name": name,
-            "description": sets.REGISTRY.description(name),
-            "fields": " ".join(f"{field}={value}" for field, value in datasets.loader_defaults(name).items()),
-        }
-        for name in sets.REGISTRY
-    ]
+    """Return a row per registered data set and source: its name, its description, and the fields it uses."""
+    named = {name: sets.REGISTRY.description(name) for name in sets.REGISTRY}
+    named |= {form: sources.REGISTRY.description(source) for source, form in sources.FORMS.items()}
+    return [{"name": name, "description": text, "fields": _fields(name)} for name, text in named.items()]
+
+
+def _fields(name: str) -> str:
+    """The data fields that a data set uses, with its defaults if it has any."""
+    return " ".join(
+        field if value is None else f"{field}={value}" for field, value in datasets.loader_defaults(name).items()
+    )
 
 
 def dataset_facts(data: Dataset) -> dict[str, Any]:
@@ -35,7 +37,8 @@ def dataset_facts(data: Dataset) -> dict[str, Any]:
 
     `trivial` holds what the best constant answer gets by every score. With a test part there are also `test_rows`,
     `test_chance` and `test_trivial`, over them. A classifier has `n_classes`; a quantity has its `target_mean` and
-    `target_sd` over the training rows.
+    `target_sd` over the training rows. For a table, `columns` says what was done to the columns that were not taken as
+    they are.
     """
     trivial = trivial_scores(data.task, data.labels("val"))
     facts = {
@@ -54,7 +57,13 @@ def dataset_facts(data: Dataset) -> dict[str, Any]:
         trivial = trivial_scores(data.task, data.labels("test"))
         chance = round(trivial[data.score], 4)
         facts |= {"test_rows": len(data.y_test), "test_chance": chance, "test_trivial": _rounded(trivial)}
-    return facts
+    prepared = [row for row in columns(data) if row["filled_with"] or row["becomes"]]
+    return facts | ({"columns": prepared} if prepared else {})
+
+
+def columns(data: Dataset) -> list[dict[str, Any]]:
+    """Return what was done to each column of a table, see `Preparation`; an empty list for other data."""
+    return list(data.preparation.columns) if data.preparation else []
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:

@@ -27,12 +27,13 @@ def is_data_path(name: str) -> bool:
     return Path(name).suffix.lower() in FILE_SUFFIXES
 
 
-def read_file(path: str, label: str | None) -> LabelledRows:
+def read_file(path: str, label: str | None = None, drop: str | None = None) -> LabelledRows:
     """Read a data file.
 
     Args:
         path: Path of a .csv, .tsv, .parquet or .npz file.
         label: Name of the column with the class names (tables only).
+        drop: The columns to leave out, see `columns.to_drop` (tables only).
 
     Raises:
         DataError: The file is missing, can't be read, or can't be used for classification.
@@ -40,7 +41,7 @@ def read_file(path: str, label: str | None) -> LabelledRows:
     if not is_file(Path(path)):
         problem = f"{quoted(path)} is not a regular file" if os.path.exists(path) else f"No file {quoted(path)}"
         raise DataError(f"{problem}. Give the path of an existing {', '.join(FILE_SUFFIXES)} file.")
-    return read_table(path, label) if is_table_path(path) else read_npz(Path(path))
+    return read_table(path, label, drop) if is_table_path(path) else read_npz(Path(path))
 
 
 def task_of(path: str, rows: LabelledRows, task: str) -> tuple[str, list[str]]:
@@ -101,8 +102,10 @@ def _check_quantities(path: str, rows: LabelledRows) -> None:
 def _check_finite(path: str, rows: LabelledRows) -> None:
     import numpy as np
 
+    may_miss = rows.columns is not None and not rows.columns.are_plain
     with np.errstate(over="ignore"):
-        finite = np.isfinite(rows.x.astype("float32")).reshape(len(rows.x), -1).all(axis=1)
+        x = np.nan_to_num(rows.x, posinf=np.inf, neginf=-np.inf) if may_miss else rows.x
+        finite = np.isfinite(x.astype("float32")).reshape(len(x), -1).all(axis=1)
     if not finite.all():
         raise DataError(
             f"{quoted(path)} has values that are not finite, or too large for float32, in {(~finite).sum()} of "

@@ -114,7 +114,7 @@ def find_mnist_family(name: str) -> LabelledRows | None:
         DataError: Files were found but can't be read.
     """
     spellings = (name, name.replace("_", "-"))
-    for root in _data_dirs():
+    for root in data_dirs():
         for folder in _idx_folders(root, spellings):
             found = read_idx_folder(folder)
             if found is not None:
@@ -125,8 +125,11 @@ def find_mnist_family(name: str) -> LabelledRows | None:
     return None
 
 
-def _data_dirs() -> list[Path]:
-    """The folders to search. Without a home (a user without an entry in the system's list) there is no cache."""
+def data_dirs() -> list[Path]:
+    """Return the folders to search: `$BNCLI_DATA_DIR` and Keras' cache.
+
+    Without a home (a user without an entry in the system's list) there is no cache.
+    """
     own, keras_home = os.environ.get("BNCLI_DATA_DIR"), os.environ.get("KERAS_HOME")
     folders = [Path(own)] if own else []
     with suppress(RuntimeError):

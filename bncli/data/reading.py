@@ -70,6 +70,12 @@ def _reason(error: Exception) -> str:
     return plain_text(first_line(error))
 
 
+def why_not_downloaded(error: Exception) -> str:
+    """Return the reason of an error of a download, without the layers that Python's library puts around it."""
+    reason = getattr(error, "reason", None)
+    return plain_text(first_line(reason if isinstance(reason, Exception) else error))
+
+
 def check_size(source: str, n_bytes: int, what: str) -> None:
     """Check how much memory something will take, before anything is allocated.
 

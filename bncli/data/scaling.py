@@ -33,7 +33,7 @@ UNSCALED = Scaler()
 
 
 def scale(
-    scaling: str, raw: RawDataset, x_train: np.ndarray, *others: np.ndarray
+    scaling: str, raw: RawDataset, x_train: np.ndarray, *others: np.ndarray, unscaled: np.ndarray | None = None
 ) -> tuple[list[np.ndarray], Scaler | None]:
     """Scale the features of all parts of a data set alike.
 
@@ -43,6 +43,7 @@ def scale(
         raw: The data set that the rows come from.
         x_train: The selected training rows.
         *others: The rows of the other parts.
+        unscaled: Mask of the features that `standard` leaves as they are, 0 and 1 for categories; None for none.
 
     Returns:
         All parts, scaled, and how; None for `none`.
@@ -62,6 +63,8 @@ def scale(
     from sklearn.preprocessing import StandardScaler
 
     fitted = StandardScaler().fit(x_train.reshape(len(x_train), -1))
+    if unscaled is not None:  # a rare category would become a very large number
+        fitted.mean_[unscaled], fitted.scale_[unscaled] = 0, 1
     scaler = Scaler(*(values.reshape(x_train.shape[1:]) for values in (fitted.mean_, fitted.scale_)))
     return [fitted.transform(x.reshape(len(x), -1)).reshape(x.shape) for x in parts], scaler
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bncli.data.columns import Columns
 from bncli.data.reading import quoted
 from bncli.errors import InvalidConfig
 from bncli.tasks.task import CLASSIFICATION, REGRESSION
@@ -36,6 +37,7 @@ class LabelledRows:
         is_test: Boolean mask of the test rows; None if the file names none.
         is_published: Whether the validation rows are a published test part, as Keras' data sets have it.
         notices: Sentences on what was unusual about the file and how it was read.
+        columns: What the columns of a table hold; None for other data.
     """
 
     x: np.ndarray
@@ -45,6 +47,7 @@ class LabelledRows:
     notices: tuple[str, ...] = ()
     is_test: np.ndarray | None = None
     is_published: bool = False
+    columns: Columns | None = None
 
     @property
     def test_mask(self) -> np.ndarray:
@@ -72,6 +75,7 @@ class RawDataset:
         y_test: Their class numbers or quantities.
         given: Which rows are validation rows for good: `validation`, or `published` for those of a published test part;
             empty if they are drawn or generated.
+        columns: What the columns of a table hold; None for other data.
         task: `classification` or `regression`.
     """
 
@@ -87,6 +91,7 @@ class RawDataset:
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
     given: str = ""
+    columns: Columns | None = None
     task: str = CLASSIFICATION
 
     @property
@@ -140,6 +145,7 @@ def split_stratified(
     parts = (rows.x[train], y[train], rows.x[val], y[val])
     given = "" if rows.is_validation is None else "published" if rows.is_published else "validation"
     raw = RawDataset(*parts, class_names, scaling, pixel_max, rows.feature_names, rows.notices, given=given, task=task)
+    raw = replace(raw, columns=rows.columns)
     return raw if rows.is_test is None else replace(raw, x_test=rows.x[is_test], y_test=y[is_test])
 
 

@@ -133,7 +133,7 @@ def render(
             method=method(verdicts),
             command=_command(evidence, content),
             provenance=_provenance(content),
-            data=_data(content),
+            data=[_data(content), *_columns(content)],
             settings=_settings(evidence),
         )
     )
@@ -249,8 +249,20 @@ def _provenance(content: Mapping[str, Any]) -> Part:
 
 def _data(content: Mapping[str, Any]) -> Part:
     """The data sets with their fingerprints."""
-    rows = [{name: str(value) for name, value in facts.items()} for facts in content.get("datasets", {}).values()]
+    found = content.get("datasets", {}).values()
+    rows = [{name: str(value) for name, value in facts.items() if name != "columns"} for facts in found]
     return Part("Data sets", rows, "The fingerprint is a hash of all rows.")
+
+
+def _columns(content: Mapping[str, Any]) -> list[Part]:
+    """What was done to the columns of tables; nothing if nothing was."""
+    rows = [
+        {"data": label, **{name: "" if value is None else str(value) for name, value in row.items()}}
+        for label, facts in content.get("datasets", {}).items()
+        for row in facts.get("columns", [])
+    ]
+    note = "Missing values and categories, by the training rows; other columns are taken as they are."
+    return [_part("Columns of tables", rows, note)] if rows else []
 
 
 def _settings(evidence: Evidence) -> Part:

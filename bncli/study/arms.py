@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bncli.config import FIELDS, NORM_FIELDS, RunConfig, field_name, parse_value
+from bncli.config import FIELDS, NORM_FIELDS, RunConfig
 from bncli.errors import InvalidConfig, shown
+from bncli.fields import field_name, parse_value
 from bncli.networks import norms
 from bncli.networks.network import network_of
 from bncli.networks.reference import reference_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bncli.config import FIELDS, field_name, parse_value
+from bncli.config import FIELDS
 from bncli.errors import InvalidConfig, shown
+from bncli.fields import field_name, parse_value
 from bncli.registry import check_name
 from bncli.values import Value, plain_text, read_number, read_whole
 

@@ -57,6 +57,7 @@ STUDY_FORM: schema.Form = {
             "validation_rows?": WHOLE,
             "test_rows?": WHOLE,
             "test_chance?": NUMBER_OR_NULL,
+            "columns?": [OBJECT],
         }
     },
     "networks?": {"*": {"digest": TEXT, "text?": (TEXT, None), "sites?": {"*": PAIR}}},

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bncli.config import ABSENT, DATA_FIELDS, RunConfig, format_1_id
+from bncli.config import ABSENT, DATA_FIELDS, SETTLED, RunConfig, format_1_id
 from bncli.data import datasets
+from bncli.data.columns import AUTO
 from bncli.data.facts import dataset_facts
 from bncli.errors import BncliError, StoreError, shown
 from bncli.networks.network import network_of
@@ -88,7 +89,8 @@ def open_folder(folder: Path, study: Study, plan: Plan, shard: Shard | None = No
 def as_begun(study: Study, folder: Path) -> Study:
     """Return a study with the rules with which its folder was begun: old and new runs would not be comparable.
 
-    A folder of bncli 0.1 goes on with what `use_bias=auto` and the number of groups by default meant then.
+    A folder of bncli 0.1 goes on with what `use_bias=auto`, the number of groups by default and the fields of `SETTLED`
+    meant then.
 
     Args:
         study: The study that was asked for.
@@ -99,6 +101,8 @@ def as_begun(study: Study, folder: Path) -> Study:
     kept = {"use_bias": "unshifted"} if there.get("use_bias") == "unshifted" and study.base.use_bias == "auto" else {}
     if there.get("groups") == ABSENT["groups"] and study.base.groups is None:
         kept["groups"] = there["groups"]
+    auto = [name for name in SETTLED if getattr(study.base, name) == AUTO]
+    kept |= {name: there[name] for name in auto if name in there and there[name] == SETTLED[name]}
     return replace(study, base=study.base.replace(**kept))
 
 

@@ -33,13 +33,13 @@ ALLOWED = ", ".join(FIELDS)
         (["dataset", "circle"], None),
         (
             ["dataset", "--plot", "x.png"],
-            "--plot, --export, --label, --test-size and --set need the name of a data set. "
+            "--plot, --export, --set and the options of tables and splits need the name of a data set. "
             "Try bncli dataset digits --plot digits.png.",
         ),
         (
             ["dataset", "circles", "--set", "lr=1"],
-            "Unknown field of a data set 'lr'. Allowed: dataset, label, n_samples, noise, data_seed, train_rows, "
-            "val_rows, scaling, test_size, vary_data.",
+            "Unknown field of a data set 'lr'. Allowed: dataset, label, task, drop, encode, impute, n_samples, "
+            "noise, class_balance, data_seed, train_rows, val_rows, scaling, target_scaling, test_size, vary_data.",
         ),
         (["dataset", "circles", "--plot", "x.gif"], "Unknown ending of a plot '.gif'. Allowed: .png, .svg, .pdf."),
         (

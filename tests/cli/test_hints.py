@@ -34,7 +34,7 @@ def is_accepted(bncli, words):
 
 
 def wine(folder):
-    (folder / "my wine.csv").write_text("a,b,kind\n" + "".join(f"{n},{n % 7},{n % 2}\n" for n in range(40)))
+    (folder / "my wine.csv").write_text("a,b,kind\n" + "".join(f"{n % 9},{n % 7},{n % 2}\n" for n in range(40)))
     return ("my wine.csv", "--label", "kind")
 
 

@@ -143,4 +143,6 @@ def test_dataset_says_how_to_go_on_with_the_test_part(bncli):
 
 
 def test_a_test_size_without_a_data_set(bncli):
-    assert error(bncli("dataset", "--test-size", "0.2")).startswith("--plot, --export, --label, --test-size and --set")
+    assert error(bncli("dataset", "--test-size", "0.2")).startswith(
+        "--plot, --export, --set and the options of tables and splits need"
+    )

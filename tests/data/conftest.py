@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -16,6 +17,7 @@ def no_download(monkeypatch):
         pytest.fail(f"a test must not start a process: {command}")
 
     monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, **options: pytest.fail(f"a test must not open {url}"))
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
 """`load`: every registered data set, fields, caching and fingerprints."""
 
+import os
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
-from datafiles import error_text, is_same, load, needs_files, write_text
+from datafiles import error_text, is_same, load, needs_files, write_cifar, write_text
 
 from bncli import process
 from bncli.config import RunConfig
-from bncli.data import datasets, sets
+from bncli.data import cifar, datasets, sets
 from bncli.errors import InvalidConfig
 
 SEEDED, SIZED, NOISY = (
@@ -17,17 +19,27 @@ SEEDED, SIZED, NOISY = (
 )
 
 
+OF_TABLES = {"label": "y", "drop": "id", "encode": "ordinal", "impute": "mean"}
+
+
 def load_some(name, **fields):
     """The first rows only: enough to have every class, and fast."""
     return load(name, **({"train_rows": ":400", "val_rows": ":200"} | fields))
 
 
 @pytest.fixture(scope="module", params=list(sets.REGISTRY))
-def name(request):
+def name(request, tmp_path_factory):
     """Every registered name; the module scope runs the tests of a data set together, so that it is loaded once."""
     if request.param in ("mnist", "fashion_mnist"):
         needs_files(request.param)
-    return request.param
+    if request.param not in cifar.PUBLISHED:
+        yield request.param
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BNCLI_DATA_DIR", str(tmp_path_factory.mktemp("cifar")))
+        write_cifar(Path(os.environ["BNCLI_DATA_DIR"]), request.param)
+        yield request.param
+    datasets.forget()
 
 
 def test_arrays_are_float32_and_int32(name):
@@ -185,7 +197,7 @@ def test_load_rejects_a_slice_with_one_class():
 
 def test_an_unknown_data_set_gets_a_suggestion():
     expected = (
-        f"Unknown dataset 'digit'. Allowed: {', '.join(sets.REGISTRY)}, "
+        f"Unknown dataset 'digit'. Allowed: {', '.join(sets.REGISTRY)}, openml:NAME@VERSION, images:FOLDER, "
         "or a path ending in .csv, .tsv, .parquet, .npz. Did you mean 'digits'?"
     )
     assert error_text(InvalidConfig, load, "digit") == expected
@@ -193,7 +205,7 @@ def test_an_unknown_data_set_gets_a_suggestion():
 
 def test_a_file_of_another_type_is_an_unknown_data_set():
     expected = (
-        f"Unknown dataset 'irises.xlsx'. Allowed: {', '.join(sets.REGISTRY)}, "
+        f"Unknown dataset 'irises.xlsx'. Allowed: {', '.join(sets.REGISTRY)}, openml:NAME@VERSION, images:FOLDER, "
         "or a path ending in .csv, .tsv, .parquet, .npz."
     )
     assert error_text(InvalidConfig, load, "irises.xlsx") == expected
@@ -205,7 +217,7 @@ def test_a_file_of_another_type_is_an_unknown_data_set():
         ("circles", {"n_samples": 1000, "noise": 0.1, "data_seed": 1}),
         ("digits", {"data_seed": 0}),
         ("mnist", {}),
-        ("mine.csv", {"label": None, "data_seed": 0}),
+        ("mine.csv", {"label": None, "drop": None, "encode": "onehot", "impute": "median", "data_seed": 0}),
         ("mine.NPZ", {"data_seed": 0}),
     ],
 )
@@ -216,15 +228,15 @@ def test_loader_defaults(dataset, expected):
 @pytest.mark.parametrize(
     ("dataset", "expected"),
     [
-        ("circles", ["label"]),
-        ("digits", ["label", "n_samples", "noise"]),
-        ("mnist", ["label", "n_samples", "noise", "data_seed"]),
+        ("circles", [*OF_TABLES]),
+        ("digits", [*OF_TABLES, "n_samples", "noise"]),
+        ("mnist", [*OF_TABLES, "n_samples", "noise", "data_seed"]),
         ("mine.csv", ["n_samples", "noise"]),
-        ("mine.npz", ["label", "n_samples", "noise"]),
+        ("mine.npz", [*OF_TABLES, "n_samples", "noise"]),
     ],
 )
 def test_ignored_fields(dataset, expected):
-    fields = RunConfig(dataset=dataset, label="y", n_samples=10, noise=0.5, data_seed=3)
+    fields = RunConfig(dataset=dataset, n_samples=10, noise=0.5, data_seed=3, **OF_TABLES)
     assert datasets.ignored_fields(fields) == expected
     assert datasets.ignored_fields(RunConfig(dataset=dataset)) == []
 
@@ -286,13 +298,11 @@ def test_notices_come_with_the_data(tmp_path):
     path = write_text(tmp_path, "\n".join([";a;label", *(f"{number};{number**2};{number % 2}" for number in range(8))]))
     expected = (
         f"{path!r} is read as a table with columns separated by ';'.",
-        f"{path!r} (columns separated by ';'): column 'Unnamed: 0' has no name and numbers the rows. "
-        "It is used as a feature; where the rows are sorted by class it gives the class away. "
-        "Remove it from the file unless it means something.",
+        f"{path!r}: column 'Unnamed: 0' has no name and numbers the rows; it is left out. To keep it: --set drop=none.",
     )
     for scaling in ("auto", "none"):
         data = load(path, label="label", scaling=scaling)
-        assert (data.notices, data.feature_names) == (expected, ("Unnamed: 0", "a"))
+        assert (data.notices, data.feature_names) == (expected, ("a",))
     assert load("digits").notices == ()
 
 

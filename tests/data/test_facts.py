@@ -10,8 +10,9 @@ from bncli.data.facts import balance, catalogue, dataset_facts, feature_names, m
 
 def test_the_catalogue_lists_every_data_set():
     rows = catalogue()
-    assert [row["name"] for row in rows] == list(sets.REGISTRY)
-    assert all(row["description"] == sets.REGISTRY.description(row["name"]) for row in rows)
+    assert [row["name"] for row in rows] == [*sets.REGISTRY, "openml:NAME@VERSION", "images:FOLDER"]
+    assert all(row["description"] == sets.REGISTRY.description(row["name"]) for row in rows[:-2])
+    assert rows[-2]["fields"] == "label drop encode=onehot impute=median data_seed=0"
 
 
 def test_the_catalogue_shows_the_fields_with_their_defaults():

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from datafiles import load, needs_files
+from datafiles import error_text, load, needs_files
 
 from bncli.data import sets
+from bncli.errors import InvalidConfig
 
 
 @pytest.mark.parametrize("dataset", sets.REGISTRY)
@@ -59,6 +60,40 @@ def test_a_quarter_of_every_class_of_the_digits_is_for_validation():
     data = load("digits")
     train, val = np.bincount(data.y_train), np.bincount(data.y_val)
     np.testing.assert_allclose(val / (train + val), 0.25, atol=0.005)
+
+
+@pytest.mark.parametrize(("name", "n_spirals"), [("spirals", 2), ("spirals3", 3)])
+def test_spirals_without_noise_go_round_one_and_a_half_times(name, n_spirals):
+    data = load(name, noise=0, n_samples=90, data_seed=4)
+    assert np.bincount(np.concatenate([data.y_train, data.y_val])).tolist() == [90 // n_spirals] * n_spirals
+    radius, angle = np.hypot(*data.x_train.T), np.arctan2(data.x_train[:, 1], data.x_train[:, 0])
+    turns = 1.5 * radius + data.y_train / n_spirals - angle / (2 * np.pi)
+    np.testing.assert_allclose(turns, np.round(turns), atol=1e-5)
+    assert (radius >= 0.1).all()
+    assert (radius <= 1).all()
+
+
+@pytest.mark.parametrize(("balance", "n_common"), [(0.9, 450), (0.5, 250), (0.98, 490)])
+def test_the_balance_of_the_classes_is_as_asked(balance, n_common):
+    data = load("imbalanced", n_samples=500, class_balance=balance)
+    assert (np.concatenate([data.y_train, data.y_val]) == 0).sum() == n_common
+    assert (data.y_val == 0).sum() == pytest.approx(n_common / 4, abs=1)
+
+
+def test_too_few_rows_of_the_rare_class():
+    assert error_text(InvalidConfig, load, "imbalanced", n_samples=20, class_balance=0.95) == (
+        "class_balance=0.95 of n_samples=20 leaves the rare class 1 of the 2 rows that it needs. Try more samples."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "n_rows", "n_features"),
+    [("iris", ("setosa", "versicolor", "virginica"), 150, 4), ("wine", ("class_0", "class_1", "class_2"), 178, 13)],
+)
+def test_small_tables_of_scikit_learn(name, classes, n_rows, n_features):
+    data = load(name)
+    assert (data.class_names, data.input_shape) == (classes, (n_features,))
+    assert len(data.y_train) + len(data.y_val) == n_rows
 
 
 def test_breast_cancer_keeps_its_class_names():

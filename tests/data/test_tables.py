@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bncli.data import reading
 from bncli.data.files import read_file
 from bncli.data.tables import TABLE_SUFFIXES, is_table_path
-from bncli.errors import DataError
+from bncli.errors import DataError, InvalidConfig
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
@@ -166,42 +166,54 @@ def test_a_table_without_features(tmp_path):
     assert error_text(DataError, read_file, path, "label") == expected
 
 
-def test_missing_values(tmp_path):
-    path = write_text(tmp_path, "a,b,label\n1,,x\n,2,\n3,,z\n")
-    expected = f"{path!r} has missing values in: a (1), b (2), label (1). Drop those rows or fill them in first."
-    assert error_text(DataError, read_file, path, "label") == expected
+def test_rows_without_a_label_are_left_out(tmp_path):
+    path = write_text(tmp_path, "a,label\n1,0\n2,\n3,1\n4,NA\n")
+    rows = read_file(path, "label")
+    assert (rows.x.tolist(), rows.y.tolist(), rows.y.dtype.kind) == ([[1], [3]], [0, 1], "i")
+    assert rows.notices == (f"{path!r}: 2 rows without a label are left out.",)
+    path = write_text(tmp_path, "a,split,label\n1,train,x\n2,validation,\n3,validation,y\n")
+    rows = read_file(path, "label")
+    assert (rows.is_validation.tolist(), rows.y.tolist()) == ([False, True], ["x", "y"])
+    assert rows.notices == (f"{path!r}: 1 row without a label is left out.",)
 
 
-def test_missing_values_of_the_split(tmp_path):
-    path = write_text(tmp_path, "a,split,label\n1,train,x\n2,validation,y\n3,,y\n")
-    expected = f"{path!r} has missing values in: split (1). Drop those rows or fill them in first."
-    assert error_text(DataError, read_file, path, "label") == expected
+def test_a_label_without_values(tmp_path):
+    path = write_text(tmp_path, "a,label\n1,\n2,\n")
+    assert error_text(DataError, read_file, path, "label") == (
+        f"{path!r} has no label in any row: column 'label' is empty."
+    )
 
 
-def test_columns_of_text(tmp_path):
-    path = write_text(tmp_path, "a,town,day,label\n1,Rome,2024-01-01,x\n2,Bonn,2024-01-02,y\n")
+def test_a_table_of_empty_columns(tmp_path):
+    path = write_text(tmp_path, "a,b,label\n,?,x\n,,y\n")
+    assert error_text(DataError, read_file, path, "label") == f"{path!r} has no values in any column besides 'label'."
+
+
+@pytest.mark.parametrize(
+    ("cells", "received"),
+    [
+        (("train", "validation", ""), "train, validation and 1 missing"),
+        (("train", "holdout", "holdout"), "holdout, train"),
+        (("train", "train", "train"), "train"),
+    ],
+)
+def test_a_split_column_of_other_words(tmp_path, cells, received):
+    lines = [f"{number},{cell},{'xyy'[number]}" for number, cell in enumerate(cells)]
+    path = write_text(tmp_path, "\n".join(["a,split,label", *lines]))
     expected = (
-        f"{path!r} has columns that are not numbers: town, day. "
-        "Encode them as numbers (one column per category) or drop them."
+        f"{path!r}: column 'split' sets the split if it contains train, and validation or test or both, and nothing "
+        f"else. Received: {received}. Correct it, or try --drop split."
     )
     assert error_text(DataError, read_file, path, "label") == expected
-
-
-def test_a_split_column_of_other_words(tmp_path):
-    path = write_text(tmp_path, "a,split,label\n1,train,x\n2,holdout,y\n")
-    expected = (
-        f"{path!r} has columns that are not numbers: split. "
-        "Encode them as numbers (one column per category) or drop them. "
-        "A column 'split' sets the split if it contains train, and validation or test or both."
-    )
-    assert error_text(DataError, read_file, path, "label") == expected
+    assert read_file(path, "label", "split").feature_names == ("a",)
 
 
 def test_a_split_column_of_lists(tmp_path):
     path = str(tmp_path / "t.parquet")
     pd.DataFrame({"a": [1, 2], "split": [[1], [2]], "label": [0, 1]}).to_parquet(path)
-    assert error_text(DataError, read_file, path, "label").startswith(
-        f"{path!r} has columns that are not numbers: split. "
+    assert error_text(DataError, read_file, path, "label") == (
+        f"{path!r} has columns that can't be features: split (ndarray values). Make numbers or a few categories of "
+        "them, or leave them out: --drop split."
     )
 
 
@@ -270,7 +282,7 @@ def test_integers_of_more_than_64_bits(tmp_path):
     expected = f"{path!r} can't be read as a table: Python int too large to convert to C "
     assert error_text(DataError, read_file, path, "label").startswith(expected)
     path = write_text(tmp_path, f"a,label\n{10**30},x\n{10**40},y\n")
-    assert error_text(DataError, read_file, path, "label").startswith(f"{path!r} has columns that are not numbers: a. ")
+    assert read_file(path, "label").x.tolist() == [[1e30], [1e40]]
 
 
 def test_what_pandas_makes_of_a_table_that_it_can_not_hold_is_one_message(tmp_path):
@@ -309,12 +321,6 @@ def test_another_separator_is_found(tmp_path, separator, name, shown):
     assert error_text(DataError, read_file, path, "target") == expected
 
 
-def test_commas_in_numbers_hide_no_separator(tmp_path):
-    path = write_text(tmp_path, "alcohol;malic;kind\n14,23;1,71;a\n13,2;1,78;b\n")
-    expected = f"{path!r} (columns separated by ';') has columns that are not numbers: alcohol, malic. "
-    assert error_text(DataError, read_file, path, "kind").startswith(expected)
-
-
 def test_an_index_without_a_name_hides_no_separator(tmp_path):
     """R's write.csv2 with names of rows, and no name for their column."""
     rows = read_file(write_text(tmp_path, "a;label\nr1;1;x\nr2;2;y\n"), "label")
@@ -337,43 +343,63 @@ def test_a_single_column_is_no_table_of_another_separator(tmp_path):
     assert error_text(DataError, read_file, path, "label").endswith("Received: 2 rows, 1 columns.")
 
 
-def numbered(path, *names):
+def left_out(path, *names):
     return tuple(
-        f"{path!r}: column {name!r} has no name and numbers the rows. It is used as a feature; where the rows are "
-        "sorted by class it gives the class away. Remove it from the file unless it means something."
+        f"{path!r}: column {name!r} has no name and numbers the rows; it is left out. To keep it: --set drop=none."
         for name in names
     )
 
 
 @pytest.mark.parametrize("numbers", [[0, 1, 2, 3], [1, 2, 3, 4], [2, 0, 3, 1]])
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "Unnamed: 0.1"])
-def test_a_column_without_a_name_that_numbers_the_rows_is_noticed(tmp_path, numbers, name):
+def test_a_column_without_a_name_that_numbers_the_rows_is_left_out(tmp_path, numbers, name):
     lines = [f"{name},a,label", *(f"{number},{number**2},{'xxyy'[number % 4]}" for number in numbers)]
-    path = write_text(tmp_path, "\n".join(lines))
-    rows = read_file(path, "label")
-    assert rows.feature_names == (name or "Unnamed: 0", "a")
+    path, name = write_text(tmp_path, "\n".join(lines)), name or "Unnamed: 0"
+    rows = read_file(path, "label", "auto")
+    assert (rows.feature_names, rows.columns.drop) == (("a",), name)
+    assert rows.x.tolist() == [[number**2] for number in numbers]
+    assert rows.notices == left_out(path, name)
+    rows = read_file(path, "label", None)  # as before there was such a rule
+    assert (rows.feature_names, rows.columns.drop) == ((name, "a"), None)
     assert rows.x.tolist() == [[number, number**2] for number in numbers]
-    assert rows.notices == numbered(path, name or "Unnamed: 0")
 
 
-def test_an_index_that_was_written_twice_is_noticed_twice(tmp_path):
+def test_an_index_that_was_written_twice_is_left_out_twice(tmp_path):
     frame = pd.DataFrame({"a": [1.5, 2.5], "label": ["x", "y"]})
     frame.to_csv(tmp_path / "once.csv")
     pd.read_csv(tmp_path / "once.csv").to_csv(tmp_path / "t.csv")
-    rows = read_file(str(tmp_path / "t.csv"), "label")
-    assert len(rows.feature_names) == 3
+    rows = read_file(str(tmp_path / "t.csv"), "label", "auto")
+    assert rows.feature_names == ("a",)
     assert len(rows.notices) == 2
+    assert rows.columns.drop == "Unnamed: 0,Unnamed: 0.1"
 
 
 @pytest.mark.parametrize(
-    ("name", "cells"),
-    [("id", [0, 1, 2]), ("", [0, 1, 3]), ("", [0, 0, 1]), ("", [2, 3, 4]), ("", [0.5, 1.5, 2.5]), ("", [0, 1, -1])],
+    ("name", "cells"), [("", [0, 1, 3]), ("", [0, 0, 1]), ("", [2, 3, 4]), ("", [0.5, 1.5, 2.5]), ("", [0, 1, -1])]
 )
 def test_other_columns_are_features(tmp_path, name, cells):
-    path = write_text(tmp_path, "\n".join([f"{name},a,label", *(f"{cell},1,x" for cell in cells)]))
-    rows = read_file(path, "label")
+    path = write_text(tmp_path, "\n".join([f"{name},a,label", *(f"{cell},{cell % 2},x" for cell in cells)]))
+    rows = read_file(path, "label", "auto")
     assert rows.x[:, 0].tolist() == cells
     assert rows.notices == ()
+
+
+def test_named_columns_are_left_out_besides_an_index(tmp_path):
+    path = write_text(tmp_path, ',id,"net, gross",a,label\n0,7,1,2,x\n1,9,3,4,y\n')
+    rows = read_file(path, "label", 'id,"net, gross"')
+    assert (rows.feature_names, rows.x.tolist()) == (("a",), [[2], [4]])
+    assert rows.columns.drop == 'Unnamed: 0,id,"net, gross"'
+    assert read_file(path, "label", rows.columns.drop).columns.drop == rows.columns.drop
+
+
+def test_columns_that_can_not_be_left_out(tmp_path):
+    path = write_text(tmp_path, "price,a,label\n1,2,x\n")
+    assert error_text(InvalidConfig, read_file, path, "label", "a,prise") == (
+        f"drop: {path!r} has no column 'prise'. Columns: price, a, label. Did you mean 'price'?"
+    )
+    assert error_text(InvalidConfig, read_file, path, "label", "label") == (
+        f"drop: 'label' is the label of {path!r}, which can't be left out."
+    )
 
 
 def test_the_label_is_used_even_without_a_name(tmp_path):

@@ -177,6 +177,20 @@ def test_the_answer_and_the_rows_are_those_of_the_tables(text):
     assert first[:3] == ["sigmoid", "0.01", "none"]
 
 
+def test_the_page_says_what_was_done_to_columns_of_tables():
+    rows = [
+        {"column": NASTY, "kind": "category", "missing": 3, "filled_with": "Rome", "becomes": "2 features: Oslo, Rome"},
+        {"column": "id", "kind": "", "missing": None, "filled_with": "", "becomes": "left out: drop"},
+    ]
+    shown = evidence(make_study(), learned, TRIVIAL)
+    content = {"datasets": {"mine.csv label=y": {"fingerprint": "0" * 64, "columns": rows}}}
+    found = Page(page.render(shown, [], content))
+    assert ["mine.csv label=y", NASTY, "category", "3", "Rome", "2 features: Oslo, Rome"] in found.rows
+    assert ["mine.csv label=y", "id", "", "", "", "left out: drop"] in found.rows
+    assert ["0" * 64] in found.rows
+    assert "Columns of tables" not in page.render(shown, [], {"datasets": {"digits": {"fingerprint": "0"}}})
+
+
 def test_a_study_without_claims_has_no_section_for_them(text):
     assert "Published claims" not in text
 

@@ -10,7 +10,7 @@ from bncli.errors import StoreError
 from bncli.study.execution import work_of
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.journal import RUNS_FILE
-from bncli.study.opening import note_session, open_folder
+from bncli.study.opening import as_begun, note_session, open_folder
 from bncli.study.shard import Shard
 
 
@@ -197,3 +197,19 @@ def test_a_changed_file_of_a_network_is_refused_and_its_text_is_kept(tmp_path, m
         "The file of model 'net.py' is not what the runs in 'out' were trained with. Restore it (study.json has its "
         "text), or try another --out."
     )
+
+
+def test_a_folder_from_before_columns_were_left_out_goes_on_with_all_of_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.csv").write_text(",a,label\n" + "".join(f"{n},{n % 5},{'xy'[n % 2]}\n" for n in range(16)))
+    table = {"dataset": "mine.csv", "label": "label"}
+    old, new = make_study(**table, drop=None), make_study(**table)
+    opened(tmp_path / "out", old)
+    content = Store(tmp_path / "out").read_study()
+    del content["study"]["run"]["drop"]
+    Store(tmp_path / "out").write_study(content)
+    begun = as_begun(new, tmp_path / "out")
+    assert begun == old
+    assert [run for run, _ in begun.plan().runs] == [run for run, _ in old.plan().runs]
+    assert Store(opened(tmp_path / "out", begun).folder).read_study()["conditions"] == content["conditions"]
+    assert as_begun(new, tmp_path / "other").plan().runs[0][0].drop == "Unnamed: 0"

@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from bncli.analysis.tables import task_of
 from bncli.config import ABSENT, RunConfig
 from bncli.data import datasets
+from bncli.data.columns import AUTO
+from bncli.resolution import has_value
 from bncli.tasks.task import REGRESSION
 from bncli.values import show
 
 ROWS_FILE = "rows.npz"
 """Where a script looks for rows that bncli exports."""
+
+
+ROWS_AND_SCALING = ("train_rows", "val_rows", "scaling")
 
 
 @dataclass
@@ -143,13 +148,18 @@ def _exported(config: RunConfig) -> DataCode:
     """Rows that bncli writes to a file, selected and scaled."""
     fields = {
         "data_seed": datasets.drawn_with(config) if config.vary_data else config.data_seed,
-        **{name: getattr(config, name) for name in ("n_samples", "noise", "train_rows", "val_rows", "scaling")},
+        **{
+            name: getattr(config, name)
+            for name in ("encode", "impute", "n_samples", "noise", "class_balance", *ROWS_AND_SCALING)
+        },
     }
     words = ["bncli", "dataset", config.dataset, *(["--label", config.label] if config.label else [])]
     words += ["--set", f"task={config.task}"] if config.task == REGRESSION else []
     words += ["--test-size", f"{config.test_size:g}"] if config.test_size else []
     for name, value in fields.items():
         words += [] if value in (None, ABSENT[name]) else ["--set", f"{name}={show(value)}"]
+    if datasets.load(config).preparation and not has_value(config, "drop", AUTO):
+        words += ["--set", f"drop={config.drop or 'none'}"]
     held_out = "test" if datasets.load(config).x_test is None else "val"
     lines = [
         f"# The rows come from: {shlex.join([*words, '--export', ROWS_FILE])}",
