@@ -98,9 +98,10 @@ def test_a_metric_that_no_run_has_is_refused_with_those_that_there_are(compared)
     with pytest.raises(InvalidConfig) as caught:
         compared.by("test_accuracy")
     there = (
-        "val_accuracy, train_accuracy, accuracy, val_loss, train_loss, loss, val_brier, val_calibration_error, "
-        "population_val_accuracy, population_train_accuracy, population_val_loss, population_train_loss, "
-        "population_val_brier, population_val_calibration_error"
+        "val_accuracy, train_accuracy, accuracy, val_loss, train_loss, loss, val_balanced_accuracy, val_f1, val_auc, "
+        "val_nll, val_brier, val_calibration_error, population_val_accuracy, population_train_accuracy, "
+        "population_val_loss, population_train_loss, population_val_balanced_accuracy, population_val_f1, "
+        "population_val_auc, population_val_nll, population_val_brier, population_val_calibration_error"
     )
     assert str(caught.value) == f"No run has a value of test_accuracy. There are values of: {there}."
 

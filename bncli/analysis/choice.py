@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -92,7 +92,8 @@ def check_choice(metric: str, threshold: float | None, margin: float | None = No
 
 def _is_within(value: float, limits: Metric) -> bool:
     """Whether a metric can have a value, which is finite."""
-    return math.isfinite(value) and limits.lowest <= value <= limits.highest
+    largest = sys.float_info.max
+    return max(limits.lowest, -largest) <= value <= min(limits.highest, largest)
 
 
 def check_measured_by(plan: Plan, metric: str | None, probe: str | None = None) -> None:

@@ -101,4 +101,4 @@ def _gap_of(condition: Condition, runs: Results, metric: str) -> Gap | None:
 
 def has_population(results: Results) -> bool:
     """Return whether any run was scored with population statistics."""
-    return any(f"{POPULATION}val_loss" in result.metrics for result in results)
+    return any(name.startswith(POPULATION) for result in results for name in result.metrics)

@@ -333,7 +333,10 @@ def _few_caption(evidence: Evidence) -> str:
     """How many pairs it takes to be better or worse, if no comparison has as many."""
     compared = evidence.differences_table
     needed = pairs_needed(max(1, len(compared)))
-    return "" if (compared["n"] >= needed).any() else f"a clear verdict takes {needed} pairs or more here"
+    if (compared["n"] >= needed).any():
+        return ""
+    words = "better or worse" if METRICS[evidence.metric].has_direction else "higher or lower"
+    return f"{words} takes {needed} pairs or more here"
 
 
 def _mixed_caption(evidence: Evidence) -> str:

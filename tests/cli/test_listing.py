@@ -9,7 +9,7 @@ import time
 import pytest
 from commands import TINY, error
 
-from bncli.analysis.tables import BASIC
+from bncli.analysis.tables import basic_metrics
 from bncli.networks import models, norms
 from bncli.study.files import presets
 from bncli.tasks.metrics import METRICS
@@ -38,7 +38,7 @@ def test_metrics_are_listed_with_their_direction(bncli):
     assert (status, err) == (0, "Next: bncli compare --metric val_loss\n")
     rows = [line.split() for line in out.splitlines() if line.strip()][2:]
     assert [row[0] for row in rows] == list(METRICS)
-    assert [row for row in rows if row[0] in BASIC] == [
+    assert [row for row in rows if row[0] in basic_metrics("classification")] == [
         ["val_accuracy", "validation", "accuracy", "higher", "every", "epoch"],
         ["train_accuracy", "training", "accuracy", "(inference", "mode)", "higher", "at", "the", "end"],
         ["accuracy", "training", "accuracy", "(as", "fit", "reports", "it)", "higher", "every", "epoch"],

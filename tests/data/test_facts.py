@@ -26,6 +26,7 @@ def test_facts_of_a_table():
     assert dataset_facts(load("breast_cancer", train_rows=":100")) == {
         "dataset": "breast_cancer",
         "task": "classification",
+        "score": "accuracy",
         "training_rows": 100,
         "validation_rows": 143,
         "input_shape": "30",
@@ -48,6 +49,7 @@ def test_facts_of_quantities():
     assert dataset_facts(data) == {
         "dataset": "diabetes",
         "task": "regression",
+        "score": "r2",
         "training_rows": 331,
         "validation_rows": 111,
         "input_shape": "10",
@@ -66,6 +68,7 @@ def test_facts_of_images():
     assert facts == {
         "dataset": "digits",
         "task": "classification",
+        "score": "accuracy",
         "training_rows": 1347,
         "validation_rows": 450,
         "input_shape": "8x8x1",

@@ -61,9 +61,9 @@ def save_lagging(momentum, *, epochs=4, compiled=True):
 
 def test_initial_values_that_averages_still_hold_are_taken_off(folder):
     save_lagging(0.999)
-    assert likely_scaling(as_it_is(CONFIG)) == ("unit", ())
+    assert likely_scaling(as_it_is(CONFIG)) == ("unit", (), "none")
 
 
 def test_what_neither_weights_nor_averages_tell_is_said(folder):
     save_lagging(0.99999, compiled=False)  # without an optimizer, the file has no steps
-    assert likely_scaling(as_it_is(CONFIG)) == ("standard", ("none", "unit"))
+    assert likely_scaling(as_it_is(CONFIG)) == ("standard", ("none", "unit"), "none")

@@ -6,7 +6,7 @@ from bncli.engines.history import Patience, StackHistory
 
 
 def test_a_diverged_run_has_no_epochs_after_its_last_one():
-    history, alive = StackHistory(), np.array([True, True])
+    history, alive = StackHistory("accuracy"), np.array([True, True])
     for loss in ([3.0, 2.0], [np.nan, 1.0], [7.0, 0.5]):
         losses = np.array(loss)
         history.add(alive, (losses, losses / 10), (losses + 1, losses / 5))
@@ -22,7 +22,7 @@ def test_a_diverged_run_has_no_epochs_after_its_last_one():
 
 
 def test_runs_that_only_fill_the_stack_up_have_no_history():
-    history = StackHistory()
+    history = StackHistory("accuracy")
     history.add(np.array([True, True]), (np.ones(2), np.ones(2)), (np.ones(2), np.ones(2)))
     assert len(history.of_runs(1)) == 1
 

@@ -8,6 +8,7 @@ from engines.tiny_runs import XLA, circles, exploding, seeded, tiny, train
 from bncli.data import datasets
 from bncli.engines import keras as oracle
 from bncli.engines import stacked
+from bncli.engines.criterion import Criterion
 from bncli.engines.starting import built
 from bncli.networks.seeds import batch_order
 from bncli.probes.inside import N_ROWS
@@ -64,7 +65,7 @@ def test_the_percentiles_are_those_that_a_loop_of_plain_keras_records():
     data = datasets.load(config)
     x, y = data.x_train, data.y_train
     model = built(config, data)
-    oracle.compile_model(model, config, len(y))
+    oracle.compile_model(model, config, Criterion(data.task), len(y))
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     tapped = keras.Model(model.inputs[0], [*(norm.input for norm in norms), *(norm.output for norm in norms)])
 

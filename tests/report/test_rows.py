@@ -100,7 +100,7 @@ def test_the_caption_says_what_a_verdict_rests_on_where_only_some_seeds_learned(
     assert [row["verdict"] for row in result_rows(shown)] == ["-", "undecided", "undecided"]
     assert table_caption(shown) == (
         "mean [95% interval] over seeds; difference from none, paired by seed; better, worse: the 95% interval "
-        "excludes 0 and p < 0.05 after Holm's correction; a clear verdict takes 7 pairs or more here; where only some "
+        "excludes 0 and p < 0.05 after Holm's correction; better or worse takes 7 pairs or more here; where only some "
         "seeds of an arm learned (none, "
         "batch:before), the verdict rests on whether runs learn, and on the seeds in which both arms did; hit epoch: "
         "median epoch at which the smoothed val_accuracy reaches 95% of the baseline's gain; learned: runs that end "
@@ -286,7 +286,7 @@ def test_the_caption_explains_columns_and_marks_and_says_what_is_missing(make, c
 
 def test_the_caption_says_how_many_pairs_a_verdict_takes_where_there_are_fewer():
     caption = table_caption(evidence(make_study(seeds=SIX), without_seed_one, 0.102))
-    assert "after Holm's correction; a clear verdict takes 6 pairs or more here; hit" in caption
+    assert "after Holm's correction; better or worse takes 6 pairs or more here; hit" in caption
     assert caption.endswith("; always guessing the commonest class scores 0.102; 2 of 12 runs are still missing")
 
 
