@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.choice import Choice, default_metric, measured, remembered
+from bncli.analysis.classes import classes_table
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
+from bncli.analysis.facts import common_fact, fields_of_data, own_chances
 from bncli.analysis.gap import Gap, find_gap
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
@@ -20,7 +22,7 @@ from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import Trivial, history_table, runs_table
 from bncli.analysis.tables import measured_metrics, score_of, task_of
-from bncli.config import DATA_FIELDS, RunConfig
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.data.facts import dataset_facts
 from bncli.errors import StoreError
@@ -54,6 +56,7 @@ class Evidence:
         test_trivial: As `trivial`, of the test rows.
         trivial_scores: What the best constant answer gets by every score; None if that isn't known or not the same.
         test_trivial_scores: The same of the test rows.
+        class_names: The names of the classes; empty if that isn't known, or where they are many.
         own_trivial: The same for each run, on its own data; None if it isn't known, or if all have `trivial`.
         sites: See `study.Plan`.
         folder: The study's folder, which has what probes saw; None if no folder has its runs.
@@ -74,6 +77,7 @@ class Evidence:
     folder: Path | None = None
     trivial_scores: Mapping[str, float] | None = None
     test_trivial_scores: Mapping[str, float] | None = None
+    class_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         plain = {condition: _plain(condition) for condition in self.conditions.values()}
@@ -186,6 +190,11 @@ class Evidence:
         )
 
     @cached_property
+    def classes_table(self) -> pd.DataFrame:
+        """One row per class, arm and point of the axes, see `analysis.classes.classes_table`."""
+        return classes_table(self.results, self.conditions, self.baseline, self.class_names)
+
+    @cached_property
     def lr_table(self) -> pd.DataFrame | None:
         """One row per arm and point of the other axes, see `analysis.rates.lr_table`; None if `lr` is not an axis.
 
@@ -276,7 +285,7 @@ def read_evidence(
         own_trivial=own_chances(content["datasets"], results),
         sites=_sites(content),
         folder=folder,
-        **_trivial(study, data),
+        **fields_of_data(study, data),
     )
 
 
@@ -294,49 +303,6 @@ def _plain(condition: Condition) -> Condition:
 
 def _condition(entry: Mapping[str, Any]) -> Condition:
     return Condition(entry["arm"], tuple(entry["values"].items()))
-
-
-def common_fact(data: Iterable[Mapping[str, Any]], name: str) -> Any:
-    """Return a fact that all data sets have in common; None if they differ in it.
-
-    Args:
-        data: The facts on each data set, see `data.facts.dataset_facts`.
-        name: The fact.
-    """
-    first, *others = [facts.get(name) for facts in data] or [None]
-    return first if all(other == first for other in others) else None
-
-
-def common_chance(study: Study, data: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """Return the mean trivial score of a study's data sets; None if they are more than draws of one data set.
-
-    Draws of one data set differ by a row or two in the share of the commonest class.
-
-    Args:
-        study: The study.
-        data: The facts on each data set.
-        name: `chance`, or `test_chance`.
-    """
-    scores: list[float] = [facts[name] for facts in data if facts.get(name) is not None]
-    is_redrawn = {*dict(study.axes)} & {*DATA_FIELDS} <= {"data_seed", "vary_data"}
-    if is_redrawn and len({*scores}) > 1 and len(scores) == len(data):
-        return sum(scores) / len(scores)
-    found: float | None = common_fact(data, name)
-    return found
-
-
-def own_chances(data: Mapping[str, Mapping[str, Any]], results: Sequence[RunResult]) -> dict[RunConfig, float] | None:
-    """Return the trivial score of every run on its own data; None if it is the same for all, or not known for all.
-
-    Args:
-        data: The facts on each data set, by `study.opening.data_label`.
-        results: The runs.
-    """
-    if len({facts.get("chance") for facts in data.values()}) < 2:
-        return None
-    found = {result.config: data.get(data_label(result.config), {}).get("chance") for result in results}
-    known = {config: chance for config, chance in found.items() if chance is not None}
-    return known if len(known) == len(found) else None
 
 
 def make_evidence(
@@ -381,15 +347,5 @@ def make_evidence(
         own_trivial=own_chances(by_label, results),
         sites=plan.sites,
         folder=folder,
-        **_trivial(study, data),
+        **fields_of_data(study, data),
     )
-
-
-def _trivial(study: Study, data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the best constant answer scores, as fields of `Evidence`."""
-    return {
-        "trivial": common_chance(study, data, "chance"),
-        "test_trivial": common_chance(study, data, "test_chance"),
-        "trivial_scores": common_fact(data, "trivial"),
-        "test_trivial_scores": common_fact(data, "test_trivial"),
-    }

@@ -21,7 +21,15 @@ from bncli.report.answer import answer_of
 from bncli.report.figure import INSIDE, REGISTRY
 from bncli.report.interactions import NOTE, interaction_rows
 from bncli.report.notes import norm_note, site_note
-from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
+from bncli.report.rows import (
+    class_rows,
+    columns_caption,
+    detail_rows,
+    difference_rows,
+    hit_rows,
+    rate_rows,
+    result_rows,
+)
 from bncli.report.spelling import NEVER, learned_text, threshold_text, trivial_answer, verdict_text
 from bncli.report.splits import split_note
 from bncli.values import plain_text, show
@@ -196,6 +204,13 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         "seeds. Means and differences at a best rate are free of the optimism of that choice: a test metric is taken "
         "at the rate that is best in validation, any other metric for each half of the seeds at the rate that is best "
         "on the other half.",
+    )
+    yield _part(
+        "Every class",
+        class_rows(evidence),
+        "Right: the share of the class's validation rows that is answered right after the last epoch, mean over seeds "
+        f"[95% interval]. Difference: from {evidence.baseline}, paired by seed [95% interval], not corrected for the "
+        "number of classes: it says where a difference comes from, not whether there is one.",
     )
     yield _part(
         "More about every condition",

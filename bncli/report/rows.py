@@ -368,3 +368,20 @@ def _learning_captions(evidence: Evidence) -> dict[str, str]:
 def _trivial_caption(evidence: Evidence) -> str:
     trivial = evidence.trivial_score(evidence.metric)
     return "" if trivial is None else f"always {trivial_answer(evidence.metric)} scores {number(trivial)}"
+
+
+def class_rows(evidence: Evidence) -> Rows:
+    """Return how classes are answered: by class and arm, the share that is right and how it differs."""
+    table = evidence.classes_table
+    places = {name: place for place, name in enumerate(dict.fromkeys(table["class"]))}
+    return [
+        {"class": str(row["class"]), "rows": f"{row['rows']:.0f}"}
+        | _axis_values(evidence, row)
+        | {
+            "arm": str(row["arm"]),
+            "right": interval(row["recall"], row["low_recall"], row["high_recall"]),
+            DIFFERENCE: interval(row["difference"], row["low"], row["high"], sign="+"),
+            "n": str(row["n"]),
+        }
+        for _, row in table.sort_values("class", key=lambda names: names.map(places), kind="stable").iterrows()
+    ]
