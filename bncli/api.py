@@ -128,7 +128,7 @@ class Result:
         """Draw a figure.
 
         Args:
-            name: `curves`, `train_val`, `differences`, `lr`, `reached` or `heatmap`; of runs with probes `inside`,
+            name: `curves`, `train_val`, `differences`, `lr`, `reached`, `heatmap` or `confusion`; of runs with probes `inside`,
                 `stale`, `probes` or `landscape`.
 
         Raises:
