@@ -128,8 +128,8 @@ class Result:
         """Draw a figure.
 
         Args:
-            name: `curves`, `train_val`, `differences`, `lr`, `reached`, `heatmap` or `confusion`; of runs with probes `inside`,
-                `stale`, `probes` or `landscape`.
+            name: `curves`, `train_val`, `differences`, `lr`, `reached`, `heatmap` or `confusion`; of runs with probes
+                `inside`, `stale`, `probes` or `landscape`.
 
         Raises:
             UnknownName: There is no such figure.
