@@ -56,6 +56,7 @@ class Evidence:
         test_trivial: As `trivial`, of the test rows.
         trivial_scores: What the best constant answer gets by every score; None if that isn't known or not the same.
         test_trivial_scores: The same of the test rows.
+        more: Other metrics by which arms are compared; p-values are corrected for all of them together.
         class_names: The names of the classes; empty if that isn't known, or where they are many.
         own_trivial: The same for each run, on its own data; None if it isn't known, or if all have `trivial`.
         sites: See `study.Plan`.
@@ -78,6 +79,7 @@ class Evidence:
     trivial_scores: Mapping[str, float] | None = None
     test_trivial_scores: Mapping[str, float] | None = None
     class_names: Sequence[str] = ()
+    more: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         plain = {condition: _plain(condition) for condition in self.conditions.values()}
@@ -167,10 +169,16 @@ class Evidence:
         return inside_table(self.results, self.conditions, self.folder)
 
     @cached_property
+    def family_table(self) -> pd.DataFrame:
+        """One row per metric, arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
+        runs = self.results, self.conditions
+        return differences_table(*runs, self.metric, self.baseline, self.run_trivial, self.margin, self.more)
+
+    @cached_property
     def differences_table(self) -> pd.DataFrame:
-        """One row per arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
-        runs = (self.results, self.conditions)
-        return differences_table(*runs, self.metric, self.baseline, self.run_trivial, self.margin)
+        """The rows of `family_table` of the metric that arms are compared by."""
+        table = self.family_table
+        return table[table["metric"] == self.metric].reset_index(drop=True) if self.more else table
 
     @cached_property
     def interactions_table(self) -> pd.DataFrame:
@@ -246,7 +254,11 @@ def _one_per_condition(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.Da
 
 
 def read_evidence(
-    folder: Path, metric: str | None = None, threshold: float | None = None, margin: float | None = None
+    folder: Path,
+    metric: str | None = None,
+    threshold: float | None = None,
+    margin: float | None = None,
+    more: tuple[str, ...] = (),
 ) -> Evidence:
     """Read a study and its results from its folder; this needs neither the data nor TensorFlow.
 
@@ -256,6 +268,7 @@ def read_evidence(
             `choose`).
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
+        more: Other metrics that are tested together with it.
 
     Raises:
         StoreError: There is no study or no result yet, or the files are damaged.
@@ -263,7 +276,7 @@ def read_evidence(
     """
     store = Store(folder)
     content = store.need_study()
-    choice = remembered(content, store) if metric is None else Choice(metric, threshold, margin)
+    choice = remembered(content, store) if metric is None else Choice(metric, threshold, margin, more)
     study, conditions = stored_study(folder, content), [_condition(entry) for entry in content["conditions"]]
     found = [(_condition(entry), result) for entry, result in store.listed_runs(content)]
     if not found:
@@ -272,7 +285,7 @@ def read_evidence(
     data = list(content["datasets"].values())
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
-    results = with_probe([result for _, result in found], folder, choice.metric)
+    results = with_probe([result for _, result in found], folder, choice.metric, *choice.more)
     return Evidence(
         study,
         results,
@@ -281,6 +294,7 @@ def read_evidence(
         metric=measured(choice.metric or default_metric(data), results, f" in {str(folder)!r}"),
         threshold=choice.threshold,
         margin=choice.margin,
+        more=choice.more,
         training_rows=common_fact(data, "training_rows"),
         own_trivial=own_chances(content["datasets"], results),
         sites=_sites(content),
@@ -312,6 +326,7 @@ def make_evidence(
     metric: str | None = None,
     threshold: float | None = None,
     margin: float | None = None,
+    more: tuple[str, ...] = (),
     folder: Path | None = None,
 ) -> Evidence:
     """Return the evidence on a study whose runs have just been trained, or found; its data is at hand.
@@ -323,12 +338,13 @@ def make_evidence(
         metric: What arms are compared by; None for the metric that fits the data, see `choice.default_metric`.
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
+        more: Other metrics that are tested together with it.
         folder: The study's folder, if it has one.
 
     Raises:
         InvalidConfig: No run has a value of the metric.
     """
-    results = with_probe(results, folder, metric)
+    results = with_probe(results, folder, metric, *more)
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     by_label = {data_label(config): dataset_facts(datasets.load(config)) for config in one_per_data}
     data = list(by_label.values())
@@ -343,6 +359,7 @@ def make_evidence(
         metric=measured(metric or default, results),
         threshold=threshold,
         margin=margin,
+        more=tuple(measured(name, results) for name in more),
         training_rows=common_fact(data, "training_rows"),
         own_trivial=own_chances(by_label, results),
         sites=plan.sites,

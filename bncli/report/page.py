@@ -20,9 +20,9 @@ from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import INSIDE, REGISTRY
 from bncli.report.interactions import NOTE, interaction_rows
+from bncli.report.more_rows import class_rows, other_caption, other_rows
 from bncli.report.notes import norm_note, site_note
 from bncli.report.rows import (
-    class_rows,
     columns_caption,
     detail_rows,
     difference_rows,
@@ -181,6 +181,7 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         "from whether runs learn (sign test) and from the difference among pairs in which both did, and p is twice the "
         "smaller one.",
     )
+    yield _part("Other metrics", other_rows(evidence), f"{other_caption(evidence)}.")
     yield _part("Interactions", interaction_rows(evidence), NOTE)
     yield _part(
         "When the threshold is reached",
@@ -229,8 +230,9 @@ def _command(evidence: Evidence, content: Mapping[str, Any]) -> str:
     """The command that began the study, with the metric, threshold and margin that the folder has come to remember."""
     command: str = content.get("command", "")
     default = default_metric(content.get("datasets", {}).values())
+    metrics = ",".join([evidence.metric, *evidence.more])
     chosen = {
-        "--metric": None if evidence.metric == default else evidence.metric,
+        "--metric": None if metrics == default else metrics,
         "--threshold": evidence.threshold,
         "--margin": evidence.margin,
     }

@@ -8,7 +8,7 @@ from fakes import complete, diverged, evidence, make_study
 from sklearn.metrics import confusion_matrix
 
 from bncli.analysis.classes import classes_table, confusion_of_runs
-from bncli.report.rows import class_rows
+from bncli.report.more_rows import class_rows
 from bncli.tasks.scores import confusion_of
 
 
