@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bncli.analysis.evidence import common_fact, read_evidence
+from bncli.analysis.evidence import read_evidence
+from bncli.analysis.facts import common_fact
 from bncli.analysis.tables import task_of
 from bncli.claims import check, measures
 from bncli.claims.claim import MIN_SEEDS, Claim, parse_claims
