@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bncli.analysis.runs import Trivial, has_learned
 from bncli.analysis.statistics import known_values, mean
@@ -31,6 +31,8 @@ class Gap:
         moving: Its mean over seeds with moving averages.
         population: Its mean with population statistics.
         n_gaps: How many conditions have such a gap; this one is the largest.
+        runs: The runs of the condition that count.
+        n_runs: How many runs it has.
     """
 
     condition: Condition
@@ -39,6 +41,8 @@ class Gap:
     moving: float
     population: float
     n_gaps: int = 1
+    runs: tuple[RunResult, ...] = ()
+    n_runs: int = 0
 
     @property
     def size(self) -> float:
@@ -72,14 +76,13 @@ def find_gap(
     plain = metric.removeprefix(POPULATION)
     plain = plain if population_of(plain) else default_of(score_of(results))
     gaps = [
-        gap
+        replace(gap, n_runs=len(runs))
         for condition, runs in results_by_condition(results, conditions).items()
         if (gap := _gap_of(condition, [run for run in runs if _counts(run, trivial)], plain))
     ]
     if not gaps:
         return None
-    worst = max(gaps, key=lambda gap: gap.size)
-    return Gap(worst.condition, worst.config, plain, worst.moving, worst.population, len(gaps))
+    return replace(max(gaps, key=lambda gap: gap.size), n_gaps=len(gaps))
 
 
 def _counts(run: RunResult, trivial: Trivial | None) -> bool:
@@ -92,7 +95,7 @@ def _gap_of(condition: Condition, runs: Results, metric: str) -> Gap | None:
     moving, population = (known_values(run.metrics[name] for run in both) for name in (metric, twin))
     if not both:
         return None
-    gap = Gap(condition, both[0].config, metric, mean(moving), mean(population))
+    gap = Gap(condition, both[0].config, metric, mean(moving), mean(population), runs=tuple(both))
     least = LEAST if len(both) > 1 else LEAST_OF_ONE
     scale = 1.0 if METRICS[metric].is_share else abs(gap.population)
     spread = float(population.std(ddof=1)) if len(both) > 1 else 0.0

@@ -72,7 +72,7 @@ LabelOption = Annotated[
     typer.Option(
         "--label",
         metavar="COLUMN",
-        help="Column of the class in a table.",
+        help="Column of the class or quantity in a table.",
         show_default=False,
         autocompletion=complete_label,
     ),

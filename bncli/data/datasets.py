@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,6 +59,7 @@ class Dataset:
         task: `classification` or `regression`.
         target_scaler: What was done to quantities; it leaves classes alone.
         is_imbalanced: Whether some classes are rare, see `RawDataset.is_imbalanced`.
+        quantities: Those of every part as the data has them, float64, by the part's name; empty for classes.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Dataset:
     task: str = CLASSIFICATION
     target_scaler: Scaler = UNSCALED
     is_imbalanced: bool = False
+    quantities: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -128,8 +130,7 @@ class Dataset:
 
     def labels(self, part: str) -> np.ndarray:
         """Return the class numbers of a part, or its quantities in their own units, as float64."""
-        y, (shift, divisor) = self.parts[part][1], self.target_scaler
-        return y if self.task == CLASSIFICATION else y.astype("float64") * divisor + shift
+        return self.parts[part][1] if self.task == CLASSIFICATION else self.quantities[part]
 
     @property
     def is_image(self) -> bool:
@@ -328,6 +329,8 @@ def _read(
     found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "task", "is_imbalanced")}
     found |= {"feature_names": prepared.names, "preparation": prepared.preparation}
     found |= {"notices": (*raw.notices, *prepared.notices)}
+    if raw.task == REGRESSION:
+        found["quantities"] = {part: y for part, (_, y) in parts.items()}
     for part, x, y in zip(parts, features, labels, strict=True):
         found |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
     return _read_only(Dataset(name, scaling=scaling, scaler=scaler, target_scaler=target_scaler, **found))

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -48,10 +49,12 @@ class Found(NamedTuple):
     Attributes:
         table: The cells.
         unusual: What is not as usual, as a message names it: `columns separated by ';'`.
+        repeated: The names that several columns have; pandas adds numbers to all but the first.
     """
 
     table: pd.DataFrame
     unusual: tuple[str, ...]
+    repeated: tuple[str, ...]
 
 
 def read_delimited(source: str, file: BinaryIO, usual: str, label: str | None) -> Found:
@@ -81,13 +84,17 @@ def read_delimited(source: str, file: BinaryIO, usual: str, label: str | None) -
             *(["decimal commas"] if has_commas else []),
             *([f"text in {encoding}"] if encoding else []),
         ),
+        tuple(name for name, count in Counter(_names(file, separator)).items() if name and count > 1),
     )
 
 
 def header(file: BinaryIO, usual: str) -> list[str]:
     """Return the names of the columns of a text file."""
     _, file = _as_utf_8(file)
-    separator = find_separator(file, usual)
+    return _names(file, find_separator(file, usual))
+
+
+def _names(file: BinaryIO, separator: str) -> list[str]:
     file.seek(0)
     return next(csv.reader([file.readline(MAX_HEADER).decode("utf-8-sig")], delimiter=separator), [])
 

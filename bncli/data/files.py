@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bncli.data.archives import read_npz
 from bncli.data.reading import is_file, quoted
@@ -12,6 +13,9 @@ from bncli.data.tables import TABLE_SUFFIXES, is_table_path, read_table
 from bncli.errors import DataError
 from bncli.tasks.task import CLASSIFICATION, REGRESSION
 from bncli.values import plain_text
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
 
@@ -63,18 +67,34 @@ def task_of(path: str, rows: LabelledRows, task: str) -> tuple[str, list[str]]:
     is_number = rows.y.dtype.kind in "iuf"
     if task == REGRESSION and not is_number:
         raise DataError(
-            f"{quoted(path)}: the task regression needs labels that are numbers. Try --task classification."
+            f"{quoted(path)}: the task regression needs labels that are numbers{_no_numbers(rows.y)}. Correct or drop "
+            "those rows, or try --set task=classification."
         )
     if task != "auto" or not is_number:
         return CLASSIFICATION if task == "auto" else task, []
     values, counts = np.unique(rows.y[~rows.test_mask], return_counts=True)
     is_whole = bool(np.all(values == np.round(values)))
+    told = f"{quoted(path)}: the label has {len(values):,} different numbers and is taken as"
     if len(values) <= MOST_CLASSES and (is_whole or counts.min() > 1):
         return CLASSIFICATION, []
     if is_whole and counts.min() > 1 and counts.sum() // 4 >= len(values):
-        return CLASSIFICATION, []
-    told = f"{quoted(path)}: the label has {len(values):,} different numbers and is taken as a quantity: regression."
-    return REGRESSION, [f"{told} --task classification takes each as a class."]
+        return CLASSIFICATION, [f"{told} that many classes. --set task=regression takes it as a quantity."]
+    told += " a quantity: regression."
+    return REGRESSION, [f"{told} --set task=classification takes each as a class."]
+
+
+def _no_numbers(y: np.ndarray) -> str:
+    """How many labels of a column of text are no numbers, as the end of a sentence; empty for a column of numbers."""
+    import pandas as pd
+
+    if y.dtype.kind in "iufb":
+        return ""
+    is_none = pd.to_numeric(pd.Series(y), errors="coerce").isna().to_numpy()
+    if not is_none.any():
+        return ""
+    n_none = int(is_none.sum())
+    verb = "is" if n_none == 1 else "are"
+    return f", but {n_none:,} of {len(y):,} {verb} not, such as {_shown(repr(str(y[is_none][0])))}"
 
 
 def check_rows(path: str, rows: LabelledRows, task: str = CLASSIFICATION) -> None:
@@ -131,7 +151,8 @@ def _check_classes(path: str, rows: LabelledRows) -> None:
         lone = _shown(classes[counts.argmin()])
         raise DataError(
             f"{quoted(path)}: every class needs at least 2 rows to be split into training and validation. "
-            f"Received: class {lone} with 1 row, {len(classes)} classes in all. Is the label a continuous quantity?"
+            f"Received: class {lone} with 1 row, {len(classes)} classes in all. Is the label a quantity? "
+            + (f"Its values must be numbers{odd}." if (odd := _no_numbers(rows.y)) else "Try --set task=regression.")
         )
     if len(others) // 4 < len(classes):
         raise DataError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from bncli.data.columns import (
     ASKED,
     EMPTY,
+    MISSING,
     NUMBERS_ROWS,
     Columns,
     column_notices,
@@ -59,12 +60,16 @@ def read_table(path: str, label: str | None, drop: str | None = None) -> Labelle
     with reading(path, "a table") as file:
         if suffix not in SEPARATORS:
             return labelled_rows(source, _read_parquet(source, file), label, drop)
-        table, unusual = read_delimited(source, file, SEPARATORS[suffix], label)
-        if not unusual:
-            return labelled_rows(source, table, label, drop)
+        table, unusual, repeated = read_delimited(source, file, SEPARATORS[suffix], label)
         found = " and ".join([", ".join(unusual[:-1]), unusual[-1]] if unusual[1:] else unusual)
-        rows = labelled_rows(source, table, label, drop, f" ({found})")
-        return replace(rows, notices=(f"{source} is read as a table with {found}.", *rows.notices))
+        rows = labelled_rows(source, table, label, drop, f" ({found})" if found else "")
+    notices = [f"{source} is read as a table with {found}."] if found else []
+    if repeated:  # one may be the label again
+        notices.append(
+            f"{source} has several columns named {listed(repeated)}; all but the first become "
+            f"{plain_text(repeated[0])}.1 and so on, and are features (see --drop)."
+        )
+    return replace(rows, notices=(*notices, *rows.notices))
 
 
 def column_names(path: str) -> list[str]:
@@ -134,6 +139,7 @@ def _with_labels(
     source: str, table: pd.DataFrame, part: pd.Series | None, label: str
 ) -> tuple[pd.DataFrame, pd.Series | None, list[str]]:
     """The rows that have a label, their split, and a notice if others are left out."""
+    table = table.assign(**{label: _tidy(table[label])})
     has_label = table[label].notna()
     n_left = int((~has_label).sum())
     if not n_left:
@@ -146,6 +152,20 @@ def _with_labels(
     verb = "is" if n_left == 1 else "are"
     notice = f"{source}: {counted(n_left, 'row')} without a label {verb} left out."
     return table, None if part is None else part[has_label], [notice]
+
+
+def _tidy(labels: pd.Series) -> pd.Series:
+    """Labels of text read as features are: without spaces around them, and `?` is no value."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(labels):
+        return labels
+    texts = labels.astype(str).str.strip()
+    is_missing = labels.isna() | texts.isin(MISSING)
+    numbers = pd.to_numeric(texts[~is_missing], errors="coerce")
+    if texts.isin(MISSING).any() and numbers.notna().all():
+        return numbers.astype("float64").reindex(labels.index)
+    return texts.mask(is_missing)
 
 
 def _mask(part: pd.Series | None, name: str) -> np.ndarray | None:
@@ -175,7 +195,7 @@ def _checked_label(source: str, columns: list[str], label: str | None) -> str:
     shown = _shown(columns[:20]) + (", ..." if len(columns) > 20 else "") or "none"
     if label is None:
         raise DataError(
-            f"{source} needs the name of the column with the class names. Columns: {shown}. "
+            f"{source} needs the name of the column with the classes or quantities. Columns: {shown}. "
             f"Try --label {_shown([_likely_label(columns)])}."
         )
     if label not in columns:

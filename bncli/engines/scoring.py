@@ -128,8 +128,8 @@ def _other_scores(dataset: Dataset, scored: Scored) -> Scores:
     """All scores of a task; errors of quantities are in their own units."""
     shift, divisor = dataset.target_scaler
     y, answers = scored.joined()
-    if dataset.task == REGRESSION:
-        y, answers = y * divisor + shift, answers * divisor + shift
+    if dataset.task == REGRESSION:  # in float64: float32 has no fractions beside a mean of a billion
+        y, answers = (values.astype("float64") * divisor + shift for values in (y, answers))
     return scores_of(dataset.task, y, answers)
 
 

@@ -10,7 +10,7 @@ TEXT = "städte,höhe,class\nKöln,1.5,x\nOslo,2,y\n"
 
 
 def read(content, usual=",", label="class"):
-    return read_delimited("'t.csv'", io.BytesIO(content), usual, label)
+    return read_delimited("'t.csv'", io.BytesIO(content), usual, label)[:2]
 
 
 @pytest.mark.parametrize(

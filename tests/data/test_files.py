@@ -197,9 +197,42 @@ def test_a_class_with_one_row(tmp_path):
     path = write_table(tmp_path, ["x"] * 10 + ["y"])
     expected = (
         f"{path!r}: every class needs at least 2 rows to be split into training and validation. "
-        "Received: class y with 1 row, 2 classes in all. Is the label a continuous quantity?"
+        "Received: class y with 1 row, 2 classes in all. Is the label a quantity? Its values must be numbers, but "
+        "11 of 11 are not, such as 'x'."
     )
     assert error_text(DataError, load, path, label="label") == expected
+
+
+def test_a_quantity_with_a_text_among_its_values(tmp_path):
+    path = write_table(tmp_path, [*np.linspace(0.5, 9, 9).astype(str), "unknown"])
+    text = "must be numbers, but 1 of 10 is not, such as 'unknown'."
+    assert error_text(DataError, load, path, label="label").endswith(f"Is the label a quantity? Its values {text}")
+    assert error_text(DataError, load, path, label="label", task="regression") == (
+        f"{path!r}: the task regression needs labels that are numbers, but 1 of 10 is not, such as 'unknown'. Correct "
+        "or drop those rows, or try --set task=classification."
+    )
+
+
+def test_notices_on_numbers_that_may_be_classes_or_quantities_say_how_to_decide(tmp_path):
+    def notices(labels):
+        return load(write_table(tmp_path, labels, f"{len(labels)}.csv"), label="label").notices
+
+    assert notices(np.linspace(0, 1, 40))[0].endswith(
+        "the label has 40 different numbers and is taken as a quantity: regression. --set task=classification takes "
+        "each as a class."
+    )
+    assert notices([*range(25)] * 4)[0].endswith(
+        "the label has 25 different numbers and is taken as that many classes. --set task=regression takes it as a "
+        "quantity."
+    )
+    assert notices([*range(20)] * 4) == ()
+
+
+def test_quantities_are_those_of_the_file_to_the_last_digit(tmp_path):
+    values = [1e9 + 0.1 * number for number in range(16)]
+    data = load(write_table(tmp_path, values), label="label")
+    assert {*data.labels("train"), *data.labels("val")} == {*values}
+    assert data.labels("train") == pytest.approx(data.y_train * data.target_scaler.divisor + data.target_scaler.shift)
 
 
 def test_too_few_rows(tmp_path):

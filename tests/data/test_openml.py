@@ -135,7 +135,7 @@ def test_names_without_a_version(name):
 def test_a_table_without_a_target_needs_a_label(server):
     server |= answers(has_target=False)
     assert error_text(DataError, load, "openml:pets@2") == (
-        "'openml:pets@2' needs the name of the column with the class names. Columns: age, home town, kind. "
+        "'openml:pets@2' needs the name of the column with the classes or quantities. Columns: age, home town, kind. "
         "Try --label kind."
     )
     assert load("openml:pets@2", label="kind").class_names == ("cat", "dog")

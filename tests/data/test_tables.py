@@ -131,14 +131,16 @@ def test_random_tables_are_read_as_they_were_written(data, names):
 def test_a_missing_label_gets_a_suggestion(tmp_path, header, likely):
     path = write_text(tmp_path, f"{header}\n")
     shown = header.replace(",", ", ")
-    expected = f"{path!r} needs the name of the column with the class names. Columns: {shown}. Try --label {likely}."
+    needs = f"{path!r} needs the name of the column with the classes or quantities."
+    expected = f"{needs} Columns: {shown}. Try --label {likely}."
     assert error_text(DataError, read_file, path, None) == expected
 
 
 def test_a_missing_label_of_a_table_without_columns(tmp_path):
     path = str(tmp_path / "t.parquet")
     pd.DataFrame().to_parquet(path)
-    expected = f"{path!r} needs the name of the column with the class names. Columns: none. Try --label COLUMN."
+    needs = f"{path!r} needs the name of the column with the classes or quantities."
+    expected = f"{needs} Columns: none. Try --label COLUMN."
     assert error_text(DataError, read_file, path, None) == expected
 
 
@@ -175,6 +177,26 @@ def test_rows_without_a_label_are_left_out(tmp_path):
     rows = read_file(path, "label")
     assert (rows.is_validation.tolist(), rows.y.tolist()) == ([False, True], ["x", "y"])
     assert rows.notices == (f"{path!r}: 1 row without a label is left out.",)
+
+
+def test_labels_of_text_are_read_as_features_of_text_are(tmp_path):
+    path = write_text(tmp_path, "a,label\n1.5, yes\n2,yes \n3,no\n4,?\n")
+    rows = read_file(path, "label")
+    assert (rows.y.tolist(), rows.notices) == (
+        ["yes", "yes", "no"],
+        (f"{path!r}: 1 row without a label is left out.",),
+    )
+    rows = read_file(write_text(tmp_path, "a,label\n1,2.5\n2,?\n3,-1\n"), "label")
+    assert (rows.y.tolist(), rows.y.dtype.kind) == ([2.5, -1], "f")
+    assert read_file(write_text(tmp_path, "a,label\n1,?\n2,7\n"), "label").y.dtype.kind == "i"
+
+
+def test_columns_of_one_name_are_told(tmp_path):
+    path = write_text(tmp_path, "a,label,,label,\n1,x,2,x,3\n2,y,3,y,4\n")
+    assert read_file(path, "label").notices[0] == (
+        f"{path!r} has several columns named label; all but the first become label.1 and so on, and are features (see "
+        "--drop)."
+    )
 
 
 def test_a_label_without_values(tmp_path):

@@ -1,14 +1,17 @@
 """Final metrics with moving and with population statistics, against plain Keras."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 from engines.tiny_runs import CLOSE, tiny, train
 
 from bncli.data import datasets
+from bncli.data.scaling import Scaler
 from bncli.engines import keras as oracle
 from bncli.engines import scoring, stacked
-from bncli.engines.scoring import population_parts
+from bncli.engines.scoring import Scored, final_metrics, population_parts
 from bncli.tasks.metrics import METRICS
 from bncli.tasks.scores import SCORES
 
@@ -76,3 +79,11 @@ def test_of_many_training_rows_an_evenly_spaced_part_is_scored_with_population_s
     monkeypatch.setattr(scoring, "MAX_TRAINING_ROWS", 10)
     x, y = population_parts(data)["train"]
     assert np.array_equal(x, data.x_train[::4]), np.array_equal(y, data.y_train[::4])
+
+
+def test_errors_of_quantities_far_from_0_are_not_rounded_away():
+    data = replace(datasets.load(tiny(dataset="diabetes", model="dense8")), target_scaler=Scaler(1e9, 2.0))
+    answers = np.zeros((1, len(data.y_val), 1), "float32")
+    moving = {"val": Scored(np.zeros(1), np.zeros(1), [(data.y_val, answers)])}
+    (error,) = final_metrics(data, moving, moving)["val_mae"]
+    assert error == pytest.approx(2 * abs(data.y_val).mean())

@@ -130,6 +130,15 @@ def test_the_place_on_the_axes_and_the_number_of_gaps_are_said():
     assert "population statistics (the largest of 2 such gaps); try " in note
 
 
+def test_numbers_of_some_runs_alone_say_so():
+    def make(config):
+        done = complete(config, (0.5, 0.7 if config.seed else 0.5))
+        return replace(done, metrics=done.metrics | {"population_val_accuracy": 0.9 if config.seed else 0.5})
+
+    shown = evidence(make_study("batch:before", seeds=(0, 1, 2), epochs=100), make, training_rows=500)
+    assert "population statistics (mean of the 2 of 3 runs that learn); try " in statistics_note(shown)
+
+
 def test_where_nothing_is_lost_nothing_is_said_however_much_the_averages_hold():
     assert note_of(0.8, 0.8, epochs=1) == ""
 

@@ -154,7 +154,7 @@ def _exported(config: RunConfig) -> DataCode:
         },
     }
     words = ["bncli", "dataset", config.dataset, *(["--label", config.label] if config.label else [])]
-    words += ["--set", f"task={config.task}"] if config.task == REGRESSION else []
+    words += ["--set", f"task={config.task}"] if not has_value(config, "task", "auto") else []
     words += ["--test-size", f"{config.test_size:g}"] if config.test_size else []
     for name, value in fields.items():
         words += [] if value in (None, ABSENT[name]) else ["--set", f"{name}={show(value)}"]

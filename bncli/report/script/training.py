@@ -10,7 +10,7 @@ from bncli.probes.population import moving_averages, n_batches
 from bncli.report.script.code import Writer
 from bncli.results import RunResult
 from bncli.tasks.metrics import POPULATION, history_metrics
-from bncli.tasks.task import REGRESSION, TASKS
+from bncli.tasks.task import CLASSIFICATION, REGRESSION, TASKS
 from bncli.training.optimizers import SHIFTS_AND_SCALES
 
 if TYPE_CHECKING:
@@ -23,8 +23,13 @@ def batches():
         order = {order}
         for start in range(0, len(order), {batch_size}):
             rows = order[start : start + {batch_size}]
-            yield x_train[rows], y_train[rows]
+            yield x_train[rows], y_train[rows]{weights}
 '''
+
+_WEIGHTS = """\
+counts = np.bincount(y_train, minlength={n_classes})
+weights = len(y_train) / ({n_classes} * np.maximum(counts, 1))  # every class counts alike
+weights = weights.astype("float32")[y_train]"""
 
 _SHUFFLED = 'np.random.default_rng(derive("order", epoch)).permutation(len(x_train))'
 
@@ -104,10 +109,13 @@ def training_lines(result: RunResult, model: keras.Model, n_rows: int, layers: s
     if config.patience:
         callbacks.append(f'keras.callbacks.EarlyStopping("val_loss", patience={config.patience})')
     called_back = f"callbacks=[{', '.join(callbacks)}], " if callbacks else ""
+    is_weighted = config.class_weight != "none" and task_of([config]) == CLASSIFICATION
+    sizes = {"epochs": config.epochs, "batch_size": config.batch_size}
     lines = [
         "# The training",
-        _BATCHES.format(epochs=config.epochs, batch_size=config.batch_size, order=order),
+        _BATCHES.format(**sizes, order=order, weights=", weights[rows]" if is_weighted else ""),
         "",
+        *([_WEIGHTS.format(n_classes=max(model.output_shape[-1], 2))] if is_weighted else []),
         *labels,
         *_optimizer(config, n_rows, writer),
         f"model.compile(optimizer, {loss}, jit_compile=False)",

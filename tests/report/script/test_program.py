@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 
+from bncli.analysis.tables import task_of
 from bncli.cli.app import main
 from bncli.config import RunConfig
 from bncli.data import datasets
@@ -93,7 +94,8 @@ def check(result, folder):
     """Whether the program of a run prints its numbers; returns the program."""
     text = script_of(result)
     found = executed(text, folder)
-    assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(found)
+    score = "r2" if task_of([result.config]) == "regression" else "accuracy"
+    assert {"loss", score, "val_loss", f"val_{score}"} <= set(found)
     for name, (here, there) in found.items():
         assert float(there) == round(result.metrics[name], 6)
         assert float(here) == pytest.approx(result.metrics[name], rel=2e-4, abs=2e-5), name
@@ -139,10 +141,15 @@ FIELDS = [
     {"model": "dense8", "norm": "batch", "optimizer": "sgd", "momentum": 0.9, "nesterov": True, "lr": 0.1},
     {"dataset": "digits", "n_samples": None, "model": "conv4 flatten", "train_rows": ":100", "scaling": "standard"},
     {"model": "nets.py:asking", "norm": "batch"},
+    {"dataset": "imbalanced", "model": "dense8", "class_weight": "balanced", "loss": "focal_crossentropy", "lr": 0.1},
 ]
-"""A run of each kind: a spec, images, a function that asks for norms."""
+"""A run of each kind: a spec, images, a function that asks for norms, rare classes."""
 
 MORE_FIELDS = [
+    {"dataset": "wine", "n_samples": None, "model": "dense8", "class_weight": "balanced", "label_smoothing": 0.1},
+    {"dataset": "iris", "n_samples": None, "model": "dense8", "class_weight": "balanced", "norm": "batch"},
+    {"dataset": "diabetes", "n_samples": None, "model": "dense8", "norm": "batch", "loss": "huber"},
+    {"dataset": "friedman1", "model": "dense8", "norm": "layer", "target_scaling": "none", "class_weight": "balanced"},
     {"model": "dense8", "optimizer": "nadam", "schedule": "cosine", "warmup": 0.5, "clipnorm": 0.1, "lr": 0.1},
     {"model": "dense8", "norm": "layer", "dtype": "mixed_float16"},
     {"model": "nets.py:plain", "norm": "as-is"},
