@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bncli.data.archives import read_npz
 from bncli.data.reading import is_file, quoted
@@ -12,6 +13,9 @@ from bncli.data.tables import TABLE_SUFFIXES, is_table_path, read_table
 from bncli.errors import DataError
 from bncli.tasks.task import CLASSIFICATION, REGRESSION
 from bncli.values import plain_text
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FILE_SUFFIXES = (*TABLE_SUFFIXES, ".npz")
 

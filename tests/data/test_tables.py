@@ -131,14 +131,18 @@ def test_random_tables_are_read_as_they_were_written(data, names):
 def test_a_missing_label_gets_a_suggestion(tmp_path, header, likely):
     path = write_text(tmp_path, f"{header}\n")
     shown = header.replace(",", ", ")
-    expected = f"{path!r} needs the name of the column with the classes or quantities. Columns: {shown}. Try --label {likely}."
+    expected = (
+        f"{path!r} needs the name of the column with the classes or quantities. Columns: {shown}. Try --label {likely}."
+    )
     assert error_text(DataError, read_file, path, None) == expected
 
 
 def test_a_missing_label_of_a_table_without_columns(tmp_path):
     path = str(tmp_path / "t.parquet")
     pd.DataFrame().to_parquet(path)
-    expected = f"{path!r} needs the name of the column with the classes or quantities. Columns: none. Try --label COLUMN."
+    expected = (
+        f"{path!r} needs the name of the column with the classes or quantities. Columns: none. Try --label COLUMN."
+    )
     assert error_text(DataError, read_file, path, None) == expected
 
 
@@ -419,6 +423,13 @@ def test_columns_that_can_not_be_left_out(tmp_path):
     )
     assert error_text(InvalidConfig, read_file, path, "label", "label") == (
         f"drop: 'label' is the label of {path!r}, which can't be left out."
+    )
+
+
+def test_a_comma_list_in_place_of_a_name_to_drop_is_taken_apart(tmp_path):
+    path = write_text(tmp_path, "a,b c,label\n1,2,x\n3,4,y\n")
+    assert error_text(InvalidConfig, read_file, path, "label", '"a,b c"') == (
+        f"drop: {path!r} has no column 'a,b c'. Columns: a, b c, label. Name one at a time: --drop a --drop 'b c'."
     )
 
 

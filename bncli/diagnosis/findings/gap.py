@@ -67,10 +67,10 @@ def _over_seeds(case: Case) -> Iterator[Finding]:
     interval = bootstrap_interval(costs)
     n_worse = sum(cost > 0 for cost in costs)
     between = f" (95 % interval {interval.low:.3f} to {interval.high:.3f})" if len(costs) > 1 else ""
-    that_learn = " that learn" if len(costs) < found.n_runs else ""
+    seeds = f"{counted(len(costs), 'seed')}{' that learn' if len(costs) < found.n_runs else ''}"
     yield Finding(
         f"{_capital(METRICS[found.metric].label)} is {found.moving:.3f} with the moving averages and "
-        f"{found.population:.3f} with population statistics, in the mean of {counted(len(costs), 'seed')}{that_learn}: the "
+        f"{found.population:.3f} with population statistics, in the mean of {seeds}: the "
         f"averages cost {found.size:.3f}{between}; they cost something in {n_worse} of {len(costs)}.",
         found.size,
         case.names(case.batch_norms),
