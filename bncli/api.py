@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.choice import check_choice, choice_of, choose
+from bncli.analysis.choice import Named, choice_of, choose
 from bncli.analysis.evidence import Evidence, make_evidence, read_evidence
 from bncli.analysis.inside import with_probe
 from bncli.analysis.tables import measured_metrics
@@ -91,7 +91,7 @@ class Result:
     @property
     def differences(self) -> pd.DataFrame:
         """One row per comparison with the baseline, see `analysis.comparisons.differences_table`."""
-        return self.evidence.differences_table
+        return self.evidence.family_table
 
     @property
     def interactions(self) -> pd.DataFrame:
@@ -103,11 +103,12 @@ class Result:
         """One row per run, epoch and probe of a layer, see `analysis.inside.inside_table`."""
         return self.evidence.inside_table
 
-    def by(self, metric: str | None = None, threshold: float | None = None, margin: float | None = None) -> Result:
+    def by(self, metric: Named = None, threshold: float | None = None, margin: float | None = None) -> Result:
         """Return the same runs compared by another metric.
 
         Args:
-            metric: A metric, e.g. `val_loss`; None for the score that fits the data, on validation rows.
+            metric: A metric, e.g. `val_loss`, or a list of several, which are tested together; None for the score that
+                fits the data, on validation rows.
             threshold: The value of it that runs should reach; None for 95 % of the baseline's gain.
             margin: The smallest difference in it that matters; None if nothing is to be called equivalent.
 
@@ -115,21 +116,21 @@ class Result:
             UnknownName: There is no such metric.
             InvalidConfig: The metric can't have this value, or no run has a value of it.
         """
-        metric = default_of(self.evidence.score) if metric is None else metric
-        check_choice(metric, threshold, margin)
-        results = with_probe(self.evidence.results, self.folder, metric)
+        choice = choice_of(default_of(self.evidence.score) if metric is None else metric, threshold, margin)
+        results = with_probe(self.evidence.results, self.folder, choice.metric, *choice.more)
         there = measured_metrics(results)
-        if metric not in there:
-            raise InvalidConfig(f"No run has a value of {metric}. There are values of: {', '.join(there)}.")
-        chosen = dataclasses.replace(self.evidence, results=results, metric=metric, threshold=threshold, margin=margin)
+        for name in (choice.metric, *choice.more):
+            if name not in there:
+                raise InvalidConfig(f"No run has a value of {name}. There are values of: {', '.join(there)}.")
+        chosen = dataclasses.replace(self.evidence, results=results, **choice._asdict())
         return Result(chosen, self.folder)
 
     def plot(self, name: str = "curves") -> Figure:
         """Draw a figure.
 
         Args:
-            name: `curves`, `train_val`, `differences`, `lr`, `reached` or `heatmap`; of runs with probes `inside`,
-                `stale`, `probes` or `landscape`.
+            name: `curves`, `train_val`, `differences`, `lr`, `reached`, `heatmap` or `confusion`; of runs with probes
+                `inside`, `stale`, `probes` or `landscape`.
 
         Raises:
             UnknownName: There is no such figure.

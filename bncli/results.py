@@ -74,6 +74,8 @@ class RunResult:
             equal shares of its time.
         engine: The engine that trained the run.
         error: Type, message and end of the traceback for a failed run; what diverged for a diverged one.
+        confusion: How many validation rows of each class (rows) were answered by each class (columns); None for
+            quantities, for many classes, and in records of bncli 0.1.
         old_ids: The ids of format 1, if the result was read from a record of that format.
         inside: What probes saw, if the run was trained with some; stored beside the record, not in it.
     """
@@ -86,6 +88,7 @@ class RunResult:
     seconds: float = 0.0
     engine: str = "keras"
     error: str | None = None
+    confusion: list[list[int]] | None = None
     old_ids: OldIds | None = field(default=None, compare=False, repr=False)
     inside: Inside | None = field(default=None, compare=False, repr=False)
 
@@ -124,7 +127,7 @@ class RunResult:
             "seconds": self.seconds,
             "engine": self.engine,
             "error": self.error,
-        }
+        } | ({"confusion": self.confusion} if self.confusion else {})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> RunResult:
@@ -141,7 +144,7 @@ class RunResult:
         old_ids = None if given == config.run_id else OldIds.of(record["config"])
         if old_ids and given != old_ids.run:
             raise InvalidConfig(f"run_id must be {config.run_id} for this config. Received: {shown(given)}.")
-        result = cls(config=config, **parts, old_ids=old_ids)
+        result = cls(config=config, **parts, confusion=record.get("confusion"), old_ids=old_ids)
         check_name("state", result.state, get_args(State))
         return result
 

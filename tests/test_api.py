@@ -65,7 +65,9 @@ def test_a_result_has_a_figure_for_notebooks(compared):
         compared.plot("curve")
     with pytest.raises(InvalidConfig) as caught:
         compared.plot("heatmap")
-    assert str(caught.value) == ("This study has no figure 'heatmap'. It has: curves, train_val, differences, reached.")
+    assert str(caught.value) == (
+        "This study has no figure 'heatmap'. It has: confusion, curves, train_val, differences, reached."
+    )
 
 
 def test_a_notebook_shows_answer_table_and_figure(compared):

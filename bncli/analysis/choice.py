@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bncli.analysis.inside import with_probe
@@ -28,6 +28,10 @@ KEY = "report"
 """Where `study.json` has the choice."""
 
 
+Named = str | Sequence[str] | None
+"""How a user names metrics: one, several with commas, a list of such texts, or none."""
+
+
 class Choice(NamedTuple):
     """What arms are compared by.
 
@@ -35,27 +39,50 @@ class Choice(NamedTuple):
         metric: A metric's name; None for the one that fits the data, see `default_metric`.
         threshold: The value of it that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in it that matters; None if nothing is to be called equivalent.
+        more: Other metrics, whose comparisons are corrected together with those of the first.
     """
 
     metric: str | None = None
     threshold: float | None = None
     margin: float | None = None
+    more: tuple[str, ...] = ()
 
 
-def choice_of(metric: str | None, threshold: float | None, margin: float | None = None) -> Choice:
+def choice_of(metric: Named, threshold: float | None, margin: float | None = None) -> Choice:
     """Return what the user wants to compare by, and check it.
 
     Args:
-        metric: A metric's name; None for the default one.
-        threshold: The value of it to reach, if one is given.
-        margin: The smallest difference in it that matters, if one is given.
+        metric: A metric's name, or several with commas; None for the default one.
+        threshold: The value of the first to reach, if one is given.
+        margin: The smallest difference in the first that matters, if one is given.
 
     Raises:
         UnknownName: No such metric.
-        InvalidConfig: The metric can't have this value.
+        InvalidConfig: The metric can't have this value, or is named twice.
     """
-    check_choice(DEFAULT if metric is None else metric, threshold, margin)
-    return Choice(metric, threshold, margin)
+    names = metrics_of(metric)
+    first = names[0] if names else None
+    check_choice(first or DEFAULT, threshold, margin)
+    return Choice(first, threshold, margin, tuple(names[1:]))
+
+
+def metrics_of(named: Named) -> list[str]:
+    """Return the names of metrics: of one, of several with commas, or of a list of such texts; none for None.
+
+    Raises:
+        UnknownName: No such metric.
+        InvalidConfig: A metric is named twice.
+
+    >>> metrics_of("val_accuracy,val_loss"), metrics_of(None)
+    (['val_accuracy', 'val_loss'], [])
+    """
+    texts = [named] if isinstance(named, str) else named or []
+    names = [name.strip() for text in texts for name in text.split(",")]
+    for place, name in enumerate(names):
+        check_name("metric", name, METRICS)
+        if name in names[:place]:
+            raise InvalidConfig(f"The metric {name} is named twice. Name each metric once.")
+    return names
 
 
 def default_metric(data: Iterable[Mapping[str, Any]]) -> str:
@@ -110,21 +137,24 @@ def _is_within(value: float, limits: Metric) -> bool:
     return max(limits.lowest, -largest) <= value <= min(limits.highest, largest)
 
 
-def check_measured_by(plan: Plan, metric: str | None, probe: str | None = None) -> None:
+def check_measured_by(plan: Plan, metric: Named, probe: str | None = None) -> None:
     """Check, before anything is trained, that runs will have a metric.
 
     Args:
         plan: The runs.
-        metric: The metric; None for the one that fits the data.
+        metric: The metric, or several with commas; None for the one that fits the data.
         probe: Which probes are recorded; None for none.
 
     Raises:
         InvalidConfig: It is of another task, of more classes or of a test part than the data has, or of a probe that
             is not recorded.
     """
+    for name in metrics_of(metric):
+        _check_one_measured(plan, name, probe)
+
+
+def _check_one_measured(plan: Plan, metric: str, probe: str | None) -> None:
     task = task_of(dict(plan.runs))
-    if metric is None:
-        return
     default, known = default_of(TASKS[task].score), METRICS[metric]
     if metric.startswith(PROBE):
         is_full = PROBES[metric.removeprefix(PROBE)].is_full
@@ -168,7 +198,7 @@ def measured(metric: str, results: Results, where: str = "") -> str:
 
 def choose(
     store: Store,
-    metric: str | None = None,
+    metric: Named = None,
     threshold: float | None = None,
     margin: float | None = None,
     tell: Callable[[str], None] | None = None,
@@ -180,7 +210,8 @@ def choose(
 
     Args:
         store: The study's folder.
-        metric: The metric; None if the user names none, which is the default one if there is a threshold.
+        metric: The metric, or several with commas; None if the user names none, which is the default one if there is a
+            threshold.
         threshold: The threshold; None if the user names none.
         margin: The margin; None if the user names none.
         tell: Called with a note if the folder forgets a threshold or a margin.
@@ -190,20 +221,22 @@ def choose(
         InvalidConfig: The metric can't have this value, or no run has a value of it.
         StoreError: The folder holds no study, or can't be read or written.
     """
-    choice_of(metric, threshold)
+    given = choice_of(metric, threshold)._replace(margin=margin)
     content = store.need_study()
     before = remembered(content, store)
     default = default_metric(content["datasets"].values())
-    choice = _updated(before, Choice(metric, threshold, margin), default)
+    choice = _updated(before, given, default)
     check_choice(choice.metric or default, choice.threshold, choice.margin)
     if choice != before:
-        if (name := choice.metric or default) not in (default, DEFAULT):
-            found = with_probe([result for _, result in store.listed_runs(content)], store.folder, name)
-            measured(name, found, f" in {str(store.folder)!r}")
+        for name in (choice.metric or default, *choice.more):
+            if name not in (default, DEFAULT):
+                found = with_probe([result for _, result in store.listed_runs(content)], store.folder, name)
+                measured(name, found, f" in {str(store.folder)!r}")
         if tell and (note := _forgotten(before, choice)):
             tell(note)
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
-            store.write_study(store.need_study() | {KEY: choice._asdict()})
+            stored = {name: value for name, value in choice._asdict().items() if name != "more" or value}
+            store.write_study(store.need_study() | {KEY: stored})
     return choice
 
 
@@ -242,7 +275,8 @@ def remembered(content: Mapping[str, Any], store: Store) -> Choice:
     found = content.get(KEY, {})
     try:
         choice = Choice(**({"metric": default_metric(content.get("datasets", {}).values())} | found))
-        is_sound = choice.metric in METRICS and _has_numbers(choice)
+        choice = choice._replace(more=tuple(choice.more))
+        is_sound = all(name in METRICS for name in (choice.metric, *choice.more)) and _has_numbers(choice)
     except TypeError:
         is_sound = False
     if not is_sound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.effects import hedges_g
@@ -37,6 +38,7 @@ def differences_table(
     baseline: str | None = None,
     trivial: Trivial | None = None,
     margin: float | None = None,
+    more: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return one row per arm and point of the axes, for arms other than the baseline at points that both have.
 
@@ -74,6 +76,7 @@ def differences_table(
         baseline: The label of the baseline; the first arm if None.
         trivial: What the best constant answer scores; None if it isn't known, and all runs count alike.
         margin: The smallest difference that matters; None if nothing is to be called equivalent.
+        more: Other metrics, whose rows follow. All p-values are corrected together; the margin is of the first metric.
 
     Raises:
         UnknownName: No such metric.
@@ -81,7 +84,8 @@ def differences_table(
     lower_is_better(metric)
     compared = [cell for cell in distinct_cells(results, conditions, baseline) if not cell.is_baseline]
     rows = [
-        cell.columns | {"metric": metric} | _difference_row(cell, metric, trivial, margin)
+        cell.columns | {"metric": name} | _difference_row(cell, name, trivial, margin if name == metric else None)
+        for name in (metric, *more)
         for cell in compared
         if cell.runs and cell.baseline_runs
     ]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.choice import Choice, default_metric, measured, remembered
+from bncli.analysis.classes import classes_table
 from bncli.analysis.comparisons import differences_table
 from bncli.analysis.conditions import conditions_table
+from bncli.analysis.facts import common_fact, fields_of_data, own_chances
 from bncli.analysis.gap import Gap, find_gap
 from bncli.analysis.grid import Point, grid_points
 from bncli.analysis.hits import hits_table, reached_table
@@ -20,7 +22,7 @@ from bncli.analysis.lag import Lag, find_lag
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import Trivial, history_table, runs_table
 from bncli.analysis.tables import measured_metrics, score_of, task_of
-from bncli.config import DATA_FIELDS, RunConfig
+from bncli.config import RunConfig
 from bncli.data import datasets
 from bncli.data.facts import dataset_facts
 from bncli.errors import StoreError
@@ -54,6 +56,8 @@ class Evidence:
         test_trivial: As `trivial`, of the test rows.
         trivial_scores: What the best constant answer gets by every score; None if that isn't known or not the same.
         test_trivial_scores: The same of the test rows.
+        more: Other metrics by which arms are compared; p-values are corrected for all of them together.
+        class_names: The names of the classes; empty if that isn't known, or where they are many.
         own_trivial: The same for each run, on its own data; None if it isn't known, or if all have `trivial`.
         sites: See `study.Plan`.
         folder: The study's folder, which has what probes saw; None if no folder has its runs.
@@ -74,6 +78,8 @@ class Evidence:
     folder: Path | None = None
     trivial_scores: Mapping[str, float] | None = None
     test_trivial_scores: Mapping[str, float] | None = None
+    class_names: Sequence[str] = ()
+    more: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         plain = {condition: _plain(condition) for condition in self.conditions.values()}
@@ -163,10 +169,16 @@ class Evidence:
         return inside_table(self.results, self.conditions, self.folder)
 
     @cached_property
+    def family_table(self) -> pd.DataFrame:
+        """One row per metric, arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
+        runs = self.results, self.conditions
+        return differences_table(*runs, self.metric, self.baseline, self.run_trivial, self.margin, self.more)
+
+    @cached_property
     def differences_table(self) -> pd.DataFrame:
-        """One row per arm and point, against the baseline; see `analysis.comparisons.differences_table`."""
-        runs = (self.results, self.conditions)
-        return differences_table(*runs, self.metric, self.baseline, self.run_trivial, self.margin)
+        """The rows of `family_table` of the metric that arms are compared by."""
+        table = self.family_table
+        return table[table["metric"] == self.metric].reset_index(drop=True) if self.more else table
 
     @cached_property
     def interactions_table(self) -> pd.DataFrame:
@@ -184,6 +196,11 @@ class Evidence:
         return reached_table(
             self.results, self.conditions, self.curve_metric, self.threshold, self.baseline, self.trivial
         )
+
+    @cached_property
+    def classes_table(self) -> pd.DataFrame:
+        """One row per class, arm and point of the axes, see `analysis.classes.classes_table`."""
+        return classes_table(self.results, self.conditions, self.baseline, self.class_names)
 
     @cached_property
     def lr_table(self) -> pd.DataFrame | None:
@@ -237,7 +254,11 @@ def _one_per_condition(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.Da
 
 
 def read_evidence(
-    folder: Path, metric: str | None = None, threshold: float | None = None, margin: float | None = None
+    folder: Path,
+    metric: str | None = None,
+    threshold: float | None = None,
+    margin: float | None = None,
+    more: tuple[str, ...] = (),
 ) -> Evidence:
     """Read a study and its results from its folder; this needs neither the data nor TensorFlow.
 
@@ -247,6 +268,7 @@ def read_evidence(
             `choose`).
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
+        more: Other metrics that are tested together with it.
 
     Raises:
         StoreError: There is no study or no result yet, or the files are damaged.
@@ -254,7 +276,7 @@ def read_evidence(
     """
     store = Store(folder)
     content = store.need_study()
-    choice = remembered(content, store) if metric is None else Choice(metric, threshold, margin)
+    choice = remembered(content, store) if metric is None else Choice(metric, threshold, margin, more)
     study, conditions = stored_study(folder, content), [_condition(entry) for entry in content["conditions"]]
     found = [(_condition(entry), result) for entry, result in store.listed_runs(content)]
     if not found:
@@ -263,7 +285,7 @@ def read_evidence(
     data = list(content["datasets"].values())
     turns = {seed: turn for turn, seed in enumerate(study.seeds)}
     found.sort(key=lambda pair: (places[pair[0]], turns[pair[1].config.seed]))
-    results = with_probe([result for _, result in found], folder, choice.metric)
+    results = with_probe([result for _, result in found], folder, choice.metric, *choice.more)
     return Evidence(
         study,
         results,
@@ -272,11 +294,12 @@ def read_evidence(
         metric=measured(choice.metric or default_metric(data), results, f" in {str(folder)!r}"),
         threshold=choice.threshold,
         margin=choice.margin,
+        more=choice.more,
         training_rows=common_fact(data, "training_rows"),
         own_trivial=own_chances(content["datasets"], results),
         sites=_sites(content),
         folder=folder,
-        **_trivial(study, data),
+        **fields_of_data(study, data),
     )
 
 
@@ -296,49 +319,6 @@ def _condition(entry: Mapping[str, Any]) -> Condition:
     return Condition(entry["arm"], tuple(entry["values"].items()))
 
 
-def common_fact(data: Iterable[Mapping[str, Any]], name: str) -> Any:
-    """Return a fact that all data sets have in common; None if they differ in it.
-
-    Args:
-        data: The facts on each data set, see `data.facts.dataset_facts`.
-        name: The fact.
-    """
-    first, *others = [facts.get(name) for facts in data] or [None]
-    return first if all(other == first for other in others) else None
-
-
-def common_chance(study: Study, data: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """Return the mean trivial score of a study's data sets; None if they are more than draws of one data set.
-
-    Draws of one data set differ by a row or two in the share of the commonest class.
-
-    Args:
-        study: The study.
-        data: The facts on each data set.
-        name: `chance`, or `test_chance`.
-    """
-    scores: list[float] = [facts[name] for facts in data if facts.get(name) is not None]
-    is_redrawn = {*dict(study.axes)} & {*DATA_FIELDS} <= {"data_seed", "vary_data"}
-    if is_redrawn and len({*scores}) > 1 and len(scores) == len(data):
-        return sum(scores) / len(scores)
-    found: float | None = common_fact(data, name)
-    return found
-
-
-def own_chances(data: Mapping[str, Mapping[str, Any]], results: Sequence[RunResult]) -> dict[RunConfig, float] | None:
-    """Return the trivial score of every run on its own data; None if it is the same for all, or not known for all.
-
-    Args:
-        data: The facts on each data set, by `study.opening.data_label`.
-        results: The runs.
-    """
-    if len({facts.get("chance") for facts in data.values()}) < 2:
-        return None
-    found = {result.config: data.get(data_label(result.config), {}).get("chance") for result in results}
-    known = {config: chance for config, chance in found.items() if chance is not None}
-    return known if len(known) == len(found) else None
-
-
 def make_evidence(
     study: Study,
     plan: Plan,
@@ -346,6 +326,7 @@ def make_evidence(
     metric: str | None = None,
     threshold: float | None = None,
     margin: float | None = None,
+    more: tuple[str, ...] = (),
     folder: Path | None = None,
 ) -> Evidence:
     """Return the evidence on a study whose runs have just been trained, or found; its data is at hand.
@@ -357,12 +338,13 @@ def make_evidence(
         metric: What arms are compared by; None for the metric that fits the data, see `choice.default_metric`.
         threshold: The value of the metric that runs should reach; None for 95 % of the baseline's gain.
         margin: The smallest difference in the metric that matters; None if nothing is to be called equivalent.
+        more: Other metrics that are tested together with it.
         folder: The study's folder, if it has one.
 
     Raises:
         InvalidConfig: No run has a value of the metric.
     """
-    results = with_probe(results, folder, metric)
+    results = with_probe(results, folder, metric, *more)
     one_per_data = {data_key(config): config for config, _ in plan.runs}.values()
     by_label = {data_label(config): dataset_facts(datasets.load(config)) for config in one_per_data}
     data = list(by_label.values())
@@ -377,19 +359,10 @@ def make_evidence(
         metric=measured(metric or default, results),
         threshold=threshold,
         margin=margin,
+        more=tuple(measured(name, results) for name in more),
         training_rows=common_fact(data, "training_rows"),
         own_trivial=own_chances(by_label, results),
         sites=plan.sites,
         folder=folder,
-        **_trivial(study, data),
+        **fields_of_data(study, data),
     )
-
-
-def _trivial(study: Study, data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the best constant answer scores, as fields of `Evidence`."""
-    return {
-        "trivial": common_chance(study, data, "chance"),
-        "test_trivial": common_chance(study, data, "test_chance"),
-        "trivial_scores": common_fact(data, "trivial"),
-        "test_trivial_scores": common_fact(data, "test_trivial"),
-    }

@@ -36,21 +36,25 @@ def inside_table(results: Results, conditions: Conditions, folder: Path | None) 
     return runs.merge(seen, on="run_id") if len(seen) else pd.DataFrame(columns=[*runs.columns, *probed.COLUMNS[1:]])
 
 
-def with_probe(results: Results, folder: Path | None, metric: str | None) -> list[RunResult]:
-    """Return runs that have the value of a metric of probes, if they were trained with it; others as they are.
+def with_probe(results: Results, folder: Path | None, *metrics: str | None) -> list[RunResult]:
+    """Return runs that have the values of metrics of probes, if they were trained with these; others as they are.
 
     Args:
         results: The runs.
         folder: The study's folder; None for runs that no folder has.
-        metric: The metric, which may be one that runs have anyway.
+        *metrics: The metrics, which may be such as runs have anyway.
     """
-    if metric is None or not metric.startswith(PROBE):
+    names = [metric for metric in metrics if metric and metric.startswith(PROBE)]
+    if not names:
         return [*results]
     seen = probed.read(folder, (result.run_id for result in results)) if folder else probed.table(results)
-    seen = seen[seen["probe"] == metric.removeprefix(PROBE)]
-    at_end = seen[seen["epoch"] == seen.groupby("run_id", observed=True)["epoch"].transform("max")]
-    means = {str(run): float(value) for run, value in at_end.groupby("run_id", observed=True)["value"].mean().items()}
-    return [
-        replace(result, metrics={**result.metrics, metric: means[result.run_id]}) if result.run_id in means else result
-        for result in results
-    ]
+    found = {name: _at_end(seen[seen["probe"] == name.removeprefix(PROBE)]) for name in names}
+    own = [{name: means[run.run_id] for name, means in found.items() if run.run_id in means} for run in results]
+    pairs = zip(results, own, strict=True)
+    return [replace(result, metrics={**result.metrics, **more}) if more else result for result, more in pairs]
+
+
+def _at_end(seen: pd.DataFrame) -> dict[str, float]:
+    """The mean over layers in the last epoch that has values, by run."""
+    last = seen[seen["epoch"] == seen.groupby("run_id", observed=True)["epoch"].transform("max")]
+    return {str(run): float(value) for run, value in last.groupby("run_id", observed=True)["value"].mean().items()}

@@ -321,7 +321,7 @@ def _check_keys(claim: Claim, given: set[str]) -> None:
     check_name("reduce", claim.reduce, measures.REDUCTIONS)
     check_name("metric", claim.metric, METRICS)
     check_name("metric", claim.minus, METRICS)
-    if claim.measure not in ("final", "gap", "learned"):
+    if claim.measure not in measures.AT_THE_END:
         check_name("metric with a history", claim.metric, HISTORY_METRICS)
     if "compare" in given and not claim.compares:
         raise InvalidConfig("compare has no effect without a baseline or a baseline_where.")

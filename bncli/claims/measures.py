@@ -32,6 +32,9 @@ POSITIVE = ("tolerance", "highest")
 SCORES = ("final", "best", "late_mean")
 """Measures of how well a run ends, which tell runs that learned from others."""
 
+AT_THE_END = ("final", "gap", "learned")
+"""Measures that take the metric after the last epoch; the others take its history."""
+
 LOWER = ("hit_epoch", "hit_seconds", "epoch_seconds")
 """Measures for which lower is better, whatever the metric."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bncli.analysis.runs import has_learned
+from bncli.analysis.tables import score_of
 from bncli.claims import check, measures
 from bncli.claims.claim import BEST, Claim, parse_claims
 from bncli.claims.judgement import Verdict, judge, typical
@@ -17,10 +18,9 @@ from bncli.config import RunConfig
 from bncli.resolution import has_value
 from bncli.results import RunResult
 from bncli.study.study import Condition, Study
+from bncli.tasks.metrics import METRICS, default_of
+from bncli.tasks.scores import SCORES
 from bncli.values import Value
-
-ACCURACIES = ("val_accuracy", "test_accuracy", "train_accuracy", "population_val_accuracy", "population_test_accuracy")
-"""The metrics of the whole network after the last epoch whose trivial score is the share of the commonest class."""
 
 CHECKED_ELSEWHERE = "tested by a check, not by these runs: see bncli verify"
 
@@ -80,8 +80,8 @@ def verdicts_on(
         study: Their study.
         results: Its results so far; failed runs are left out.
         conditions: The condition of every run.
-        trivial: What the best constant answer scores. If it is known, that is what a diverged run scores, and
-            claims on accuracy say how many runs learned.
+        trivial: What the best constant answer gets by the score that compares arms on this data. If it is known, that
+            is what a diverged run scores, and claims on scores say how many runs learned.
     """
     runs: dict[Condition, dict[int, RunResult]] = {}
     for result in results:
@@ -105,13 +105,13 @@ def _verdict_on(claim: Claim, grid: _Grid) -> Verdict:
 
 
 def _as_scored(result: RunResult, trivial: float | None) -> RunResult:
-    """The run, with the trivial score as the validation accuracy of a diverged one: its weights give no answer.
+    """The run, with the trivial score as the validation score of a diverged one: its weights give no answer.
 
     Versions before 0.2.0 recorded the share of the first class there.
     """
     if result.state != "diverged" or trivial is None:
         return result
-    return dataclasses.replace(result, metrics={**result.metrics, "val_accuracy": trivial})
+    return dataclasses.replace(result, metrics={**result.metrics, default_of(score_of([result])): trivial})
 
 
 def _judge_runs(claim: Claim, grid: _Grid) -> Verdict:
@@ -120,6 +120,9 @@ def _judge_runs(claim: Claim, grid: _Grid) -> Verdict:
     Few runs that don't learn decide a mean and are easily missed, so they alone are no verdict on how an arm scores.
     Where most seeds have one, that is the effect itself, and all seeds are judged.
     """
+    if other := _other_metric(claim, grid):
+        advice = f"Give the claim a metric that they have, such as {other}."
+        return Verdict(claim, "inconclusive", text=f"the runs have no {claim.metric}", advice=advice)
     seeds = _seed_values(claim, grid)
     found, learners = judge(claim, [seed.value for seed in seeds]), [seed.value for seed in seeds if not seed.dead]
     if len(learners) == len(seeds):
@@ -133,6 +136,16 @@ def _judge_runs(claim: Claim, grid: _Grid) -> Verdict:
     text = f"{text}, in the others {others.text} ({others.verdict})"
     advice = "Runs that don't learn decide: compare how many learn."
     return dataclasses.replace(found, verdict="inconclusive", text=text, advice=advice)
+
+
+def _other_metric(claim: Claim, grid: _Grid) -> str:
+    """The metric that compares arms on this data, if no run has the claim's; empty if one has, or none is needed."""
+    used = [run for at, runs in grid.runs.items() for run in runs.values() if needs(claim, at, run.config)]
+    if not used or "metric" not in measures.parameters(claim.measure):
+        return ""
+    is_final = claim.measure in measures.AT_THE_END
+    has_it = any(claim.metric in (run.metrics if is_final else run.history) for run in used)
+    return "" if has_it else default_of(score_of(used))
 
 
 def _dead_runs(seeds: Sequence[_Seed]) -> str:
@@ -162,7 +175,7 @@ def _untimed(found: Verdict) -> Verdict:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Finished runs by condition and seed, the axes of their study, and the accuracy of the best constant answer."""
+    """Finished runs by condition and seed, the axes of their study, and what the best constant answer scores."""
 
     runs: Mapping[Condition, Mapping[int, RunResult]]
     axes: Mapping[str, Sequence[Value]]
@@ -235,11 +248,17 @@ def _best_values(claim: Claim, arm: str, where: Mapping[str, Value], grid: _Grid
 def _run_values(claim: Claim, runs: Mapping[int, RunResult], trivial: float | None) -> dict[int, _Score]:
     measure = measures.REGISTRY[claim.measure]
     settings = {key: getattr(claim, key) for key in measures.parameters(claim.measure)}
-    tells = trivial is not None and claim.measure in measures.SCORES and claim.metric in ACCURACIES
+    tells = claim.measure in measures.SCORES and _is_score(claim.metric)
     return {
-        seed: _Score(measure(run, **settings), not tells or trivial is None or has_learned(run, trivial))
+        seed: _Score(measure(run, **settings), not tells or trivial is None or has_learned(run, trivial, claim.metric))
         for seed, run in runs.items()
     }
+
+
+def _is_score(metric: str) -> bool:
+    """Whether a metric says how well the whole network answers, which a run that did not learn decides."""
+    known = METRICS[metric]
+    return known.score in SCORES and known.part != "fit"
 
 
 def _difference(own: float, other: float) -> float:

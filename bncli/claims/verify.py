@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bncli.analysis.evidence import common_fact, read_evidence
-from bncli.claims import check
+from bncli.analysis.evidence import read_evidence
+from bncli.analysis.facts import common_fact
+from bncli.analysis.tables import task_of
+from bncli.claims import check, measures
 from bncli.claims.claim import MIN_SEEDS, Claim, parse_claims
 from bncli.claims.judgement import Verdict, least_seeds
 from bncli.claims.verdicts import needs, verdicts_on
@@ -22,6 +24,9 @@ from bncli.results import RunResult
 from bncli.study.files import load_study, presets
 from bncli.study.folder import Store
 from bncli.study.study import Condition, Plan, Study
+from bncli.tasks.metrics import METRICS, default_of
+from bncli.tasks.scores import SCORES
+from bncli.tasks.task import TASKS
 from bncli.values import finite
 
 DOWNLOADED = ("mnist", "fashion_mnist")
@@ -115,10 +120,29 @@ def subjects(names: Sequence[str], ids: Sequence[str] = (), *, everything: bool 
 
 
 def part_of(plan: Plan, chosen: Sequence[Claim]) -> Plan:
-    """Return a study's plan with only those runs on which the claims are measured."""
+    """Return a study's plan with only those runs on which the claims are measured.
+
+    Raises:
+        InvalidConfig: A claim's metric is a score of another task.
+    """
+    task = task_of(config for config, _ in plan.runs)
+    for claim in chosen:
+        _check_metrics(claim, task)
     one = {condition: config for config, condition in plan.runs}
     needed = {condition for condition in one if any(needs(claim, condition, one[condition]) for claim in chosen)}
     return replace(plan, runs=tuple(run for run in plan.runs if run[1] in needed))
+
+
+def _check_metrics(claim: Claim, task: str) -> None:
+    """Raise an error for a metric that runs of the task don't have; before training, which may take hours."""
+    used = measures.parameters(claim.measure) if claim.measure else ()
+    for metric in (getattr(claim, name) for name in ("metric", "minus") if name in used):
+        score = SCORES.get(METRICS[metric].score)
+        if score and score.task != task:
+            raise InvalidConfig(
+                f"Claim {shown(claim.id)} measures {metric}, a score of {score.task}. The task of its runs is {task}: "
+                f"try {default_of(TASKS[task].score)}."
+            )
 
 
 def _needs_download(claim: Claim, study: Study) -> bool:

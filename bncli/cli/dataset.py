@@ -155,7 +155,7 @@ def _show_dataset(config: RunConfig, format: str) -> None:
     elif format == "csv":
         console.write(to_csv(features))
     else:
-        known = {key: value for key, value in facts.items() if "trivial" not in key and key != "columns"}
+        known = {key: value for key, value in facts.items() if not isinstance(value, list | dict)}
         shown_facts = {key.removesuffix("_rows"): str(value) for key, value in known.items()}
         console.print_rows([shown_facts], format=format, spare=("task", "target_sd", "target_mean"))
         shown = [{key: plain_text(str(value)) for key, value in row.items()} for row in classes[:MAX_CLASSES]]

@@ -138,11 +138,11 @@ DataSettingsOption = Annotated[
     ),
 ]
 MetricOption = Annotated[
-    str | None,
+    list[str] | None,
     option(
         "--metric",
         metavar="NAME",
-        help="Compare arms by this metric, see bncli list metrics; a folder remembers it.",
+        help="Compare arms by this metric, see bncli list metrics; a folder remembers it; may be repeated.",
         complete=lambda: METRICS,
     ),
 ]

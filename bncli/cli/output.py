@@ -69,6 +69,7 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         single: Whether to write a row per run instead of a row per condition.
     """
     from bncli.report.exports import as_json
+    from bncli.report.more_rows import other_caption, other_rows
     from bncli.report.rows import (
         DIFFERENCE,
         HIT_EPOCH,
@@ -102,6 +103,9 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         intervals = (f"{evidence.metric}{INTERVAL}", f"{DIFFERENCE}{INTERVAL}")
         spare = ["curve", MIDDLE, "n", HIT_EPOCH, LEARNED, POPULATION_COLUMN, *intervals, VERDICT]
         console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
+        if evidence.more:
+            rows = other_rows(evidence)
+            console.print_rows(rows, title="other metrics", caption=other_caption(evidence), format=format)
 
 
 @contextmanager

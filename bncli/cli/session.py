@@ -75,7 +75,7 @@ class Session:
         self.shown: Evidence | None = None
 
     @property
-    def given(self) -> tuple[str | None, float | None, float | None]:
+    def given(self) -> tuple[list[str] | None, float | None, float | None]:
         """What the user wants to compare by: metric, threshold and margin, as far as they are given."""
         return self.options.metric, self.options.threshold, self.options.margin
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+MAX_NAMES = 20
+"""The most classes whose names are among the facts."""
+
 PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
 """The names of the parts of a data set in tables, by their names in metrics."""
 
@@ -72,7 +75,8 @@ def _rounded(scores: dict[str, float]) -> dict[str, float]:
 
 def _of_labels(data: Dataset) -> dict[str, Any]:
     if data.task == CLASSIFICATION:
-        return {"n_classes": data.n_classes}
+        names = {"class_names": [*data.class_names]} if data.n_classes <= MAX_NAMES else {}
+        return {"n_classes": data.n_classes, **names}
     y = data.labels("train")
     return _rounded({"target_mean": float(y.mean()), "target_sd": float(y.std())})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ParamSpec
 
@@ -14,6 +14,7 @@ from bncli.config import RunConfig
 from bncli.data.datasets import Dataset
 from bncli.engines.criterion import Criterion
 from bncli.engines.rates import Schedule, is_constant
+from bncli.engines.scoring import Ending
 from bncli.results import Epochs, RunResult
 from bncli.tasks.metrics import METRICS
 from bncli.tasks.scores import trivial_scores
@@ -101,7 +102,7 @@ def finished_result(
     dataset: Dataset,
     model: keras.Model,
     history: Epochs,
-    scores: Mapping[str, float | None],
+    ending: Ending,
     seconds: float,
     engine: str,
 ) -> RunResult:
@@ -116,13 +117,14 @@ def finished_result(
         dataset: Its data.
         model: Its network, for the number of parameters.
         history: Metrics by epoch; a run whose last loss is None has diverged.
-        scores: Metrics that were measured after the last epoch.
+        ending: What was measured after the last epoch.
         seconds: How long the run took.
         engine: The engine's name.
     """
     diverged = history["loss"][-1] is None
+    scores, confusion = ending
     if diverged:
-        scores = {name: _without_answers(name, dataset) for name in scores}
+        scores, confusion = {name: _without_answers(name, dataset) for name in scores}, None
         for name, values in history.items():
             values[-1] = _without_answers(name, dataset)
     return RunResult(
@@ -134,6 +136,7 @@ def finished_result(
         seconds=seconds,
         engine=engine,
         error=f"The loss was not finite in epoch {len(history['loss'])}." if diverged else None,
+        confusion=confusion,
     )
 
 

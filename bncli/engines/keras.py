@@ -31,7 +31,7 @@ from bncli.engines.inference import Inference
 from bncli.engines.method import EVALUATION_ROWS
 from bncli.engines.rates import steps_per_epoch
 from bncli.engines.recording import Recording
-from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts
+from bncli.engines.scoring import Ending, Scored, ending_of, of_run, population_parts
 from bncli.engines.starting import built
 from bncli.engines.updates import Tensors
 from bncli.networks.seeds import batch_order
@@ -103,11 +103,11 @@ def fit(
         verbose=0,
     )
     history = _history(fitted.history, criterion, dataset)
-    scores = of_run(final_scores(model, config, dataset), 0)
+    end = of_run(ending(model, config, dataset), 0)
     seconds = time.perf_counter() - started
     if not is_compiled_plainly(config):
         compile_afterwards(model, config, criterion)
-    result = finished_result(config, dataset, model, history, scores, seconds, NAME)
+    result = finished_result(config, dataset, model, history, end, seconds, NAME)
     return model, recording.joined([result])[0] if recording else result
 
 
@@ -159,8 +159,8 @@ def _weights(config: RunConfig, dataset: Dataset) -> Callable[[tf.Tensor], tuple
     return lambda y: () if of_classes is None else (tf.gather(of_classes, y),)
 
 
-def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Scores:
-    """Return the metrics of a trained model in inference mode, with moving and with population statistics.
+def ending(model: keras.Model, config: RunConfig, dataset: Dataset) -> Ending:
+    """Return how a trained model answers in inference mode, with moving and with population statistics.
 
     Args:
         model: The trained model.
@@ -168,13 +168,11 @@ def final_scores(model: keras.Model, config: RunConfig, dataset: Dataset) -> Sco
         dataset: Its data.
 
     Returns:
-        Metric to its value, shape (1,).
+        Metrics of shape (1,), and the confusion of classes.
     """
     inference = Inference(model, dataset, Criterion(dataset.task, config.loss))
     moving = inference.score(inference.others, dataset.parts)
-    return final_metrics(
-        dataset, moving, population_scores(inference, config, dataset) if inference.averages else moving
-    )
+    return ending_of(dataset, moving, population_scores(inference, config, dataset) if inference.averages else moving)
 
 
 def population_scores(inference: Inference, config: RunConfig, dataset: Dataset) -> dict[str, Scored]:

@@ -21,7 +21,7 @@ from bncli.engines.method import LANES, MAX_STACK, RATES, Method
 from bncli.engines.rates import steps_per_epoch, warmup_steps
 from bncli.engines.recording import Recording
 from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
-from bncli.engines.scoring import Scored, Scores, final_metrics, of_run, population_parts, validation_values
+from bncli.engines.scoring import Ending, Scored, ending_of, of_run, population_parts, validation_values
 from bncli.engines.starting import built
 from bncli.networks.network import network_of
 from bncli.networks.norms import RECALIBRATED
@@ -101,13 +101,13 @@ class Program:
         started = time.perf_counter()
         recording = self._recording(configs)
         state, history, validation = self._train(configs, on_epoch, recording)
-        scores = self.final_scores(configs, state, validation)
+        ending = self.ending(configs, state, validation)
         seconds = (time.perf_counter() - started) / len(configs)
         if on_model:
             for index, config in enumerate(configs):
                 on_model(config, self.trained_model(config, state, index))
         results = [
-            finished_result(config, self.dataset, self.graph.model, own, of_run(scores, index), seconds, NAME)
+            finished_result(config, self.dataset, self.graph.model, own, of_run(ending, index), seconds, NAME)
             for index, (config, own) in enumerate(zip(configs, history.of_runs(len(configs)), strict=True))
         ]
         return recording.joined(results) if recording else results
@@ -216,8 +216,8 @@ class Program:
         labels = np.concatenate([y for y, _ in answers])
         return Scored(loss / len(labels), self.graph.criterion.score(marks / len(labels), labels), answers)
 
-    def final_scores(self, configs: Sequence[RunConfig], state: State, validation: Scored) -> Scores:
-        """Return the metrics of the trained runs in inference mode, with moving and with population statistics.
+    def ending(self, configs: Sequence[RunConfig], state: State, validation: Scored) -> Ending:
+        """Return how the trained runs answer in inference mode, with moving and with population statistics.
 
         Args:
             configs: The runs.
@@ -227,7 +227,7 @@ class Program:
         parts = {part: rows for part, rows in self.dataset.parts.items() if part != "val"}
         moving = self._score_parts(state, parts) | {"val": validation}
         population = self.population_scores(configs, state) if self.graph.averages else moving
-        return final_metrics(self.dataset, moving, population)
+        return ending_of(self.dataset, moving, population)
 
     def population_scores(self, configs: Sequence[RunConfig], state: State) -> dict[str, Scored]:
         """Return how the trained runs answer the parts of the data with population statistics."""

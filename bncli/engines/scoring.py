@@ -10,7 +10,7 @@ import numpy as np
 
 from bncli.data.datasets import Dataset
 from bncli.tasks.metrics import POPULATION
-from bncli.tasks.scores import one_score, scores_of
+from bncli.tasks.scores import confusion_of, one_score, scores_of
 from bncli.tasks.task import BALANCED, REGRESSION, TASKS
 from bncli.values import finite
 
@@ -20,6 +20,23 @@ of an accuracy is then 0.022 at most."""
 
 Scores = dict[str, np.ndarray]
 """Metric to one value per run, shape (runs,)."""
+
+
+MAX_CONFUSED = 20
+"""The most classes whose confusion is counted: a record has a number for each pair of them."""
+
+
+class Ending(NamedTuple):
+    """What is known of a run, or of several, after the last epoch.
+
+    Attributes:
+        metrics: Metric to its value: of shape (runs,), or a number of one run.
+        confusion: How many validation rows of each class were answered by each class, shape (runs, classes, classes),
+            or lists of one run; None for quantities and for more than `MAX_CONFUSED` classes.
+    """
+
+    metrics: Mapping[str, Any]
+    confusion: Any
 
 
 class Scored(NamedTuple):
@@ -63,6 +80,24 @@ def population_parts(dataset: Dataset) -> dict[str, tuple[np.ndarray, np.ndarray
     return dataset.parts | {"train": (x[::step], y[::step])}
 
 
+def ending_of(dataset: Dataset, moving: Mapping[str, Scored], population: Mapping[str, Scored]) -> Ending:
+    """Return what is measured after the last epoch.
+
+    Args:
+        dataset: The data.
+        moving: The parts of the data, scored with moving averages, by their name in metrics.
+        population: The same with population statistics; for a network without averages, `moving` itself.
+    """
+    return Ending(final_metrics(dataset, moving, population), _confusion(dataset, moving["val"]))
+
+
+def _confusion(dataset: Dataset, scored: Scored) -> np.ndarray | None:
+    if dataset.task == REGRESSION or dataset.n_classes > MAX_CONFUSED:
+        return None
+    y, answers = scored.joined()
+    return confusion_of(y, answers, dataset.n_classes)
+
+
 def final_metrics(dataset: Dataset, moving: Mapping[str, Scored], population: Mapping[str, Scored]) -> Scores:
     """Return the metrics that are measured after the last epoch.
 
@@ -98,6 +133,7 @@ def _other_scores(dataset: Dataset, scored: Scored) -> Scores:
     return scores_of(dataset.task, y, answers)
 
 
-def of_run(scores: Scores, index: int) -> dict[str, float | None]:
-    """Return the metrics of one run; None for a value that is not finite."""
-    return {name: finite(float(values[index])) for name, values in scores.items()}
+def of_run(ending: Ending, index: int) -> Ending:
+    """Return what is known of one run; None for a metric that is not finite."""
+    metrics = {name: finite(float(values[index])) for name, values in ending.metrics.items()}
+    return Ending(metrics, None if ending.confusion is None else ending.confusion[index].tolist())

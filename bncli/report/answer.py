@@ -234,7 +234,7 @@ def _best_rates(evidence: Evidence) -> list[str]:
 def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     """What limits the answer."""
     yield from filter(None, (statistics_note(evidence), fallen_note(evidence), stopped_note(evidence)))
-    too_few = _too_few_seeds(int(compared["n"].min()), len(compared)) if len(compared) else ""
+    too_few = _too_few_seeds(int(compared["n"].min()), len(evidence.family_table)) if len(compared) else ""
     if too_few:
         yield too_few
     if len(compared) and not too_few:

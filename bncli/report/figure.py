@@ -22,7 +22,7 @@ register = REGISTRY.register
 INSIDE = ("inside", "stale", "probes", "landscape")
 """The figures of what probes saw, in order."""
 
-ORDER = ("curves", "train_val", "differences", "lr", "reached", "heatmap", *INSIDE)
+ORDER = ("curves", "train_val", "differences", "lr", "reached", "heatmap", "confusion", *INSIDE)
 """The order of the figures in the report; others follow."""
 
 

@@ -44,9 +44,7 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
         The names of the files written, relative to the folder.
     """
     store.write_text(SUMMARY_FILE, to_csv(evidence.joined_table))
-    store.write_text(
-        DIFFERENCES_FILE, to_csv(with_interactions(evidence.differences_table, evidence.interactions_table))
-    )
+    store.write_text(DIFFERENCES_FILE, to_csv(with_interactions(evidence.family_table, evidence.interactions_table)))
     store.write_with(HISTORY_FILE, partial(write_csv, evidence.history_table))
     with own_style(tell):
         figures = drawing.draw_all(evidence)

@@ -20,8 +20,16 @@ from bncli.config import FIELDS
 from bncli.report.answer import answer_of
 from bncli.report.figure import INSIDE, REGISTRY
 from bncli.report.interactions import NOTE, interaction_rows
+from bncli.report.more_rows import class_rows, other_caption, other_rows
 from bncli.report.notes import norm_note, site_note
-from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
+from bncli.report.rows import (
+    columns_caption,
+    detail_rows,
+    difference_rows,
+    hit_rows,
+    rate_rows,
+    result_rows,
+)
 from bncli.report.spelling import NEVER, learned_text, threshold_text, trivial_answer, verdict_text
 from bncli.report.splits import split_note
 from bncli.values import plain_text, show
@@ -173,6 +181,7 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         "from whether runs learn (sign test) and from the difference among pairs in which both did, and p is twice the "
         "smaller one.",
     )
+    yield _part("Other metrics", other_rows(evidence), f"{other_caption(evidence)}.")
     yield _part("Interactions", interaction_rows(evidence), NOTE)
     yield _part(
         "When the threshold is reached",
@@ -198,6 +207,13 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         "on the other half.",
     )
     yield _part(
+        "Every class",
+        class_rows(evidence),
+        "Right: the share of the class's validation rows that is answered right after the last epoch, mean over seeds "
+        f"[95% interval]. Difference: from {evidence.baseline}, paired by seed [95% interval], not corrected for the "
+        "number of classes: it says where a difference comes from, not whether there is one.",
+    )
+    yield _part(
         "More about every condition",
         detail_rows(evidence),
         f"P(learn): the share of runs {learned_text(evidence)}, "
@@ -214,8 +230,9 @@ def _command(evidence: Evidence, content: Mapping[str, Any]) -> str:
     """The command that began the study, with the metric, threshold and margin that the folder has come to remember."""
     command: str = content.get("command", "")
     default = default_metric(content.get("datasets", {}).values())
+    metrics = ",".join([evidence.metric, *evidence.more])
     chosen = {
-        "--metric": None if evidence.metric == default else evidence.metric,
+        "--metric": None if metrics == default else metrics,
         "--threshold": evidence.threshold,
         "--margin": evidence.margin,
     }

@@ -53,7 +53,8 @@ INTERVAL = " [interval]"
 Rows = list[dict[str, str]]
 
 
-def _axis_values(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
+def axis_values(evidence: Evidence, row: pd.Series[Any]) -> dict[str, str]:
+    """Return the values of the axes in a row of a table, spelled."""
     return {name: field_value(row[f"param_{name}"]) for name in evidence.axes}
 
 
@@ -65,7 +66,7 @@ def result_rows(evidence: Evidence) -> Rows:
     curves, shares = _sparklines(evidence), evidence.conditions_table["p_learn"]
     rows = []
     for place, row in table.iterrows():
-        cells = _axis_values(evidence, row) | {"arm": str(row["arm"]) + (BEST if row["best"] else "")}
+        cells = axis_values(evidence, row) | {"arm": str(row["arm"]) + (BEST if row["best"] else "")}
         cells[metric] = interval(row[f"mean_{metric}"], row[f"low_{metric}"], row[f"high_{metric}"])
         if twin:
             cells[POPULATION_COLUMN] = number(row[f"mean_{twin}"])
@@ -126,7 +127,7 @@ def detail_rows(evidence: Evidence) -> Rows:
     """Return more about every condition: spread, best epoch, runs that did not learn, time and size."""
     metric, default = evidence.metric, default_of(evidence.score)
     return [
-        _axis_values(evidence, row)
+        axis_values(evidence, row)
         | {
             "arm": str(row["arm"]),
             f"mean {metric}": number(row[f"mean_{metric}"]),
@@ -157,7 +158,7 @@ def difference_rows(evidence: Evidence) -> Rows:
     is_mixed = _is_mixed(evidence.conditions_table["p_learn"])
     sides = "wins/ties/losses" if METRICS[evidence.metric].has_direction else "higher/equal/lower"
     return [
-        _axis_values(evidence, row)
+        axis_values(evidence, row)
         | {
             "arm": str(row["arm"]),
             "difference": _difference(row, row["low"], row["high"]),
@@ -183,7 +184,7 @@ def hit_rows(evidence: Evidence) -> Rows:
     """Return when every arm reaches the threshold, and how much sooner than the baseline."""
     has_fallen = evidence.hits_table["n_fallen"].any()
     return [
-        _axis_values(evidence, row)
+        axis_values(evidence, row)
         | {
             "arm": str(row["arm"]),
             "threshold": number(row["threshold"]),
@@ -333,7 +334,7 @@ def _comparison_captions(evidence: Evidence, left_out: Collection[str]) -> dict[
 def _few_caption(evidence: Evidence) -> str:
     """How many pairs it takes to be better or worse, if no comparison has as many."""
     compared = evidence.differences_table
-    needed = pairs_needed(max(1, len(compared)))
+    needed = pairs_needed(max(1, len(evidence.family_table)))
     if (compared["n"] >= needed).any():
         return ""
     words = "better or worse" if METRICS[evidence.metric].has_direction else "higher or lower"

@@ -81,6 +81,7 @@ RECORD_FORM: schema.Form = {
     "seconds": POSITIVE,
     "engine": TEXT,
     "error": (TEXT, None),
+    "confusion?": ([[WHOLE]], None),
 }
 """What a line of a journal holds in every format."""
 
@@ -189,6 +190,9 @@ def checked_record(line: bytes, what: str) -> dict[str, Any]:
     unknown = [name for name in record["history"] if name not in HISTORY_METRICS]
     if unknown:
         raise NewerVersion(what, "", f"does not know the metric {shown(unknown[0])}", None)
+    confusion = record.get("confusion") or []
+    if any(len(row) != len(confusion) or min(row) < 0 for row in confusion):
+        raise Misfit("confusion must have a row and a column for each class, of whole numbers from 0.")
     lengths = {name: len(values) for name, values in record["history"].items()}
     if len({*lengths.values()}) > 1 or ("loss" not in lengths and any(lengths.values())):
         raise Misfit(f"history must have equally many values of each metric. Received: {shown(lengths)}.")

@@ -94,6 +94,22 @@ def one_score(name: str, y: np.ndarray, answers: np.ndarray) -> np.ndarray:
     return np.where(is_known, SCORES[name].function(y, np.nan_to_num(known)), np.nan)
 
 
+def confusion_of(y: np.ndarray, answers: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return how many rows of each class were answered by each class, shape (runs, classes, classes).
+
+    Args:
+        y: Class numbers, shape (rows,).
+        answers: Probabilities, as `scores_of` takes them.
+        n_classes: The number of classes.
+    """
+    import numpy as np
+
+    answered = np.nan_to_num(_with_all_classes(CLASSIFICATION, answers)).argmax(axis=-1)
+    flat = (np.arange(len(answered))[:, None] * n_classes + y) * n_classes + answered
+    counts = np.bincount(flat.ravel(), minlength=len(answered) * n_classes**2)
+    return counts.reshape(len(answered), n_classes, n_classes)
+
+
 def _with_all_classes(task: str, answers: np.ndarray) -> np.ndarray:
     """Answers as scores take them: the probability of every class; quantities, shape (runs, rows)."""
     import numpy as np

@@ -15,9 +15,11 @@ from bncli.analysis.choice import (
     Choice,
     check_choice,
     check_measured_by,
+    choice_of,
     choose,
     default_metric,
     measured,
+    metrics_of,
     remembered,
 )
 from bncli.analysis.evidence import read_evidence
@@ -217,7 +219,7 @@ values = st.recursive(
 def test_what_a_damaged_file_remembers_is_sound_or_refused_in_one_line(value):
     value = json.loads(json.dumps(value))
     try:
-        check_choice(*remembered({KEY: value}, Store(Path("out"))))
+        check_choice(*remembered({KEY: value}, Store(Path("out")))[:3])
     except StoreError as error:
         assert str(error).startswith("'out/study.json': 'report' must hold a metric, and may hold a threshold ")
         assert "\n" not in str(error)
@@ -250,3 +252,15 @@ def test_runs_that_all_failed_are_shown_by_the_default_metric(tmp_path):
     shown = evidence(make_study(test_size=0.2), failed)
     assert measured(TEST_DEFAULT, shown.results) == DEFAULT
     assert read_evidence(record(tmp_path / "out", shown).folder).metric == DEFAULT
+
+
+def test_several_metrics_are_one_with_commas_or_a_list():
+    assert (
+        metrics_of("val_accuracy, val_loss") == metrics_of(["val_accuracy", "val_loss"]) == ["val_accuracy", "val_loss"]
+    )
+    assert choice_of(["val_loss", "val_auc,val_f1"], 1.5) == Choice("val_loss", 1.5, None, ("val_auc", "val_f1"))
+    with pytest.raises(InvalidConfig) as caught:
+        choice_of("val_loss,val_auc,val_loss", None)
+    assert str(caught.value) == "The metric val_loss is named twice. Name each metric once."
+    with pytest.raises(UnknownName, match=r"^Unknown metric 'val_acc'\."):
+        choice_of("val_loss,val_acc", None)

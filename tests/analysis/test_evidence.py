@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from fakes import IGNORED_AXIS, TRIVIAL, TWO_AXES, complete, diverged, evidence, failed, learned, make_study, record
 
-from bncli.analysis.evidence import common_chance, make_evidence, own_chances, read_evidence
+from bncli.analysis.evidence import make_evidence, read_evidence
+from bncli.analysis.facts import common_chance, own_chances
 from bncli.data import datasets
 from bncli.errors import StoreError
 from bncli.study.folder import STUDY_FILE

@@ -146,6 +146,83 @@ def test_dead_runs_seldom_make_a_contradiction_of_an_arm_that_is_better_on_avera
     assert found.count("contradicted") <= 60 * 0.9**20 * 2
 
 
+# Metrics of other tasks.
+
+
+def quantity(config, r2, state="complete"):
+    """A run of regression with this R² by epoch, and an error that falls with it; None where it diverged."""
+    history = {"loss": [1 - (value or 0) for value in r2], "val_r2": list(r2)}
+    metrics = {"val_r2": r2[-1], "val_rmse": None if r2[-1] is None else 2 * (1 - r2[-1])}
+    return replace(complete(config), state=state, history=history, metrics=metrics)
+
+
+def judge_quantity(table, result, trivial=0.0):
+    study = replace(make_study("none,batch:before", (), SEEDS, dataset="friedman1"), claims=(table,))
+    plan = study.plan()
+    return verdicts(study, [result(config) for config, _ in plan.runs], dict(plan.runs), trivial)[0]
+
+
+QUANTITY = {"id": "a", "statement": "s", "measure": "final", "metric": "val_r2", "arm": "batch:before"}
+
+
+def test_a_run_of_regression_that_did_not_learn_is_told_by_its_r2():
+    table = QUANTITY | {"baseline": "none", "expect": "above"}
+    found = judge_quantity(table, lambda c: quantity(c, (0.0, 0.04 if (c.norm, c.seed) == ("none", 3) else 0.8)))
+    assert found.text.endswith("; in 1 of 20 seeds a run of none did not learn")
+    table |= {"metric": "val_rmse"}
+    found = judge_quantity(table, lambda c: quantity(c, (0.0, 0.04 if (c.norm, c.seed) == ("none", 3) else 0.8)))
+    assert found.text.endswith("; in 1 of 20 seeds a run of none did not learn")
+
+
+def test_a_diverged_run_of_regression_scores_what_the_mean_scores_and_has_no_error():
+    table = QUANTITY | {"at_least": -0.5, "at_most": 0.1}
+    found = judge_quantity(table, lambda c: quantity(c, (0.5, None), "diverged"))
+    assert (found.verdict, found.value) == ("reproduced", 0.0)
+    found = judge_quantity(table | {"metric": "val_rmse"}, lambda c: quantity(c, (0.5, None), "diverged"))
+    assert (found.verdict, found.value) == ("contradicted", math.inf)
+
+
+def test_the_best_rate_by_an_error_is_the_one_with_the_smallest():
+    table = QUANTITY | {"metric": "val_rmse", "where": {"lr": "best"}, "at_most": 0.5}
+    study = replace(make_study("none,batch:before", LR, SEEDS, dataset="friedman1"), claims=(table,))
+    plan = study.plan()
+    results = [quantity(config, (0.9 if config.lr == 0.1 else 0.3,)) for config, _ in plan.runs]
+    (found,) = verdicts(study, results, dict(plan.runs), 0.0)
+    assert (found.verdict, found.value) == ("reproduced", pytest.approx(0.2))
+
+
+def test_where_classes_are_rare_the_balanced_accuracy_tells_what_learned():
+    def rare(config):
+        dead = config.seed == 3 or config.seed == 4
+        done = complete(config, (0.9,))  # the share of the common class is 0.9, so that this says nothing
+        scores = {"val_balanced_accuracy": 0.55 if dead else 0.8}
+        state = "diverged" if config.seed == 4 else "complete"
+        history = done.history | {name: [value] for name, value in scores.items()}
+        return replace(done, state=state, metrics=done.metrics | scores, history=history)
+
+    tables = [BASIC | {"id": metric, "metric": metric} for metric in ("val_balanced_accuracy", "val_accuracy")]
+    study = replace(make_study("none", (), SEEDS), claims=tuple(tables))
+    plan = study.plan()
+    balanced, plain = verdicts(study, [rare(config) for config, _ in plan.runs], dict(plan.runs), 0.5)
+    assert balanced.value == pytest.approx((18 * 0.8 + 0.55 + 0.5) / 20)
+    assert plain.value == pytest.approx(0.9)
+    assert balanced.text.endswith("; in 2 of 20 seeds a run of none did not learn")
+    assert plain.text.endswith("; in 2 of 20 seeds a run of none did not learn")
+
+
+@pytest.mark.parametrize(
+    ("more", "text", "other"),
+    [
+        ({"metric": "val_accuracy"}, "the runs have no val_accuracy", "val_r2"),
+        ({"measure": "best", "metric": "val_balanced_accuracy"}, "the runs have no val_balanced_accuracy", "val_r2"),
+    ],
+)
+def test_a_metric_that_no_run_has_gives_no_verdict_but_the_name_of_another(more, text, other):
+    found = judge_quantity(QUANTITY | {"at_most": 1} | more, lambda config: quantity(config, (0.5, 0.8)))
+    assert (found.verdict, found.text, found.n) == ("inconclusive", text, 0)
+    assert found.advice == f"Give the claim a metric that they have, such as {other}."
+
+
 # Axes.
 
 

@@ -57,12 +57,13 @@ ROWS = st.sampled_from(["8", "64", "7", "10", "4.5", "none", "99999999999"])
 def plausible(name):
     """Values of a field that might be right."""
     special = {
-        "dataset": st.sampled_from(["circles", "moons", "digits", "no.csv"]),
+        "dataset": st.sampled_from(["circles", "moons", "digits", "diabetes", "no.csv"]),
         "model": MODELS.map(" ".join),
         "train_rows": SLICES,
         "val_rows": SLICES,
         "n_samples": ROWS,
         "label": st.text(max_size=5),
+        "drop": st.sampled_from(["auto", "none", "a,b", "x"]),
         "model_digest": st.text(max_size=5),
     }
     kinds = {"whole": NUMBERS, "number": NUMBERS, "flag": st.sampled_from(["true", "False"])}
@@ -101,7 +102,7 @@ OPTIONS = {
     "--out": st.sampled_from(["s", "no/such/folder"]),
     "--scheduler": st.just("tcp://127.0.0.1:9"),
     "--engine": st.sampled_from(["auto", "keras", "kera"]),
-    "--metric": st.sampled_from(["val_loss", "accuracy", "acc"]),
+    "--metric": st.sampled_from(["val_loss", "accuracy", "acc", "val_mae", "val_f1,val_nll", "probe_dead"]),
     "--threshold": NUMBERS,
 }
 TYPED = st.lists(st.sampled_from([*OPTIONS]), unique=True, max_size=2).flatmap(

@@ -354,6 +354,25 @@ def test_a_mistake_is_one_message(bncli, folder, arguments, message):
     assert err.startswith(f"Error: {message}")
 
 
+@pytest.mark.parametrize(
+    ("own_metric", "message"),
+    [
+        (
+            "",
+            "Claim 'better' measures val_accuracy, a score of classification. The task of its runs is regression: "
+            "try val_r2.",
+        ),
+        ('metric = "val_rmse"\n', None),
+    ],
+)
+def test_a_score_of_another_task_is_refused_before_training(bncli, folder, engine, own_metric, message):
+    study = OWN.split("[[claims]]\nnumber")[0].replace('"circles"', '"friedman1"')
+    (folder / "own.toml").write_text(study + own_metric)
+    status, _, err = bncli("own.toml")
+    assert (status, f"Error: {message}" in err.splitlines()) == ((2, True) if message else (0, False))
+    assert bool(engine) == (message is None)
+
+
 def test_a_claim_that_makes_no_sense_stops_a_sweep_too(folder, monkeypatch, capsys):
     (folder / "bad.toml").write_text(OWN.replace('"batch:before"\nbaseline', '"batch:aftr"\nbaseline'))
     monkeypatch.setattr(sys, "argv", ["bncli", "sweep", "--preset", "bad.toml"])
@@ -402,3 +421,15 @@ def test_the_circles_claims_hold_up_on_real_runs(bncli):
     for name in ("circles-none-test", "circles-after-faster", "circles-after-over-before", "circles-before-curve"):
         assert found[name]["verdict"] == "reproduced", found[name]
     assert {row["verdict"] for row in found.values()} <= set(VERDICTS)
+
+
+@pytest.mark.slow
+def test_the_claims_on_regression_hold_up_on_real_runs(bncli):
+    """R² from a real training: at a rate that suits BN alone, it looks like a gain."""
+    wanted = ("--claim", "regression-default-rate", "--claim", "regression-gap")
+    found = rows(bncli("friedman-target", *wanted, "--seeds", "6", "--format", "csv", "--quiet")[1])
+    assert {name: row["verdict"] for name, row in found.items()} == {
+        "regression-default-rate": "reproduced",
+        "regression-gap": "does not transfer",
+    }
+    assert float(found["regression-default-rate"]["value"]) > 0.1

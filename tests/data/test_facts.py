@@ -31,6 +31,7 @@ def test_facts_of_a_table():
         "validation_rows": 143,
         "input_shape": "30",
         "n_classes": 2,
+        "class_names": ["benign", "malignant"],
         "scaling": "standard",
         "chance": 0.6294,
         "trivial": {
@@ -73,6 +74,7 @@ def test_facts_of_images():
         "validation_rows": 450,
         "input_shape": "8x8x1",
         "n_classes": 10,
+        "class_names": [*"0123456789"],
         "scaling": "unit",
         "chance": 0.1022,
     }

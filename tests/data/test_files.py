@@ -208,8 +208,8 @@ def test_a_quantity_with_a_text_among_its_values(tmp_path):
     text = "must be numbers, but 1 of 10 is not, such as 'unknown'."
     assert error_text(DataError, load, path, label="label").endswith(f"Is the label a quantity? Its values {text}")
     assert error_text(DataError, load, path, label="label", task="regression") == (
-        f"{path!r}: the task regression needs labels that are numbers, but 1 of 10 is not, such as 'unknown'. Correct or "
-        "drop those rows, or try --set task=classification."
+        f"{path!r}: the task regression needs labels that are numbers, but 1 of 10 is not, such as 'unknown'. Correct "
+        "or drop those rows, or try --set task=classification."
     )
 
 

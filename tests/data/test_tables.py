@@ -131,18 +131,16 @@ def test_random_tables_are_read_as_they_were_written(data, names):
 def test_a_missing_label_gets_a_suggestion(tmp_path, header, likely):
     path = write_text(tmp_path, f"{header}\n")
     shown = header.replace(",", ", ")
-    expected = (
-        f"{path!r} needs the name of the column with the classes or quantities. Columns: {shown}. Try --label {likely}."
-    )
+    needs = f"{path!r} needs the name of the column with the classes or quantities."
+    expected = f"{needs} Columns: {shown}. Try --label {likely}."
     assert error_text(DataError, read_file, path, None) == expected
 
 
 def test_a_missing_label_of_a_table_without_columns(tmp_path):
     path = str(tmp_path / "t.parquet")
     pd.DataFrame().to_parquet(path)
-    expected = (
-        f"{path!r} needs the name of the column with the classes or quantities. Columns: none. Try --label COLUMN."
-    )
+    needs = f"{path!r} needs the name of the column with the classes or quantities."
+    expected = f"{needs} Columns: none. Try --label COLUMN."
     assert error_text(DataError, read_file, path, None) == expected
 
 

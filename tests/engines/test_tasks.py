@@ -152,3 +152,14 @@ def test_balanced_weights_train_as_class_weights_of_keras_do():
     assert result.history["loss"] == pytest.approx(history["loss"], rel=CLOSE)
     plain, _ = train(stacked, [config, config.replace(class_weight="none")])
     assert plain.history["loss"] != train(stacked, [config.replace(class_weight="none")])[0].history["loss"]
+
+
+@pytest.mark.parametrize("engine", [stacked, oracle])
+def test_a_record_counts_how_classes_were_answered(engine):
+    result, model, data = trained(engine, dataset="digits", model="dense8", lr=0.02)
+    counts, answers = np.array(result.confusion), model.predict(data.x_val, verbose=0).argmax(axis=1)
+    np.testing.assert_array_equal(counts, metrics.confusion_matrix(data.y_val, answers, labels=range(10)))
+    assert result.to_record()["confusion"] == result.confusion
+    quantity, _, _ = trained(engine, dataset="diabetes", model="dense8")
+    assert quantity.confusion is None
+    assert "confusion" not in quantity.to_record()

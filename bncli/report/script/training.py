@@ -27,8 +27,10 @@ def batches():
 '''
 
 _WEIGHTS = """\
+# Weights of rows, by which every class counts alike
 counts = np.bincount(y_train, minlength={n_classes})
-weights = (len(y_train) / ({n_classes} * np.maximum(counts, 1))).astype("float32")[y_train]  # every class counts alike"""
+weights = len(y_train) / ({n_classes} * np.maximum(counts, 1))  # every class counts alike
+weights = weights.astype("float32")[y_train]"""
 
 _SHUFFLED = 'np.random.default_rng(derive("order", epoch)).permutation(len(x_train))'
 
