@@ -15,11 +15,14 @@ from bncli.study import lock
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import STUDY_SECONDS
 from bncli.study.study import Plan, data_key
-from bncli.tasks.metrics import DEFAULT, METRICS, PROBE, Metric, default_of
+from bncli.tasks.metrics import COMPARED_SCORES, DEFAULT, METRICS, PROBE, Metric, default_of
 from bncli.tasks.probes import PROBES
 from bncli.tasks.scores import SCORES
 from bncli.tasks.task import CLASSIFICATION, TASKS
 from bncli.values import plain_text
+
+CURVE_SCORES = ("loss", *COMPARED_SCORES)
+"""The scores that have a curve to reach a threshold, on the validation rows at least."""
 
 KEY = "report"
 """Where `study.json` has the choice."""
@@ -112,9 +115,20 @@ def check_choice(metric: str, threshold: float | None, margin: float | None = No
         from_0, to_1 = ("from 0" * (limits.lowest == 0)), ("up to 1" if limits.lowest else "to 1") * limits.is_share
         allowed = " ".join(filter(None, ("a number", from_0, to_1)))
         raise InvalidConfig(f"--threshold must be {allowed} for the metric {metric}. Received: {threshold:g}.")
+    if threshold is not None and limits.score not in CURVE_SCORES:
+        raise InvalidConfig(
+            f"--threshold is a value that runs reach in some epoch, but {metric} is not known after every epoch. Leave "
+            f"--threshold out, or try --metric {_with_curve(limits)}."
+        )
     if margin is not None and not (margin > 0 and _is_within(margin, limits)):
         allowed = "a number above 0 and at most 1" if limits.is_share else "a number above 0"
         raise InvalidConfig(f"--margin must be {allowed} for the metric {metric}. Received: {margin:g}.")
+
+
+def _with_curve(metric: Metric) -> str:
+    """Metrics that are known after every epoch, for a message."""
+    known = SCORES.get(metric.score)
+    return f"{default_of(TASKS[known.task].score)} or val_loss" if known else "val_loss"
 
 
 def _is_within(value: float, limits: Metric) -> bool:
@@ -132,8 +146,8 @@ def check_measured_by(plan: Plan, metric: Named, probe: str | None = None) -> No
         probe: Which probes are recorded; None for none.
 
     Raises:
-        InvalidConfig: It is of another task, of a test part that the data does not have, or of a probe that is not
-            recorded.
+        InvalidConfig: It is of another task, of more classes or of a test part than the data has, or of a probe that
+            is not recorded.
     """
     for name in metrics_of(metric):
         _check_one_measured(plan, name, probe)
@@ -149,7 +163,13 @@ def _check_one_measured(plan: Plan, metric: str, probe: str | None) -> None:
         return
     if known.score != "loss" and SCORES[known.score].task != task:
         raise InvalidConfig(f"--metric {metric} is for {SCORES[known.score].task}, but this is {task}. Try {default}.")
+    least = SCORES[known.score].least_classes if known.score in SCORES else 1
     for config in {data_key(config): config for config, _ in plan.runs}.values():
+        if task == CLASSIFICATION and least > (n_classes := datasets.load(config).n_classes):
+            raise InvalidConfig(
+                f"--metric {metric} needs {least} classes or more, but {plain_text(config.dataset)} has {n_classes}. "
+                f"Try --metric {default}."
+            )
         if known.part == "test" and datasets.load(config).y_test is None:
             raise InvalidConfig(
                 f"--metric {metric} needs a test part, which {plain_text(config.dataset)} does not have. "

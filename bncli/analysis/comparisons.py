@@ -51,7 +51,8 @@ def differences_table(
           standard deviation)
         - `p_value` (see `sign_flip_test`; nan below `MIN_PAIRS` pairs), `p_holm` (corrected for the
           number of rows that have one)
-        - `wins`, `ties`, `losses` (pairs in which the arm is better, equal, worse)
+        - `wins`, `ties`, `losses` (pairs in which the arm is better, equal, worse; higher, equal, lower by a metric
+          of which no value is better)
         - `effect_size` with its 95 % interval `low_effect_size`, `high_effect_size` (Hedges' g_z, see `hedges_g`)
         - `n_learned`, `n_baseline_learned`, `n_both_learned` (pairs in which the arm, the baseline, or both learned,
           see `has_learned`), `both_learned_difference` with `low_both_learned`, `high_both_learned` (the mean
@@ -160,9 +161,12 @@ def known_interval(found: Differences) -> Interval:
 
 
 def _wins(values: np.ndarray, others: np.ndarray, metric: str) -> dict[str, int]:
-    """Pairs won, tied and lost; a missing value loses against any other."""
+    """Pairs won, tied and lost; a missing value loses against any other, where one of two values is better."""
     import numpy as np
 
+    if not METRICS[metric].has_direction:  # an arm without the layers that a probe looks at has lost nothing
+        is_known = np.isfinite(values) & np.isfinite(others)
+        values, others = values[is_known], others[is_known]
     sign = -1 if lower_is_better(metric) else 1
     ours, theirs = (np.where(np.isnan(side), -np.inf, sign * side) for side in (values, others))
     equal = np.isclose(ours, theirs, rtol=TOLERANCE, atol=0)

@@ -45,8 +45,12 @@ def task_of(configs: Iterable[RunConfig]) -> str:
 
 
 def score_of(results: Results) -> str:
-    """Return the score by which the runs of a study are compared unless the user says otherwise."""
-    if any(f"val_{BALANCED}" in result.history for result in results):
+    """Return the score by which the runs of a study are compared unless the user says otherwise.
+
+    Where some data has rare classes and other data has not, it is the accuracy.
+    """
+    histories = [result.history for result in results if result.history]
+    if histories and all(f"val_{BALANCED}" in history for history in histories):
         return BALANCED
     return TASKS[task_of(result.config for result in results)].score
 

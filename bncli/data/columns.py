@@ -139,11 +139,19 @@ def to_drop(source: str, table: pd.DataFrame, label: str, drop: str | None) -> l
         if name not in table.columns:
             raise InvalidConfig(
                 f"drop: {source} has no column {plain_text(repr(name))}. Columns: {listed(table.columns, 20)}."
-                f"{plain_text(nearest(name, table.columns))}"
+                f"{_how_to_name(name, table.columns)}"
             )
     if label in named:
         raise InvalidConfig(f"drop: {plain_text(repr(label))} is the label of {source}, which can't be left out.")
     return sorted({*named, *row_numbers(table, label)})
+
+
+def _how_to_name(name: str, columns: Iterable[str]) -> str:
+    """A hint on a name that no column has: another one, or that a comma list has been given as one name."""
+    parts = split_names(name)
+    if len(parts) > 1 and {*parts} <= {*columns}:
+        return f" Name one at a time: {plain_text(' '.join(f'--drop {shlex.quote(part)}' for part in parts))}."
+    return plain_text(nearest(name, columns))
 
 
 def row_numbers(table: pd.DataFrame, label: str) -> list[str]:

@@ -341,7 +341,8 @@ def _on_balance(name: str, raw: RawDataset) -> list[str]:
         return []
     return [
         f"The classes of {quoted(name)} are imbalanced: arms are compared by the balanced accuracy, the mean of the "
-        "shares of each class that are right. class_weight=balanced lets classes count alike in training."
+        "shares of each class that are right, unless --metric names another score, or other data of the study is "
+        "balanced. class_weight=balanced lets classes count alike in training."
     ]
 
 

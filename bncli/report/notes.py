@@ -94,7 +94,8 @@ def _place(evidence: Evidence, gap: Gap) -> str:
 
 def _others(gap: Gap) -> str:
     """Which runs the numbers are of, unless it is all of the only such condition: a table has the mean of all."""
-    runs = [f"mean of the {len(gap.runs)} of {gap.n_runs} runs that learn"] if len(gap.runs) < gap.n_runs else []
+    n, n_all = len(gap.runs), gap.n_runs
+    runs = [f"mean of the {n} of {n_all} runs that learn by these"] if n < n_all else []
     gaps = [f"the largest of {gap.n_gaps} such gaps"] if gap.n_gaps > 1 else []
     return f" ({'; '.join([*runs, *gaps])})" if runs or gaps else ""
 

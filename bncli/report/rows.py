@@ -156,6 +156,7 @@ def _range(low: float, high: float) -> str:
 def difference_rows(evidence: Evidence) -> Rows:
     """Return the comparisons of every arm with the baseline, paired by seed."""
     is_mixed = _is_mixed(evidence.conditions_table["p_learn"])
+    sides = "wins/ties/losses" if METRICS[evidence.metric].has_direction else "higher/equal/lower"
     return [
         axis_values(evidence, row)
         | {
@@ -164,7 +165,7 @@ def difference_rows(evidence: Evidence) -> Rows:
             VERDICT: row["verdict"],
             "p": p_value(row["p_value"]),
             "p (Holm)": p_value(row["p_holm"]),
-            "wins/ties/losses": f"{row['wins']}/{row['ties']}/{row['losses']}",
+            sides: f"{row['wins']}/{row['ties']}/{row['losses']}",
             "effect size": effect(row["effect_size"], row["low_effect_size"], row["high_effect_size"]),
             "pairs": str(row["n"]),
         }

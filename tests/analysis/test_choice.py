@@ -14,6 +14,7 @@ from bncli.analysis.choice import (
     KEY,
     Choice,
     check_choice,
+    check_measured_by,
     choice_of,
     choose,
     default_metric,
@@ -31,6 +32,27 @@ from bncli.tasks.metrics import DEFAULT, METRICS, TEST_DEFAULT
 @pytest.fixture
 def store(tmp_path):
     return record(tmp_path / "out", evidence(make_study()))
+
+
+@pytest.mark.parametrize(
+    ("metric", "others"),
+    [("val_mae", "val_r2 or val_loss"), ("val_f1", "val_accuracy or val_loss"), ("probe_dead", "val_loss")],
+)
+def test_a_threshold_of_a_metric_without_a_curve_is_refused(metric, others):
+    with pytest.raises(InvalidConfig) as caught:
+        check_choice(metric, 0.5)
+    assert str(caught.value) == (
+        f"--threshold is a value that runs reach in some epoch, but {metric} is not known after every epoch. Leave "
+        f"--threshold out, or try --metric {others}."
+    )
+
+
+def test_a_metric_of_more_classes_than_the_data_has_is_refused_before_training():
+    with pytest.raises(InvalidConfig) as caught:
+        check_measured_by(make_study().plan(), "val_top5")
+    assert str(caught.value) == (
+        "--metric val_top5 needs 6 classes or more, but circles has 2. Try --metric val_accuracy."
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from fakes import complete, evidence, make_study
 
 from bncli.analysis.inside import with_probe
 from bncli.report.answer import answer_of
-from bncli.report.rows import result_rows, table_caption
+from bncli.report.rows import difference_rows, result_rows, table_caption
 from bncli.results import Inside, Series
 from bncli.tasks.metrics import METRICS, PROBE
 from bncli.tasks.probes import PROBES
@@ -61,6 +61,16 @@ def test_arms_are_higher_or_lower_and_none_is_best():
     assert shown.lr_table is None
     lower = by("probe_gradient_norm", make=lambda run: replace(probed(run.replace(norm=OTHER[run.norm])), config=run))
     assert result_rows(lower)[1]["verdict"] == "lower"
+
+
+def test_pairs_are_higher_equal_or_lower_and_an_arm_that_has_no_such_layers_is_neither():
+    def lacks(config):
+        done = probed(config)
+        return done if config.norm == "batch" else replace(done, inside=None)
+
+    for make, counts in ((probed, "8/0/0"), (lacks, "0/0/0")):
+        (row,) = difference_rows(by("probe_gradient_norm", make=make))
+        assert row["higher/equal/lower"] == counts
 
 
 def test_runs_that_did_not_learn_count_as_all_others():

@@ -13,8 +13,19 @@ from bncli.analysis.conditions import conditions_table
 from bncli.analysis.hits import hits_table, reached_table
 from bncli.analysis.rates import lr_table
 from bncli.analysis.runs import history_table, runs_table
+from bncli.analysis.tables import score_of
+from bncli.config import RunConfig
 from bncli.errors import UnknownName
 from bncli.tasks.metrics import METRICS
+
+RUN = RunConfig(dataset="circles")
+
+
+def test_the_balanced_accuracy_is_the_score_where_all_data_has_rare_classes():
+    rare = replace(complete(RUN), history={"loss": [1.0], "val_balanced_accuracy": [0.5]})
+    failed = replace(rare, history={}, state="failed")
+    assert score_of([rare, failed]) == "balanced_accuracy"
+    assert score_of([rare, complete(RUN)]) == score_of([]) == score_of([failed]) == "accuracy"
 
 
 @pytest.mark.parametrize("function", [differences_table, lr_table])

@@ -424,6 +424,13 @@ def test_columns_that_can_not_be_left_out(tmp_path):
     )
 
 
+def test_a_comma_list_in_place_of_a_name_to_drop_is_taken_apart(tmp_path):
+    path = write_text(tmp_path, "a,b c,label\n1,2,x\n3,4,y\n")
+    assert error_text(InvalidConfig, read_file, path, "label", '"a,b c"') == (
+        f"drop: {path!r} has no column 'a,b c'. Columns: a, b c, label. Name one at a time: --drop a --drop 'b c'."
+    )
+
+
 def test_the_label_is_used_even_without_a_name(tmp_path):
     rows = read_file(write_text(tmp_path, ",a\n0,1\n1,3\n"), "Unnamed: 0")
     assert rows.y.tolist() == [0, 1]

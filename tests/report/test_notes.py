@@ -136,7 +136,7 @@ def test_numbers_of_some_runs_alone_say_so():
         return replace(done, metrics=done.metrics | {"population_val_accuracy": 0.9 if config.seed else 0.5})
 
     shown = evidence(make_study("batch:before", seeds=(0, 1, 2), epochs=100), make, training_rows=500)
-    assert "population statistics (mean of the 2 of 3 runs that learn); try " in statistics_note(shown)
+    assert "population statistics (mean of the 2 of 3 runs that learn by these); try " in statistics_note(shown)
 
 
 def test_where_nothing_is_lost_nothing_is_said_however_much_the_averages_hold():

@@ -65,14 +65,13 @@ def _over_seeds(case: Case) -> Iterator[Finding]:
     scores = [tuple(run.metrics[name] for name in names) for run in found.runs]
     costs = [population - moving for moving, population in scores]  # type: ignore[operator]
     interval = bootstrap_interval(costs)
-    seeds = counted(len(costs), "seed")
     n_worse = sum(cost > 0 for cost in costs)
     between = f" (95 % interval {interval.low:.3f} to {interval.high:.3f})" if len(costs) > 1 else ""
-    that_learn = " that learn" if len(costs) < found.n_runs else ""
+    seeds = f"{counted(len(costs), 'seed')}{' that learn' if len(costs) < found.n_runs else ''}"
     yield Finding(
         f"{_capital(METRICS[found.metric].label)} is {found.moving:.3f} with the moving averages and "
-        f"{found.population:.3f} with population statistics, in the mean of {seeds}{that_learn}: the averages "
-        f"cost {found.size:.3f}{between}; they cost something in {n_worse} of {len(costs)}.",
+        f"{found.population:.3f} with population statistics, in the mean of {seeds}: the "
+        f"averages cost {found.size:.3f}{between}; they cost something in {n_worse} of {len(costs)}.",
         found.size,
         case.names(case.batch_norms),
         "A lower norm_momentum, or more epochs. To choose between arms: --metric " + f"{PREFIX}{found.metric}.",

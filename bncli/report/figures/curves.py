@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @register("curves")
 def curves(evidence: Evidence) -> Figure | None:
-    """The metric by epoch, one panel per setting: mean over seeds, with a band of one standard deviation."""
+    """The metric, or a score with a curve, by epoch, one panel per setting: mean over seeds, with a band of one sd."""
     parts = _histories(evidence)
     if not 0 < len(parts) <= MAX_PANELS:
         return None

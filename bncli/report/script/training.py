@@ -27,6 +27,7 @@ def batches():
 '''
 
 _WEIGHTS = """\
+# Weights of rows, by which every class counts alike
 counts = np.bincount(y_train, minlength={n_classes})
 weights = len(y_train) / ({n_classes} * np.maximum(counts, 1))  # every class counts alike
 weights = weights.astype("float32")[y_train]"""
