@@ -80,7 +80,7 @@ def _similar(name: object, names: Iterable[str], aliases: Mapping[str, str] | No
 
 
 class Registry(Generic[F]):
-    """A table of functions by name, in the order of registration.
+    """A table of functions by name, in the order of registration; of a package, in the order of its modules.
 
     The first line of a function's docstring is its description in help screens and documentation.
 
@@ -111,8 +111,11 @@ class Registry(Generic[F]):
     def _entries(self) -> dict[str, F]:
         if self._package:
             package, self._package = importlib.import_module(self._package), None
-            for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-                importlib.import_module(module.name)
+            modules = [module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
+            for module in modules:
+                importlib.import_module(module)
+            places = {module: place for place, module in enumerate(modules)}  # one may have been imported before
+            self._known = dict(sorted(self._known.items(), key=lambda entry: places.get(entry[1].__module__, -1)))
         return self._known
 
     def register(self, name: str) -> Callable[[F], F]:

@@ -129,17 +129,18 @@ def test_nearest_suggests_the_most_similar_name(name, allowed, expected):
     assert nearest(name, allowed) == expected
 
 
-def test_the_modules_of_a_package_are_imported_at_the_first_look_up(tmp_path, monkeypatch):
+def test_the_modules_of_a_package_are_imported_at_the_first_look_up_in_the_order_of_their_names(tmp_path, monkeypatch):
     package = tmp_path / "shapes_for_test"
     package.mkdir()
     (package / "__init__.py").write_text(
         "from bncli.registry import Registry\nREGISTRY = Registry('shape', __name__)\n"
     )
-    (package / "square.py").write_text(
-        "from shapes_for_test import REGISTRY\n\n@REGISTRY.register('square')\ndef square():\n    'A square.'\n"
-    )
+    for name in ("circle", "square"):
+        (package / f"{name}.py").write_text(
+            f"from shapes_for_test import REGISTRY\n\n@REGISTRY.register('{name}')\ndef {name}():\n    'A {name}.'\n"
+        )
     monkeypatch.syspath_prepend(tmp_path)
-    registry = importlib.import_module("shapes_for_test").REGISTRY
-    assert "shapes_for_test.square" not in sys.modules
-    assert list(registry) == ["square"]
+    registry = importlib.import_module("shapes_for_test.square").REGISTRY
+    assert "shapes_for_test.circle" not in sys.modules
+    assert list(registry) == ["circle", "square"]
     assert registry.description("square") == "A square."
