@@ -198,6 +198,9 @@ def _checked_label(source: str, columns: list[str], label: str | None) -> str:
             f"{source} needs the name of the column with the classes or quantities. Columns: {shown}. "
             f"Try --label {_shown([_likely_label(columns)])}."
         )
+    alike = [name for name in columns if name.strip() == label.strip()]
+    if label not in columns and len(alike) == 1:  # many files have spaces after their commas
+        return alike[0]
     if label not in columns:
         hint = plain_text(nearest(label, columns))
         raise DataError(f"{source} has no column {quoted(label)}. Columns: {shown}.{hint}")

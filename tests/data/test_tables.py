@@ -191,6 +191,11 @@ def test_labels_of_text_are_read_as_features_of_text_are(tmp_path):
     assert read_file(write_text(tmp_path, "a,label\n1,?\n2,7\n"), "label").y.dtype.kind == "i"
 
 
+def test_a_label_is_found_whose_name_has_spaces_around_it(tmp_path):
+    rows = read_file(write_text(tmp_path, "a, label\n1.5, x\n2, y\n"), "label")
+    assert (rows.y.tolist(), rows.feature_names) == (["x", "y"], ("a",))
+
+
 def test_columns_of_one_name_are_told(tmp_path):
     path = write_text(tmp_path, "a,label,,label,\n1,x,2,x,3\n2,y,3,y,4\n")
     assert read_file(path, "label").notices[0] == (
