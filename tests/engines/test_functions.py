@@ -66,7 +66,7 @@ def trained_by_oracle(function, norm):
     ("function", "norm"),
     [
         ("residual", "batch"),
-        ("Subclass", "batch"),
+        pytest.param("Subclass", "batch", marks=pytest.mark.slow),
         *(pytest.param(function, norm, marks=pytest.mark.slow) for function in NETS_IN for norm in ("none", "group")),
     ],
 )

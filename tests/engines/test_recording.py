@@ -23,7 +23,7 @@ RUNS = {
 }
 
 
-SLOW = ("layer", "none", "dropout")
+SLOW = ("layer", "none", "dropout", "schedule")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_both_engines_see_the_same(name):
 @pytest.mark.parametrize(
     ("name", "how"),
     [
-        ("batch", {"engine": oracle}),
+        pytest.param("batch", {"engine": oracle}, marks=pytest.mark.slow),
         ("dropout", {"engine": stacked}),
         pytest.param("dropout", {"engine": oracle}, marks=pytest.mark.slow),
         pytest.param("batch", {"engine": stacked}, marks=pytest.mark.slow),

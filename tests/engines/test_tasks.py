@@ -12,8 +12,12 @@ from bncli.engines import stacked
 from bncli.engines.criterion import Criterion
 from bncli.tasks.task import TASKS
 
-CASES = [("regression", "diabetes", loss) for loss in TASKS["regression"].losses]
-CASES += [("classification", data, "focal_crossentropy") for data in ("circles", "digits")]
+LONG = pytest.mark.slow
+"""For cases whose like is tested anyway: each takes seconds to trace."""
+
+CASES = [("regression", "diabetes", "mse"), ("classification", "digits", "focal_crossentropy")]
+CASES += [pytest.param("regression", "diabetes", loss, marks=LONG) for loss in TASKS["regression"].losses[1:]]
+CASES += [pytest.param("classification", "circles", "focal_crossentropy", marks=LONG)]
 
 
 def trained(engine, **fields):
@@ -27,13 +31,19 @@ def test_engines_agree_on_every_loss(task, dataset, loss):
     check_engines_agree(seeded(tiny(dataset=dataset, model="dense8", norm="batch", loss=loss, lr=0.01)))
 
 
-@pytest.mark.parametrize("fields", [{"dataset": "circles"}, {"loss": "crossentropy"}, {"loss": "focal_crossentropy"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"loss": "focal_crossentropy"},
+        *(pytest.param(each, marks=LONG) for each in ({"dataset": "circles"}, {"loss": "crossentropy"})),
+    ],
+)
 def test_engines_agree_on_smoothed_labels_with_every_loss(fields):
     check_engines_agree(seeded(tiny(model="dense8", label_smoothing=0.2, lr=0.01, **fields)))
 
 
-@pytest.mark.parametrize("scaling", ["standard", "none"])
-@pytest.mark.parametrize("norm", ["none", "layer"])
+@pytest.mark.parametrize("scaling", [pytest.param("standard", marks=LONG), "none"])
+@pytest.mark.parametrize("norm", [pytest.param("none", marks=LONG), "layer"])
 def test_engines_agree_on_quantities_in_any_scale(scaling, norm):
     run = {"dataset": "friedman1", "model": "dense8", "norm": norm, "norm_input": True}
     check_engines_agree(seeded(tiny(**run, target_scaling=scaling)))
@@ -120,7 +130,7 @@ def rare(tmp_path, monkeypatch):
     datasets.forget()
 
 
-@pytest.mark.parametrize("model", ["dense8", "dense8 softmax"])
+@pytest.mark.parametrize("model", ["dense8", pytest.param("dense8 softmax", marks=LONG)])
 @pytest.mark.usefixtures("rare")
 def test_engines_agree_on_class_weights_and_on_the_balanced_accuracy_of_every_epoch(model):
     runs = seeded(tiny(**IMBALANCED | {"model": model}, class_weight="balanced"))

@@ -136,7 +136,9 @@ def test_the_oracle_trains_by_the_schedule_of_keras(name):
         check_matters(config, schedule="constant")
 
 
-@pytest.mark.parametrize("name", BY_SHAPE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "cosine")) for name in BY_SHAPE]
+)
 @pytest.mark.parametrize("warmup", [pytest.param(0.0, marks=pytest.mark.slow), 1.3])
 def test_engines_agree_on_every_schedule(name, warmup):
     check_engines_agree(
