@@ -228,10 +228,10 @@ def choose(
     choice = _updated(before, given, default)
     check_choice(choice.metric or default, choice.threshold, choice.margin)
     if choice != before:
-        for name in (choice.metric or default, *choice.more):
-            if name not in (default, DEFAULT):
-                found = with_probe([result for _, result in store.listed_runs(content)], store.folder, name)
-                measured(name, found, f" in {str(store.folder)!r}")
+        names = [name for name in (choice.metric or default, *choice.more) if name not in (default, DEFAULT)]
+        runs = [result for _, result in store.listed_runs(content)] if names else []
+        for name in names:
+            measured(name, with_probe(runs, store.folder, *names), f" in {str(store.folder)!r}")
         if tell and (note := _forgotten(before, choice)):
             tell(note)
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.grid import cells
+from bncli.analysis.pairs import mean_interval
 from bncli.analysis.statistics import bootstrap_interval, mean
 from bncli.analysis.tables import AXES, Conditions, Results, Runs, table_of
+from bncli.tasks.metrics import DEFAULT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +34,7 @@ def confusion_of_runs(runs: Runs) -> np.ndarray | None:
     """
     import numpy as np
 
-    known = [np.array(run.confusion) for run in runs.values() if run.confusion]
+    known = _counts(runs)
     if not known:
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -89,7 +91,7 @@ def _class_row(own: dict[int, np.ndarray], others: dict[int, np.ndarray], number
 
     values = np.array([recalls[number] for recalls in own.values()])
     pairs = np.array([own[seed][number] - others[seed][number] for seed in own if seed in others])
-    low, high = (min(max(end, 0.0), 1.0) if end == end else end for end in bootstrap_interval(values))
+    low, high = mean_interval(values, DEFAULT)  # a recall is a proportion, as an accuracy is
     below, above = bootstrap_interval(pairs)
     return {
         "recall": mean(values),

@@ -17,6 +17,7 @@ from bncli.data.scaling import UNSCALED, Scaler
 from bncli.engines.rates import steps_per_epoch
 from bncli.networks.layers import GhostBatchNormalization
 from bncli.networks.saved import NAMES
+from bncli.tasks.task import REGRESSION, TASKS
 
 
 def save(model: keras.Model, data: Dataset, path: Path, training: Mapping[str, Any] | None = None) -> None:
@@ -82,6 +83,6 @@ def with_scaling(model: keras.Model, scaler: Scaler | None, target: Scaler = UNS
         for call in (*before, model.call, *after):  # its layers; nested, its optimizer would get lost
             outputs = call(outputs)
         saved = keras.Model(inputs, outputs)
-    metrics = ["mae"] if after else ["accuracy"]
+    metrics = ["mae"] if model.loss in TASKS[REGRESSION].losses else ["accuracy"]
     saved.compile(model.optimizer, model.loss, metrics=metrics, jit_compile=False)
     return saved
