@@ -117,7 +117,7 @@ def _import_tensorflow() -> None:
     """Import TensorFlow and initialize its devices, and show only those start-up lines that a user needs."""
     check_threads()
     has_driver = NVIDIA_DRIVER.exists()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "2")  # a missing CUDA library is a warning
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "3")  # a missing CUDA library is a warning
     process.check_backend()
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:

@@ -88,6 +88,9 @@ class RunConfig:
         choices=IMPUTE,
         optional=True,
     )
+    padding: float | None = number_field(
+        None, "data", "value of the padded steps of sequences (.npz only)", low=-1e9, high=1e9, optional=True
+    )
     n_samples: int | None = whole_field(
         None, "data", "number of rows to generate (generated data sets only)", low=8, high=10_000_000, optional=True
     )
@@ -135,12 +138,7 @@ class RunConfig:
         "glorot_uniform", "network", "initializer of the hidden layers' weights", choices=INITIALIZERS
     )
     init_scale: float = number_field(
-        1.0,
-        "network",
-        "factor on the initial kernels of the hidden layers",
-        low=0,
-        high=1e6,
-        open_low=True,
+        1.0, "network", "factor on the initial kernels of the hidden layers", low=0, high=1e6, open_low=True
     )
     keep_weights: bool = flag_field(
         False, "network", "start from the weights of a .keras file, for fine-tuning, instead of new ones"

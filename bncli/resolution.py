@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bncli.config import ABSENT, DEFAULTS, FIELDS, RunConfig, depends_on_rule, identified_groups
 from bncli.data import datasets
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.data.preparation import PREPARATION_FIELDS
 from bncli.errors import BncliError, InvalidConfig, shown
 from bncli.networks.network import network_of

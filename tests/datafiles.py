@@ -126,3 +126,12 @@ def write_cifar(folder, name, *, packed=True, changes=None):
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return path
+
+
+def sequences(n_rows=60, n_steps=6, n_features=2, seed=0):
+    """Sequences of 2 or more steps whose class is the sign of their drift: `x`, whose padding is 0, `y`, `mask`."""
+    draw = np.random.default_rng(seed)
+    mask = np.arange(n_steps) < draw.integers(2, n_steps + 1, n_rows)[:, None]
+    y = np.arange(n_rows) % 2
+    x = 3 + draw.normal(size=(n_rows, n_steps, n_features)) + (2 * y - 1)[:, None, None] * np.arange(n_steps)[:, None]
+    return {"x": np.where(mask[..., None], x, 0), "y": y, "mask": mask}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bncli.config import RunConfig
 from bncli.data import datasets
+from bncli.data.dataset import Dataset
 from bncli.registry import Registry, check_name
 
 
@@ -82,6 +83,6 @@ def span(values: Iterable[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def digits_data() -> datasets.Dataset:
+def digits_data() -> Dataset:
     """Return the digits data set with its usual split."""
     return datasets.load(RunConfig(dataset="digits"))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from bncli.config import RunConfig
-    from bncli.data.datasets import Dataset
+    from bncli.data.dataset import Dataset
     from bncli.engines.graph import State
     from bncli.engines.program import Program
 

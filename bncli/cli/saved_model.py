@@ -45,6 +45,10 @@ def description(path: Path, config: RunConfig) -> str:
     is_prepared = data.preparation and (data.preparation.encode or data.preparation.impute)
     rows = "rows, filled in and encoded but not scaled," if is_prepared else "raw rows"
     takes = f"raw images of shape {shape}" if data.is_image else f"{rows} of {counted(data.input_shape[0], 'feature')}"
+    if data.padding is not None:
+        steps, n_features = data.input_shape
+        of = f"{counted(steps, 'step')} and {counted(n_features, 'feature')}, padded with {data.padding:g}"
+        takes = f"raw sequences of {of}"
     if data.task == REGRESSION:
         gives = f"the quantity {plain_text(config.label)}" if config.label else "the quantity, in its own units"
     elif network_of(config.model).output_units(config, data.input_shape, data.n_classes) == 1:

@@ -2,148 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bncli import process
 from bncli.data import sources
 from bncli.data.columns import AUTO
+from bncli.data.dataset import Dataset
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file, task_of
-from bncli.data.preparation import PREPARATION_FIELDS, Preparation, prepare
+from bncli.data.preparation import PREPARATION_FIELDS, prepare
 from bncli.data.reading import quoted
-from bncli.data.scaling import UNSCALED, Scaler, scale, scale_target
+from bncli.data.scaling import scale, scale_target
 from bncli.data.selection import DataFields
+from bncli.data.sequences import FILL, filled, is_sequence
 from bncli.data.sets import REGISTRY
 from bncli.data.sources import FORMS, read_source, source_of
 from bncli.data.splits import LabelledRows, RawDataset, select_rows, split_stratified, with_test_part
 from bncli.data.tables import is_table_path
 from bncli.errors import DataError, InvalidConfig
 from bncli.registry import nearest
-from bncli.tasks.task import BALANCED, CLASSIFICATION, ONE_QUANTITY, REGRESSION, TASKS
+from bncli.tasks.task import REGRESSION
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-LOADER_FIELDS = ("label", "drop", *PREPARATION_FIELDS, "n_samples", "noise", "class_balance", "data_seed")
+LOADER_FIELDS = ("label", "drop", *PREPARATION_FIELDS, "padding", "n_samples", "noise", "class_balance", "data_seed")
 """The data fields that some data sets use and others ignore."""
 
 
 TABLE_DEFAULTS: dict[str, Any] = {"label": None, "drop": None, "encode": "onehot", "impute": "median"}
 """The data fields that tables use, with their defaults; `drop` of None leaves out nothing."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Data ready for training. The arrays are read-only.
-
-    Attributes:
-        name: The registered name or the path.
-        x_train: Training features, float32, shape (rows, *input_shape).
-        y_train: Training class numbers from 0, int32, or scaled quantities, float32, shape (rows,).
-        x_val: Validation features, float32, shape (rows, *input_shape).
-        y_val: Validation class numbers or quantities, shape (rows,).
-        class_names: One name per class; empty in regression.
-        feature_names: One name per feature; empty for images.
-        scaling: The scaling that was applied: `unit`, `standard` or `none`.
-        notices: Sentences on what was unusual about the data and how it was read, for its user.
-        scaler: The numbers of the scaling; None for `none`.
-        x_test: Test features, float32, scaled as the others; None if there is no test part.
-        y_test: Test class numbers or quantities, shape (rows,).
-        preparation: What was done to the columns of a table; None for other data.
-        task: `classification` or `regression`.
-        target_scaler: What was done to quantities; it leaves classes alone.
-        is_imbalanced: Whether some classes are rare, see `RawDataset.is_imbalanced`.
-        quantities: Those of every part as the data has them, float64, by the part's name; empty for classes.
-    """
-
-    name: str
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_val: np.ndarray
-    y_val: np.ndarray
-    class_names: tuple[str, ...]
-    feature_names: tuple[str, ...]
-    scaling: str
-    notices: tuple[str, ...] = ()
-    scaler: Scaler | None = None
-    x_test: np.ndarray | None = None
-    y_test: np.ndarray | None = None
-    preparation: Preparation | None = None
-    task: str = CLASSIFICATION
-    target_scaler: Scaler = UNSCALED
-    is_imbalanced: bool = False
-    quantities: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Features and class numbers by the part's name in metrics: `train`, `val`, and `test` if there is one."""
-        found = {"train": (self.x_train, self.y_train), "val": (self.x_val, self.y_val)}
-        if self.x_test is not None and self.y_test is not None:
-            found["test"] = (self.x_test, self.y_test)
-        return found
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """Features and class numbers of the training part, of the validation part, and of the test part if any."""
-        return tuple(array for part in self.parts.values() for array in part)
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one row: (features,) for tables, (height, width, channels) for images."""
-        return tuple(self.x_train.shape[1:])
-
-    @property
-    def n_classes(self) -> int:
-        """Number of classes; `ONE_QUANTITY` in regression."""
-        return len(self.class_names) or ONE_QUANTITY
-
-    def class_weights(self, class_weight: str) -> np.ndarray | None:
-        """Return a weight for each class, as scikit-learn balances them; None for no weights.
-
-        Args:
-            class_weight: `none`, or `balanced` for rows / (classes * rows of the class), over the training rows; a
-                class without rows has the weight 0.
-        """
-        import numpy as np
-
-        if class_weight == "none" or self.task == REGRESSION:
-            return None
-        counts = np.bincount(self.y_train, minlength=self.n_classes)
-        weights = len(self.y_train) / (self.n_classes * np.maximum(counts, 1)) * (counts > 0)
-        return weights.astype("float32")
-
-    @property
-    def score(self) -> str:
-        """The score by which arms are compared: that of the task, but the balanced accuracy where classes are rare."""
-        return BALANCED if self.is_imbalanced else TASKS[self.task].score
-
-    @property
-    def target_scaling(self) -> str:
-        """How quantities are scaled: `standard` or `none`."""
-        return "none" if self.target_scaler == UNSCALED else "standard"
-
-    def labels(self, part: str) -> np.ndarray:
-        """Return the class numbers of a part, or its quantities in their own units, as float64."""
-        return self.parts[part][1] if self.task == CLASSIFICATION else self.quantities[part]
-
-    @property
-    def is_image(self) -> bool:
-        """Whether the rows are images."""
-        return len(self.input_shape) == 3
-
-    def fingerprint(self) -> str:
-        """Return the SHA-256 hash of the arrays, their shapes and types, as hexadecimal digits."""
-        digest = hashlib.sha256()
-        for array in self.arrays:
-            digest.update(repr((array.shape, array.dtype.str)).encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
 
 
 def loader_defaults(name: str) -> dict[str, Any]:
@@ -163,7 +56,7 @@ def loader_defaults(name: str) -> dict[str, Any]:
     if source := source_of(name):
         return dict(_source_defaults(source))
     if is_data_path(name):
-        return (dict(TABLE_DEFAULTS) if is_table_path(name) else {}) | {"data_seed": 0}
+        return (dict(TABLE_DEFAULTS) if is_table_path(name) else {"padding": None}) | {"data_seed": 0}
     raise InvalidConfig(
         f"Unknown dataset {quoted(name)}. Allowed: {', '.join([*REGISTRY, *FORMS.values()])}, "
         f"or a path ending in {', '.join(FILE_SUFFIXES)}.{nearest(name, REGISTRY)}"
@@ -310,6 +203,27 @@ def _read(
     scaling = raw.scaling if scaling == "auto" else scaling
     if target_scaling == "auto":
         target_scaling = "standard" if raw.task == REGRESSION else "none"
+    parts = _selected(name, raw, train_rows, val_rows)
+    raw = replace(raw, notices=(*raw.notices, *_on_balance(name, raw)))
+    given = TABLE_DEFAULTS | dict(options)
+    prepared = prepare(name, raw, given["encode"], given["impute"], [x for x, _ in parts.values()])
+    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "task", "is_imbalanced")}
+    found |= {"feature_names": prepared.names, "preparation": prepared.preparation}
+    found |= {"notices": (*raw.notices, *prepared.notices)}
+    features, scaler = scale(scaling, raw, *prepared.parts, unscaled=prepared.is_indicator)
+    if is_sequence(raw.x_train.shape[1:]):
+        found["padding"] = FILL if given["padding"] is None else given["padding"]
+        features = filled(name, prepared.parts, features, found["padding"])
+    labels, target_scaler = scale_target(target_scaling, raw, *(y for _, y in parts.values()))
+    if raw.task == REGRESSION:
+        found["quantities"] = {part: y for part, (_, y) in parts.items()}
+    for part, x, y in zip(parts, features, labels, strict=True):
+        found |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
+    return _read_only(Dataset(name, scaling=scaling, scaler=scaler, target_scaler=target_scaler, **found))
+
+
+def _selected(name: str, raw: RawDataset, train_rows: str, val_rows: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The rows of every part that slices select."""
     parts = {
         "train": select_rows("train_rows", train_rows, raw.x_train, raw.y_train),
         "val": select_rows("val_rows", val_rows, raw.x_val, raw.y_val),
@@ -321,19 +235,7 @@ def _read(
         raise InvalidConfig(
             f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two {what}. Select more rows."
         )
-    raw = replace(raw, notices=(*raw.notices, *_on_balance(name, raw)))
-    given = TABLE_DEFAULTS | dict(options)
-    prepared = prepare(name, raw, given["encode"], given["impute"], [x for x, _ in parts.values()])
-    features, scaler = scale(scaling, raw, *prepared.parts, unscaled=prepared.is_indicator)
-    labels, target_scaler = scale_target(target_scaling, raw, *(y for _, y in parts.values()))
-    found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "task", "is_imbalanced")}
-    found |= {"feature_names": prepared.names, "preparation": prepared.preparation}
-    found |= {"notices": (*raw.notices, *prepared.notices)}
-    if raw.task == REGRESSION:
-        found["quantities"] = {part: y for part, (_, y) in parts.items()}
-    for part, x, y in zip(parts, features, labels, strict=True):
-        found |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
-    return _read_only(Dataset(name, scaling=scaling, scaler=scaler, target_scaler=target_scaler, **found))
+    return parts
 
 
 def _on_balance(name: str, raw: RawDataset) -> list[str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from bncli.atomic import replace_file
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.data.facts import feature_names
+from bncli.data.sequences import is_step
 from bncli.data.splits import SPLIT_COLUMN, SPLIT_PARTS
 from bncli.errors import InvalidConfig, shown
 
@@ -25,7 +26,7 @@ def export_dataset(data: Dataset, target: str, kind: str | None, pipe: IO[bytes]
 
     CSV has a column per feature, then `label` and `split`; bncli reads it back with the same split. NPZ has the arrays
     `x_train`, `y_train`, `x_test` and `y_test` (Keras' names); the validation rows are under `test`, or, with a test
-    part, under `x_val` and `y_val`.
+    part, under `x_val` and `y_val`. Sequences have their masks beside them: `mask_train` and so on.
 
     Args:
         data: The data set.
@@ -34,7 +35,7 @@ def export_dataset(data: Dataset, target: str, kind: str | None, pipe: IO[bytes]
         pipe: Where `-` is written to.
 
     Raises:
-        InvalidConfig: The kind is unknown, or a feature has the name of one of CSV's own columns.
+        InvalidConfig: The kind is unknown, or is CSV and can't hold the rows or the names of their features.
         StoreError: The file can't be written.
     """
     received = kind or target
@@ -63,6 +64,8 @@ def _write(data: Dataset, kind: str, file: IO[bytes]) -> None:
     parts = {part: (x, data.labels(part)) for part, (x, _) in data.parts.items()}
     parts = parts if data.x_test is not None else {"train": parts["train"], "test": parts["val"]}
     arrays = {f"{axis}_{part}": array for part, pair in parts.items() for axis, array in zip("xy", pair, strict=True)}
+    if data.padding is not None:
+        arrays |= {f"mask_{part}": is_step(x, data.padding) for part, (x, _) in parts.items()}
     np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
@@ -70,6 +73,8 @@ def _frame(data: Dataset) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
+    if data.padding is not None:
+        raise InvalidConfig("CSV has no place for sequences. Try --export-as npz.")
     x = np.concatenate([x for x, _ in data.parts.values()])
     frame = pd.DataFrame(x.reshape(len(x), -1), columns=feature_names(data))
     taken = [name for name in (LABEL_COLUMN, SPLIT_COLUMN) if name in frame.columns]

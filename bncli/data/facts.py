@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bncli.data import datasets, sets, sources
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
+from bncli.data.sequences import is_step
 from bncli.tasks.scores import trivial_scores
 from bncli.tasks.task import CLASSIFICATION
 
@@ -110,7 +111,7 @@ def balance(data: Dataset) -> list[dict[str, Any]]:
 def moments(raw: Dataset, scaled: Dataset) -> pd.DataFrame:
     """Return the mean, sd, minimum and maximum of every feature over the training rows, raw and scaled.
 
-    For images the first row is over all pixels together.
+    For images the first row is over all pixels together. Of sequences all steps count but padded ones.
 
     Args:
         raw: The data with scaling `none`.
@@ -121,7 +122,7 @@ def moments(raw: Dataset, scaled: Dataset) -> pd.DataFrame:
     """
     import pandas as pd
 
-    before, after = _feature_moments(raw.x_train), _feature_moments(scaled.x_train)
+    before, after = (_feature_moments(_values(data)) for data in (raw, scaled))
     table = pd.DataFrame({"feature": feature_names(raw)})
     for name in before:
         table[name], table[f"scaled_{name}"] = before[name], after[name]
@@ -130,8 +131,13 @@ def moments(raw: Dataset, scaled: Dataset) -> pd.DataFrame:
     return table
 
 
-def _feature_moments(x: np.ndarray) -> dict[str, np.ndarray]:
-    flat = x.reshape(len(x), -1)
+def _values(data: Dataset) -> np.ndarray:
+    """The training rows with a column per feature; a row per step of sequences."""
+    x = data.x_train
+    return x.reshape(len(x), -1) if data.padding is None else x[is_step(x, data.padding)]
+
+
+def _feature_moments(flat: np.ndarray) -> dict[str, np.ndarray]:
     mean, sd = flat.mean(axis=0, dtype="float64"), flat.std(axis=0, dtype="float64")
     return {"mean": mean, "std": sd, "min": flat.min(axis=0), "max": flat.max(axis=0)}
 
@@ -154,4 +160,4 @@ def feature_names(data: Dataset) -> list[str]:
         height, width, channels = data.input_shape
         places = [f"r{row}c{column}" for row in range(height) for column in range(width)]
         return [f"{place}ch{ch}" if channels > 1 else place for place in places for ch in range(channels)]
-    return [f"x{number + 1}" for number in range(data.input_shape[0])]
+    return [f"x{number + 1}" for number in range(data.input_shape[-1])]

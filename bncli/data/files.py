@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bncli.data.archives import read_npz
 from bncli.data.reading import is_file, quoted
+from bncli.data.sequences import is_sequence
 from bncli.data.splits import LabelledRows
 from bncli.data.tables import TABLE_SUFFIXES, is_table_path, read_table
 from bncli.errors import DataError
@@ -31,13 +32,16 @@ def is_data_path(name: str) -> bool:
     return Path(name).suffix.lower() in FILE_SUFFIXES
 
 
-def read_file(path: str, label: str | None = None, drop: str | None = None) -> LabelledRows:
+def read_file(
+    path: str, label: str | None = None, drop: str | None = None, padding: float | None = None
+) -> LabelledRows:
     """Read a data file.
 
     Args:
         path: Path of a .csv, .tsv, .parquet or .npz file.
         label: Name of the column with the class names (tables only).
         drop: The columns to leave out, see `columns.to_drop` (tables only).
+        padding: The value of the padded steps of sequences (archives only).
 
     Raises:
         DataError: The file is missing, can't be read, or can't be used for classification.
@@ -45,7 +49,7 @@ def read_file(path: str, label: str | None = None, drop: str | None = None) -> L
     if not is_file(Path(path)):
         problem = f"{quoted(path)} is not a regular file" if os.path.exists(path) else f"No file {quoted(path)}"
         raise DataError(f"{problem}. Give the path of an existing {', '.join(FILE_SUFFIXES)} file.")
-    return read_table(path, label, drop) if is_table_path(path) else read_npz(Path(path))
+    return read_table(path, label, drop) if is_table_path(path) else read_npz(Path(path), padding)
 
 
 def task_of(path: str, rows: LabelledRows, task: str) -> tuple[str, list[str]]:
@@ -125,6 +129,7 @@ def _check_finite(path: str, rows: LabelledRows) -> None:
     may_miss = rows.columns is not None and not rows.columns.are_plain
     with np.errstate(over="ignore"):
         x = np.nan_to_num(rows.x, posinf=np.inf, neginf=-np.inf) if may_miss else rows.x
+        x = np.where(np.isnan(x).all(axis=2, keepdims=True), 0, x) if is_sequence(x.shape[1:]) else x
         finite = np.isfinite(x.astype("float32")).reshape(len(x), -1).all(axis=1)
     if not finite.all():
         raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bncli.data.sequences import is_sequence
 from bncli.data.splits import RawDataset
 from bncli.errors import InvalidConfig
 from bncli.tasks.task import CLASSIFICATION
@@ -62,6 +63,9 @@ def scale(
         return [x.astype("float32") / raw.pixel_max for x in parts], Scaler(divisor=raw.pixel_max)
     from sklearn.preprocessing import StandardScaler
 
+    if is_sequence(x_train.shape[1:]):  # every step alike; padded steps are NaN, which don't count
+        fitted = StandardScaler().fit(x_train.reshape(-1, x_train.shape[-1]))
+        return [(x - fitted.mean_) / fitted.scale_ for x in parts], Scaler(fitted.mean_, fitted.scale_)
     fitted = StandardScaler().fit(x_train.reshape(len(x_train), -1))
     if unscaled is not None:  # a rare category would become a very large number
         fitted.mean_[unscaled], fitted.scale_[unscaled] = 0, 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bncli.backend import keras, tf
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.diagnosis.layers import LayerReading, NormReading, read_layers, read_norms, statistics_by_layer
 from bncli.diagnosis.statistics import BATCH, MOVING, POPULATION
 from bncli.engines.criterion import Criterion

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bncli.backend import keras
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.diagnosis.layers import Statistics, statistics_by_layer
 from bncli.diagnosis.readings import thawed, whole_batches
 from bncli.engines.criterion import Criterion

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bncli.config import RunConfig
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.diagnosis.case import Case, Training, looks_trained
 from bncli.networks import norms
 from bncli.networks.file import FileNetwork

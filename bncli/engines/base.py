@@ -11,7 +11,7 @@ import numpy as np
 
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.engines.criterion import Criterion
 from bncli.engines.rates import Schedule, is_constant
 from bncli.engines.scoring import Ending

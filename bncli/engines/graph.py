@@ -12,7 +12,7 @@ from typing import Any
 
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.engines import rates, updates
 from bncli.engines.base import with_added
 from bncli.engines.criterion import Criterion

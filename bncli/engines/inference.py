@@ -14,7 +14,7 @@ import numpy as np
 
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.engines.base import with_added
 from bncli.engines.criterion import Criterion
 from bncli.engines.method import EVALUATION_ROWS

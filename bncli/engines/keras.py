@@ -13,7 +13,7 @@ import numpy as np
 from bncli import process
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.engines.base import (
     OnEpoch,
     OnModel,

@@ -12,7 +12,7 @@ from typing import Any
 
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.engines import philox
 from bncli.engines.method import Method
 from bncli.networks.building import build_model

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from bncli import process
 from bncli.config import FIELDS, RunConfig
 from bncli.data import datasets
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.errors import InvalidConfig, shown
 from bncli.networks.cost import Cost
 from bncli.networks.network import network_of

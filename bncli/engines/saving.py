@@ -12,7 +12,7 @@ import numpy as np
 
 from bncli.backend import keras
 from bncli.config import RunConfig
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.data.scaling import UNSCALED, Scaler
 from bncli.engines.rates import steps_per_epoch
 from bncli.networks.layers import GhostBatchNormalization
@@ -33,7 +33,7 @@ def save(model: keras.Model, data: Dataset, path: Path, training: Mapping[str, A
         training: How it was trained, see `training_facts`.
     """
     _become_plain(model)
-    with_scaling(model, data.scaler, data.target_scaler).save(path)
+    with_scaling(model, data.scaler, data.target_scaler, data.padding).save(path)
     names: dict[str, Any] = {"class_names": data.class_names, "feature_names": data.feature_names}
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(NAMES, json.dumps(names | ({"training": training} if training else {})))
@@ -57,7 +57,9 @@ def _become_plain(model: keras.Model) -> None:
             layer.__class__ = keras.layers.BatchNormalization
 
 
-def with_scaling(model: keras.Model, scaler: Scaler | None, target: Scaler = UNSCALED) -> keras.Model:
+def with_scaling(
+    model: keras.Model, scaler: Scaler | None, target: Scaler = UNSCALED, padding: float | None = None
+) -> keras.Model:
     """Return a model that scales raw rows and then does what `model` does; `model` itself without a scaling.
 
     The layer is `Rescaling`: `Normalization` takes a standard deviation below 1e-7 for 1e-7.
@@ -66,6 +68,7 @@ def with_scaling(model: keras.Model, scaler: Scaler | None, target: Scaler = UNS
         model: A compiled model.
         scaler: How its rows are scaled.
         target: How the quantities are that it tells: the saved model tells them in their own units.
+        padding: The value of the padded steps of sequences, raw and scaled; None for other rows.
     """
     if scaler is None and target == UNSCALED:
         return model
@@ -74,15 +77,24 @@ def with_scaling(model: keras.Model, scaler: Scaler | None, target: Scaler = UNS
         factor = 1 / np.asarray(scaler.divisor, "float64")
         offset = -np.asarray(scaler.shift, "float64") * factor
         before = [keras.layers.Rescaling(factor.tolist(), offset.tolist(), name="scaling")]
+    if before and padding is not None:
+        scaling, before = before[0], [lambda rows: _padded_alike(scaling(rows), rows, padding)]
     if target != UNSCALED:
         after = [keras.layers.Rescaling(float(target.divisor), float(target.shift), name="target_scaling")]
     inputs = outputs = keras.Input(model.input_shape[1:])
-    if isinstance(model, keras.Sequential):
+    if isinstance(model, keras.Sequential) and padding is None:
         saved = keras.Sequential([inputs, *before, *model.layers, *after])
     else:
-        for call in (*before, model.call, *after):  # its layers; nested, its optimizer would get lost
+        calls = model.layers if isinstance(model, keras.Sequential) else [model.call]
+        for call in (*before, *calls, *after):  # its layers; nested, its optimizer would get lost
             outputs = call(outputs)
         saved = keras.Model(inputs, outputs)
     metrics = ["mae"] if model.loss in TASKS[REGRESSION].losses else ["accuracy"]
     saved.compile(model.optimizer, model.loss, metrics=metrics, jit_compile=False)
     return saved
+
+
+def _padded_alike(scaled: Any, rows: Any, padding: float) -> Any:
+    """Scaled rows that have the value of padding where the raw rows have it in all features."""
+    is_padded = keras.ops.all(keras.ops.equal(rows, padding), axis=-1, keepdims=True)
+    return keras.ops.where(is_padded, padding, scaled)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.tasks.metrics import POPULATION
 from bncli.tasks.scores import confusion_of, one_score, scores_of
 from bncli.tasks.task import BALANCED, REGRESSION, TASKS

@@ -15,7 +15,7 @@ from dataclasses import replace
 from bncli import process
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.engines.base import OnEpoch, OnModel, callback_errors, failed_result, marked
 from bncli.engines.method import Method, choose, group, halved
 from bncli.engines.program import COMPILERS, NAME, Program

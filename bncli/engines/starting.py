@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bncli.backend import keras
 from bncli.config import RunConfig
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.engines.criterion import Criterion
 from bncli.engines.inference import Inference
 from bncli.networks.network import network_of

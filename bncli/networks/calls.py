@@ -41,7 +41,7 @@ class Call:
         layer: The layer.
         name: The layer's name, which no other layer has.
         args: The positional arguments of the call, with a `Value` for every tensor.
-        kwargs: The other arguments.
+        kwargs: The other arguments, without the masks that Keras passes on with their tensors.
         outputs: What it returns, as a flat list.
     """
 
@@ -159,7 +159,7 @@ class _Reader:
         inputs, outputs = _tensors(model, "inputs"), _tensors(model, "outputs")
         known = {id(tensor): value for tensor, value in zip(inputs, given, strict=True)}
         for node in _in_order(outputs, set(known)):
-            arguments = node.arguments.args, node.arguments.kwargs
+            arguments = _arguments(node)
             args, kwargs = keras.tree.map_structure(lambda leaf, known=known: known.get(id(leaf), leaf), arguments)
             if training is not None and "training" in inspect.signature(node.operation.call).parameters:
                 kwargs["training"] = training  # as a nested model passes it on to its layers
@@ -188,6 +188,36 @@ class _Reader:
             self._names[id(layer)] = free_name(name, self._taken)
             self._taken.add(self._names[id(layer)])
         return self._names[id(layer)]
+
+
+def _arguments(node: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call without the masks that Keras finds by itself, as it will when the call is made again."""
+    args, kwargs = node.arguments.args, node.arguments.kwargs
+    if not any(name.endswith("mask") for name in kwargs):
+        return args, dict(kwargs)
+    bound = inspect.signature(node.operation.call).bind(*args, **kwargs).arguments
+    first = next(iter(bound.values()))
+    of = {name: first if name == "mask" else bound.get(name.removesuffix("_mask")) for name in kwargs}
+    return args, {name: value for name, value in kwargs.items() if not _is_carried(name, value, of[name])}
+
+
+def _is_carried(name: str, value: Any, tensors: Any) -> bool:
+    """Whether an argument is the mask that Keras keeps with these tensors."""
+    import keras
+
+    if not name.endswith("mask") or value is None:
+        return False
+    masks = [mask for mask in keras.tree.flatten(value) if mask is not None]
+    return {id(mask) for mask in masks} <= {
+        id(getattr(each, "_keras_mask", None)) for each in keras.tree.flatten(tensors)
+    }
+
+
+def _input_tensors(node: Any) -> list[Any]:
+    """The tensors among the arguments of a call, in their order."""
+    import keras
+
+    return [leaf for leaf in keras.tree.flatten(_arguments(node)) if isinstance(leaf, keras.KerasTensor)]
 
 
 def _has_own_mask(node: Any) -> bool:
@@ -223,7 +253,7 @@ def _in_order(outputs: list[Any], inputs: set[int]) -> list[Any]:
     waiting = _makers(outputs, inputs)[::-1]
     while waiting:
         node = waiting[-1]
-        needed = [] if id(node) in done else _makers(node.input_tensors, inputs)
+        needed = [] if id(node) in done else _makers(_input_tensors(node), inputs)
         missing = [other for other in needed if id(other) not in done]
         waiting.extend(missing[::-1])
         if not missing:

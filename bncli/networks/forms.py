@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bncli.networks.calls import is_graph
+from bncli.networks.calls import is_graph, read_graph
 
 if TYPE_CHECKING:
     import keras
@@ -13,7 +13,7 @@ PLAIN = frozenset({
     "InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Identity",
     "BatchNormalization", "GhostBatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization",
     "UnitNormalization", "PReLU", "Embedding", "EinsumDense", "MultiHeadAttention", "ActivityRegularization",
-    "Flatten", "Reshape", "Permute", "RepeatVector", "Rescaling", "Normalization",
+    "Flatten", "Masking", "Reshape", "Permute", "RepeatVector", "Rescaling", "Normalization",
     "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D",
     "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot",
     "MaxPooling1D", "AveragePooling1D",
@@ -30,6 +30,7 @@ REPLACED = frozenset({
 OPERATIONS = frozenset({
     "Relu", "Relu6", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "Gelu", "Silu", "Elu", "Selu", "LeakyRelu", "Softplus",
     "Add", "Subtract", "Multiply", "TrueDivide", "Negative", "Maximum", "Minimum", "Square", "Sqrt", "Exp", "Absolute",
+    "Equal", "NotEqual", "All", "Any", "Where", "ConvertToTensor",
     "Mean", "Sum", "Max", "Reshape", "Concatenate", "GetItem", "ExpandDims", "Squeeze", "Transpose",
 })  # fmt: skip
 """Classes of the functions of `keras.ops` that vectorize as they are, between layers."""
@@ -49,7 +50,7 @@ def why_not_stacked(model: keras.Model) -> str:
         reason = why_not_stacked(layer) if isinstance(layer, keras.Model) else _why_not(layer)
         if reason:
             return reason
-    between = [operation for operation in getattr(model, "operations", ()) if not isinstance(operation, keras.Layer)]
+    between = [call.layer for call in read_graph(model).calls if not isinstance(call.layer, keras.Layer)]
     unknown = next((type(each).__name__ for each in between if type(each).__name__ not in OPERATIONS), "")
     return f"it calls the function {unknown} of keras.ops between its layers" if unknown else ""
 

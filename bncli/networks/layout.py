@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, NoReturn, Protocol
 
+from bncli.data.sequences import FILL, is_sequence
 from bncli.errors import InvalidConfig, shown
 from bncli.networks import norms
 from bncli.networks.layer import Layer, Shape, Window, Word
@@ -43,6 +44,8 @@ NORM_FIELDS = (
 class NetworkFields(Protocol):
     """The fields of a run that describe its network; a `RunConfig` has them."""
 
+    @property
+    def padding(self) -> float | None: ...
     @property
     def model(self) -> str: ...
     @property
@@ -89,6 +92,8 @@ def lay_out(fields: NetworkFields, input_shape: Shape, n_classes: int) -> tuple[
     Every hidden linear layer gets its activation and, by `placement`, a normalization before or after it. A recurrent
     layer gets its normalization after it. With `input`, only the network's input is normalized. A spec with the word
     `norm` is normalized there only. An image is flattened for a dense layer, and read row by row by a recurrent one.
+    Padded steps of sequences are masked: recurrent layers skip them, and batch normalization leaves them out of its
+    statistics. A dense layer gets all steps, flattened, and takes padded ones for data.
 
     A residual block outputs the activation of the sum of its branch and a shortcut (He et al. 2015, arXiv 1512.03385).
     The last linear layer of the branch has no activation of its own; the one behind the sum is in its place. So with
@@ -100,7 +105,7 @@ def lay_out(fields: NetworkFields, input_shape: Shape, n_classes: int) -> tuple[
 
     Args:
         fields: The network.
-        input_shape: Shape of one row: (features,), or (height, width, channels).
+        input_shape: Shape of one row: (features,), (height, width, channels), or (steps, features) of sequences.
         n_classes: Number of classes; `ONE_QUANTITY` in regression.
 
     Raises:
@@ -163,6 +168,8 @@ class _Layout:
 
     def add_input(self) -> None:
         first = next(word.kind for word in self.words if word.kind != BLOCK)
+        if is_sequence(self.shape) and first not in ("dense", "flatten"):
+            self.add("masking", self.shape, FILL if self.fields.padding is None else self.fields.padding)
         if first == "dense" and len(self.shape) > 1:
             self.add_kind(Word("flatten"))
         if first in RECURRENT and len(self.shape) == 3:
@@ -255,7 +262,8 @@ class _Layout:
         """Add a normalization layer, unless the run's normalization is `none`."""
         if self.fields.norm == norms.NONE:
             return
-        reason = norms.why_not(self.fields, self.shape)
+        is_masked = is_sequence(self.shape) and any(layer.kind == "masking" for layer in self.layers)
+        reason = norms.why_not(self.fields, self.shape, is_masked=is_masked)
         if reason:
             self.refuse(reason)
         self.add("norm", self.shape)

@@ -54,6 +54,9 @@ class Network(Protocol):
     def momentum(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> float | None:
         """Return the largest momentum of the moving averages that training updates; None if there are none."""
 
+    def has_mask(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> bool:
+        """Return whether a layer says which steps of a sequence are padding."""
+
     def fixed_layers(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> tuple[str, ...]:
         """Return the layers whose random initial weights are the same for every seed, which the user set himself."""
 
@@ -115,6 +118,10 @@ class SpecNetwork:
     def momentum(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> float | None:
         """Return the run's own momentum, if its normalization has one."""
         return fields.norm_momentum if "norm_momentum" in norms.fields(fields.norm) else None
+
+    def has_mask(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> bool:
+        """Return whether the layers begin with one that masks padded steps."""
+        return lay_out(fields, input_shape, n_classes)[0].kind == "masking"
 
     def fixed_layers(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> tuple[str, ...]:
         """Return none: all weights are drawn by the seed."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bncli.data.sequences import is_sequence
 from bncli.errors import BncliError, InvalidConfig, first_line
 from bncli.networks import norms
 from bncli.networks.copying import copy_weights
@@ -21,6 +22,7 @@ from bncli.networks.naming import fresh_names
 from bncli.networks.outputs import check_model, with_probabilities
 from bncli.networks.rewriting import Change, Rewritten, rewrite
 from bncli.networks.seeds import derive
+from bncli.networks.sites import makes_mask
 from bncli.tasks.task import ONE_QUANTITY
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class _Known:
         momentum: The largest momentum of the moving averages that training updates; None if there are none.
         change: What rewriting changes in the model; None if it stays as it is.
         shapes: The shapes of the samples that new normalizations are put on.
+        has_mask: Whether a layer says which steps of a sequence are padding.
         fixed: The layers that no seed changes; None before they were looked for.
     """
 
@@ -49,6 +52,7 @@ class _Known:
     momentum: float | None
     change: Change | None
     shapes: list[norms.Shape]
+    has_mask: bool
     fixed: tuple[str, ...] | None = None
 
 
@@ -114,6 +118,10 @@ class OwnNetwork(ABC):
         """Return the shapes of the samples that the normalizations of the arm are put on."""
         return self._found(fields, input_shape, n_classes).shapes
 
+    def has_mask(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> bool:
+        """Return whether a layer says which steps of a sequence are padding."""
+        return self._found(fields, input_shape, n_classes).has_mask
+
     def fixed_layers(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> tuple[str, ...]:
         """Return the layers whose random initial weights are the same for every seed: their initializers have a seed.
 
@@ -130,7 +138,8 @@ class OwnNetwork(ABC):
         key = (*(getattr(fields, name) for name in SHAPING), input_shape, n_classes)
         if key not in self._known:
             model, change, shapes = self._built(fields, input_shape, n_classes, 0)
-            self._known[key] = _Known(cost_of_model(model, input_shape), _largest_momentum(model), change, shapes)
+            cost, momentum = cost_of_model(model, input_shape), _largest_momentum(model)
+            self._known[key] = _Known(cost, momentum, change, shapes, makes_mask(model))
         return self._known[key]
 
     def output_units(self, fields: NetworkFields, input_shape: tuple[int, ...], n_classes: int) -> int:
@@ -164,7 +173,7 @@ class OwnNetwork(ABC):
                 check_model(model, self.label, input_shape, n_classes, self.shape_hint)
             with seeded(derive(seed, "network")):
                 model, change = self._rewritten(model, fields) if self.rewrites else (model, None)
-                shapes = self._checked_shapes(fields)
+                shapes = self._checked_shapes(fields, has_mask=makes_mask(model))
                 model = model if n_classes == ONE_QUANTITY else with_probabilities(model, input_shape)
                 return model, change, shapes
 
@@ -191,14 +200,14 @@ class OwnNetwork(ABC):
         self._made.append(norms.make(fields))
         return self._made[-1]
 
-    def _checked_shapes(self, fields: NetworkFields) -> list[norms.Shape]:
+    def _checked_shapes(self, fields: NetworkFields, *, has_mask: bool) -> list[norms.Shape]:
         """What the new normalizations are put on; they are refused where specs refuse theirs."""
         shapes = []
         for layer in self._made:
             shape = (layer.get_build_config() or {}).get("input_shape")
             if shape:  # a function may make a layer that it does not call
                 shapes.append(tuple(side or 1 for side in shape[1:]))
-                reason = norms.why_not(fields, shapes[-1])
+                reason = norms.why_not(fields, shapes[-1], is_masked=has_mask and is_sequence(shapes[-1]))
                 if reason:
                     raise InvalidConfig(f"{self.label} can't be built: layer {layer.name!r}: {reason}.")
         if not (shapes or self.rewrites or fields.norm == norms.NONE):

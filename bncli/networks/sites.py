@@ -167,6 +167,12 @@ def is_linear(layer: Any) -> bool:
     return isinstance(layer, _classes("Dense", *convs, *split))
 
 
+def makes_mask(model: keras.Model) -> bool:
+    """Return whether a layer of a model says which steps of a sequence are padding."""
+    layers = model._flatten_layers(include_self=False)
+    return any(type(layer).__name__ == "Masking" or getattr(layer, "mask_zero", False) for layer in layers)
+
+
 def is_norm(layer: Any) -> bool:
     """Return whether a layer is one of Keras' normalizations that learn or estimate."""
     return isinstance(layer, _classes(*(f"{kind}Normalization" for kind in ("Batch", "Layer", "Group", "RMS"))))

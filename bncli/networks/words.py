@@ -296,6 +296,16 @@ class Reshape(Kind):
         return {"target_shape": layer.shape}
 
 
+class Masking(Kind):
+    """The layer that tells the layers behind it which steps of a sequence are padding."""
+
+    keras_class = "Masking"
+
+    def arguments(self, layer: Layer) -> dict[str, Any]:
+        """Return the value of padded steps."""
+        return {"mask_value": layer.value}
+
+
 class Activation(Kind):
     """The activation behind a linear layer or a block."""
 
@@ -312,7 +322,7 @@ class Add(Kind):
     keras_class = "Add"
 
 
-OTHERS: dict[str, type[Kind]] = {"reshape": Reshape, "activation": Activation, "add": Add}
+OTHERS: dict[str, type[Kind]] = {"reshape": Reshape, "masking": Masking, "activation": Activation, "add": Add}
 """The kinds of layers that come without a word of their own."""
 
 LINEAR = tuple(name for name in WORDS if WORDS[name].is_linear)

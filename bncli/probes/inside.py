@@ -69,6 +69,7 @@ class Look:
             tape.watch(weights if self._is_full else [])
             predicted, _ = self._model.stateless_call(weights, others, self._x, training=True)
             mean = tf.reduce_mean(self._loss(self._y, tf.cast(predicted, tf.float32))) if self._is_full else None
+        whole, taps = taps, self._without_padding(taps)
         numbers = _numbered(taps)
         found: dict[Series, Any] = {}
         for tap in taps:
@@ -77,9 +78,9 @@ class Look:
         if self._is_full:
             slope = tape.gradient(mean, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             found |= kernel_norms(self._model, "gradient_norm", [tf.convert_to_tensor(part) for part in slope])
-            inputs = [tap for tap in taps if tap.kind == "preactivation"]
+            inputs = [tap for tap in whole if tap.kind == "preactivation"]
             found |= {
-                Series("participation", tap.place, number): participation(tap.tensor)
+                Series("participation", tap.place, number): participation(_zero_where_padded(tap))
                 for number, tap in enumerate(inputs, 1)
             }
         self.series = list(found)
@@ -91,6 +92,22 @@ class Look:
         ]
         values = [tf.cast(value, tf.float32) for value in found.values()]
         return tf.stack(values) if values else tf.zeros([0]), [_sample(equal[0].tensor) for equal in shared.values()]
+
+    def _without_padding(self, taps: list[Tap]) -> list[Tap]:
+        """The taps with the steps alone that are data, shape (1, steps of all rows, ..., channels)."""
+        import numpy as np
+        import tensorflow as tf
+
+        if all(tap.mask is None for tap in taps):
+            return taps
+        with tf.init_scope(), tapped(self._model) as seen:  # how many steps there are depends on the rows alone
+            self._model(self._x, training=False)
+        kept: dict[int, Any] = {}
+        for tap, like in zip(taps, seen, strict=True):
+            if tap.mask is not None and id(tap.tensor) not in kept:
+                flat = tf.reshape(tap.tensor, [-1, *tap.tensor.shape[tap.mask.shape.rank :]])
+                kept[id(tap.tensor)] = tf.gather(flat, np.flatnonzero(like.mask.numpy()))[None]
+        return [tap if tap.mask is None else tap._replace(tensor=kept[id(tap.tensor)]) for tap in taps]
 
     def _of_norms(self, taps: list[Tap], weights: Tensors, others: Tensors) -> dict[Series, Any]:
         """The probes of normalizations' variables; a layer that is called twice counts at its first call."""
@@ -147,6 +164,16 @@ def _units(tap: Tap, number: int) -> dict[Series, Any]:
         beyond = tf.cast(tf.abs(tap.tensor) > SATURATED, tf.float32)
         return {Series("saturated", tap.place, number): tf.reduce_mean(beyond)}
     return {}
+
+
+def _zero_where_padded(tap: Tap) -> Any:
+    """A tap's tensor, with 0 in padded steps: they add nothing to products of rows."""
+    import tensorflow as tf
+
+    if tap.mask is None:
+        return tap.tensor
+    n_more = tap.tensor.shape.rank - tap.mask.shape.rank
+    return tf.where(tf.reshape(tap.mask, [*tap.mask.shape, *[1] * n_more]), tap.tensor, 0)
 
 
 def _sample(tensor: Any) -> Any:

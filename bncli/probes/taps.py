@@ -24,6 +24,7 @@ class Tap(NamedTuple):
         layer: The normalization, the activation, or the linear layer that has one.
         activation: The name of the activation that gets it; an empty text for a normalization.
         tensor: It, shape (rows, ..., channels).
+        mask: Which steps of sequences are data, shape (rows, steps); None if nothing says that some are padding.
     """
 
     place: str
@@ -31,6 +32,7 @@ class Tap(NamedTuple):
     layer: Any
     activation: str
     tensor: Any
+    mask: Any = None
 
 
 @contextmanager
@@ -51,24 +53,33 @@ def _covers(layer: Any, found: list[Tap]) -> list[Cover]:
     counts: Counter[str] = Counter()
     name = activation_name(layer)
 
-    def add(kind: str, tensor: Any, activation: str = "") -> None:
+    masks = [None]
+
+    def add(kind: str, tensor: Any, mask: Any, activation: str = "") -> None:
         counts[kind] += 1
         again = f" {counts[kind]}" if counts[kind] > 1 else ""
-        found.append(Tap(f"{layer.name}{again}", kind, layer, activation, tensor))
+        found.append(Tap(f"{layer.name}{again}", kind, layer, activation, tensor, mask))
 
     def normalizing(call: Any) -> Any:
         def watched(inputs: Any, *args: Any, **kwargs: Any) -> Any:
             outputs = call(inputs, *args, **kwargs)
-            add("input", inputs)
-            add("output", outputs)
+            add("input", inputs, mask_of(inputs))
+            add("output", outputs, mask_of(inputs))
             return outputs
 
         return watched
 
     def activating(function: Any) -> Any:
         def watched(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            add("preactivation", inputs, name)
+            add("preactivation", inputs, masks[-1] if is_linear(layer) else mask_of(inputs), name)
             return function(inputs, *args, **kwargs)
+
+        return watched
+
+    def noting(call: Any) -> Any:
+        def watched(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            masks[:] = [mask_of(inputs)]
+            return call(inputs, *args, **kwargs)
 
         return watched
 
@@ -77,5 +88,11 @@ def _covers(layer: Any, found: list[Tap]) -> list[Cover]:
     if name in ("", "softmax"):
         return []
     if is_linear(layer):
-        return [(layer, "activation", activating(layer.activation))]
+        return [(layer, "call", noting(layer.call)), (layer, "activation", activating(layer.activation))]
     return [(layer, "call", activating(layer.call))] if is_activation(layer) else []
+
+
+def mask_of(tensor: Any) -> Any:
+    """The mask that Keras keeps with a tensor, if it is one of steps; Keras has no public way to it."""
+    mask = getattr(tensor, "_keras_mask", None)
+    return mask if mask is not None and mask.shape == tensor.shape[: mask.shape.rank] else None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bncli.data.facts import PART_NAMES
+from bncli.data.sequences import is_step
 from bncli.report.style import COLOURS, blank, short, wrapped
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bncli.data.datasets import Dataset
+    from bncli.data.dataset import Dataset
 
 
 CLASS_MARKERS = ("o", "^", "s", "x", "D", "v", "*")
@@ -23,11 +24,15 @@ MAX_LEGEND_CLASSES = 18
 
 
 def draw_dataset(data: Dataset) -> Figure:
-    """Draw a data set: a grid of training images for images, else the points of every part, coloured by class.
+    """Draw a data set: a grid of images or sequences, else the points of every part, coloured by class.
 
     More than two features are shown by their first two principal components.
     """
-    return _draw_images(data) if data.is_image else _draw_points(data, *_coordinates(data))
+    if data.padding is not None:
+        return _draw_images(data, _as_images(data), "sequences (features by steps)")
+    if data.is_image:
+        return _draw_images(data, data.x_train, "images")
+    return _draw_points(data, *_coordinates(data))
 
 
 def _coordinates(data: Dataset) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
@@ -92,21 +97,31 @@ def _name_classes(figure: Figure, axes: Axes, data: Dataset) -> None:
     figure.legend(handles, labels, loc="outside right upper", title=title, frameon=False)
 
 
-def _draw_images(data: Dataset, per_class: int = 8) -> Figure:
+def _as_images(data: Dataset) -> np.ndarray:
+    """The training rows of sequences as images, a column per step; padded steps are NaN, which stays blank."""
+    import numpy as np
+
+    steps = is_step(data.x_train, data.padding or 0.0)
+    return np.where(steps[..., None], data.x_train, np.nan).swapaxes(1, 2)[..., None]
+
+
+def _draw_images(data: Dataset, rows: np.ndarray, kind: str, per_class: int = 8) -> Figure:
     """Draw the first training images of each class, one row per class (at most 20 rows); in regression one row."""
+    import numpy as np
+
     shown = data.class_names[:20] or ("",)
     figure = blank(per_class * 0.7 + 1.4, len(shown) * 0.7 + 0.6)
     grid = figure.subplots(len(shown), per_class, squeeze=False)
-    low, high = float(data.x_train.min()), float(data.x_train.max())
+    low, high = float(np.nanmin(rows)), float(np.nanmax(rows))
     for number, row in enumerate(grid):
-        images = (data.x_train[data.y_train == number] if data.class_names else data.x_train)[:per_class]
+        images = (rows[data.y_train == number] if data.class_names else rows)[:per_class]
         for place, axes in enumerate(row):
             axes.set(xticks=[], yticks=[])
             axes.set_frame_on(False)
             if place < len(images):
                 _show_image(axes, images[place], low, high)
         row[0].set_ylabel(wrapped(shown[number], 1.4), rotation=0, ha="right", va="center")
-    figure.suptitle(wrapped(f"{data.name}: first training images by class", figure.get_figwidth()), fontsize=10)
+    figure.suptitle(wrapped(f"{data.name}: first training {kind} by class", figure.get_figwidth()), fontsize=10)
     return figure
 
 
@@ -114,4 +129,4 @@ def _show_image(axes: Axes, image: Any, low: float, high: float) -> None:
     if image.shape[-1] in (3, 4):
         axes.imshow((image - low) / ((high - low) or 1.0))
     else:
-        axes.imshow(image[..., 0], cmap="gray", vmin=low, vmax=high)
+        axes.imshow(image[..., 0], cmap="gray", vmin=low, vmax=high, aspect=None if image.shape[0] > 5 else "auto")

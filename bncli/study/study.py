@@ -211,7 +211,7 @@ class Study:
                     continue
                 runs |= {config.with_seed(seed): condition for seed in self.seeds}
         _check_task(runs)
-        said |= dict.fromkeys(_on_fixed_layers(runs))
+        said |= dict.fromkeys([*_on_fixed_layers(runs), *_on_padding(runs)])
         return Plan(tuple(runs.items()), (*said, *_notices(self, ignored_everywhere, n_repeats)), sites)
 
 
@@ -262,6 +262,17 @@ def _on_fixed_layers(runs: Iterable[RunConfig]) -> Iterator[str]:
                 f"Model {plain_text(config.model)} starts {named} from the same weights for every seed, because it "
                 "sets them itself. Seeds then differ in less, and intervals are about less."
             )
+
+
+def _on_padding(runs: Iterable[RunConfig]) -> Iterator[str]:
+    """Which models take the padded steps of sequences for data."""
+    for config in {(config.model, config.dataset): config for config in runs}.values():
+        data = datasets.load(config)
+        shapes = data.input_shape, data.n_classes
+        if data.padding is not None and not network_of(config.model).has_mask(config, *shapes):
+            hint = f"Put keras.layers.Masking({data.padding:g}) behind its input"
+            hint = hint if reference_of(config.model) else "Begin with lstm or gru"
+            yield f"Model {plain_text(config.model)} takes padded steps for data: nothing in it masks them. {hint}."
 
 
 def _in_effect(at: Mapping[str, Value], config: RunConfig) -> tuple[tuple[str, Value], ...]:

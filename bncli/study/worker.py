@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bncli import process
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.engines.method import graph_key
 from bncli.errors import DataError
 from bncli.results import RunResult

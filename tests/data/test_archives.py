@@ -64,8 +64,9 @@ def test_read_npz_rejects_other_names(tmp_path, keys, shown):
 def test_read_npz_rejects_features_of_another_shape_or_type(tmp_path, x, received):
     path = write_npz(tmp_path, x=x, y=[0, 1, 0, 1])
     expected = (
-        f"{path!r}: x must contain numbers of shape (rows, features), (rows, height, width) or "
-        f"(rows, height, width, channels). Received: {received}."
+        f"{path!r}: x must contain numbers of shape (rows, features), (rows, height, width), (rows, "
+        "height, width, channels) or, with a mask or padding, (rows, steps, features). "
+        f"Received: {received}."
     )
     assert error_text(DataError, read_npz, Path(path)) == expected
 

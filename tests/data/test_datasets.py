@@ -218,7 +218,7 @@ def test_a_file_of_another_type_is_an_unknown_data_set():
         ("digits", {"data_seed": 0}),
         ("mnist", {}),
         ("mine.csv", {"label": None, "drop": None, "encode": "onehot", "impute": "median", "data_seed": 0}),
-        ("mine.NPZ", {"data_seed": 0}),
+        ("mine.NPZ", {"padding": None, "data_seed": 0}),
     ],
 )
 def test_loader_defaults(dataset, expected):

@@ -46,6 +46,7 @@ SEQUENCES = {
     "LSTM": layers.LSTM(3, return_sequences=True),
     "GRU": layers.GRU(3),
     "MultiHeadAttention": lambda x, layer=layers.MultiHeadAttention(2, 3): layer(x, x),
+    "Masking": lambda x: ops.relu(layers.Masking(0.0)(x)),
     "EinsumDense": layers.EinsumDense("abc,cd->abd", output_shape=(6, 3), bias_axes="d"),
 }
 ROWS = {
@@ -100,6 +101,12 @@ FUNCTIONS = {
     "Sqrt": lambda x: ops.sqrt(ops.square(x) + 1),
     "Exp": ops.exp,
     "Absolute": ops.abs,
+    "Equal": lambda x: ops.where(ops.equal(ops.relu(x), 0), x, -x),
+    "NotEqual": lambda x: ops.where(ops.not_equal(ops.relu(x), 0), x, -x),
+    "All": lambda x: ops.where(ops.all(ops.equal(ops.relu(x), 0), axis=-1, keepdims=True), x, -x),
+    "Any": lambda x: ops.where(ops.any(ops.equal(ops.relu(x), 0), axis=-1, keepdims=True), x, -x),
+    "ConvertToTensor": ops.convert_to_tensor,
+    "Where": lambda x: ops.where(ops.equal(ops.relu(x), 0), x, -x),
     "Mean": lambda x: ops.mean(x, axis=-1, keepdims=True),
     "Sum": lambda x: ops.sum(x, axis=-1, keepdims=True),
     "Max": lambda x: ops.max(x, axis=-1, keepdims=True),

@@ -8,7 +8,7 @@ from drawings import legend
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
 
-from bncli.data.datasets import Dataset
+from bncli.data.dataset import Dataset
 from bncli.report.data_figure import draw_dataset
 
 

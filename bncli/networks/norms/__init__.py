@@ -57,6 +57,7 @@ class Facts:
         alone: What is left of a value that is normalized by itself, for statistics within one sample; else empty.
         n_values: Over how many values of a sample they are, given the fields of a run and the shape of a sample. It
             raises a `ValueError`, whose text goes on after the normalization's name, if they fit no such sample.
+        masked: What is wrong with it where steps of a sequence are masked, in a few words after its name; else empty.
         missing: Why this installation does not have it, in a few words after its name; empty if it does.
     """
 
@@ -64,6 +65,7 @@ class Facts:
     cancels_bias: bool = False
     alone: str = ""
     n_values: Callable[[Any, Shape], int] = lambda _, shape: shape[-1]
+    masked: str = ""
     missing: Callable[[], str] = lambda: ""
 
 
@@ -128,7 +130,7 @@ def learns_shift(name: str, *, center: bool) -> bool:
     return center and "center" in fields(name)
 
 
-def why_not(settings: Any, shape: Shape) -> str:
+def why_not(settings: Any, shape: Shape, *, is_masked: bool = False) -> str:
     """Return why the normalization of a run can't be put on samples of a shape; an empty text if it can.
 
     >>> from bncli.config import RunConfig
@@ -138,6 +140,7 @@ def why_not(settings: Any, shape: Shape) -> str:
     Args:
         settings: A `RunConfig`, or any object with the same attributes.
         shape: The shape without the batch axis.
+        is_masked: Whether they are sequences, some of whose steps are masked.
     """
     known = facts(settings.norm)
     reason = known.missing()
@@ -146,6 +149,8 @@ def why_not(settings: Any, shape: Shape) -> str:
             reason = f"over one value {known.alone} (input shape {shape}): use batch"
     except ValueError as error:
         reason = str(error)
+    if is_masked and known.masked and not reason:
+        reason = f"{known.masked}: use batch or layer"
     return f"norm {settings.norm!r} {reason}" if reason else ""
 
 

@@ -20,7 +20,10 @@ def n_values(settings: Any, shape: Shape) -> int:
     return math.prod(shape) // groups
 
 
-@register("group", aliases=("gn", "groupnorm"), alone="always outputs 0", n_values=n_values)
+SPANS_PADDING = "takes its statistics over padded steps, too"
+
+
+@register("group", aliases=("gn", "groupnorm"), alone="always outputs 0", n_values=n_values, masked=SPANS_PADDING)
 def group(*, groups: int | None, norm_epsilon: float, center: bool, scale: bool) -> keras.Layer:
     """Gamma * (x - mean) / sqrt(var + epsilon) + beta, per sample over each of `groups` channel groups.
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bncli.networks.norms import Shape, register
+from bncli.networks.norms.group import SPANS_PADDING
 
 if TYPE_CHECKING:
     import keras
@@ -22,6 +23,7 @@ def n_values(_: Any, shape: Shape) -> int:
     cancels_bias=True,
     alone="always outputs 0",
     n_values=n_values,
+    masked=SPANS_PADDING,
 )
 def instance(*, norm_epsilon: float, center: bool, scale: bool) -> keras.Layer:
     """Gamma * (x - mean) / sqrt(var + epsilon) + beta, per sample and channel over space; for images only.

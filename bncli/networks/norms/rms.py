@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import keras
 
 
-@register("rms", aliases=("rmsnorm",), alone="outputs only its sign")
+@register("rms", aliases=("rmsnorm",), alone="outputs only its sign", masked="loses the mask of padded steps in Keras")
 def rms(*, norm_epsilon: float) -> keras.Layer:
     """Gamma * x / sqrt(mean(x**2) + epsilon), per sample over the last axis; no mean is subtracted.
 

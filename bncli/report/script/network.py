@@ -22,7 +22,7 @@ from bncli.report.script.code import Writer
 if TYPE_CHECKING:
     import keras
 
-    from bncli.data.datasets import Dataset
+    from bncli.data.dataset import Dataset
 
 
 @dataclass
