@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.choice import Named, choice_of, choose
+from bncli.analysis.choice import Named, check_measured_by, choice_of, choose
 from bncli.analysis.evidence import Evidence, make_evidence, read_evidence
 from bncli.analysis.inside import with_probe
 from bncli.analysis.tables import measured_metrics
@@ -208,6 +208,7 @@ def compare(
     out: str | Path | None = None,
     engine: str = "auto",
     jobs: int = 1,
+    metric: Named = None,
     margin: float | None = None,
     probe: str | None = None,
     **fields: Any,
@@ -220,7 +221,9 @@ def compare(
         out: A folder for the runs and the report; what is there is continued.
         engine: `auto`, `stacked` or `keras`.
         jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
-        margin: The smallest difference that matters, see `Result.by`; None for the one that the folder remembers.
+        metric: What arms are compared by, and the margin, as `Result.by` takes them; None for those that the folder
+            remembers, or else for the score that fits the data.
+        margin: See `metric`.
         probe: What to record inside the networks, `light` or `full`, for `Result.inside`; it needs `out`.
         **fields: What all runs share, e.g. `dataset="circles"`, `lr=0.01`.
 
@@ -235,7 +238,7 @@ def compare(
     if study.axes:
         name = study.axes[0][0]
         raise InvalidConfig(f"compare holds all but the arms fixed, and {name} has several values. Try bncli.sweep.")
-    return run(study, out=out, engine=engine, jobs=jobs, margin=margin, probe=probe)
+    return run(study, out=out, engine=engine, jobs=jobs, metric=metric, margin=margin, probe=probe)
 
 
 def sweep(
@@ -245,6 +248,7 @@ def sweep(
     out: str | Path | None = None,
     engine: str = "auto",
     jobs: int = 1,
+    metric: Named = None,
     margin: float | None = None,
     probe: str | None = None,
     **fields: Any,
@@ -257,7 +261,9 @@ def sweep(
         out: A folder for the runs and the report; what is there is continued.
         engine: `auto`, `stacked` or `keras`.
         jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
-        margin: The smallest difference that matters, see `Result.by`; None for the one that the folder remembers.
+        metric: What arms are compared by, and the margin, as `Result.by` takes them; None for those that the folder
+            remembers, or else for the score that fits the data.
+        margin: See `metric`.
         probe: What to record inside the networks, `light` or `full`, for `Result.inside`; it needs `out`.
         **fields: What all runs share, and the axes, outermost first: `lr=[0.001, 0.01]` or `lr="log:1e-4:1:9"`.
 
@@ -271,7 +277,7 @@ def sweep(
     study = study_of("sweep", arms, seeds, fields)
     if not study.axes:
         raise InvalidConfig("sweep needs a field with several values, e.g. lr=[0.001, 0.01]. Try bncli.compare.")
-    return run(study, out=out, engine=engine, jobs=jobs, margin=margin, probe=probe)
+    return run(study, out=out, engine=engine, jobs=jobs, metric=metric, margin=margin, probe=probe)
 
 
 def run(
@@ -280,6 +286,7 @@ def run(
     out: str | Path | None = None,
     engine: str = "auto",
     jobs: int = 1,
+    metric: Named = None,
     margin: float | None = None,
     probe: str | None = None,
 ) -> Result:
@@ -290,7 +297,9 @@ def run(
         out: Its folder, which gets tables, figures and the page too; what is there is continued.
         engine: `auto`, `stacked` or `keras`.
         jobs: Worker processes; 1 trains in this one. A script needs `if __name__ == "__main__":` for more.
-        margin: The smallest difference that matters, see `Result.by`; None for the one that the folder remembers.
+        metric: What arms are compared by, and the margin, as `Result.by` takes them; None for those that the folder
+            remembers, or else for the score that fits the data.
+        margin: See `metric`.
         probe: What to record inside the networks, `light` or `full`, for `Result.inside`; it needs `out`.
 
     Raises:
@@ -298,16 +307,17 @@ def run(
     """
     check_name("engine", engine, ENGINES)
     probed.check_level(probe, out, "probe", 'out="DIR"')
-    choice = choice_of(None, None, margin)
+    choice = choice_of(metric, None, margin)
     study.check_size()
     folder = Path(out) if out else None
     study = as_begun(study, folder) if folder else study
     plan = study.plan()
+    check_measured_by(plan, metric, probe)
     for notice in plan.notices:
         warnings.warn(notice, stacklevel=3)
     with lock.hold(folder / RUNS_FILE) if folder else nullcontext():
         opened = open_folder(folder, study, plan) if folder else None
-        choice = choose(opened.store, margin=margin) if opened else choice
+        choice = choose(opened.store, metric, margin=margin) if opened else choice
         results = _train(plan, opened, engine, jobs, probe)
         evidence = make_evidence(study, plan, results, *choice, opened.store.folder if opened else None)
         if opened:

@@ -96,6 +96,14 @@ def test_the_same_runs_can_be_compared_by_another_metric(compared):
         compared.by(margin=0)
 
 
+def test_a_call_names_the_metric_and_its_folder_remembers_it(tmp_path, no_figures):
+    found = bncli.compare(**TINY, arms=ARMS, seeds=1, out=tmp_path / "s", metric="val_loss,val_nll")
+    assert found.differences["metric"].tolist() == ["val_loss", "val_nll"]
+    assert bncli.load(tmp_path / "s").evidence.metric == "val_loss"
+    with pytest.raises(InvalidConfig, match=r"^--metric val_r2 is for regression"):
+        bncli.compare(**TINY, arms=ARMS, metric="val_r2")
+
+
 def test_a_metric_that_no_run_has_is_refused_with_those_that_there_are(compared):
     with pytest.raises(InvalidConfig) as caught:
         compared.by("test_accuracy")

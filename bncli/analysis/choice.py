@@ -10,13 +10,15 @@ from bncli.analysis.inside import with_probe
 from bncli.analysis.tables import Results, measured_metrics, score_of, task_of
 from bncli.data import datasets
 from bncli.errors import InvalidConfig, StoreError
+from bncli.networks import norms
+from bncli.networks.reference import reference_of
 from bncli.registry import check_name
 from bncli.study import lock
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import STUDY_SECONDS
 from bncli.study.study import Plan, data_key
 from bncli.tasks.metrics import COMPARED_SCORES, DEFAULT, METRICS, PROBE, Metric, default_of
-from bncli.tasks.probes import PROBES
+from bncli.tasks.probes import AVERAGES, PROBES
 from bncli.tasks.scores import SCORES
 from bncli.tasks.task import CLASSIFICATION, TASKS
 from bncli.values import plain_text
@@ -157,9 +159,7 @@ def _check_one_measured(plan: Plan, metric: str, probe: str | None) -> None:
     task = task_of(dict(plan.runs))
     default, known = default_of(TASKS[task].score), METRICS[metric]
     if metric.startswith(PROBE):
-        is_full = PROBES[metric.removeprefix(PROBE)].is_full
-        if probe is None or (is_full and probe != "full"):
-            raise InvalidConfig(f"--metric {metric} needs --probe {'full' if is_full else 'light'}.")
+        _check_probe(plan, metric, probe)
         return
     if known.score != "loss" and SCORES[known.score].task != task:
         raise InvalidConfig(f"--metric {metric} is for {SCORES[known.score].task}, but this is {task}. Try {default}.")
@@ -175,6 +175,31 @@ def _check_one_measured(plan: Plan, metric: str, probe: str | None) -> None:
                 f"--metric {metric} needs a test part, which {plain_text(config.dataset)} does not have. "
                 f"Try --test-size 0.2, or --metric {default}."
             )
+
+
+def _check_probe(plan: Plan, metric: str, level: str | None) -> None:
+    """Check that a probe is recorded, and that there is something in the networks that it is of."""
+    probe = PROBES[metric.removeprefix(PROBE)]
+    if level is None or (probe.is_full and level != "full"):
+        raise InvalidConfig(f"--metric {metric} needs --probe {'full' if probe.is_full else 'light'}.")
+    baseline, condition = plan.runs[0]
+    has_averages = baseline.norm in norms.OWN or "norm_momentum" in norms.fields(baseline.norm)
+    if (probe.of and baseline.norm == norms.NONE) or (probe.of == AVERAGES and not has_averages):
+        raise InvalidConfig(
+            f"--metric {metric} compares arms with the baseline, but {condition.arm} has no {probe.of}. Put another "
+            "arm first, such as --arms batch,..."
+        )
+    if probe.activations and not any(reference_of(config.model) for config, _ in plan.runs):
+        _check_activations(plan, metric, probe.activations)
+
+
+def _check_activations(plan: Plan, metric: str, wanted: Sequence[str]) -> None:
+    activations = {config.activation for config, _ in plan.runs}
+    if not activations & {*wanted}:
+        raise InvalidConfig(
+            f"--metric {metric} is of the activations {' and '.join(wanted)}, but the networks have "
+            f"{', '.join(sorted(activations))}."
+        )
 
 
 def measured(metric: str, results: Results, where: str = "") -> str:

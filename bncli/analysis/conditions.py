@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.comparisons import differences_table
 from bncli.analysis.effects import wilson_interval
 from bncli.analysis.grid import grid_points
 from bncli.analysis.pairs import final_values, mean_interval
 from bncli.analysis.runs import Trivial, best_of, condition_columns, has_learned, seconds_per_epoch
 from bncli.analysis.statistics import holm, known_values, mean, median
 from bncli.analysis.tables import Conditions, Results, Runs, measured_metrics, results_by_condition, score_of, typed
-from bncli.analysis.verdicts import BETTER, SIGNIFICANT, finding_between
+from bncli.analysis.verdicts import BETTER, SIGNIFICANT, WORSE, finding_between
 from bncli.study.study import Condition
 from bncli.tasks.metrics import DEFAULT, METRICS, default_of, lower_is_better
 
@@ -28,7 +29,11 @@ LEARNED_COLUMNS = (
 
 
 def conditions_table(
-    results: Results, conditions: Conditions, trivial: Trivial | None = None, metric: str = DEFAULT
+    results: Results,
+    conditions: Conditions,
+    trivial: Trivial | None = None,
+    metric: str = DEFAULT,
+    differences: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row per condition, in the study's order.
 
@@ -46,19 +51,22 @@ def conditions_table(
         - `mean_best_val_accuracy`, or that of the score that fits the data (the best over epochs), `median_best_epoch`
         - `mean_seconds`, `mean_seconds_per_epoch`
         - `best`: whether this arm is the clear winner in `metric`, see `clear_winner`, at its point of the axes (at all
-          of its points, if an axis has no effect on it)
+          of its points, if an axis has no effect on it), and no verdict says less
 
     Args:
         results: The runs.
         conditions: The condition of each.
         trivial: What the best constant answer scores, if it is known.
         metric: The metric of `best`, of `median_if_learned` and of the quartiles.
+        differences: The verdicts by the metric, see `differences_table`; None for those of the metric alone.
     """
     import pandas as pd
 
     groups = results_by_condition(results, conditions)
     metrics = measured_metrics(results)
-    won = _points_won(groups, trivial, metric)
+    if differences is None:
+        differences = differences_table(results, conditions, metric, trivial=trivial)
+    won = _points_won(groups, dict(differences.groupby("condition")["verdict"].agg(set)), trivial, metric)
     rows = [
         _condition_row(condition, runs, trivial, metric, metrics, default_of(score_of(results)))
         | _learned_columns(runs, trivial, metric)
@@ -120,16 +128,29 @@ def _spread(metric: str, values: np.ndarray) -> dict[str, float]:
     }
 
 
-def _points_won(groups: Mapping[Condition, Results], trivial: Trivial | None, metric: str) -> dict[int, list[bool]]:
-    """Whether each condition, by its place, is the clear winner at each of the points that it belongs to."""
+def _points_won(
+    groups: Mapping[Condition, Results], verdicts: Mapping[int, set[str]], trivial: Trivial | None, metric: str
+) -> dict[int, list[bool]]:
+    """Whether each condition, by its place, is the clear winner at each of the points that it belongs to.
+
+    Verdicts are corrected for all points and metrics, so that a winner of one point may be undecided.
+    """
     conditions = list(groups)
     runs = [_by_seed(group) for group in groups.values()]
     won: dict[int, list[bool]] = {place: [] for place in range(len(conditions))}
     for places in grid_points(conditions).values():
         winner = clear_winner({place: runs[place] for place in places}, trivial, metric)
+        agrees = winner is not None and _agree(verdicts, winner, places)
         for place in places:
-            won[place].append(place == winner)
+            won[place].append(agrees and place == winner)
     return won
+
+
+def _agree(verdicts: Mapping[int, set[str]], winner: int, places: Iterable[int]) -> bool:
+    """Whether the winner of a point is better by its verdict, or, if it is the baseline, all others are worse."""
+    if winner in verdicts:
+        return verdicts[winner] == {BETTER}
+    return all(verdicts[place] == {WORSE} for place in places if place in verdicts)
 
 
 def _by_seed(results: Results) -> Runs:

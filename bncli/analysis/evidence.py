@@ -151,7 +151,8 @@ class Evidence:
     @cached_property
     def conditions_table(self) -> pd.DataFrame:
         """One row per condition; see `analysis.conditions.conditions_table`."""
-        return conditions_table(self.results, self.conditions, self.run_trivial, self.metric)
+        runs = self.results, self.conditions
+        return conditions_table(*runs, self.run_trivial, self.metric, self.differences_table)
 
     @cached_property
     def runs_table(self) -> pd.DataFrame:

@@ -63,7 +63,7 @@ def train(
     session.run(single=True)
     if script and session.shown:
         _write_script(script, session.shown.results[0])
-        console.say(f"Wrote {script}", quiet=options.quiet)
+        console.say(f"Wrote {script}{_rows_wanted(session.shown.results[0])}", quiet=options.quiet)
     done = hints.after_train(study, options, of_arm, diverged=hints.has_diverged(session.shown))
     hints.say_after(hints.again(TRAIN, own, options) if options.dry_run else done, options)
 
@@ -135,6 +135,14 @@ def _write_script(path: Path, result: RunResult) -> None:
 
     text = script_of(result)
     replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _rows_wanted(result: RunResult) -> str:
+    """What a program needs before it can run, as the end of a sentence."""
+    from bncli.report.script.data import ROWS_FILE, export_command
+
+    command = export_command(result.config)
+    return f", which reads {ROWS_FILE}. To write that: {command}" if command else ""
 
 
 def _print_summary(study: Study) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bncli import process
 from bncli.data import sources
-from bncli.data.columns import AUTO
+from bncli.data.columns import AUTO, listed
 from bncli.data.dataset import Dataset
 from bncli.data.files import FILE_SUFFIXES, check_rows, is_data_path, read_file, task_of
 from bncli.data.preparation import PREPARATION_FIELDS, prepare
@@ -26,6 +26,7 @@ from bncli.data.tables import is_table_path
 from bncli.errors import DataError, InvalidConfig
 from bncli.registry import nearest
 from bncli.tasks.task import REGRESSION
+from bncli.values import plain_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -204,7 +205,7 @@ def _read(
     if target_scaling == "auto":
         target_scaling = "standard" if raw.task == REGRESSION else "none"
     parts = _selected(name, raw, train_rows, val_rows)
-    raw = replace(raw, notices=(*raw.notices, *_on_balance(name, raw)))
+    raw = replace(raw, notices=(*raw.notices, *_on_spelling(name, raw), *_on_balance(name, raw)))
     given = TABLE_DEFAULTS | dict(options)
     prepared = prepare(name, raw, given["encode"], given["impute"], [x for x, _ in parts.values()])
     found: dict[str, Any] = {name: getattr(raw, name) for name in ("class_names", "task", "is_imbalanced")}
@@ -236,6 +237,16 @@ def _selected(name: str, raw: RawDataset, train_rows: str, val_rows: str) -> dic
             f"train_rows={quoted(train_rows)} of {quoted(name)} selects fewer than two {what}. Select more rows."
         )
     return parts
+
+
+def _on_spelling(name: str, raw: RawDataset) -> list[str]:
+    groups: dict[str, list[str]] = {}
+    for class_name in raw.class_names:
+        groups.setdefault(class_name.casefold(), []).append(plain_text(class_name))
+    alike = ["/".join(group) for group in groups.values() if len(group) > 1]
+    if not alike:
+        return []
+    return [f"Classes of {quoted(name)} differ in capital letters alone: {listed(alike)}. Correct those that are one."]
 
 
 def _on_balance(name: str, raw: RawDataset) -> list[str]:

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from bncli.data.reading import check_size
+from bncli.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,9 @@ COLUMN_BYTES = 4096
 
 MAX_HEADER = 1_000_000
 """Bytes of the header that are read for the names of the columns."""
+
+MAX_REMARKS = 100
+"""Most lines that are looked at for a header."""
 
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """Encodings other than UTF-8 by the bytes that files in them begin with."""
@@ -71,6 +75,7 @@ def read_delimited(source: str, file: BinaryIO, usual: str, label: str | None) -
         UnicodeDecodeError: The file is not text.
     """
     encoding, file = _as_utf_8(file)
+    n_remarks, file = _without_remarks(file)
     separator = find_separator(file, usual)
     table = _read_text(source, file, separator, ".")
     has_classes = label in table.columns and table[label].nunique() <= MOST_CLASSES
@@ -82,6 +87,7 @@ def read_delimited(source: str, file: BinaryIO, usual: str, label: str | None) -
         (
             *([f"columns separated by {separator!r}"] if separator != usual else []),
             *(["decimal commas"] if has_commas else []),
+            *([f"a header behind {counted(n_remarks, 'line')} of remarks (#)"] if n_remarks else []),
             *([f"text in {encoding}"] if encoding else []),
         ),
         tuple(name for name, count in Counter(_names(file, separator)).items() if name and count > 1),
@@ -90,7 +96,7 @@ def read_delimited(source: str, file: BinaryIO, usual: str, label: str | None) -
 
 def header(file: BinaryIO, usual: str) -> list[str]:
     """Return the names of the columns of a text file."""
-    _, file = _as_utf_8(file)
+    _, file = _without_remarks(_as_utf_8(file)[1])
     return _names(file, find_separator(file, usual))
 
 
@@ -110,6 +116,28 @@ def _as_utf_8(file: BinaryIO) -> tuple[str, BinaryIO]:
     if encoding == WESTERN and _NOT_TEXT.search(content):
         content.decode("utf-8")  # raises the error that says where the file is not text
     return encoding, io.BytesIO(content.decode(encoding).encode())
+
+
+def _without_remarks(file: BinaryIO) -> tuple[int, BinaryIO]:
+    """How many lines before the header are remarks, which begin with #, and the file without them.
+
+    The last of them is the header, as `numpy.savetxt` writes it, if it has as many cells as the next line.
+    """
+    file.seek(0)
+    first = [
+        line.decode("utf-8-sig").strip() for line in islice(iter(partial(file.readline, MAX_HEADER), b""), MAX_REMARKS)
+    ]
+    n_remarks = next((place for place, line in enumerate(first) if not line.startswith("#")), 0)
+    if n_remarks and any(
+        0 < first[n_remarks - 1].count(separator) == first[n_remarks].count(separator) for separator in OTHER_SEPARATORS
+    ):
+        n_remarks -= 1
+    file.seek(0)
+    if not n_remarks:
+        return 0, file
+    for _ in range(n_remarks):
+        file.readline()
+    return n_remarks, io.BytesIO(file.read())
 
 
 def _is_utf_8(file: BinaryIO) -> bool:

@@ -38,8 +38,9 @@ class Score:
     """How a network answers rows.
 
     Attributes:
-        points: What each row is worth, shape (rows,), so that the mean is the accuracy, or R²: 1 for a right class, 0
-            for a wrong one; 1 less the squared error by the variance of the quantity.
+        points: What each row is worth, shape (rows,), so that the mean is the score: 0 for a wrong class, and for a
+            right one 1, or, where classes are rare, more for a rarer class; for a quantity 1 less the squared error by
+            its variance.
         losses: The loss of each row.
     """
 
@@ -53,7 +54,7 @@ class Score:
 
     @property
     def score(self) -> float:
-        """The accuracy, or R²."""
+        """The accuracy, or the score that `Readings.score_name` says."""
         return float(self.points.mean())
 
 
@@ -129,13 +130,13 @@ def take_readings(model: keras.Model, dataset: Dataset, batch_size: int | None =
             }
             for name, rows in parts.items()
         }
+        if dataset.is_imbalanced:
+            scores = {name: _balanced(scores[name], rows[1]) for name, rows in parts.items()}
         n_changed, n_alone = _lonely(inference, *parts["val"])
         moved, estimated = (statistics_by_layer(model, others) for others in (inference.others, population))
     x = parts["train"][0]
     norms = read_norms(model, moved, estimated, x)
-    return Readings(
-        scores, norms, read_layers(model, x), n_changed, n_alone, len(dataset.y_train), TASKS[dataset.task].score
-    )
+    return Readings(scores, norms, read_layers(model, x), n_changed, n_alone, len(dataset.y_train), dataset.score)
 
 
 @contextmanager
@@ -194,6 +195,17 @@ def _batch_score(model: keras.Model, criterion: Criterion, x: np.ndarray, y: np.
         marks.append(criterion.marks(y[rows], outputs).numpy())
         losses.append(criterion.losses(y[rows], outputs).numpy())
     return Score(criterion.points(np.concatenate(marks), y), np.concatenate(losses))
+
+
+def _balanced(scores: dict[str, Score], y: np.ndarray) -> dict[str, Score]:
+    """The scores with points whose mean is the balanced accuracy; of batches, the rows are the first ones of `y`."""
+    found = {}
+    for name, score in scores.items():
+        classes = y[: len(score.points)]
+        counts = np.bincount(classes)
+        weights = len(classes) / (np.count_nonzero(counts) * counts[classes])
+        found[name] = Score(score.points * weights, score.losses)
+    return found
 
 
 MAX_ALONE = 64

@@ -12,7 +12,7 @@ from bncli.probes.gradients import Loss, Tensors
 from bncli.probes.landscape import Landscape, kernel_norms, participation
 from bncli.probes.taps import Tap, tapped
 from bncli.results import Series
-from bncli.tasks.probes import PERCENTILES, SATURATED
+from bncli.tasks.probes import PERCENTILES, PROBES, SATURATED
 
 if TYPE_CHECKING:
     import keras
@@ -157,10 +157,10 @@ def _units(tap: Tap, number: int) -> dict[Series, Any]:
     """How many units of an activation are dead or saturated."""
     import tensorflow as tf
 
-    if tap.activation in ("relu", "relu6"):
+    if tap.activation in PROBES["dead"].activations:
         highest = tf.reduce_max(tap.tensor, axis=list(range(tap.tensor.shape.rank - 1)))
         return {Series("dead", tap.place, number): tf.reduce_mean(tf.cast(highest <= 0, tf.float32))}
-    if tap.activation in ("sigmoid", "tanh"):
+    if tap.activation in PROBES["saturated"].activations:
         beyond = tf.cast(tf.abs(tap.tensor) > SATURATED, tf.float32)
         return {Series("saturated", tap.place, number): tf.reduce_mean(beyond)}
     return {}

@@ -40,11 +40,6 @@ class Metric:
     has_direction: bool = True
 
     @property
-    def is_proportion(self) -> bool:
-        """Whether its values lie between 0 and 1."""
-        return (self.lowest, self.highest) == (0.0, 1.0)
-
-    @property
     def perfect(self) -> float:
         """The best value that it can have."""
         return self.lowest if self.lower_is_better else self.highest
@@ -130,10 +125,6 @@ def default_of(score: str, part: str = "val") -> str:
 
 DEFAULT = default_of(TASKS[CLASSIFICATION].score)
 """The metric that ranks arms of classifiers unless the user names another, or classes are rare."""
-
-TEST_DEFAULT = default_of(TASKS[CLASSIFICATION].score, "test")
-"""The same where the data has a test part: epochs and rates are chosen on validation rows, and no choice is made on
-test rows."""
 
 
 def history_metrics(score: str) -> tuple[str, ...]:

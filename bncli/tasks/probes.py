@@ -19,33 +19,47 @@ class Probe:
         label: What figures and tables call it.
         what: What it is, as a phrase for help and documentation.
         is_full: Whether it takes the level `full`.
+        of: What must be there to be measured: `normalization` or `moving averages`; empty for weights and activations.
+        activations: The activations that it is of; empty for all, or none.
     """
 
     label: str
     what: str
     is_full: bool = False
+    of: str = ""
+    activations: tuple[str, ...] = ()
 
 
-def _percentiles(kind: str, what: str) -> dict[str, Probe]:
-    return {f"{kind}_p{q}": Probe(f"{kind}, {q}th percentile", f"the {q}th percentile of {what}") for q in PERCENTILES}
+NORMALIZATION, AVERAGES = "normalization", "moving averages"
+
+
+def _percentiles(kind: str, what: str, of: str = "") -> dict[str, Probe]:
+    whats = {q: f"the {q}th percentile of {what}" for q in PERCENTILES}
+    return {f"{kind}_p{q}": Probe(f"{kind}, {q}th percentile", whats[q], of=of) for q in PERCENTILES}
 
 
 PROBES = {
-    **_percentiles("input", "what a normalization gets"),
-    **_percentiles("output", "what a normalization returns"),
+    **_percentiles("input", "what a normalization gets", NORMALIZATION),
+    **_percentiles("output", "what a normalization returns", NORMALIZATION),
     **_percentiles("preactivation", "what an activation gets"),
-    "dead": Probe("dead units", "the share of ReLU units that return 0 for all rows"),
-    "saturated": Probe("saturated", f"the share of sigmoid and tanh inputs beyond ±{SATURATED:g}"),
+    "dead": Probe("dead units", "the share of ReLU units that return 0 for all rows", activations=("relu", "relu6")),
+    "saturated": Probe(
+        "saturated",
+        f"the share of sigmoid and tanh inputs beyond ±{SATURATED:g}",
+        activations=("sigmoid", "tanh"),
+    ),
     "mean_lag": Probe(
         "lag of the moving mean",
         "how far the moving mean is from the rows' mean, in standard deviations, averaged over channels",
+        of=AVERAGES,
     ),
     "variance_lag": Probe(
         "lag of the moving variance",
         "the absolute logarithm of the moving over the rows' variance, averaged over channels",
+        of=AVERAGES,
     ),
-    "gamma": Probe("gamma", "the mean of gamma"),
-    "beta": Probe("beta", "the mean of beta"),
+    "gamma": Probe("gamma", "the mean of gamma", of=NORMALIZATION),
+    "beta": Probe("beta", "the mean of beta", of=NORMALIZATION),
     "weight_norm": Probe("weight norm", "the Euclidean norm of a kernel"),
     "effective_lr": Probe(
         "effective learning rate",

@@ -26,7 +26,7 @@ from bncli.analysis.evidence import read_evidence
 from bncli.errors import InvalidConfig, StoreError, UnknownName
 from bncli.study.folder import STUDY_FILE, Store
 from bncli.study.opening import open_folder
-from bncli.tasks.metrics import DEFAULT, METRICS, TEST_DEFAULT
+from bncli.tasks.metrics import DEFAULT, METRICS
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_what_a_damaged_file_remembers_is_sound_or_refused_in_one_line(value):
 
 @pytest.mark.parametrize(
     ("n_rows", "expected"),
-    [([], DEFAULT), ([None], DEFAULT), ([20], TEST_DEFAULT), ([20, 30], TEST_DEFAULT), ([20, None], DEFAULT)],
+    [([], DEFAULT), ([None], DEFAULT), ([20], "test_accuracy"), ([20, 30], "test_accuracy"), ([20, None], DEFAULT)],
 )
 def test_arms_are_compared_on_test_rows_where_all_data_has_them(n_rows, expected):
     assert default_metric({"test_rows": n} if n else {} for n in n_rows) == expected
@@ -241,16 +241,16 @@ def with_test_part(config):
 
 def test_a_folder_whose_data_has_a_test_part_is_compared_on_it_unless_told_otherwise(tmp_path):
     store = record(tmp_path / "out", evidence(make_study(test_size=0.2), with_test_part))
-    assert choose(store) == Choice(TEST_DEFAULT)
-    assert read_evidence(store.folder).metric == TEST_DEFAULT
-    assert choose(store, threshold=0.8) == Choice(TEST_DEFAULT, 0.8)
+    assert choose(store) == Choice("test_accuracy")
+    assert read_evidence(store.folder).metric == "test_accuracy"
+    assert choose(store, threshold=0.8) == Choice("test_accuracy", 0.8)
     assert choose(store, DEFAULT) == Choice(DEFAULT)
     assert read_evidence(store.folder).metric == DEFAULT
 
 
 def test_runs_that_all_failed_are_shown_by_the_default_metric(tmp_path):
     shown = evidence(make_study(test_size=0.2), failed)
-    assert measured(TEST_DEFAULT, shown.results) == DEFAULT
+    assert measured("test_accuracy", shown.results) == DEFAULT
     assert read_evidence(record(tmp_path / "out", shown).folder).metric == DEFAULT
 
 

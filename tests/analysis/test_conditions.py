@@ -284,6 +284,21 @@ def test_the_winner_is_clear_after_the_correction_for_the_number_of_arms():
     assert best_rows(make_study("none,batch:before,batch:after", seeds=range(6)), means) == []
 
 
+@pytest.mark.parametrize(("points", "more"), [((0.01,), ("val_loss",)), ((0.01, 0.1), ())])
+def test_the_winner_of_a_point_is_not_marked_where_the_correction_for_all_verdicts_leaves_it_undecided(points, more):
+    def make(config):
+        gain = 0.1 * (config.norm == "batch") * (config.lr == 0.01)
+        return complete(config, (0.0, 0.8 + gain + 0.001 * config.seed))
+
+    for count, expected in ((6, []), (7, [1])):
+        study = make_study(axes=(("lr", points),), seeds=range(count))
+        shown = evidence(study, make, more=more)
+        verdicts = column(shown.differences_table, "verdict")
+        assert verdicts[0] == ("better" if expected else "undecided")
+        best = column(shown.conditions_table, "best")
+        assert [place for place, is_best in enumerate(best) if is_best] == expected
+
+
 def test_a_single_arm_is_never_the_best():
     assert best_rows(make_study("none", (("lr", (0.01, 0.1)),)), {("none",): 0.5}) == []
 

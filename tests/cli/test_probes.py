@@ -64,6 +64,20 @@ def test_more_runs_leave_them_and_restart_deletes_them(bncli, engine):
             "--metric probe_smoothness needs --probe full.",
         ),
         (["compare", *TINY, "--metric", "probe_dead"], "--metric probe_dead needs --probe light."),
+        (
+            ["compare", *TINY, "--metric", "probe_dead", "--probe", "light", "-a", "sigmoid"],
+            "--metric probe_dead is of the activations relu and relu6, but the networks have sigmoid.",
+        ),
+        (
+            ["compare", *TINY, "--metric", "probe_gamma", "--probe", "light"],
+            "--metric probe_gamma compares arms with the baseline, but none has no normalization. Put another arm "
+            "first, such as --arms batch,...",
+        ),
+        (
+            ["compare", *TINY, "--metric", "probe_mean_lag", "--probe", "light", "--arms", "layer,batch"],
+            "--metric probe_mean_lag compares arms with the baseline, but layer has no moving averages. Put another "
+            "arm first, such as --arms batch,...",
+        ),
     ],
 )
 def test_what_is_refused(bncli, arguments, message):

@@ -88,6 +88,7 @@ def test_a_network_of_ones_own_stacks_gets_a_script_and_is_saved_for_raw_rows(bn
     train = ("train", "-d", "mine.npz", "-m", "nets.py:masking", "-e", "2", "--arm", "as-is", "--format", "jsonl")
     status, out, err = bncli(*train, *files)
     assert status == 0, err
+    assert "\nWrote run.py, which reads rows.npz. To write that: bncli dataset mine.npz " in err
     record = json.loads(out)
     assert record["engine"] == "stacked"
     expected = pytest.approx(record["metrics"]["val_loss"], rel=1e-4)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datafiles import error_text, is_same, load, needs_files, write_cifar, write_text
+from datafiles import error_text, is_same, load, needs_files, write_cifar, write_table, write_text
 
 from bncli import process
 from bncli.config import RunConfig
@@ -337,3 +337,11 @@ def test_a_test_part_of_quantities_is_drawn_from_all_rows():
     assert [len(y) for _, y in data.parts.values()] == [265, 89, 88]
     other = load("diabetes", test_size=0.2, data_seed=1)
     assert not np.array_equal(np.sort(data.labels("test")), np.sort(other.labels("test")))
+
+
+def test_classes_that_differ_in_capital_letters_alone_are_noticed(tmp_path):
+    path = write_table(tmp_path, ["Yes", "yes", "No", "YES"] * 8)
+    assert load(path, label="label").notices[-1] == (
+        f"Classes of {path!r} differ in capital letters alone: YES/Yes/yes. Correct those that are one."
+    )
+    assert not any("capital" in notice for notice in load("iris").notices)

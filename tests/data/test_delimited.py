@@ -72,3 +72,23 @@ def test_commas_of_a_quantity_are_decimal_however_the_other_columns_are():
     rows = "".join(f"{number};{number},5\n" for number in range(30))
     table, found = read(f"a;class\n{rows}".encode())
     assert (table["class"].tolist()[:2], found[1]) == ([0.5, 1.5], "decimal commas")
+
+
+@pytest.mark.parametrize(
+    ("remarks", "unusual"),
+    [
+        ("# by hand\n", ("a header behind 1 line of remarks (#)",)),
+        ("#\n# a, b: metres\n# x\n", ("a header behind 3 lines of remarks (#)",)),
+    ],
+)
+def test_remarks_before_the_header_are_left_out(remarks, unusual):
+    content = (remarks + "a,b,class\n1,2,x\n3,4,#y\n").encode()
+    table, found = read(content)
+    assert (list(table.columns), table["class"].tolist(), found) == (["a", "b", "class"], ["x", "#y"], unusual)
+    assert header(io.BytesIO(content), ",") == ["a", "b", "class"]
+
+
+def test_a_header_may_begin_with_the_sign_of_remarks():
+    for text in ("#a,class\n1,x\n2,y\n", "# by hand\n#a,class\n1,x\n2,y\n"):
+        assert read(text.encode())[0].columns.tolist() == ["#a", "class"]
+    assert read(b"# a\n# b\n")[0].columns.tolist() == ["# a"]

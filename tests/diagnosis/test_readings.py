@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 from diagnosis.patients import block, data, fitted_weights, on_data, settled
+from sklearn.metrics import balanced_accuracy_score
 
 from bncli.backend import keras
+from bncli.config import RunConfig
+from bncli.data import datasets
 from bncli.diagnosis.readings import take_readings
 
 layers = keras.layers
@@ -52,6 +55,18 @@ def test_scores_are_those_of_keras_with_moving_batch_and_population_statistics(t
         assert scores["population"].score == pytest.approx(population, abs=0.02)
         assert scores["batch"].score == pytest.approx(population, abs=0.05)
     assert (found.n_changed, found.n_alone, found.n_rows) == (0, 64, len(data().y_train))
+
+
+def test_rare_classes_are_scored_by_the_balanced_accuracy():
+    dataset = datasets.load(RunConfig(dataset="imbalanced"))
+    inputs = keras.Input(dataset.input_shape)
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.BatchNormalization()(inputs)))
+    found = take_readings(model, dataset)
+    assert found.score_name == "balanced_accuracy"
+    for name in ("train", "val"):
+        x, y = dataset.parts[name]
+        expected = balanced_accuracy_score(y, np.argmax(model(x), axis=-1))
+        assert found.scores[name]["moving"].score == pytest.approx(expected)
 
 
 def test_population_statistics_are_those_of_the_rows_and_moving_ones_those_of_the_layer(trained):

@@ -25,7 +25,8 @@ from bncli.tasks.task import TASKS
 @pytest.mark.parametrize("metric", [name for name, metric in METRICS.items() if metric.has_direction])
 def test_losses_and_errors_are_better_when_low_and_other_scores_when_high(metric):
     assert lower_is_better(metric) == (not metric.endswith(("accuracy", "f1", "auc", "top5", "r2")))
-    assert METRICS[metric].is_proportion == metric.endswith(("accuracy", "f1", "auc", "top5", "calibration_error"))
+    limits = METRICS[metric].lowest, METRICS[metric].highest
+    assert (limits == (0, 1)) == metric.endswith(("accuracy", "f1", "auc", "top5", "calibration_error"))
     assert METRICS[metric].perfect == (0 if lower_is_better(metric) else 1)
     assert METRICS[metric].label
 

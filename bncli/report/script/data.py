@@ -144,13 +144,15 @@ MAKERS: dict[str, Callable[[RunConfig], DataCode]] = {
 """The data sets that a program can load without bncli, by name."""
 
 
-def _exported(config: RunConfig) -> DataCode:
-    """Rows that bncli writes to a file, selected and scaled."""
+def export_command(config: RunConfig) -> str:
+    """Return the command that writes the rows that a program reads, selected and scaled; empty if it loads its data."""
+    if not config.test_size and config.dataset in MAKERS:
+        return ""
     fields = {
         "data_seed": datasets.drawn_with(config) if config.vary_data else config.data_seed,
         **{
             name: getattr(config, name)
-            for name in ("encode", "impute", "n_samples", "noise", "class_balance", *ROWS_AND_SCALING)
+            for name in ("encode", "impute", "padding", "n_samples", "noise", "class_balance", *ROWS_AND_SCALING)
         },
     }
     words = ["bncli", "dataset", config.dataset, *(["--label", config.label] if config.label else [])]
@@ -160,9 +162,14 @@ def _exported(config: RunConfig) -> DataCode:
         words += [] if value in (None, ABSENT[name]) else ["--set", f"{name}={show(value)}"]
     if datasets.load(config).preparation and not has_value(config, "drop", AUTO):
         words += ["--set", f"drop={config.drop or 'none'}"]
+    return shlex.join([*words, "--export", ROWS_FILE])
+
+
+def _exported(config: RunConfig) -> DataCode:
+    """Rows that bncli writes to a file."""
     held_out = "test" if datasets.load(config).x_test is None else "val"
     lines = [
-        f"# The rows come from: {shlex.join([*words, '--export', ROWS_FILE])}",
+        f"# The rows come from: {export_command(config)}",
         f'rows = np.load("{ROWS_FILE}")',
         'x_train, y_train = rows["x_train"], rows["y_train"]',
         f'x_val, y_val = rows["x_{held_out}"], rows["y_{held_out}"]',
