@@ -128,7 +128,7 @@ def write_cifar(folder, name, *, packed=True, changes=None):
     return path
 
 
-def sequences(n_rows=60, n_steps=6, n_features=2, seed=0):
+def sequences(n_rows=60, n_steps=4, n_features=2, seed=0):
     """Sequences of 2 or more steps whose class is the sign of their drift: `x`, whose padding is 0, `y`, `mask`."""
     draw = np.random.default_rng(seed)
     mask = np.arange(n_steps) < draw.integers(2, n_steps + 1, n_rows)[:, None]

@@ -38,8 +38,9 @@ ALLOWED = ", ".join(FIELDS)
         ),
         (
             ["dataset", "circles", "--set", "lr=1"],
-            "Unknown field of a data set 'lr'. Allowed: dataset, label, task, drop, encode, impute, n_samples, "
-            "noise, class_balance, data_seed, train_rows, val_rows, scaling, target_scaling, test_size, vary_data.",
+            "Unknown field of a data set 'lr'. Allowed: dataset, label, task, drop, encode, impute, padding, "
+            "n_samples, noise, class_balance, data_seed, train_rows, val_rows, scaling, target_scaling, test_size, "
+            "vary_data.",
         ),
         (["dataset", "circles", "--plot", "x.gif"], "Unknown ending of a plot '.gif'. Allowed: .png, .svg, .pdf."),
         (

@@ -216,8 +216,9 @@ def test_the_saved_model_itself_is_replaced_only_with_force(bncli, stale):
         ),
         (
             ["stale.keras", *MOONS, "-o", "x.keras", "--set", "lr=3"],
-            "Unknown field of a data set 'lr'. Allowed: dataset, label, task, drop, encode, impute, n_samples, "
-            "noise, class_balance, data_seed, train_rows, val_rows, scaling, target_scaling, test_size, vary_data.",
+            "Unknown field of a data set 'lr'. Allowed: dataset, label, task, drop, encode, impute, padding, "
+            "n_samples, noise, class_balance, data_seed, train_rows, val_rows, scaling, target_scaling, test_size, "
+            "vary_data.",
         ),
         (
             ["stale.keras", *MOONS, "-o", "x.keras", "--set", "dataset=circles"],

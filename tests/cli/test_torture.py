@@ -402,6 +402,7 @@ def test_a_share_of_a_smaller_study_trains_its_part_and_hides_nothing():
     check_undisturbed(Path("s"))
 
 
+@pytest.mark.slow
 def test_fail_fast_stops_at_the_first_failed_run_and_a_retry_continues(monkeypatch):
     monkeypatch.setenv("FAILS", "5")
     code, _, err = run(DRIVER, *SMALL, "-o", "s", "--fail-fast")

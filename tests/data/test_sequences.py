@@ -28,7 +28,7 @@ def test_a_mask_nan_and_a_value_give_the_same_rows(tmp_path, kind):
     arrays, fields = marks(kind)
     (tmp_path / kind).mkdir()
     assert is_same(load(write_npz(tmp_path / kind, **arrays), **fields), expected)
-    assert expected.input_shape == (6, 2)
+    assert expected.input_shape == (4, 2)
     assert not expected.is_image
 
 
@@ -58,8 +58,8 @@ def test_padded_steps_keep_the_value_that_they_have_in_the_file(tmp_path):
 def test_a_note_tells_the_lengths(tmp_path):
     arrays, fields = marks("nan")
     path = write_npz(tmp_path, **arrays)
-    padded = f"{1 - sequences()['mask'].mean():.0%} of all 360 steps are padding, which is masked."
-    assert load(path, **fields).notices == (f"{path!r}: sequences of 2 to 6 steps of 2 features; {padded}",)
+    padded = f"{1 - sequences()['mask'].mean():.0%} of all 240 steps are padding, which is masked."
+    assert load(path, **fields).notices == (f"{path!r}: sequences of 2 to 4 steps of 2 features; {padded}",)
 
 
 def test_rows_that_are_said_to_have_padding_may_have_none(tmp_path):

@@ -101,6 +101,7 @@ def test_frozen_layers_and_those_that_are_called_in_inference_mode_get_theirs():
         assert all(np.allclose(found[layer], expected[layer], rtol=1e-4, atol=1e-5) for layer in expected)
 
 
+@pytest.mark.slow
 def test_fewer_rows_than_a_batch_are_one_batch():
     model, data = trained(dense(), epochs=1)
     found = recalibrate(model, data, 10_000)

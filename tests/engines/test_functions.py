@@ -81,6 +81,7 @@ def test_engines_agree(function, norm):
             np.testing.assert_allclose(ours.metrics[name], value, rtol=2e-3, atol=2e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_residual_network_stacks_without_a_loop_over_runs(monkeypatch):
     strict = functools.partial(tf.vectorized_map, fallback_to_while_loop=False)
     monkeypatch.setattr(tf, "vectorized_map", strict)
@@ -92,6 +93,7 @@ def test_a_residual_network_stacks_without_a_loop_over_runs(monkeypatch):
     assert not method.choose(other, data, 2, has_gpu=False).stacked
 
 
+@pytest.mark.slow
 def test_seeds_differ_and_a_run_repeats():
     first, second = trained_by_oracle("residual", "batch"), train(oracle, runs_of("residual", "batch"))
     assert [run.history for run in first] == [run.history for run in second]

@@ -23,6 +23,7 @@ OTHERS = {
     "drop": "x",
     "encode": "ordinal",
     "impute": "mean",
+    "padding": -1.0,
     "class_balance": 0.9,
     "target_scaling": "none",
     "loss": "focal_crossentropy",

@@ -28,7 +28,7 @@ def drawn(config):
     return np.concatenate([np.ravel(value) for value in network_of(config.model).build(config, (2,), 2, 3).variables])
 
 
-@pytest.mark.parametrize("other", ["own", "lstm2"])
+@pytest.mark.parametrize("other", [pytest.param("own", marks=pytest.mark.slow), "lstm2"])
 def test_a_network_of_the_user_gets_its_weights_while_another_thread_makes_layers(tmp_path, other):
     """The engine makes the programs of two arms at a time; a copy of a layer, and an LSTM, draw seeds of their own."""
     path = tmp_path / "net.py"

@@ -118,6 +118,7 @@ def test_nested_models_are_read_as_one():
     assert sites == [Site("d", "before", "bn", BN, None), Site("other_d", "none", None, None, None)]
 
 
+@pytest.mark.slow
 def test_a_very_deep_network_is_read():
     assert len(find_sites(sequential(*(layers.Dense(1, activation="relu") for _ in range(600))))) == 600
 

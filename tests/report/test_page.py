@@ -221,6 +221,7 @@ def test_if_all_runs_failed_there_is_still_a_page(tmp_path):
     assert "svg" not in found.tags
 
 
+@pytest.mark.slow
 def test_a_long_table_is_cut_and_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(page, "MAX_ROWS", 3)
     found = Page(written(tmp_path / "out", evidence(make_study(axes=TWO_AXES))))

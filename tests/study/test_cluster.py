@@ -134,6 +134,7 @@ def stop_at(epoch):
     return on_epoch
 
 
+@pytest.mark.slow
 def test_a_run_that_kills_its_worker_is_found_and_fails_alone(monkeypatch):
     monkeypatch.setattr(jobs, "ALLOWED_DEATHS", 0)
     plan = study().plan()

@@ -40,6 +40,7 @@ def strip_new_fields(folder):
         path.write_text(text.replace(', "ghost": null', "").replace('"ghost": null,', ""))
 
 
+@pytest.mark.slow
 def test_a_folder_of_two_groups_is_continued_with_two(folder):
     compare(folder, 1, groups=2)
     strip_new_fields(folder)

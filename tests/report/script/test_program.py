@@ -234,6 +234,7 @@ def test_a_layer_that_keras_does_not_have_is_refused_by_its_class(folder):
         script_of(trained(model="own.py", norm="none"))
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_process_without_bncli(folder):
     text = script_of(trained(model="dense8", norm="batch"))
     hidden = "import sys\nsys.modules['bncli'] = None\n"
