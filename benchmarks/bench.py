@@ -126,13 +126,23 @@ def per_run(case, repeats):
         print_row([case.name, count, describe(program.method, count)], pairs)
 
 
+def warm(name, count):
+    """Seconds per run of the second training of a compiled program."""
+    from bncli.engines import stacked
+
+    case = next(case for case in CASES if case.name == name)
+    runs = [config(case, seed) for seed in range(count)]
+    program = stacked.prepare(runs, datasets.load(runs[0]))
+    return [stack_seconds(program, runs) for _ in range(2)][-1]
+
+
 def describe(method, count):
     """A method in words: `2 stacks of 64, XLA`."""
     if not method.stacked:
         return f"{method.n_runs} side by side"
     n_stacks = math.ceil(count / method.n_runs)
     stacks = "1 stack" if n_stacks == 1 else f"{n_stacks} stacks"
-    return f"{stacks} of {method.n_runs}{', XLA' if method.xla_steps else ''}"
+    return f"{stacks} of {method.n_runs}{', XLA' if method.xla else ''}"
 
 
 def print_head(*names):
@@ -258,9 +268,20 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--repeats", type=int, default=3)
     options.add_argument("--only", default="", help="cases whose name holds this text")
-    options.add_argument("--part", choices=["run", "process", "many", "jobs", "all"], default="all")
+    options.add_argument("--part", choices=["run", "process", "many", "jobs", "peers", "all"], default="all")
+    options.add_argument("--python", default=sys.executable, help="peers: the Python that runs them, say one with JAX")
+    options.add_argument("--peers", type=Path, help="peers: their folder, see benchmarks/peers.py")
     options.add_argument("--fit", help=argparse.SUPPRESS)
+    options.add_argument("--warm", help=argparse.SUPPRESS)
     chosen = options.parse_args()
+    if chosen.warm:
+        print(warm(*json.loads(chosen.warm)))
+        return
+    if chosen.part == "peers":
+        import peers
+
+        peers.compare(sys.modules[__name__], chosen.python, chosen.peers, chosen.repeats, chosen.only)
+        return
     if chosen.fit:
         fit_loop(*json.loads(chosen.fit))
         return

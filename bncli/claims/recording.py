@@ -77,17 +77,19 @@ def record(configs: Sequence[RunConfig], dataset: Dataset, epochs: Sequence[int]
 
     from bncli.engines.method import Method
     from bncli.engines.program import Program
-    from bncli.engines.rows import batch_orders
+    from bncli.engines.rows import order_chunks
 
     # Only the loop over steps is called often enough to be worth compiling by XLA.
-    program = Program(configs, dataset, Method(len(configs), stacked=True, matrix_conv=True, xla_steps=True))
+    method = Method(len(configs), stacked=True, matrix_conv=True, xla=True)
+    program = Program(configs, dataset, method, by_epoch=True)
     state, numbers, kept = program.initial_state(configs), program.numbers(configs), []
-    orders = batch_orders(configs, len(dataset.y_train))
-    for epoch in range(epochs[-1] + 1):
+    for epoch, orders in order_chunks(configs, len(dataset.y_train), 1):
         if epoch in epochs:
             kept.append((*state[:2], _next_weights(program, configs, state, epoch)))
         if epoch < epochs[-1]:
-            state, _ = program.epoch(state, numbers, next(orders), epoch)
+            state, _ = program.train_epochs(state, numbers, orders, epoch)
+    if configs[0].epochs in epochs:
+        kept.append((*state[:2], _next_weights(program, configs, state, configs[0].epochs)))
     weights, others, updated = tf.nest.map_structure(lambda *moments: tf.stack(moments), *kept)
     n_rows = program.graph.batch_size
     x, y = dataset.x_train[:n_rows], dataset.y_train[:n_rows]

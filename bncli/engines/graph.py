@@ -7,8 +7,11 @@ and batches have a leading axis of runs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
@@ -16,8 +19,9 @@ from bncli.data.dataset import Dataset
 from bncli.engines import rates, updates
 from bncli.engines.base import with_added
 from bncli.engines.criterion import Criterion
+from bncli.engines.filling import count_samples, counted
 from bncli.engines.layers import build_stackable
-from bncli.engines.method import Method
+from bncli.engines.method import EVALUATION_ROWS, Method
 from bncli.engines.rates import is_constant, steps_per_epoch
 from bncli.engines.updates import Tensors
 from bncli.probes.inside import Look
@@ -46,8 +50,8 @@ class Graph:
         averages: Its moving averages, see `probes.population.moving_averages`.
         rule: The optimizer's update.
         batch_size: Rows per batch.
-        train_batches: `(state, numbers, orders, n_done, n_steps)` to `(state, loss, marks)`; see `_train_batches`.
-        train_batch: `(state, numbers, rows, iteration)` to the same, for a single batch of any size.
+        train_epochs: See `_train_epochs`.
+        train_batch: `(state, numbers, rows, iteration)` to `(state, loss, marks)`, for a single batch of any size.
         evaluate: `(weights, others, x, y, counts)` to `(loss, marks, predicted)`: sums over the rows that count, and
             outputs of shape (runs, rows, outputs), in inference.
         population: `(weights, others, batches, n_steps)` to the other variables with population statistics; see
@@ -69,11 +73,14 @@ class Graph:
         self.criterion = Criterion(dataset.task, config.loss)
         self._class_weights = dataset.class_weights(config.class_weight)
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
-        self.train_batches = tf.function(self._train_batches, jit_compile=method.xla_steps, autograph=False)
-        self.train_batch = tf.function(self._train_batch, jit_compile=method.xla_tail, autograph=False)
-        self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
+        self._is_filled = method.stacked and method.xla and count_samples(self.model)
+        self._is_imbalanced, self._n_classes = dataset.is_imbalanced, dataset.n_classes
+        self._val = _validation_parts(dataset)
+        self.train_epochs = tf.function(self._train_epochs, jit_compile=method.xla, autograph=False)
+        self.train_batch = tf.function(self._train_batch, autograph=False)
+        self.evaluate = tf.function(self._evaluate, jit_compile=method.xla, autograph=False)
         self.averages = moving_averages(self.model)
-        self.population = tf.function(self._population, jit_compile=method.xla_steps, autograph=False)
+        self.population = tf.function(self._population, jit_compile=method.xla, autograph=False)
         self.look = Look(self.model, *dataset.parts["train"], probe, self.criterion.losses) if probe else None
         self.looking = tf.function(self._looking, autograph=False)
         self.surveying = tf.function(self._surveying, autograph=False)
@@ -91,43 +98,127 @@ class Graph:
         """Return the optimizer's slots before the first update."""
         return [tf.zeros_like(weight) for weight in weights for _ in range(self.rule.n_slots)]
 
-    def _train_batches(
-        self, state: State, numbers: Numbers, orders: tf.Tensor, n_done: tf.Tensor, n_steps: tf.Tensor
-    ) -> tuple[State, tf.Tensor, tf.Tensor]:
-        """Train every run on the first `n_steps` whole batches of an epoch.
+    def _train_epochs(
+        self,
+        state: State,
+        numbers: Numbers,
+        orders: tf.Tensor,
+        alive: tf.Tensor,
+        n_done: tf.Tensor,
+        n_epochs: tf.Tensor,
+    ) -> tuple[State, tf.Tensor]:
+        """Train every run for some epochs, and validate after each.
 
         Args:
             state: The state before.
             numbers: Learning rates and the like.
-            orders: The epoch's order of rows for each run, shape (runs, rows).
-            n_done: Updates before this epoch, as a float.
-            n_steps: How many batches; a tensor, so that a call with 0 compiles the loop without running it.
+            orders: Each epoch's order of rows for each run, shape (epochs, runs, rows).
+            alive: Which runs train, shape (runs,); one ends after an epoch whose loss is not finite.
+            n_done: Updates before these epochs, as a float.
+            n_epochs: How many epochs; a tensor, so that a call with 0 compiles the loops without running them.
 
         Returns:
-            The state afterwards, and for each run the sums over its rows of loss and of `Criterion.marks`.
+            The state afterwards, and what was measured, shape (epochs, measures, runs): sums over training rows of loss
+            and of `Criterion.marks`, then what `_validate` returns.
         """
+        n_rows = orders.shape[2]
+        n_steps = math.ceil(n_rows / self.batch_size)
+        places = tf.range(orders.shape[0])[:, None, None]
+
+        def body(epoch: tf.Tensor, state: State, alive: tf.Tensor, measured: tf.Tensor) -> tuple[Any, ...]:
+            done = n_done + tf.cast(epoch * n_steps, tf.float32)
+            new, loss, marks = self._train_epoch(state, numbers, tf.gather(orders, epoch), done)
+            new = _picked(alive, new, state)
+            found = tf.stack([loss, marks, *self._validate(*new[:2])])
+            measured = tf.where(places == epoch, found[None], measured)
+            return epoch + 1, new, alive & tf.math.is_finite(loss), measured
+
+        n_measures = 3 + (self._n_classes if self._is_imbalanced else 1)
+        start = (tf.constant(0), state, alive, tf.zeros([orders.shape[0], n_measures, self.method.n_runs]))
+        _, state, _, measured = tf.while_loop(lambda epoch, *_: epoch < n_epochs, body, start, parallel_iterations=1)
+        return state, measured
+
+    def _train_epoch(
+        self, state: State, numbers: Numbers, orders: tf.Tensor, n_done: tf.Tensor
+    ) -> tuple[State, tf.Tensor, tf.Tensor]:
+        """Train every run for an epoch; return sums over its rows of loss and marks, too."""
         n_runs, n_rows = orders.shape
-        n_full = n_rows // self.batch_size
+        n_full, weights = n_rows // self.batch_size, None
+        if self._is_filled:
+            n_full = math.ceil(n_rows / self.batch_size)
+            n_missing = n_full * self.batch_size - n_rows
+            orders = tf.pad(orders, [(0, 0), (0, n_missing)])
+            weights = np.ones([n_full, self.batch_size], "float32")
+            weights[-1, self.batch_size - n_missing :] = 0
         batches = tf.reshape(orders[:, : n_full * self.batch_size], [n_runs, n_full, self.batch_size])
-        zero = tf.zeros([n_runs])
 
         def body(step: tf.Tensor, state: State, loss: tf.Tensor, marks: tf.Tensor) -> tuple[Any, ...]:
             iteration = n_done + tf.cast(step, tf.float32) + 1.0
             rows = tf.gather(batches, step, axis=1)
-            new, more_loss, more_marks = self._train_batch(state, numbers, rows, iteration)
+            counts = None if weights is None else tf.gather(tf.constant(weights), step)
+            new, more_loss, more_marks = self._train_batch(state, numbers, rows, iteration, counts)
             return step + 1, new, loss + more_loss, marks + more_marks
 
-        start = (tf.constant(0), state, zero, zero)
-        _, *out = tf.while_loop(lambda step, *_: step < n_steps, body, start, parallel_iterations=1)
-        return tuple(out)
+        start = (tf.constant(0), state, tf.zeros([n_runs]), tf.zeros([n_runs]))
+        _, state, loss, marks = tf.while_loop(lambda step, *_: step < n_full, body, start, parallel_iterations=1)
+        if n_full * self.batch_size < n_rows:
+            iteration = n_done + n_full + 1.0
+            rows = orders[:, n_full * self.batch_size :]
+            state, more_loss, more_marks = self._train_batch(state, numbers, rows, iteration)
+            loss, marks = loss + more_loss, marks + more_marks
+        return state, loss, marks
+
+    def _validate(self, weights: Tensors, others: Tensors) -> list[tf.Tensor]:
+        """Return sums over the validation rows, shape (runs,) each: of loss; of marks, by class where some are rare."""
+        x, y, counts = self._val
+        n_runs = self.method.n_runs
+        groups = tf.one_hot(y, self._n_classes) * counts[..., None] if self._is_imbalanced else counts[..., None]
+
+        def body(part: tf.Tensor, loss: tf.Tensor, marks: tf.Tensor) -> tuple[Any, ...]:
+            rows, labels, weight, group = (tf.gather(tensor, part) for tensor in (x, y, counts, groups))
+
+            def one(arguments: Any) -> Any:
+                predicted, _, added = self.model.stateless_call(*arguments, rows, training=False, return_losses=True)
+                losses = with_added(self.criterion.losses(labels, predicted), added)
+                right = self.criterion.marks(labels, predicted)
+                return tf.reduce_sum(weight * losses), tf.linalg.matvec(group, right, transpose_a=True)
+
+            more_loss, more_marks = self._over_runs(one, (weights, others))
+            return part + 1, loss + more_loss, marks + more_marks
+
+        start = (tf.constant(0), tf.zeros([n_runs]), tf.zeros([n_runs, groups.shape[-1]]))
+        if len(x) == 1:
+            _, loss, marks = body(*start)
+        else:
+            _, loss, marks = tf.while_loop(lambda part, *_: part < len(x), body, start, parallel_iterations=1)
+        return [loss, *tf.unstack(marks, axis=1)]
 
     def _train_batch(
-        self, state: State, numbers: Numbers, rows: tf.Tensor, iteration: tf.Tensor
+        self,
+        state: State,
+        numbers: Numbers,
+        rows: tf.Tensor,
+        iteration: tf.Tensor,
+        counts: tf.Tensor | None = None,
     ) -> tuple[State, tf.Tensor, tf.Tensor]:
-        """Update every run by its own batch: `rows` are row numbers, shape (runs, batch)."""
+        """Update every run by its own batch.
+
+        Args:
+            state: The state before.
+            numbers: Learning rates and the like.
+            rows: Row numbers, shape (runs, batch).
+            iteration: The number of this update, from 1, as a float.
+            counts: 1 for each sample that counts, 0 for each that only fills the batch up, shape (batch,); None if all
+                count.
+
+        Returns:
+            The state afterwards, and for each run the sums over its samples of loss and of `Criterion.marks`.
+        """
         weights, others, slots = state
         smoothing = (numbers["label_smoothing"],) if self._smooths else ()
-        gradients, new_others, loss, marks = self._over_runs(self._gradients, (weights, others, rows, *smoothing))
+        filled = () if counts is None else (tf.tile(counts[None], [rows.shape[0], 1]),)
+        compute = self._gradients if counts is None else self._filled_gradients
+        gradients, new_others, loss, marks = self._over_runs(compute, (*filled, weights, others, rows, *smoothing))
         if not self._is_constant:
             factor = rates.factor(self._schedule, iteration - 1, numbers["warmup"], self._n_steps)
             numbers = numbers | {"lr": numbers["lr"] * factor}
@@ -142,11 +233,18 @@ class Graph:
         pairs = zip(weights, self._constraints, strict=True)
         return [constraint(weight) if constraint else weight for weight, constraint in pairs]
 
-    def _gradients(self, arguments: Any) -> tuple[Tensors, Tensors, tf.Tensor, tf.Tensor]:
+    def _filled_gradients(self, arguments: Any) -> tuple[Tensors, Tensors, tf.Tensor, tf.Tensor]:
+        """As `_gradients`, with what each sample counts as the first argument."""
+        counts, *others = arguments
+        return self._gradients(others, counts)
+
+    def _gradients(
+        self, arguments: Any, counts: tf.Tensor | None = None
+    ) -> tuple[Tensors, Tensors, tf.Tensor, tf.Tensor]:
         """One run's gradients on a batch, its other variables afterwards, and its sums of loss and marks."""
         weights, others, rows, *smoothing = arguments
         x, y = tf.gather(self._x, rows), tf.gather(self._y, rows)
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, counted(counts):
             tape.watch(weights)
             predicted, new_others, added = self.model.stateless_call(
                 weights, others, x, training=True, return_losses=True
@@ -155,10 +253,16 @@ class Graph:
             if self._class_weights is not None:
                 losses *= tf.gather(self._class_weights, y)
             losses = with_added(losses, added)
-            loss = tf.reduce_mean(losses)
+            total = tf.reduce_sum(losses if counts is None else losses * counts)
+            loss = total / (losses.shape[0] if counts is None else tf.reduce_sum(counts))
         found = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         gradients = [tf.convert_to_tensor(gradient) for gradient in found]  # an embedding's is sparse
-        return gradients, _as_before(new_others, others), tf.reduce_sum(losses), self._marks(y, predicted)
+        return (
+            gradients,
+            _as_before(new_others, others),
+            total,
+            self._marks(y, predicted, 1.0 if counts is None else counts),
+        )
 
     def _evaluate(self, weights: Tensors, others: Tensors, x: tf.Tensor, y: tf.Tensor, counts: tf.Tensor) -> Any:
         def one(arguments: Any) -> Any:
@@ -205,6 +309,26 @@ class Graph:
     def _marks(self, y: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor | float = 1.0) -> tf.Tensor:
         """The sum over rows of `Criterion.marks`."""
         return tf.reduce_sum(counts * self.criterion.marks(y, predicted))
+
+
+def _picked(alive: tf.Tensor, now: State, before: State) -> State:
+    """The new state of the runs that are alive, and the old state of those that have ended."""
+
+    def pick(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.reshape(alive, [-1, *[1] * (new.shape.rank - 1)]), new, old)
+
+    kept: State = tf.nest.map_structure(pick, now, before)
+    return kept
+
+
+def _validation_parts(dataset: Dataset) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The validation rows in parts of equal size, at most `EVALUATION_ROWS`: features, labels, and which rows count."""
+    n_rows = len(dataset.y_val)
+    n_parts = math.ceil(n_rows / EVALUATION_ROWS)
+    size = math.ceil(n_rows / n_parts)
+    chosen = np.minimum(np.arange(n_parts * size), n_rows - 1).reshape(n_parts, size)
+    counts = (np.arange(n_parts * size) < n_rows).astype("float32").reshape(n_parts, size)
+    return tf.constant(dataset.x_val[chosen]), tf.constant(dataset.y_val[chosen]), tf.constant(counts)
 
 
 def _as_before(new: Tensors, old: Tensors) -> Tensors:

@@ -55,15 +55,15 @@ class StackHistory:
         """Whether each run's training loss was finite in the last epoch, shape (runs,)."""
         return np.asarray(np.isfinite(self._epochs[-1][0]))
 
-    def add(self, alive: np.ndarray, train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, ...]) -> None:
+    def add(self, alive: np.ndarray, values: Sequence[np.ndarray]) -> None:
         """Add an epoch.
 
         Args:
             alive: Which runs had not diverged or stopped before it, shape (runs,): it counts for them only.
-            train: Mean loss and score in training, each of shape (runs,).
-            validation: The same over the validation rows; then the score of the data, if that is another one.
+            values: Mean loss and score in training, each of shape (runs,); the same over the validation rows; then the
+                score of the data, if that is another one.
         """
-        self._epochs.append(np.stack([*train, *validation]))
+        self._epochs.append(np.stack(values))
         self._counted.append(alive)
 
     def of_runs(self, n_runs: int) -> list[Epochs]:

@@ -14,6 +14,7 @@ from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.dataset import Dataset
 from bncli.engines import philox
+from bncli.engines.lstm import GatedLSTM
 from bncli.engines.method import Method
 from bncli.networks.building import build_model
 from bncli.networks.copying import settings_of
@@ -30,7 +31,7 @@ def build_stackable(config: RunConfig, dataset: Dataset, method: Method) -> kera
         return restacked(model) if method.stacked else model
     layers: dict[str, Callable[..., keras.Layer]] = {"dropout": PhiloxDropout}
     if method.stacked:
-        layers |= {"lstm": partial(keras.layers.LSTM, unroll=True), "gru": partial(keras.layers.GRU, unroll=True)}
+        layers |= {"lstm": partial(GatedLSTM, unroll=True), "gru": partial(keras.layers.GRU, unroll=True)}
     if method.matrix_conv:
         layers |= {"conv": MatrixConv2D, "pool": ReshapedMaxPooling2D, "avgpool": ShiftedAveragePooling2D}
     return build_model(config, dataset.input_shape, dataset.n_classes, config.seed, layers)
@@ -70,6 +71,9 @@ class MatrixConv2D(keras.layers.Conv2D):  # type: ignore[misc]
             kernel: Shape (kernel height, kernel width, channels, filters).
         """
         size_h, size_w, n_in, n_out = kernel.shape
+        if inputs.shape[1:3] == (size_h, size_w) and self.padding == "valid":
+            flat = tf.matmul(tf.reshape(inputs, [-1, size_h * size_w * n_in]), tf.reshape(kernel, [-1, n_out]))
+            return tf.reshape(flat, [-1, 1, 1, n_out])
         shifts = _shifts(inputs, (size_h, size_w), self.strides, self.padding, self.dilation_rate)
         height, width = shifts[0].shape[1:3]
         patches = tf.reshape(tf.concat(shifts, axis=-1), [-1, size_h * size_w * n_in])
@@ -117,8 +121,7 @@ class MatrixConv1D(keras.layers.Conv1D):  # type: ignore[misc]
 class ReshapedMaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]
     """Keras' max pooling as a maximum over axes, which XLA compiles well.
 
-    Where values tie, they share the gradient; in Keras the first one gets it all. After ReLU, ties are zeros, whose
-    gradient is zero anyway.
+    Where values tie, the first one gets the gradient, as in Keras; in windows that overlap, they share it.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -129,7 +132,23 @@ class ReshapedMaxPooling2D(keras.layers.MaxPooling2D):  # type: ignore[misc]
         size_h, size_w = self.pool_size
         height, width, channels = inputs.shape[1] // size_h, inputs.shape[2] // size_w, inputs.shape[3]
         even = inputs[:, : height * size_h, : width * size_w]
-        return tf.reduce_max(tf.reshape(even, [-1, height, size_h, width, size_w, channels]), axis=(2, 4))
+        cells = tf.reshape(even, [-1, height, size_h, width, size_w, channels])
+        return _first_largest(cells)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator,unused-ignore]
+def _first_largest(cells: tf.Tensor) -> Any:
+    """The maximum over axes 2 and 4; the gradient goes to the first of equal values, as in Keras' pooling."""
+    largest = tf.reduce_max(cells, axis=(2, 4))
+    size_h, size_w = cells.shape[2], cells.shape[4]
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        places = tf.reshape(tf.range(size_h * size_w, 0, -1), [1, 1, size_h, 1, size_w, 1])
+        keys = tf.where(tf.equal(cells, largest[:, :, None, :, None]), tf.cast(places, cells.dtype), 0.0)
+        first = tf.reduce_max(keys, axis=(2, 4), keepdims=True)
+        return tf.where(tf.equal(keys, first), upstream[:, :, None, :, None], 0.0)
+
+    return largest, gradient
 
 
 class ShiftedAveragePooling2D(keras.layers.AveragePooling2D):  # type: ignore[misc]
@@ -192,7 +211,7 @@ FORMS: dict[str, Callable[[dict[str, Any]], keras.Layer]] = {
     "AveragePooling2D": ShiftedAveragePooling2D.from_config,
     "Dropout": PhiloxDropout.from_config,
     "SimpleRNN": _unrolled(keras.layers.SimpleRNN),
-    "LSTM": _unrolled(keras.layers.LSTM),
+    "LSTM": _unrolled(GatedLSTM),
     "GRU": _unrolled(keras.layers.GRU),
 }
 """The forms by the names of Keras' layers, as functions of a layer's config."""

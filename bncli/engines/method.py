@@ -35,6 +35,12 @@ STACK_BYTES = 1 << 30
 MAX_STACK = 256
 """Most runs in one stack: larger stacks gain little, and smaller ones are easier to divide evenly."""
 
+CACHE_BYTES = 6 << 20
+"""Memory that a step of a stack may touch under XLA, as `step_bytes` estimates it: more does not stay in the caches."""
+
+LEAST_STACK = 8
+"""Runs in a stack that are more important than the caches."""
+
 STACKED_MAC_LIMIT = 400_000
 """Multiply-adds per row above which stacking does not pay on a CPU: such a run keeps the cores busy by itself."""
 
@@ -46,6 +52,12 @@ SIDE_BY_SIDE = 4
 
 EVALUATION_ROWS = 512
 """Rows per batch of inference: it changes memory and time, not the results."""
+
+CALL_SECONDS = 0.5
+"""Time after which a stack tells how it stands."""
+
+ORDER_BYTES = 1 << 25
+"""Memory that the batch orders of a call may take."""
 
 COMPILE_SECONDS = 0.16
 """Time in which XLA compiles one layer's `PASSES`."""
@@ -78,18 +90,14 @@ class Method:
         stacked: Whether these runs are vectorized along a leading axis. If not, the program has one copy of the
             network for each run, and their steps run side by side.
         matrix_conv: Whether a convolution is computed as a product of patches and kernel matrix.
-        xla_steps: Whether XLA compiles the loop over whole batches.
-        xla_tail: Whether XLA compiles the step on the smaller batch that ends an epoch.
-        xla_evaluation: Whether XLA compiles inference.
+        xla: Whether XLA compiles training and inference.
         lanes: Stacks that train at the same time, each in a thread of its own.
     """
 
     n_runs: int
     stacked: bool
     matrix_conv: bool
-    xla_steps: bool = False
-    xla_tail: bool = False
-    xla_evaluation: bool = False
+    xla: bool = False
     lanes: int = 1
 
 
@@ -169,24 +177,14 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
     if why_alone(cost, has_gpu=has_gpu, always_stack=always_stack):
         return Method(_side_by_side(n_runs), stacked=False, matrix_conv=False)
     batch_size = min(config.batch_size, len(dataset.y_train))
-    n_full, n_left = divmod(len(dataset.y_train), batch_size)
-
-    def pays(n_calls: int, n_rows: int, passes: int) -> bool:
-        return has_gpu or _xla_pays(cost.n_layers, n_calls, n_runs, 2 * n_rows * cost.macs, passes)
-
-    xla_steps = pays(config.epochs * n_full, batch_size, PASSES)
-    lanes = LANES if xla_steps and not has_gpu else 1
+    n_steps = config.epochs * math.ceil(len(dataset.y_train) / batch_size)
+    xla = has_gpu or _xla_pays(cost.n_layers, n_steps, n_runs, 2 * batch_size * cost.macs)
+    lanes = LANES if xla and not has_gpu else 1
     most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(cost, config, dataset)))
+    if lanes > 1:
+        most = min(most, max(LEAST_STACK, CACHE_BYTES // step_bytes(cost, batch_size)))
     n_stacks = lanes * math.ceil(n_runs / most / lanes)
-    return Method(
-        math.ceil(n_runs / n_stacks),
-        stacked=True,
-        matrix_conv=True,
-        xla_steps=xla_steps,
-        xla_tail=pays(config.epochs, n_left, PASSES),
-        xla_evaluation=pays(config.epochs, len(dataset.y_val), 1),
-        lanes=lanes,
-    )
+    return Method(math.ceil(n_runs / n_stacks), stacked=True, matrix_conv=True, xla=xla, lanes=lanes)
 
 
 def why_alone(cost: Cost, *, has_gpu: bool, always_stack: bool = False) -> str:
@@ -208,26 +206,43 @@ def _side_by_side(n_runs: int) -> int:
     return min(sizes, key=lambda size: math.ceil(n_runs / size) * size)
 
 
-def _xla_pays(n_layers: int, n_calls: int, n_runs: int, flops: int, passes: int) -> bool:
-    """Whether XLA saves more time in `n_calls` calls, each with `flops` per pass and run, than it takes to compile."""
-    saved = DISPATCH_SECONDS * n_layers + n_runs * SAVED_SHARE * (STEP_SECONDS + passes * flops / FLOPS)
-    return n_calls * saved > COMPILE_SECONDS * n_layers * passes / PASSES
+def _xla_pays(n_layers: int, n_steps: int, n_runs: int, flops: int) -> bool:
+    """Whether XLA saves more time in all steps, each with `flops` per pass and run, than it takes to compile.
+
+    It compiles a step and the validation, which is one more pass.
+    """
+    saved = DISPATCH_SECONDS * n_layers + n_runs * SAVED_SHARE * (STEP_SECONDS + PASSES * flops / FLOPS)
+    return n_steps * saved > COMPILE_SECONDS * n_layers * (PASSES + 1) / PASSES
 
 
 def estimate_seconds(config: RunConfig, dataset: Dataset, n_runs: int, engine: str) -> float:
     """Estimate roughly in how many seconds one process trains `n_runs` runs of one graph, with compilation."""
     cost = cost_of(config, dataset)
+    by_step = FIT_STEP_SECONDS if engine == "keras" else cost.n_layers * STEP_SECONDS
+    compilation = 0 if engine == "keras" else COMPILE_SECONDS * cost.n_layers
+    return compilation + n_runs * config.epochs * _epoch_seconds(config, dataset, cost, by_step)
+
+
+def _epoch_seconds(config: RunConfig, dataset: Dataset, cost: Cost, by_step: float) -> float:
+    """Estimate the seconds of an epoch of one run, of which `by_step` are for a step without its arithmetic."""
     n_rows = len(dataset.y_train)
-    n_steps = config.epochs * math.ceil(n_rows / config.batch_size)
-    arithmetic = 2 * cost.macs * config.epochs * (PASSES * n_rows + len(dataset.y_val)) / FLOPS
-    if engine == "keras":
-        return n_runs * (n_steps * FIT_STEP_SECONDS + arithmetic)
-    return COMPILE_SECONDS * cost.n_layers + n_runs * (n_steps * cost.n_layers * STEP_SECONDS + arithmetic)
+    arithmetic = 2 * cost.macs * (PASSES * n_rows + len(dataset.y_val)) / FLOPS
+    return math.ceil(n_rows / config.batch_size) * by_step + arithmetic
 
 
 def cost_of(config: RunConfig, dataset: Dataset) -> Cost:
     """Return what a run's network costs."""
     return network_of(config.model).cost(config, dataset.input_shape, dataset.n_classes)
+
+
+def epochs_per_call(config: RunConfig, dataset: Dataset, method: Method) -> int:
+    """Return how many epochs a stack trains without a word to anybody: as many as take about `CALL_SECONDS`."""
+    if not method.xla:
+        return 1
+    cost = cost_of(config, dataset)
+    seconds = method.n_runs * _epoch_seconds(config, dataset, cost, cost.n_layers * STEP_SECONDS)
+    fits = ORDER_BYTES // (4 * method.n_runs * len(dataset.y_train))
+    return max(1, min(config.epochs, round(CALL_SECONDS / seconds), fits))
 
 
 def run_bytes(cost: Cost, config: RunConfig, dataset: Dataset) -> int:
@@ -236,6 +251,11 @@ def run_bytes(cost: Cost, config: RunConfig, dataset: Dataset) -> int:
     training = 3 * min(config.batch_size, n_rows) * cost.n_activations
     inference = 2 * min(EVALUATION_ROWS, n_rows) * cost.widest
     return 4 * (8 * cost.n_weights + training + inference + 2 * n_rows)
+
+
+def step_bytes(cost: Cost, batch_size: int) -> int:
+    """Estimate the bytes that a step of one run touches: weights, gradients and two slots, and activations twice."""
+    return 4 * (4 * cost.n_weights + 2 * batch_size * cost.n_activations)
 
 
 def check_memory(configs: Iterable[RunConfig]) -> None:

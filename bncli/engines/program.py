@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from typing import Any
@@ -17,11 +17,11 @@ from bncli.data.dataset import Dataset
 from bncli.engines.base import OnEpoch, OnModel, compile_afterwards, finished_result
 from bncli.engines.graph import Graph, Numbers, State
 from bncli.engines.history import Patience, StackHistory
-from bncli.engines.method import LANES, MAX_STACK, RATES, Method
+from bncli.engines.method import LANES, MAX_STACK, RATES, Method, epochs_per_call
 from bncli.engines.rates import steps_per_epoch, warmup_steps
 from bncli.engines.recording import Recording
-from bncli.engines.rows import Chunk, batch_orders, evaluation_chunks, population_batches
-from bncli.engines.scoring import Ending, Scored, ending_of, of_run, population_parts, validation_values
+from bncli.engines.rows import Chunk, evaluation_chunks, order_chunks, population_batches
+from bncli.engines.scoring import Ending, Scored, balanced_accuracy, ending_of, of_run, population_parts
 from bncli.engines.starting import built
 from bncli.networks.network import network_of
 from bncli.networks.norms import RECALIBRATED
@@ -45,14 +45,28 @@ class Program:
         dataset: Their data.
         method: How they are trained; `stacked.prepare` chooses one.
         probe: Which probes to record; None for none.
+        by_epoch: Whether every call trains a single epoch; it does if runs may stop early, or if there are probes.
+
+    Attributes:
+        n_epochs: How many epochs a call trains.
     """
 
-    def __init__(self, runs: Sequence[RunConfig], dataset: Dataset, method: Method, probe: str | None = None) -> None:
+    def __init__(
+        self,
+        runs: Sequence[RunConfig],
+        dataset: Dataset,
+        method: Method,
+        probe: str | None = None,
+        *,
+        by_epoch: bool = False,
+    ) -> None:
         self.config = runs[0]
         self.dataset = dataset
         self.method = method
         self.probe = probe
         self.graph = Graph(self.config, dataset, method, probe)
+        by_epoch = by_epoch or bool(probe) or any(run.patience for run in runs)
+        self.n_epochs = 1 if by_epoch else epochs_per_call(self.config, dataset, method)
         self._drawn = lru_cache(maxsize=LANES * MAX_STACK)(self._draw)
         self._compile(runs[: method.n_runs * method.lanes])
 
@@ -63,16 +77,13 @@ class Program:
         """
         graph, state = self.graph, self.graph.zeros()
         numbers = self.numbers(self.fill(first_runs[: self.method.n_runs]))
-        orders = tf.zeros([self.method.n_runs, len(self.dataset.y_train)], tf.int32)
-        n_left = len(self.dataset.y_train) % graph.batch_size
+        orders = tf.zeros([self.n_epochs, self.method.n_runs, len(self.dataset.y_train)], tf.int32)
         chunk = evaluation_chunks(self.dataset.x_val[:1], self.dataset.y_val[:1])[0]
         with ThreadPoolExecutor(COMPILERS) as pool:
             calls: list[Future[Any]] = []
-            no_step = (tf.constant(0.0), tf.constant(0))
-            calls.append(pool.submit(_first_call, graph.train_batches, state, numbers, orders, *no_step))
-            if n_left:
-                rows = orders[:, :n_left]
-                calls.append(pool.submit(_first_call, graph.train_batch, state, numbers, rows, tf.constant(1.0)))
+            alive = tf.ones([self.method.n_runs], tf.bool)
+            nothing = (orders, alive, tf.constant(0.0), tf.constant(0))
+            calls.append(pool.submit(_first_call, graph.train_epochs, state, numbers, *nothing))
             calls.append(pool.submit(_first_call, graph.evaluate, *state[:2], *chunk))
             if graph.averages:
                 batches = tf.zeros_like(population_batches(self.fill(first_runs[:1]), len(self.dataset.y_train)))
@@ -100,8 +111,8 @@ class Program:
         """
         started = time.perf_counter()
         recording = self._recording(configs)
-        state, history, validation = self._train(configs, on_epoch, recording)
-        ending = self.ending(configs, state, validation)
+        state, history = self._train(configs, on_epoch, recording)
+        ending = self.ending(configs, state)
         seconds = (time.perf_counter() - started) / len(configs)
         if on_model:
             for index, config in enumerate(configs):
@@ -121,29 +132,55 @@ class Program:
 
     def _train(
         self, configs: Sequence[RunConfig], on_epoch: OnEpoch | None, recording: Recording | None
-    ) -> tuple[State, StackHistory, Scored]:
-        """Train a stack until its last epoch, or until all its runs have ended; return its last validation too."""
+    ) -> tuple[State, StackHistory]:
+        """Train a stack until its last epoch, or until all its runs have ended."""
         filled = self.fill(configs)
         state, history, alive = self.initial_state(filled), StackHistory(self.dataset.score), np.ones(len(filled), bool)
         numbers, patience = self.numbers(filled), Patience([config.patience for config in filled])
-        chunks = evaluation_chunks(self.dataset.x_val, self.dataset.y_val)
         if recording:
             recording.add(*state[:2])
-        for epoch, orders in enumerate(batch_orders(filled, len(self.dataset.y_train))):
-            before = state
-            state, means = self.epoch(state, numbers, orders, epoch)
-            if not alive.all():
-                state = _freeze(alive, state, before)
-            validation = self.score(state, chunks)
-            history.add(alive, means, validation_values(self.dataset, validation))
+        for first, orders in order_chunks(filled, len(self.dataset.y_train), self.n_epochs):
+            state, values_by_epoch = self.train_epochs(state, numbers, orders, first, alive)
             if recording:
                 recording.add(*state[:2])
-            if on_epoch:
-                on_epoch([config for config, is_alive in zip(configs, alive, strict=False) if is_alive], epoch + 1)
-            alive = alive & history.is_finite & ~patience.is_over(validation.loss)
-            if not alive[: len(configs)].any():
-                break
-        return state, history, validation
+            for epoch, values in enumerate(values_by_epoch, first + 1):
+                history.add(alive, values)
+                if on_epoch:
+                    on_epoch([config for config, is_alive in zip(configs, alive, strict=False) if is_alive], epoch)
+                alive = alive & history.is_finite & ~patience.is_over(values[2])
+                if not alive[: len(configs)].any():
+                    return state, history
+        return state, history
+
+    def train_epochs(
+        self, state: State, numbers: Numbers, orders: tf.Tensor, first: int, alive: np.ndarray | None = None
+    ) -> tuple[State, list[list[np.ndarray]]]:
+        """Train some epochs.
+
+        Args:
+            state: The state before.
+            numbers: As `numbers` returns them.
+            orders: As `order_chunks` yields them, for `n_epochs` epochs.
+            first: The number of the first of them, from 0.
+            alive: Which runs train, shape (runs,); None for all.
+
+        Returns:
+            The state afterwards; by epoch, the values of a history, shape (runs,) each.
+        """
+        n_epochs = min(self.n_epochs, self.config.epochs - first)
+        n_done = float(first * steps_per_epoch(self.config, len(self.dataset.y_train)))
+        alive = np.ones(self.method.n_runs, bool) if alive is None else alive
+        ends = tf.constant(alive), tf.constant(n_done), tf.constant(n_epochs)
+        state, measured = self.graph.train_epochs(state, numbers, orders, *ends)
+        return state, list(self._means(measured.numpy()[:n_epochs]))
+
+    def _means(self, measured: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """The values of a history after each epoch, shape (runs,) each, of the sums that a graph measures."""
+        criterion, y_train, y_val = self.graph.criterion, self.dataset.y_train, self.dataset.y_val
+        for loss, marks, val_loss, *val_marks in measured.astype("float64"):
+            train = loss / len(y_train), criterion.score(marks / len(y_train), y_train)
+            val = val_loss / len(y_val), criterion.score(sum(val_marks) / len(y_val), y_val)
+            yield [*train, *val, *([balanced_accuracy(val_marks, y_val)] if self.dataset.is_imbalanced else [])]
 
     def fill(self, configs: Sequence[RunConfig]) -> list[RunConfig]:
         """Return `configs`, filled up with copies of the last run to `method.n_runs`: the size is compiled in."""
@@ -179,32 +216,6 @@ class Program:
         pairs = zip(self.graph.model.variables, model.variables, strict=True)
         return {id(variable): own.value for variable, own in pairs if id(own) in statistics}
 
-    def epoch(
-        self, state: State, numbers: Numbers, orders: tf.Tensor, number: int
-    ) -> tuple[State, tuple[np.ndarray, np.ndarray]]:
-        """Train one epoch.
-
-        Args:
-            state: The state before.
-            numbers: As `numbers` returns them.
-            orders: Order of the training rows for each run, shape (runs, rows).
-            number: The epoch's number, from 0.
-
-        Returns:
-            The state afterwards; mean loss and score of each run in training mode, shape (runs,) each.
-        """
-        n_rows, batch_size = orders.shape[1], self.graph.batch_size
-        n_full, n_left = divmod(n_rows, batch_size)
-        n_done = float(number * steps_per_epoch(self.config, n_rows))
-        sizes = (tf.constant(n_done), tf.constant(n_full))
-        state, loss, marks = self.graph.train_batches(state, numbers, orders, *sizes)
-        loss, marks = loss.numpy().astype("float64"), marks.numpy().astype("float64")
-        if n_left:
-            rows, iteration = orders[:, n_full * batch_size :], tf.constant(n_done + n_full + 1)
-            state, more_loss, more_marks = self.graph.train_batch(state, numbers, rows, iteration)
-            loss, marks = loss + more_loss.numpy(), marks + more_marks.numpy()
-        return state, (loss / n_rows, self.graph.criterion.score(marks / n_rows, self.dataset.y_train))
-
     def score(self, state: State, chunks: Sequence[Chunk]) -> Scored:
         """Return how each run answers the rows of all chunks in inference mode."""
         loss = marks = np.zeros(self.method.n_runs)
@@ -216,16 +227,14 @@ class Program:
         labels = np.concatenate([y for y, _ in answers])
         return Scored(loss / len(labels), self.graph.criterion.score(marks / len(labels), labels), answers)
 
-    def ending(self, configs: Sequence[RunConfig], state: State, validation: Scored) -> Ending:
+    def ending(self, configs: Sequence[RunConfig], state: State) -> Ending:
         """Return how the trained runs answer in inference mode, with moving and with population statistics.
 
         Args:
             configs: The runs.
             state: Their state after training.
-            validation: Their answers to the validation rows in the last epoch.
         """
-        parts = {part: rows for part, rows in self.dataset.parts.items() if part != "val"}
-        moving = self._score_parts(state, parts) | {"val": validation}
+        moving = self._score_parts(state, self.dataset.parts)
         population = self.population_scores(configs, state) if self.graph.averages else moving
         return ending_of(self.dataset, moving, population)
 
@@ -261,13 +270,3 @@ def _stack(variable: keras.Variable, drawn: Sequence[dict[int, Any]]) -> tf.Tens
     """One variable's initial values for all runs, shape (runs, ...)."""
     dtype = variable.value.dtype
     return tf.stack([tf.cast(values.get(id(variable), variable.value), dtype) for values in drawn])
-
-
-def _freeze(alive: np.ndarray, now: State, before: State) -> State:
-    """The new state of the runs that are alive, and the old state of those that have ended."""
-
-    def pick(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
-        return tf.where(tf.reshape(alive, [-1, *[1] * (new.shape.rank - 1)]), new, old)
-
-    kept: State = tf.nest.map_structure(pick, now, before)
-    return kept

@@ -48,21 +48,32 @@ def population_batches(configs: Sequence[RunConfig], n_rows: int) -> tf.Tensor:
     return tf.constant(taken.reshape(len(configs), count, batch_size).swapaxes(0, 1))
 
 
-def batch_orders(configs: Sequence[RunConfig], n_rows: int) -> Iterator[tf.Tensor]:
-    """Yield each epoch's order of the training rows for every run, shape (runs, rows).
+def order_chunks(configs: Sequence[RunConfig], n_rows: int, n_epochs: int) -> Iterator[tuple[int, tf.Tensor]]:
+    """Yield the orders of the training rows of some epochs for every run, shape (epochs, runs, rows).
 
-    A thread draws the next epoch's orders while the caller trains on this one's.
+    Behind the last epoch are zeros. A thread draws the next orders while the caller trains on these.
+
+    Args:
+        configs: Runs with equal epochs and `shuffle`.
+        n_rows: Number of training rows.
+        n_epochs: For how many epochs at a time.
+
+    Yields:
+        The number of the first epoch, from 0, and the orders.
     """
+    seeds, last, shuffle = [config.seed for config in configs], configs[0].epochs, configs[0].shuffle
 
-    def draw(epoch: int) -> np.ndarray:
-        seeds = dict.fromkeys(config.seed for config in configs)
-        drawn = {seed: batch_order(seed, epoch, n_rows, shuffle=configs[0].shuffle) for seed in seeds}
-        return np.stack([drawn[config.seed] for config in configs])
+    def draw(first: int) -> np.ndarray:
+        found = np.zeros([n_epochs, len(configs), n_rows], "int32")
+        for place, epoch in enumerate(range(first, min(first + n_epochs, last))):
+            drawn = {seed: batch_order(seed, epoch, n_rows, shuffle=shuffle) for seed in dict.fromkeys(seeds)}
+            found[place] = [drawn[seed] for seed in seeds]
+        return found
 
     with ThreadPoolExecutor(1) as pool:
         ahead: Future[np.ndarray] = pool.submit(draw, 0)
-        for epoch in range(configs[0].epochs):
+        for first in range(0, last, n_epochs):
             orders = ahead.result()
-            if epoch + 1 < configs[0].epochs:
-                ahead = pool.submit(draw, epoch + 1)
-            yield tf.constant(orders)
+            if first + n_epochs < last:
+                ahead = pool.submit(draw, first + n_epochs)
+            yield first, tf.constant(orders)

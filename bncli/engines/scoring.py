@@ -59,6 +59,18 @@ class Scored(NamedTuple):
         return y, np.concatenate(outputs, axis=1)
 
 
+def balanced_accuracy(marks: Sequence[np.ndarray], y: np.ndarray) -> np.ndarray:
+    """Return the mean over classes of the share of right answers, shape (runs,).
+
+    Args:
+        marks: How many rows of each class are right, shape (runs,) each.
+        y: The classes of the rows.
+    """
+    counts = np.bincount(y, minlength=len(marks))
+    found: np.ndarray = np.mean([right / count for right, count in zip(marks, counts, strict=True) if count], axis=0)
+    return found
+
+
 def validation_values(dataset: Dataset, scored: Scored) -> tuple[np.ndarray, ...]:
     """Return what a history has of the validation rows: loss, score of the task, and the balanced accuracy if need be.
 

@@ -9,7 +9,7 @@ def test_a_diverged_run_has_no_epochs_after_its_last_one():
     history, alive = StackHistory("accuracy"), np.array([True, True])
     for loss in ([3.0, 2.0], [np.nan, 1.0], [7.0, 0.5]):
         losses = np.array(loss)
-        history.add(alive, (losses, losses / 10), (losses + 1, losses / 5))
+        history.add(alive, (losses, losses / 10, losses + 1, losses / 5))
         alive = alive & history.is_finite
     diverged, complete = history.of_runs(2)
     assert diverged["loss"] == [3.0, None]
@@ -23,7 +23,7 @@ def test_a_diverged_run_has_no_epochs_after_its_last_one():
 
 def test_runs_that_only_fill_the_stack_up_have_no_history():
     history = StackHistory("accuracy")
-    history.add(np.array([True, True]), (np.ones(2), np.ones(2)), (np.ones(2), np.ones(2)))
+    history.add(np.array([True, True]), [np.ones(2)] * 4)
     assert len(history.of_runs(1)) == 1
 
 

@@ -142,3 +142,16 @@ def test_unknown_functions_between_layers_and_subclasses_are_not_stacked():
         pass
 
     assert why_not_stacked(Net()) == "Net is a subclass of keras.Model"
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 2)])
+def test_of_equal_values_the_first_gets_the_gradient_of_max_pooling_as_in_keras(size):
+    x = tf.constant(np.random.default_rng(0).integers(0, 3, (4, 7, 6, 2)).astype("float32"))
+    found = []
+    for layer in (ReshapedMaxPooling2D(size), keras.layers.MaxPooling2D(size)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = tf.square(layer(x) + 1)
+        found.append((outputs, tape.gradient(outputs, x)))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -10,7 +10,18 @@ from bncli import process
 from bncli.config import FIELDS, RunConfig
 from bncli.data import datasets
 from bncli.engines import method
-from bncli.engines.method import MAX_STACK, OMITTED, STACK_BYTES, VARIED, check_memory, group
+from bncli.engines.method import (
+    CACHE_BYTES,
+    LEAST_STACK,
+    MAX_STACK,
+    OMITTED,
+    STACK_BYTES,
+    VARIED,
+    check_memory,
+    epochs_per_call,
+    group,
+    step_bytes,
+)
 from bncli.errors import InvalidConfig
 from bncli.networks.cost import cost_of_layers
 from bncli.networks.layout import lay_out
@@ -86,10 +97,6 @@ def choose(config, dataset, n_runs, **more):
     return method.choose(config, dataset, n_runs, **{"has_gpu": False} | more)
 
 
-def xla(found):
-    return found.xla_steps, found.xla_tail, found.xla_evaluation
-
-
 def macs(model, input_shape, n_classes=10, **fields):
     return cost_of_layers(lay_out(RunConfig(model=model, **fields), input_shape, n_classes), input_shape).macs
 
@@ -134,6 +141,8 @@ def test_runs_are_split_into_equal_stacks_that_fit_the_memory(n_runs):
     dataset = datasets.load(config)
     found = choose(config, dataset, n_runs)
     most = min(MAX_STACK, STACK_BYTES // run_bytes(config, dataset))
+    if found.lanes > 1:
+        most = min(most, CACHE_BYTES // step_bytes(method.cost_of(config, dataset), config.batch_size))
     n_stacks = math.ceil(n_runs / found.n_runs)
     assert found.n_runs <= most
     assert 0 <= n_stacks - math.ceil(n_runs / most) < found.lanes
@@ -144,8 +153,8 @@ def test_under_xla_a_cpu_trains_stacks_in_pairs():
     config = circles(epochs=100)
     dataset = datasets.load(config)
     alone, pair, many = (choose(config, dataset, n_runs) for n_runs in (1, 128, 2 * MAX_STACK + 2))
-    assert (alone.xla_steps, alone.lanes, alone.n_runs) == (False, 1, 1)
-    assert (pair.xla_steps, pair.lanes, pair.n_runs) == (True, 2, 64)
+    assert (alone.xla, alone.lanes, alone.n_runs) == (False, 1, 1)
+    assert (pair.xla, pair.lanes, pair.n_runs) == (True, 2, 64)
     assert many.n_runs == math.ceil((2 * MAX_STACK + 2) / 4)
     assert choose(config, dataset, 128, has_gpu=True).n_runs == 128
 
@@ -153,8 +162,8 @@ def test_under_xla_a_cpu_trains_stacks_in_pairs():
 def test_stacks_are_smaller_where_a_run_takes_more_memory():
     config, one_run = circles(batch_size=10_000), 256 << 20
     small, large = (data((1000,), n_train=n) for n in (100, 10_000))
-    assert choose(config, small, 64).n_runs == 32
-    assert 1 < choose(config, large, 64).n_runs < 32
+    assert choose(config, small, 64, has_gpu=True).n_runs == 64
+    assert 1 < choose(config, large, 64, has_gpu=True).n_runs < 64
     assert run_bytes(config, large) < one_run
 
 
@@ -201,7 +210,7 @@ def test_the_published_mnist_cnn_is_not_stacked_on_a_cpu():
     config, dataset = RunConfig(model="mnist-cnn", norm="batch"), data((28, 28, 1), 8000, 2000)
     assert macs("mnist-cnn", (28, 28, 1)) == 26 * 26 * 32 * 9 + 24 * 24 * 64 * 9 * 32 + 12 * 12 * 64 * 128 + 1280
     found = choose(config, dataset, 30)
-    assert (found.stacked, found.matrix_conv, *xla(found)) == (False,) * 5
+    assert (found.stacked, found.matrix_conv, found.xla) == (False,) * 3
     assert choose(config, dataset, 30, has_gpu=True).stacked
     assert choose(config, dataset, 30, always_stack=True).stacked
 
@@ -228,20 +237,40 @@ def test_small_networks_are_stacked():
 def test_xla_is_chosen_for_many_runs_and_not_for_a_tiny_job():
     config = circles(epochs=100)
     dataset = datasets.load(config)
-    assert xla(choose(config, dataset, 10_000)) == (True, True, True)
-    assert xla(choose(config.tiny(), datasets.load(config.tiny()), 2)) == (False, False, False)
+    assert choose(config, dataset, 10_000).xla
+    assert not choose(config.tiny(), datasets.load(config.tiny()), 2).xla
+
+
+def test_what_a_step_of_a_stack_touches_stays_in_the_caches_but_stacks_are_not_tiny():
+    config, dataset = RunConfig(model="mlp", norm="batch", epochs=20), data((8, 8, 1), 1347, 450)
+    found = choose(config, dataset, 128)
+    size = step_bytes(method.cost_of(config, dataset), config.batch_size)
+    assert (found.lanes, found.n_runs) == (2, 22)
+    assert found.n_runs * size <= CACHE_BYTES < 2 * found.n_runs * size
+    assert choose(config.replace(model="cnn"), dataset, 128).n_runs == LEAST_STACK
+
+
+def test_a_call_trains_several_short_epochs_or_one_long_one():
+    config = circles(epochs=100)
+    dataset = datasets.load(config)
+    few = choose(config, dataset, 128)
+    assert 1 < epochs_per_call(config, dataset, few) < 100
+    assert epochs_per_call(config.replace(epochs=2), dataset, few) == 2
+    assert epochs_per_call(config, dataset, choose(config, dataset, 1)) == 1  # without XLA
+    long = RunConfig(model="cnn", norm="batch", epochs=20), data((8, 8, 1), 100_000, 100)
+    assert epochs_per_call(*long, choose(*long, 16)) == 1
 
 
 def test_a_gpu_always_uses_xla():
     config = circles(epochs=1)
-    assert xla(choose(config, datasets.load(config), 1, has_gpu=True)) == (True, True, True)
+    assert choose(config, datasets.load(config), 1, has_gpu=True).xla
 
 
 def test_a_batch_larger_than_the_data_counts_as_one_of_all_rows():
     config = circles()
     dataset = datasets.load(config)
     whole, larger = (config.replace(batch_size=size) for size in (len(dataset.y_train), 10**6))
-    assert choose(whole, dataset, 10_000).xla_steps
+    assert choose(whole, dataset, 10_000).xla
     assert choose(larger, dataset, 10_000) == choose(whole, dataset, 10_000)
 
 

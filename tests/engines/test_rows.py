@@ -4,7 +4,7 @@ import numpy as np
 
 from bncli.config import RunConfig
 from bncli.engines.method import EVALUATION_ROWS
-from bncli.engines.rows import batch_orders, evaluation_chunks
+from bncli.engines.rows import evaluation_chunks, order_chunks
 from bncli.networks.seeds import batch_order
 
 
@@ -24,10 +24,13 @@ def test_chunks_hold_every_row_once_and_are_filled_up_with_rows_that_do_not_coun
 
 def test_every_epoch_has_each_runs_own_order():
     runs = [RunConfig(seed=seed, lr=lr, epochs=3) for seed, lr in ((0, 0.1), (1, 0.1), (0, 0.2))]
-    found = [orders.numpy().tolist() for orders in batch_orders(runs, 10)]
-    assert found == [[batch_order(run.seed, epoch, 10).tolist() for run in runs] for epoch in range(3)]
+    expected = [[batch_order(run.seed, epoch, 10).tolist() for run in runs] for epoch in range(3)]
+    assert [(first, orders.numpy().tolist()) for first, orders in order_chunks(runs, 10, 2)] == [
+        (0, expected[:2]),
+        (2, [expected[2], np.zeros([3, 10]).tolist()]),
+    ]
 
 
 def test_without_shuffling_the_order_is_that_of_the_file():
-    (orders,) = batch_orders([RunConfig(shuffle=False, epochs=1)], 4)
-    assert orders.numpy().tolist() == [[0, 1, 2, 3]]
+    ((_, orders),) = order_chunks([RunConfig(shuffle=False, epochs=1)], 4, 1)
+    assert orders.numpy().tolist() == [[[0, 1, 2, 3]]]

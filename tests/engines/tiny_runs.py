@@ -33,7 +33,7 @@ ARMS = [
 ]
 
 PLAIN = Method(2, stacked=True, matrix_conv=True)
-XLA = Method(2, stacked=True, matrix_conv=True, xla_steps=True, xla_tail=True, xla_evaluation=True)
+XLA = Method(2, stacked=True, matrix_conv=True, xla=True)
 
 
 def tiny(**fields):
