@@ -78,9 +78,9 @@ class Graph:
         self._val = _validation_parts(dataset)
         self.train_epochs = tf.function(self._train_epochs, jit_compile=method.xla, autograph=False)
         self.train_batch = tf.function(self._train_batch, autograph=False)
-        self.evaluate = tf.function(self._evaluate, jit_compile=method.xla, autograph=False)
+        self.evaluate = tf.function(self._evaluate, jit_compile=method.xla_evaluation, autograph=False)
         self.averages = moving_averages(self.model)
-        self.population = tf.function(self._population, jit_compile=method.xla, autograph=False)
+        self.population = tf.function(self._population, jit_compile=method.xla_population, autograph=False)
         self.look = Look(self.model, *dataset.parts["train"], probe, self.criterion.losses) if probe else None
         self.looking = tf.function(self._looking, autograph=False)
         self.surveying = tf.function(self._surveying, autograph=False)

@@ -14,8 +14,8 @@ from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.dataset import Dataset
 from bncli.engines import philox
-from bncli.engines.lstm import GatedLSTM
 from bncli.engines.method import Method
+from bncli.engines.recurrent import GatedGRU, GatedLSTM
 from bncli.networks.building import build_model
 from bncli.networks.copying import settings_of
 from bncli.networks.drawing import in_turn
@@ -31,7 +31,7 @@ def build_stackable(config: RunConfig, dataset: Dataset, method: Method) -> kera
         return restacked(model) if method.stacked else model
     layers: dict[str, Callable[..., keras.Layer]] = {"dropout": PhiloxDropout}
     if method.stacked:
-        layers |= {"lstm": partial(GatedLSTM, unroll=True), "gru": partial(keras.layers.GRU, unroll=True)}
+        layers |= {"lstm": partial(GatedLSTM, unroll=True), "gru": partial(GatedGRU, unroll=True)}
     if method.matrix_conv:
         layers |= {"conv": MatrixConv2D, "pool": ReshapedMaxPooling2D, "avgpool": ShiftedAveragePooling2D}
     return build_model(config, dataset.input_shape, dataset.n_classes, config.seed, layers)
@@ -212,6 +212,6 @@ FORMS: dict[str, Callable[[dict[str, Any]], keras.Layer]] = {
     "Dropout": PhiloxDropout.from_config,
     "SimpleRNN": _unrolled(keras.layers.SimpleRNN),
     "LSTM": _unrolled(GatedLSTM),
-    "GRU": _unrolled(keras.layers.GRU),
+    "GRU": _unrolled(GatedGRU),
 }
 """The forms by the names of Keras' layers, as functions of a layer's config."""

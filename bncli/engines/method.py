@@ -17,6 +17,7 @@ from bncli.data.dataset import Dataset
 from bncli.errors import InvalidConfig, shown
 from bncli.networks.cost import Cost
 from bncli.networks.network import network_of
+from bncli.probes.population import n_batches
 from bncli.values import Value
 
 RATES = ("lr", "momentum", "weight_decay", "clipnorm", "label_smoothing", "warmup")
@@ -90,7 +91,9 @@ class Method:
         stacked: Whether these runs are vectorized along a leading axis. If not, the program has one copy of the
             network for each run, and their steps run side by side.
         matrix_conv: Whether a convolution is computed as a product of patches and kernel matrix.
-        xla: Whether XLA compiles training and inference.
+        xla: Whether XLA compiles training, and the validation after every epoch.
+        xla_evaluation: Whether it compiles inference after the last epoch.
+        xla_population: Whether it compiles the estimation of population statistics.
         lanes: Stacks that train at the same time, each in a thread of its own.
     """
 
@@ -98,6 +101,8 @@ class Method:
     stacked: bool
     matrix_conv: bool
     xla: bool = False
+    xla_evaluation: bool = False
+    xla_population: bool = False
     lanes: int = 1
 
 
@@ -178,13 +183,24 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
         return Method(_side_by_side(n_runs), stacked=False, matrix_conv=False)
     batch_size = min(config.batch_size, len(dataset.y_train))
     n_steps = config.epochs * math.ceil(len(dataset.y_train) / batch_size)
-    xla = has_gpu or _xla_pays(cost.n_layers, n_steps, n_runs, 2 * batch_size * cost.macs)
+    xla = has_gpu or _xla_pays(cost, n_steps, n_runs, batch_size, PASSES, PASSES + 1)
     lanes = LANES if xla and not has_gpu else 1
     most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(cost, config, dataset)))
     if lanes > 1:
         most = min(most, max(LEAST_STACK, CACHE_BYTES // step_bytes(cost, batch_size)))
     n_stacks = lanes * math.ceil(n_runs / most / lanes)
-    return Method(math.ceil(n_runs / n_stacks), stacked=True, matrix_conv=True, xla=xla, lanes=lanes)
+    size, n_rows = math.ceil(n_runs / n_stacks), len(dataset.y_train)
+    chunks = math.ceil(n_rows / EVALUATION_ROWS) + 3 * math.ceil(len(dataset.y_val) / EVALUATION_ROWS)
+    batches = n_batches(n_rows, batch_size, config.epochs)
+    return Method(
+        size,
+        stacked=True,
+        matrix_conv=True,
+        xla=xla,
+        xla_evaluation=has_gpu or (xla and _xla_pays(cost, n_stacks * chunks, size, EVALUATION_ROWS)),
+        xla_population=has_gpu or (xla and _xla_pays(cost, n_stacks * batches, size, batch_size)),
+        lanes=lanes,
+    )
 
 
 def why_alone(cost: Cost, *, has_gpu: bool, always_stack: bool = False) -> str:
@@ -206,13 +222,20 @@ def _side_by_side(n_runs: int) -> int:
     return min(sizes, key=lambda size: math.ceil(n_runs / size) * size)
 
 
-def _xla_pays(n_layers: int, n_steps: int, n_runs: int, flops: int) -> bool:
-    """Whether XLA saves more time in all steps, each with `flops` per pass and run, than it takes to compile.
+def _xla_pays(cost: Cost, n_calls: int, n_runs: int, n_rows: int, passes: int = 1, compiled: int = 1) -> bool:
+    """Whether XLA saves more time in all calls than it takes to compile.
 
-    It compiles a step and the validation, which is one more pass.
+    Args:
+        cost: What the network costs.
+        n_calls: How many calls there are.
+        n_runs: For how many runs each is.
+        n_rows: With how many rows for each run.
+        passes: How many passes a call makes over them.
+        compiled: How many passes there are in the program.
     """
-    saved = DISPATCH_SECONDS * n_layers + n_runs * SAVED_SHARE * (STEP_SECONDS + PASSES * flops / FLOPS)
-    return n_steps * saved > COMPILE_SECONDS * n_layers * (PASSES + 1) / PASSES
+    arithmetic = passes * 2 * n_rows * cost.macs / FLOPS
+    saved = DISPATCH_SECONDS * cost.n_layers + n_runs * SAVED_SHARE * (STEP_SECONDS + arithmetic)
+    return n_calls * saved > COMPILE_SECONDS * cost.n_layers * compiled / PASSES
 
 
 def estimate_seconds(config: RunConfig, dataset: Dataset, n_runs: int, engine: str) -> float:

@@ -21,7 +21,7 @@ class Cost:
     """What the planner needs to know of a network.
 
     Attributes:
-        n_layers: Number of layers.
+        n_layers: Number of layers; a recurrent one counts once for every step, as it is unrolled.
         macs: Multiply-adds of one forward pass over one row.
         n_weights: Weights that multiply a layer's inputs.
         n_activations: Numbers that all layers compute for one row: outputs, a convolution's patches, the
@@ -53,7 +53,7 @@ def cost_of_layers(layers: Sequence[Layer], input_shape: tuple[int, ...]) -> Cos
     kinds = [(kind_of(layer.kind), layer) for layer in layers]
     sizes = [math.prod(layer.shape) for layer in layers]
     return Cost(
-        n_layers=len(layers),
+        n_layers=sum(layer.input_shape[0] if kind.is_recurrent else 1 for kind, layer in kinds),
         macs=sum(kind.n_positions(layer) * kind.n_multipliers(layer) for kind, layer in kinds),
         n_weights=sum(kind.n_multipliers(layer) for kind, layer in kinds),
         n_activations=math.prod(input_shape) + sum(sizes) + sum(kind.n_between(layer) for kind, layer in kinds),

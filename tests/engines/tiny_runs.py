@@ -33,7 +33,7 @@ ARMS = [
 ]
 
 PLAIN = Method(2, stacked=True, matrix_conv=True)
-XLA = Method(2, stacked=True, matrix_conv=True, xla=True)
+XLA = Method(2, stacked=True, matrix_conv=True, xla=True, xla_evaluation=True, xla_population=True)
 
 
 def tiny(**fields):
