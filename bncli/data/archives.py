@@ -72,11 +72,18 @@ def _with_padding(path: Path, rows: LabelledRows, mask: np.ndarray | None, paddi
                 f"{quoted(path)}: padding={show(padding)} is for sequences, of shape (rows, steps, features). "
                 f"Received: shape {rows.x.shape}."
             )
-        return rows
+        return rows if mask is None else replace(rows, notices=(_on_unused_mask(path, rows),))
     sequences = marked(str(path), rows.x, mask, padding)
     if sequences is None:
         return replace(rows, x=rows.x[..., None])
     return replace(rows, x=sequences, notices=(on_lengths(str(path), sequences),))
+
+
+def _on_unused_mask(path: Path, rows: LabelledRows) -> str:
+    return (
+        f"The mask in {quoted(path)} has no effect: masks are for sequences, of shape (rows, steps, features), and x "
+        f"has the shape {rows.x.shape}."
+    )
 
 
 def _masks(path: Path, archive: zipfile.ZipFile, names: Sequence[str]) -> list[str]:

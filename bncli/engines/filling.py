@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bncli.backend import keras, tf
+from bncli.networks.calls import read_graph
 
 FEW_POSITIONS = 256
 """Up to so many values of a channel are summed by a loop; more of them by a product of matrices, which is faster."""
@@ -99,24 +100,52 @@ def _normalized(
     return found
 
 
+SAMPLEWISE_LAYERS = frozenset({
+    "InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Identity", "Dropout", "PhiloxDropout",
+    "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization", "Rescaling", "Masking",
+    "Flatten", "Reshape", "RepeatVector", "Embedding", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum",
+    "SimpleRNN", "GatedLSTM", "GatedGRU", "MatrixConv1D", "MatrixConv2D", "ShiftedDepthwiseConv2D",
+    "ShiftedSeparableConv2D", "MaxPooling1D", "AveragePooling1D", "ReshapedMaxPooling2D", "ShiftedAveragePooling2D",
+    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
+    "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D",
+})  # fmt: skip
+"""Layers that treat every sample by itself, along their last axis if they have one, or count samples here."""
+
+SAMPLEWISE_OPERATIONS = frozenset({
+    "Relu", "Relu6", "Sigmoid", "Tanh", "Gelu", "Silu", "Elu", "Selu", "LeakyRelu", "Softplus",
+    "Add", "Subtract", "Multiply", "TrueDivide", "Negative", "Maximum", "Minimum", "Square", "Sqrt", "Exp", "Absolute",
+    "Equal", "NotEqual", "Where", "ConvertToTensor",
+})  # fmt: skip
+"""Functions of `keras.ops` that do so: those that work value by value."""
+
+
 def count_samples(model: keras.Model) -> bool:
     """Prepare a model in stackable layers for batches that are filled up; return whether nothing stands against it.
 
-    Its normalizations then have the statistics of the samples that count. Other layers treat every sample by itself,
-    but for ghost batch normalization, and for penalties on activations, which are means over a batch.
+    Its normalizations then have the statistics of the samples that count. Nothing else may depend on other samples of
+    the batch, as penalties on activations do, which are means over it.
     """
-    layers = list(model._flatten_layers(include_self=False))
-    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
-    if any(layer.activity_regularizer is not None for layer in layers):
+    layers = [layer for layer in model._flatten_layers(include_self=False) if not hasattr(layer, "layers")]
+    parts = [layer for layer in layers if not hasattr(layer, "state_size") or hasattr(layer, "cell")]
+    between = [call.layer for call in read_graph(model).calls if not isinstance(call.layer, keras.Layer)]
+    if not (all(map(_is_samplewise, parts)) and all(map(_is_samplewise_operation, between))):
         return False
-    if any(
-        type(layer) is not keras.layers.BatchNormalization or layer.axis not in (-1, _last(layer)) for layer in norms
-    ):
-        return False
-    for layer in norms:
-        layer.__class__ = CountedBatchNormalization
+    for layer in layers:
+        if type(layer) is keras.layers.BatchNormalization:
+            layer.__class__ = CountedBatchNormalization
     return True
 
 
-def _last(layer: keras.Layer) -> int:
-    return len(layer.input.shape) - 1
+def _is_samplewise(layer: keras.Layer) -> bool:
+    if layer.activity_regularizer is not None or type(layer).__name__ not in SAMPLEWISE_LAYERS:
+        return False
+    axis = getattr(layer, "axis", -1)
+    axes = list(axis) if isinstance(axis, list | tuple) else [axis]
+    ndim = layer.input_spec.ndim if isinstance(layer, keras.layers.BatchNormalization) else 0
+    return axes in ([-1], [ndim - 1])
+
+
+def _is_samplewise_operation(operation: Any) -> bool:
+    """Whether a function works value by value, or is one with which masks are found, over the last axis."""
+    name = type(operation).__name__
+    return name in SAMPLEWISE_OPERATIONS or (name in ("All", "Any") and getattr(operation, "axis", None) in (-1, [-1]))

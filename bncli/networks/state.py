@@ -31,6 +31,9 @@ def why_one_by_one(model: keras.Model, input_shape: tuple[int, ...]) -> str:
         model: A built model.
         input_shape: Shape of one row.
     """
+    for layer in _layers(model):
+        if getattr(layer, "compute_dtype", None) == "float64":
+            return f"layer {layer.name} computes in float64"
     if all(map(_is_of_keras, _layers(model))):
         return ""
     try:

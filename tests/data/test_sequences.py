@@ -88,7 +88,12 @@ def test_parts_with_masks_of_their_own(tmp_path):
 
 def test_an_array_named_mask_beside_images_is_no_mask(tmp_path):
     x = np.random.default_rng(0).integers(0, 255, (20, 4, 4, 3), "uint8")
-    assert load(write_npz(tmp_path, x=x, y=np.arange(20) % 2, mask=x[..., 0])).input_shape == (4, 4, 3)
+    path = write_npz(tmp_path, x=x, y=np.arange(20) % 2, mask=x[..., 0])
+    assert load(path).input_shape == (4, 4, 3)
+    assert load(path).notices == (
+        f"The mask in {path!r} has no effect: masks are for sequences, of shape (rows, steps, features), and x has the "
+        "shape (20, 4, 4, 3).",
+    )
 
 
 @pytest.mark.parametrize(

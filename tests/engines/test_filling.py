@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from bncli.engines.filling import FEW_POSITIONS, count_samples, counted
+from bncli.engines.layers import restacked
 from bncli.networks.layers import GhostBatchNormalization
 
 SHAPES = {"rows": (5,), "sequences": (4, 3), "images": (9, 8, 2)}
@@ -79,10 +80,26 @@ def test_outside_of_the_block_and_in_inference_it_is_keras_layer():
     [
         GhostBatchNormalization(2),
         layers.BatchNormalization(axis=1),
+        layers.Softmax(axis=0),
+        layers.UnitNormalization(axis=0),
         layers.ActivityRegularization(0.1),
         layers.Dense(2, activity_regularizer="l2"),
     ],
-    ids=["ghost", "axis", "activity", "activity of a layer"],
+    ids=["ghost", "axis", "softmax", "unit", "activity", "activity of a layer"],
 )
 def test_what_depends_on_the_number_of_samples_in_another_way_is_not_filled(layer):
     assert not count_samples(keras.Sequential([keras.Input((4, 3)), layer]))
+
+
+def test_functions_over_a_batch_are_not_filled_but_those_of_single_values_are():
+    inputs = keras.Input((3,))
+    centred = inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
+    assert not count_samples(keras.Model(inputs, layers.Dense(2)(centred)))
+    assert count_samples(keras.Model(inputs, layers.Dense(2)(keras.ops.relu(inputs * 2 + 1))))
+
+
+def test_a_normalization_that_is_called_with_a_mask_counts_samples():
+    inputs = keras.Input((4, 3))
+    x = layers.GRU(2, return_sequences=True)(layers.Masking()(inputs))
+    model = keras.Model(inputs, layers.Dense(2)(layers.GRU(2)(layers.BatchNormalization()(x))))
+    assert count_samples(restacked(model))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from datafiles import error_text, load, sequences, write_npz
-from engines.tiny_runs import check_engines_agree, seeded, tiny, train
+from engines.tiny_runs import XLA, check_all_same, check_engines_agree, seeded, tiny, train
 from keras import layers
 
 from bncli.config import RunConfig
@@ -42,6 +42,12 @@ def padded(folder, value=0.0, **more):
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: "-".join(map(str, arm.values())))
 def test_engines_agree(tmp_path, model, arm):
     check_engines_agree(seeded(tiny(dataset=padded(tmp_path), model=model, lr=0.01, **arm)))
+
+
+@pytest.mark.parametrize("arm", [{"norm": "batch"}, pytest.param({"norm": "renorm"}, marks=LONG)], ids=str)
+def test_engines_agree_under_xla_with_filled_batches(tmp_path, arm):
+    runs = seeded(tiny(dataset=padded(tmp_path), model="gru8 gru8", lr=0.01, **arm))
+    check_all_same(train(stacked, runs, method=XLA), train(oracle, runs))
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_the_oracle_trains_by_the_schedule_of_keras(name):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "cosine")) for name in BY_SHAPE]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "cosine")) for name in REGISTRY]
 )
 @pytest.mark.parametrize("warmup", [pytest.param(0.0, marks=pytest.mark.slow), 1.3])
 def test_engines_agree_on_every_schedule(name, warmup):

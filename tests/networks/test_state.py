@@ -86,3 +86,8 @@ def test_state_that_keras_does_not_know_keeps_a_model_alone(layer, expected):
 def test_a_model_that_can_not_be_traced_says_why():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(4), Fails()])
     assert why_one_by_one(model, (4,)) == ("Keras can't call it without its variables (RuntimeError: not in a graph)")
+
+
+def test_a_layer_in_float64_is_left_to_fit():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="float64", name="precise")])
+    assert why_one_by_one(model, (3,)) == "layer precise computes in float64"
