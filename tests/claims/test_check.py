@@ -67,7 +67,7 @@ def test_an_exact_check_says_whether_the_statement_holds(name, request):
 
 
 @pytest.mark.parametrize(
-    "names", [pytest.param(OF_SIGMOIDS, marks=pytest.mark.slow), OF_RELUS], ids=["sigmoid", "relu"]
+    "names", [pytest.param(each, marks=pytest.mark.slow) for each in (OF_SIGMOIDS, OF_RELUS)], ids=["sigmoid", "relu"]
 )
 def test_a_statistical_check_returns_one_value_per_seed(small, names):
     assert names

@@ -87,7 +87,8 @@ def check_undisturbed(folder):
     assert values(folder) == values(Path("undisturbed"))
 
 
-@pytest.mark.parametrize("n_kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_kills", [2, 10])
 def test_a_driver_killed_between_two_batches_continues_and_repeats_nothing(n_kills, monkeypatch):
     dice, journal = random.Random(0), Path("s") / RUNS_FILE
     monkeypatch.setenv("PAUSE", "0.2")
