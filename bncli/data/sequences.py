@@ -73,10 +73,10 @@ def _is_at_ends(is_padded: np.ndarray) -> bool:
 def _check_mask(path: str, x: np.ndarray, mask: np.ndarray) -> None:
     import numpy as np
 
-    is_of_numbers = mask.dtype.kind in "biuf"
-    if mask.shape != x.shape[:2] or not is_of_numbers or not np.isin(mask, (0, 1)).all():
-        kind = "numbers other than 0 and 1" if mask.shape == x.shape[:2] and is_of_numbers else "shape"
-        received = kind if kind != "shape" else f"shape {mask.shape}, dtype {plain_text(str(mask.dtype))}"
+    fits = mask.shape == x.shape[:2] and mask.dtype.kind in "biuf"
+    if not fits or not np.isin(mask, (0, 1)).all():
+        shape = f"shape {mask.shape}, dtype {plain_text(str(mask.dtype))}"
+        received = "numbers other than 0 and 1" if fits else shape
         raise DataError(
             f"{quoted(path)}: a mask must be true or 1 for the steps that are data, false or 0 for padding, of shape "
             f"{x.shape[:2]}. Received: {received}. Give an array that is no mask another name."

@@ -10,8 +10,8 @@ import numpy as np
 
 from bncli.data.dataset import Dataset
 from bncli.tasks.metrics import POPULATION
-from bncli.tasks.scores import confusion_of, one_score, scores_of
-from bncli.tasks.task import BALANCED, REGRESSION, TASKS
+from bncli.tasks.scores import confusion_of, scores_of
+from bncli.tasks.task import REGRESSION, TASKS
 from bncli.values import finite
 
 MAX_TRAINING_ROWS = 512
@@ -69,18 +69,6 @@ def balanced_accuracy(marks: Sequence[np.ndarray], y: np.ndarray) -> np.ndarray:
     counts = np.bincount(y, minlength=len(marks))
     found: np.ndarray = np.mean([right / count for right, count in zip(marks, counts, strict=True) if count], axis=0)
     return found
-
-
-def validation_values(dataset: Dataset, scored: Scored) -> tuple[np.ndarray, ...]:
-    """Return what a history has of the validation rows: loss, score of the task, and the balanced accuracy if need be.
-
-    Args:
-        dataset: The data.
-        scored: How runs answer the validation rows.
-    """
-    if not dataset.is_imbalanced:
-        return scored.loss, scored.score
-    return scored.loss, scored.score, one_score(BALANCED, *scored.joined())
 
 
 def population_parts(dataset: Dataset) -> dict[str, tuple[np.ndarray, np.ndarray]]:
