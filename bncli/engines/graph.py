@@ -73,7 +73,7 @@ class Graph:
         self.criterion = Criterion(dataset.task, config.loss)
         self._class_weights = dataset.class_weights(config.class_weight)
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
-        self._is_filled = method.stacked and method.xla and count_samples(self.model)
+        self._is_filled = method.stacked and count_samples(self.model)
         self._is_imbalanced, self._n_classes = dataset.is_imbalanced, dataset.n_classes
         self._val = _validation_parts(dataset)
         self.train_epochs = tf.function(self._train_epochs, jit_compile=method.xla, autograph=False)

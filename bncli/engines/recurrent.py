@@ -65,30 +65,40 @@ def _gru_states(x: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.
     _, n_steps, n_in = x.shape
     units = recurrent.shape[0]
     rows = tf.reshape(tf.transpose(x, [1, 0, 2]), [-1, n_in])  # step by step
-    given = tf.unstack(tf.reshape(tf.matmul(rows, kernel) + bias[0], [n_steps, -1, 3 * units]))
-    states: list[tf.Tensor] = [tf.zeros_like(given[0][:, :units])]
+    input_bias, state_bias = tf.unstack(bias)
+    given = tf.reshape(tf.matmul(rows, kernel) + input_bias, [n_steps, -1, 3 * units])
+    gates_given, given = map(tf.unstack, tf.split(given, [2 * units, units], axis=-1))
+    states: list[tf.Tensor] = [tf.zeros_like(given[0])]
     within: list[tuple[tf.Tensor, ...]] = []
-    for of_input in given:
-        of_state = tf.matmul(states[-1], recurrent) + bias[1]
-        z, r = tf.split(tf.sigmoid(of_input[:, : 2 * units] + of_state[:, : 2 * units]), 2, axis=-1)
-        proposed = tf.tanh(of_input[:, 2 * units :] + r * of_state[:, 2 * units :])
-        within.append((z, r, proposed, of_state[:, 2 * units :]))
+    for gates, of_input in zip(gates_given, given, strict=True):
+        of_gates, of_state = tf.split(tf.matmul(states[-1], recurrent) + state_bias, [2 * units, units], axis=-1)
+        z, r = tf.split(tf.sigmoid(gates + of_gates), 2, axis=-1)
+        proposed = tf.tanh(of_input + r * of_state)
+        within.append((z, r, proposed, of_state))
         states.append(z * states[-1] + (1 - z) * proposed)
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        of_inputs: list[tf.Tensor] = []
+        of_gates: list[tf.Tensor] = []
+        of_proposed: list[tf.Tensor] = []
         of_states: list[tf.Tensor] = []
         to_state = None
+        to_gates, to_last = tf.split(recurrent, [2 * units, units], axis=-1)
         for step, from_above in reversed(list(enumerate(tf.unstack(upstream, axis=1)))):
             z, r, proposed, of_state = within[step]
             to_state = from_above if to_state is None else from_above + to_state
-            to_proposed = to_state * (1 - z) * (1 - tf.square(proposed))
+            of_proposed.insert(0, to_state * (1 - z) * (1 - tf.square(proposed)))
             to_z = to_state * (states[step] - proposed) * z * (1 - z)
-            to_r = to_proposed * of_state * r * (1 - r)
-            of_inputs.insert(0, tf.concat([to_z, to_r, to_proposed], axis=-1))
-            of_states.insert(0, tf.concat([to_z, to_r, to_proposed * r], axis=-1))
-            to_state = to_state * z + tf.matmul(of_states[0], recurrent, transpose_b=True)
-        inputs, states_ = tf.concat(of_inputs, axis=0), tf.concat(of_states, axis=0)
+            to_r = of_proposed[0] * of_state * r * (1 - r)
+            of_gates.insert(0, tf.concat([to_z, to_r], axis=-1))
+            of_states.insert(0, of_proposed[0] * r)
+            to_state = (
+                to_state * z
+                + tf.matmul(of_gates[0], to_gates, transpose_b=True)
+                + tf.matmul(of_states[0], to_last, transpose_b=True)
+            )
+        flat = tf.concat(of_gates, axis=0)
+        inputs = tf.concat([flat, tf.concat(of_proposed, axis=0)], axis=-1)
+        states_ = tf.concat([flat, tf.concat(of_states, axis=0)], axis=-1)
         to_x = tf.reshape(tf.matmul(inputs, kernel, transpose_b=True), [n_steps, -1, n_in])
         to_kernel = tf.matmul(rows, inputs, transpose_a=True)
         to_recurrent = tf.matmul(tf.concat(states[:-1], axis=0), states_, transpose_a=True)
