@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from typing import Any
@@ -78,7 +78,7 @@ class Program:
         graph, state = self.graph, self.graph.zeros()
         numbers = self.numbers(self.fill(first_runs[: self.method.n_runs]))
         orders = tf.zeros([self.n_epochs, self.method.n_runs, len(self.dataset.y_train)], tf.int32)
-        chunk = evaluation_chunks(self.dataset.x_val[:1], self.dataset.y_val[:1])[0]
+        chunk = next(evaluation_chunks(self.dataset.x_val[:1], self.dataset.y_val[:1]))
         with ThreadPoolExecutor(COMPILERS) as pool:
             calls: list[Future[Any]] = []
             alive = tf.ones([self.method.n_runs], tf.bool)
@@ -216,7 +216,7 @@ class Program:
         pairs = zip(self.graph.model.variables, model.variables, strict=True)
         return {id(variable): own.value for variable, own in pairs if id(own) in statistics}
 
-    def score(self, state: State, chunks: Sequence[Chunk]) -> Scored:
+    def score(self, state: State, chunks: Iterable[Chunk]) -> Scored:
         """Return how each run answers the rows of all chunks in inference mode."""
         loss = marks = np.zeros(self.method.n_runs)
         answers = []

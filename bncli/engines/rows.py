@@ -17,19 +17,18 @@ Chunk = tuple[tf.Tensor, tf.Tensor, np.ndarray]
 """Rows, their classes, and 1 for each row that counts, 0 for each that only fills the chunk up."""
 
 
-def evaluation_chunks(x: np.ndarray, y: np.ndarray) -> list[Chunk]:
-    """Return rows in chunks of `EVALUATION_ROWS`, so that one compiled evaluation serves all data.
+def evaluation_chunks(x: np.ndarray, y: np.ndarray) -> Iterator[Chunk]:
+    """Yield rows in chunks of `EVALUATION_ROWS`, so that one compiled evaluation serves all data.
 
     The last chunk is filled up with copies of the first row, which don't count.
     """
-    chunks = []
     for start in range(0, len(y), EVALUATION_ROWS):
         part = slice(start, start + EVALUATION_ROWS)
         n_missing = EVALUATION_ROWS - len(y[part])
         counts = np.concatenate([np.ones(len(y[part]), "float32"), np.zeros(n_missing, "float32")])
         filled = (np.concatenate([a[part], np.repeat(a[:1], n_missing, axis=0)]) for a in (x, y))
-        chunks.append((*map(tf.constant, filled), counts))
-    return chunks
+        features, labels = map(tf.constant, filled)
+        yield features, labels, counts
 
 
 def population_batches(configs: Sequence[RunConfig], n_rows: int) -> tf.Tensor:

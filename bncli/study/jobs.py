@@ -11,7 +11,7 @@ from typing import Any
 from bncli import process
 from bncli.config import RunConfig
 from bncli.data import datasets
-from bncli.engines.method import by_engine, estimate_seconds, group
+from bncli.engines.method import by_engine, estimate_bytes, estimate_seconds, group
 from bncli.errors import ClusterError, InvalidConfig, shown
 from bncli.study.cluster import Cluster
 from bncli.study.worker import ResultsOf, results_of
@@ -37,6 +37,9 @@ MAX_JOBS, MAX_PORT = 1024, 65535
 
 AUTO_SECONDS = 100.0
 """The estimated duration from which `--jobs auto` starts workers; see docs/scale.md."""
+
+MEMORY_SHARE = 0.8
+"""The share of the memory that `--jobs auto` lets workers take."""
 
 
 def parse_jobs(text: str) -> int | None:
@@ -65,7 +68,7 @@ def choose_jobs(wanted: int | None, pending: Sequence[RunConfig], engine: str) -
     """Return how many processes to train with.
 
     A worker takes seconds before its first run, for Python, TensorFlow and its own compilation. Without a wanted
-    number, short work therefore stays in one process.
+    number, short work therefore stays in one process, and no more workers start than the memory suffices for.
 
     Args:
         wanted: The number that the user asked for; None to choose by the estimated duration.
@@ -74,12 +77,15 @@ def choose_jobs(wanted: int | None, pending: Sequence[RunConfig], engine: str) -
     """
     if wanted is not None:
         return min(wanted, len(pending))
-    seconds = sum(
-        estimate_seconds(runs[0], datasets.load(runs[0]), len(runs), name)
+    works = [
+        (runs[0], datasets.load(runs[0]), len(runs), name)
         for name, part in by_engine(pending, engine).items()
         for runs in group(part)
-    )
-    return 1 if seconds < AUTO_SECONDS else min(process.usable_cores(), len(pending))
+    ]
+    if sum(estimate_seconds(*work) for work in works) < AUTO_SECONDS:
+        return 1
+    suffices_for = int(MEMORY_SHARE * process.usable_memory() / max(estimate_bytes(*work) for work in works))
+    return max(1, min(process.usable_cores(), len(pending), suffices_for))
 
 
 def check_scheduler(address: str) -> None:

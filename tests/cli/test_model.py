@@ -96,7 +96,7 @@ def test_shapes_stand_in_place_of_data(bncli):
     found = json.loads(bncli("model", "mnist-cnn", "--input-shape", "28,28,1", "--arms", "none", "-f", "json")[1])
     assert (found["dataset"], found["arms"][0]["parameters"]) == (None, 1_199_882)
     assert found["arms"][0]["trains"] == "side by side"
-    assert found["arms"][0]["why"].endswith("multiply-adds a row keep the cores busy")
+    assert found["arms"][0]["why"].endswith("multiply-adds of convolutions a row keep the cores busy")
 
 
 def test_a_layer_with_a_state_of_its_own_trains_one_by_one(bncli, folder):

@@ -12,10 +12,12 @@ from bncli.data import datasets
 from bncli.engines import method
 from bncli.engines.method import (
     CACHE_BYTES,
+    LEAST_LARGE,
     LEAST_STACK,
     MAX_STACK,
     OMITTED,
     STACK_BYTES,
+    STACKED_MAC_LIMIT,
     VARIED,
     check_memory,
     epochs_per_call,
@@ -248,6 +250,15 @@ def test_what_a_step_of_a_stack_touches_stays_in_the_caches_but_stacks_are_not_t
     assert (found.lanes, found.n_runs) == (2, 22)
     assert found.n_runs * size <= CACHE_BYTES < 2 * found.n_runs * size
     assert choose(config.replace(model="cnn"), dataset, 128).n_runs == LEAST_STACK
+    assert choose(config.replace(model="vgg-small"), dataset, 128).n_runs == LEAST_LARGE
+
+
+@pytest.mark.parametrize("model", ["dense1024*2", "lstm256"])
+def test_large_networks_without_convolutions_train_under_xla_one_by_lane(model):
+    config, dataset = RunConfig(model=model, norm="batch", epochs=20), data((8, 8, 1), 1347, 450)
+    assert macs(model, (8, 8, 1)) > STACKED_MAC_LIMIT
+    found = choose(config, dataset, 128)
+    assert (found.stacked, found.xla, found.lanes, found.n_runs) == (True, True, 2, 1)
 
 
 def test_a_call_trains_several_short_epochs_or_one_long_one():

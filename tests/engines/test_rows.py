@@ -11,7 +11,7 @@ from bncli.networks.seeds import batch_order
 def test_chunks_hold_every_row_once_and_are_filled_up_with_rows_that_do_not_count():
     n_rows = 2 * EVALUATION_ROWS + 3
     x, y = np.arange(n_rows, dtype="float32")[:, None], np.arange(n_rows, dtype="int32")
-    chunks = evaluation_chunks(x, y)
+    chunks = list(evaluation_chunks(x, y))
     assert [(part.shape[0], counts.sum()) for part, _, counts in chunks] == [
         (EVALUATION_ROWS, EVALUATION_ROWS),
         (EVALUATION_ROWS, EVALUATION_ROWS),

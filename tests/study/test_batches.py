@@ -27,6 +27,6 @@ def test_stacks_are_those_of_one_process_however_many_workers_there_are(n_worker
 
 @pytest.mark.parametrize(("n_workers", "sizes"), [(1, [4, 4, 4, 4]), (2, [4, 4, 4, 4]), (8, [2] * 8), (100, [1] * 16)])
 def test_large_networks_are_shared_out_to_all_workers(n_workers, sizes, monkeypatch):
-    monkeypatch.setattr(method, "STACKED_MAC_LIMIT", 1)
+    monkeypatch.setattr(method, "STACKED_MAC_LIMIT", -1)
     configs = [config for config, _ in study(8).plan().runs]
     assert [len(batch.runs) for batch in batches_of(configs, "auto", n_workers)] == sizes

@@ -14,6 +14,7 @@ import dask
 import pytest
 from fakes import make_study
 
+from bncli import process
 from bncli.config import RunConfig
 from bncli.errors import ClusterError, InvalidConfig, shown
 from bncli.process import usable_cores
@@ -41,6 +42,16 @@ def test_auto_keeps_small_work_in_one_process_and_spreads_large():
     )
     assert choose_jobs(None, large, "keras") == min(usable_cores(), 12)
     assert choose_jobs(40, small, "auto") == 12
+
+
+def test_auto_starts_no_more_workers_than_the_memory_suffices_for(monkeypatch):
+    large = [config.replace(epochs=5000) for config, _ in STUDY.plan().runs]
+    monkeypatch.setattr(process, "usable_cores", lambda: 64)
+    monkeypatch.setattr(process, "usable_memory", lambda: 5 << 30)
+    assert choose_jobs(None, large, "keras") == 4  # about 0.9 GiB each, of 80 % of the memory
+    monkeypatch.setattr(process, "usable_memory", lambda: 1 << 30)
+    assert choose_jobs(None, large, "keras") == 1
+    assert choose_jobs(8, large, "keras") == 8
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "\x1b[2J"])
