@@ -182,20 +182,27 @@ SETTINGS: dict[str, Any] = {
 """Keras' own defaults. Its file keras.json and environment variables can change them, but not the `run_id` of a run."""
 
 
-def _configure(values: dict[str, Any]) -> None:
+def _configure(values: dict[str, Any], *, tf32: bool = False) -> None:
+    """Set Keras' settings, and whether a GPU may multiply float32 as TF32.
+
+    TF32 has 10 bits after the point of 23. TensorFlow allows it by default, so that results differ between GPUs and
+    from a CPU's by more than what separates two arms.
+    """
     for name, value in values.items():
         getattr(keras.config, f"set_{name}")(value)
+    tf.config.experimental.enable_tensor_float_32_execution(tf32)
 
 
 @contextmanager
 def own_settings() -> Iterator[None]:
     """Give Keras the settings of `SETTINGS` while the block runs: a notebook may have others for its own models."""
     before = {name: getattr(keras.config, name)() for name in SETTINGS}
+    tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
     try:
         _configure(SETTINGS)
         yield
     finally:
-        _configure(before)
+        _configure(before, tf32=tf32)
 
 
 def _leave_sums_alone() -> None:

@@ -99,6 +99,22 @@ print(backend.keras.config.floatx(), backend.keras.config.image_data_format())
 
 
 @pytest.mark.slow
+def test_a_gpu_multiplies_in_full_precision_in_a_command_and_in_a_notebook_while_bncli_trains():
+    allowed = tf.config.experimental.tensor_float_32_execution_enabled
+    own = "from bncli import process; process.take_over()\nfrom bncli.backend import tf\n"
+    own += "print(tf.config.experimental.tensor_float_32_execution_enabled())"
+    assert in_a_new_process(own).stdout == "False\n"
+    before = allowed()
+    try:
+        for chosen in (True, False):
+            tf.config.experimental.enable_tensor_float_32_execution(chosen)
+            with backend.own_settings():
+                assert not allowed()
+            assert allowed() is chosen
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
+
+
 def test_keras_own_settings_change_no_result(tmp_path):
     settings = {"floatx": "float16", "image_data_format": "channels_first", "epsilon": 0.1, "backend": "tensorflow"}
     outputs = []

@@ -35,6 +35,19 @@ def test_a_result_does_not_depend_on_the_other_runs_of_its_stack():
     check_same(train(stacked, [others[2], mine, others[0]])[1], alone)
 
 
+def test_with_a_gpu_everything_is_stacked_and_compiled_one_stack_at_a_time(monkeypatch):
+    """No machine here has one: TensorFlow is made to list it, and the CPU trains as a GPU would."""
+    runs = seeded(circles(norm="batch"), (0, 1, 2))
+    plain = train(stacked, runs)
+    listed = tf.config.list_physical_devices
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"] if kind == "GPU" else listed())
+    program = stacked.prepare(runs, datasets.load(runs[0]))
+    assert program.method == Method(
+        3, stacked=True, matrix_conv=True, xla=True, xla_evaluation=True, xla_population=True
+    )
+    check_all_same(train(stacked, runs), plain)
+
+
 def test_each_run_of_a_stack_has_its_own_learning_rate_and_decay():
     base = circles(norm="batch", optimizer="rmsprop")
     runs = [base.replace(lr=0.001, weight_decay=0.01), base.replace(lr=0.1, weight_decay=0.5)]
