@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "bncli"
 FLOORS = (
-    ("errors", "registry", "atomic", "values", "signals", "streams", "thread", "process", "backend"),
+    ("errors", "registry", "atomic", "values", "signals", "streams", "thread", "process", "timeline", "backend"),
     ("tasks",),
     ("data",),
     ("networks",),

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bncli import process
+from bncli import process, timeline
 from bncli.cli import console
 from bncli.cli.command import Command, Group
 from bncli.cli.compare import compare
@@ -112,7 +112,8 @@ def main(trainer: Train | None = None) -> None:
         trainer: A function that trains runs in place of `execution.train_here`, for tests.
     """
     try:
-        app(prog_name="bncli", obj=trainer)
+        with timeline.recorded():
+            app(prog_name="bncli", obj=trainer)
     except BncliError as mistake:
         console.error(str(mistake))
         sys.exit(EXIT_USAGE)

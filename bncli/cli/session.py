@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bncli import process
+from bncli import process, timeline
 from bncli.analysis.choice import Choice, check_measured_by, choice_of, choose
 from bncli.analysis.lag import planned_lag
 from bncli.atomic import check_replaceable
@@ -317,7 +317,8 @@ class Session:
 
     def show(self, work: Work, results: list[RunResult], *, single: bool) -> None:
         """Print the results, and write tables, figures and the page to the folder."""
-        evidence = self.shown = self.evidence(results)
+        with timeline.span("statistics"):
+            evidence = self.shown = self.evidence(results)
         is_changed = bool(work.pending) or self.given != (None, None, None)
         with output.then(partial(self.write, evidence, is_changed=is_changed)):
             if self.options.format != "jsonl":

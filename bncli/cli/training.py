@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bncli import timeline
 from bncli.cli import console, output
 from bncli.cli.options import Options
 from bncli.cli.progress import Tracker, track, waiting
@@ -72,7 +73,7 @@ def trainer(options: Options, pending: list[RunConfig], *, alone: bool) -> Itera
 def import_tensorflow(*, quiet: bool) -> None:
     """Import TensorFlow, and say so: it takes seconds."""
     if "tensorflow" not in sys.modules:
-        with waiting("Importing TensorFlow", quiet=quiet):
+        with waiting("Importing TensorFlow", quiet=quiet), timeline.span("import TensorFlow"):
             call_in_thread(lambda: importlib.import_module("bncli.backend"))
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bncli import process
+from bncli import process, timeline
 from bncli.data import sources
 from bncli.data.columns import AUTO, listed
 from bncli.data.dataset import Dataset
@@ -129,7 +129,9 @@ def loading(fields: DataFields) -> Iterator[None]:
     key = _key(fields)
     with process.beside(lambda: _read(*key)) as result:
         yield
-        if data := result():
+        with timeline.span("wait for the data"):
+            data = result()
+        if data:
             _preloaded[key] = _preloaded[_explicit(key, data)] = _read_only(data)
 
 
@@ -171,7 +173,8 @@ def _key(fields: DataFields) -> _Key:
 
 @lru_cache(maxsize=8)
 def _load(*key: Any) -> Dataset:
-    data = _preloaded.pop(key, None) or _read(*key)
+    with timeline.span("load the data"):
+        data = _preloaded.pop(key, None) or _read(*key)
     explicit = _explicit(key, data)
     if explicit == key:
         return data

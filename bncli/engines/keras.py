@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bncli import process
+from bncli import process, timeline
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.dataset import Dataset
@@ -86,7 +86,7 @@ def fit(
 ) -> tuple[keras.Model, RunResult]:
     """Build, compile, fit and evaluate the model of one run; return it with the run's result."""
     started = time.perf_counter()
-    with dtype_policy(config.dtype):
+    with timeline.span("build the network", model=config.model, norm=config.norm), dtype_policy(config.dtype):
         model = built(config, dataset)
     criterion = Criterion(dataset.task, config.loss)
     compile_model(model, config, criterion, len(dataset.y_train))
@@ -103,7 +103,8 @@ def fit(
         verbose=0,
     )
     history = _history(fitted.history, criterion, dataset)
-    end = of_run(ending(model, config, dataset), 0)
+    with timeline.span("scores after training"):
+        end = of_run(ending(model, config, dataset), 0)
     seconds = time.perf_counter() - started
     if not is_compiled_plainly(config):
         compile_afterwards(model, config, criterion)
@@ -203,7 +204,7 @@ def batches(config: RunConfig, dataset: Dataset) -> tf.data.Dataset:
 def _callbacks(
     config: RunConfig, dataset: Dataset, on_epoch: OnEpoch | None, recording: Recording | None
 ) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = [_StopOnNonFinite()]
+    callbacks: list[keras.callbacks.Callback] = [_StopOnNonFinite(), _Spans()]
     if dataset.is_imbalanced:
         callbacks.append(_Balance(dataset))
     if recording:
@@ -232,6 +233,17 @@ class _Record(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._record()
+
+
+class _Spans(keras.callbacks.Callback):  # type: ignore[misc]
+    """Records every epoch in the timeline."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._span = timeline.span(f"epoch {epoch + 1}")
+        self._span.__enter__()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._span.__exit__(None, None, None)
 
 
 class _Balance(keras.callbacks.Callback):  # type: ignore[misc]

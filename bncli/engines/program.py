@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bncli import timeline
 from bncli.backend import keras, tf
 from bncli.config import RunConfig
 from bncli.data.dataset import Dataset
@@ -64,7 +65,8 @@ class Program:
         self.dataset = dataset
         self.method = method
         self.probe = probe
-        self.graph = Graph(self.config, dataset, method, probe)
+        with timeline.span("build the network", model=self.config.model, norm=self.config.norm):
+            self.graph = Graph(self.config, dataset, method, probe)
         by_epoch = by_epoch or bool(probe) or any(run.patience for run in runs)
         self.n_epochs = 1 if by_epoch else epochs_per_call(self.config, dataset, method)
         self._drawn = lru_cache(maxsize=LANES * MAX_STACK)(self._draw)
@@ -112,7 +114,8 @@ class Program:
         started = time.perf_counter()
         recording = self._recording(configs)
         state, history = self._train(configs, on_epoch, recording)
-        ending = self.ending(configs, state)
+        with timeline.span("scores after training", runs=len(configs)):
+            ending = self.ending(configs, state)
         seconds = (time.perf_counter() - started) / len(configs)
         if on_model:
             for index, config in enumerate(configs):
@@ -140,7 +143,9 @@ class Program:
         if recording:
             recording.add(*state[:2])
         for first, orders in order_chunks(filled, len(self.dataset.y_train), self.n_epochs):
-            state, values_by_epoch = self.train_epochs(state, numbers, orders, first, alive)
+            last = min(first + self.n_epochs, self.config.epochs)
+            with timeline.span(f"epochs {first + 1} to {last}", runs=len(configs)):
+                state, values_by_epoch = self.train_epochs(state, numbers, orders, first, alive)
             if recording:
                 recording.add(*state[:2])
             for epoch, values in enumerate(values_by_epoch, first + 1):
@@ -261,9 +266,11 @@ class Program:
 
 def _first_call(function: Any, *arguments: Any) -> None:
     """Trace a function, then compile it; tracing holds Python's lock, so only the compilers run side by side."""
-    with _tracing:
+    name = function.python_function.__name__.lstrip("_")
+    with _tracing, timeline.span(f"trace {name}"):
         function.get_concrete_function(*arguments)
-    function(*arguments)
+    with timeline.span(f"compile {name}"):
+        function(*arguments)
 
 
 def _stack(variable: keras.Variable, drawn: Sequence[dict[int, Any]]) -> tf.Tensor:

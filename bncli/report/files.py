@@ -6,6 +6,7 @@ import io
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bncli import timeline
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.interactions import with_interactions
 from bncli.claims.discovery import controlled
@@ -43,17 +44,20 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
     Returns:
         The names of the files written, relative to the folder.
     """
-    store.write_text(SUMMARY_FILE, to_csv(evidence.joined_table))
-    store.write_text(DIFFERENCES_FILE, to_csv(with_interactions(evidence.family_table, evidence.interactions_table)))
-    store.write_with(HISTORY_FILE, partial(write_csv, evidence.history_table))
-    with own_style(tell):
+    with timeline.span("tables"):
+        store.write_text(SUMMARY_FILE, to_csv(evidence.joined_table))
+        table = with_interactions(evidence.family_table, evidence.interactions_table)
+        store.write_text(DIFFERENCES_FILE, to_csv(table))
+        store.write_with(HISTORY_FILE, partial(write_csv, evidence.history_table))
+    with timeline.span("figures"), own_style(tell):
         figures = drawing.draw_all(evidence)
         drawings = [_write_figure(name, figure, store) for name, figure in figures.items()]
     for name in _figure_files(set(drawing.REGISTRY) - set(figures)):
         store.remove(name)
-    judged = verdicts(evidence.study, evidence.results, evidence.conditions, evidence.trivial)
-    shown = controlled(with_stored(store.folder, judged))
-    store.write_text(REPORT_FILE, render(evidence, drawings, store.read_study() or {}, shown))
+    with timeline.span("page"):
+        judged = verdicts(evidence.study, evidence.results, evidence.conditions, evidence.trivial)
+        shown = controlled(with_stored(store.folder, judged))
+        store.write_text(REPORT_FILE, render(evidence, drawings, store.read_study() or {}, shown))
     return [*TABLE_FILES, *_figure_files(figures), REPORT_FILE]
 
 
