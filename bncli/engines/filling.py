@@ -12,7 +12,10 @@ from bncli.backend import keras, tf
 from bncli.networks.calls import read_graph
 
 FEW_POSITIONS = 256
-"""Up to so many values of a channel are summed by a loop; more of them by a product of matrices, which is faster."""
+"""Up to so many values of a channel are summed by a loop; more of them by products of matrices, which are faster."""
+
+SUMMED = 64
+"""The most values that one product sums, one after the other; sums of sums lose less to rounding than one long sum."""
 
 _counted = threading.local()
 
@@ -69,12 +72,13 @@ def _normalized(
     """
     shape, n_positions, channels = x.shape, math.prod(x.shape[:-1]), x.shape[-1]
     n_counted, column = tf.reduce_sum(counts), tf.reshape(counts, [n_positions, 1])
-    share, row = column / n_counted, tf.reshape(counts, [1, 1, n_positions])
+    share, size = column / n_counted, max(size for size in range(1, SUMMED + 1) if n_positions % size == 0)
 
     def total(values: tf.Tensor) -> tf.Tensor:
         if n_positions <= FEW_POSITIONS:
             return tf.reduce_sum(values * column, axis=0)
-        return tf.matmul(row, values[None])[0, 0]
+        parts = tf.matmul(tf.reshape(counts, [-1, 1, size]), tf.reshape(values, [-1, size, channels]))
+        return tf.reduce_sum(parts, axis=(0, 1))
 
     def of_all(values: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(values, axis=0) if is_masked else total(values)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from bncli.engines.filling import FEW_POSITIONS, count_samples, counted
+from bncli.engines.filling import FEW_POSITIONS, _normalized, count_samples, counted
 from bncli.engines.layers import restacked
 from bncli.networks.layers import GhostBatchNormalization
 
@@ -103,3 +103,29 @@ def test_a_normalization_that_is_called_with_a_mask_counts_samples():
     x = layers.GRU(2, return_sequences=True)(layers.Masking()(inputs))
     model = keras.Model(inputs, layers.Dense(2)(layers.GRU(2)(layers.BatchNormalization()(x))))
     assert count_samples(restacked(model))
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_sums_over_many_positions_lose_little_to_rounding(xla):
+    """Against float64. A single product over all 34,000 positions, which XLA sums one after the other, loses 1e-5."""
+    rng = np.random.default_rng(0)
+    x, upstream = (rng.uniform(0.5, 1.5, (64, 24, 24, 8)).astype("float32") for _ in range(2))
+    counts = np.ones(x.shape[:-1], "float32")
+    counts[-5:] = upstream[-5:] = 0
+
+    @tf.function(jit_compile=xla)
+    def train(x, upstream):
+        gamma, beta = tf.ones(8), tf.zeros(8)
+        with tf.GradientTape() as tape:
+            tape.watch([gamma, beta])
+            outputs, mean, variance = _normalized(x, gamma, beta, counts, 1e-3, is_masked=False)
+            loss = tf.reduce_sum(outputs * upstream)
+        return [mean, variance, *tape.gradient(loss, [gamma, beta])]
+
+    values, weights = (array[:-5].astype("float64").reshape(-1, 8) for array in (x, upstream))
+    mean, variance = values.mean(axis=0), values.var(axis=0)
+    to_gamma = weights * (values - mean) / np.sqrt(variance + 1e-3)
+    sizes = mean, variance, np.abs(to_gamma).sum(axis=0), weights.sum(axis=0)
+    expected = mean, variance, to_gamma.sum(axis=0), weights.sum(axis=0)
+    for found, exact, size in zip(train(x, upstream), expected, sizes, strict=True):
+        assert np.abs(found - exact).max() < 1e-6 * size.max()
