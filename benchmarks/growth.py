@@ -76,7 +76,7 @@ def draw(rows, path):
         base = next(row for row in own if row[1] == BASE[name])
         panel.loglog(x, [base[3] * value / base[1] for value in x], ":", color="0.8", label="in proportion")
         panel.axvline(BASE[name], color="0.9", zorder=0)
-        panel.set(title=name, xlabel=name)
+        panel.set(xlabel=name)
     panels[0].set(ylabel="seconds", ylim=(0.05, 200))
     panels[0].legend(frameon=False, fontsize="small")
     figure.savefig(path, dpi=100)

@@ -98,7 +98,6 @@ print(backend.keras.config.floatx(), backend.keras.config.image_data_format())
 """
 
 
-@pytest.mark.slow
 def test_a_gpu_multiplies_in_full_precision_in_a_command_and_in_a_notebook_while_bncli_trains():
     allowed = tf.config.experimental.tensor_float_32_execution_enabled
     own = "from bncli import process; process.take_over()\nfrom bncli.backend import tf\n"
@@ -115,6 +114,7 @@ def test_a_gpu_multiplies_in_full_precision_in_a_command_and_in_a_notebook_while
         tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
+@pytest.mark.slow
 def test_keras_own_settings_change_no_result(tmp_path):
     settings = {"floatx": "float16", "image_data_format": "channels_first", "epsilon": 0.1, "backend": "tensorflow"}
     outputs = []

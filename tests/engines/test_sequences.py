@@ -86,10 +86,10 @@ def test_a_run_does_not_depend_on_what_is_in_padded_steps(tmp_path, engine):
     assert one.history == other.history
 
 
-@pytest.mark.parametrize("n_more", [0, pytest.param(3, marks=LONG)])
-def test_steps_of_padding_for_all_rows_change_nothing(tmp_path, n_more):
+@LONG
+def test_steps_of_padding_for_all_rows_change_nothing(tmp_path):
     """The statistics of batch normalization are those of the steps that are data."""
-    rows = sequences()
+    rows, n_more = sequences(), 3
     widened = {"x": np.pad(rows["x"], [(0, 0), (0, n_more), (0, 0)]), "y": rows["y"]}
     widened["mask"] = np.pad(rows["mask"], [(0, 0), (0, n_more)])
     run = {"model": "lstm8 gru8", "norm": "batch", "lr": 0.01}
@@ -121,8 +121,15 @@ def test_a_network_by_hand_has_the_recorded_loss(tmp_path):
     assert result.metrics["val_accuracy"] == pytest.approx(accuracy)
 
 
-@pytest.mark.parametrize("value", [0.0, -5.0])
-@pytest.mark.parametrize("scaling", ["standard", "none"])
+@pytest.mark.parametrize(
+    ("value", "scaling"),
+    [
+        (-5.0, "standard"),
+        pytest.param(0.0, "standard", marks=LONG),
+        pytest.param(-5.0, "none", marks=LONG),
+        pytest.param(0.0, "none", marks=LONG),
+    ],
+)
 def test_a_saved_model_takes_raw_rows_with_the_same_padding(tmp_path, value, scaling):
     path = padded(tmp_path, value)
     fields = {"padding": value, "scaling": scaling}
