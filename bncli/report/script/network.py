@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     import keras
 
     from bncli.data.dataset import Dataset
+
+
+WIDTH = 120
+"""The most characters of a line that makes a layer."""
 
 
 @dataclass
@@ -166,7 +171,7 @@ def _model_lines(model: keras.Model, writer: Writer, *, named: bool = False) -> 
         raise InvalidConfig(f"{type(model).__name__} {model.name!r} is a subclass of keras.Model.")
     graph = read_graph(model)
     if _is_chain(graph):
-        listed = [f"    {_layer(call, writer, named=named)}," for call in graph.calls]
+        listed = [line for call in graph.calls for line in _lines("    ", _layer(call, writer, named=named), ",")]
         return ["model = keras.Sequential([", f"    keras.Input({_shape(model)}),", *listed, "])"]
     return _calls(graph, model, writer, named=named)
 
@@ -211,11 +216,21 @@ def _calls(graph: Graph, model: keras.Model, writer: Writer, *, named: bool) -> 
         maker = _layer(call, writer, named=named)
         if graph.n_calls[call.name] > 1:
             if call.name not in made:
-                lines.append(f"{own}_layer = {maker}")
+                lines += _lines(f"{own}_layer = ", maker, "")
                 made.add(call.name)
             maker = f"{own}_layer"
-        lines.append(f"{names[value]} = {maker}({_arguments(call, names, writer)})")
+        lines += _lines(f"{names[value]} = ", maker, f"({_arguments(call, names, writer)})")
     return [*lines, f"model = keras.Model(inputs, {names[graph.outputs[0]]})"]
+
+
+def _lines(before: str, maker: str, after: str) -> list[str]:
+    """A line with the call that makes a layer; a line for each of its arguments where it would be too wide."""
+    if len(before + maker + after) <= WIDTH:
+        return [before + maker + after]
+    call: Any = ast.parse(maker, mode="eval").body
+    indent = before[: len(before) - len(before.lstrip())]
+    parts = [ast.get_source_segment(maker, part) for part in (*call.args, *call.keywords)]
+    return [f"{before}{ast.unparse(call.func)}(", *(f"{indent}    {part}," for part in parts), f"{indent}){after}"]
 
 
 def _arguments(call: Call, names: dict[Value, str], writer: Writer) -> str:
