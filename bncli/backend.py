@@ -185,8 +185,8 @@ SETTINGS: dict[str, Any] = {
 def _configure(values: dict[str, Any], *, tf32: bool = False) -> None:
     """Set Keras' settings, and whether a GPU may multiply float32 as TF32.
 
-    TF32 has 10 bits after the point of 23. TensorFlow allows it by default, so that results differ between GPUs and
-    from a CPU's by more than what separates two arms.
+    TF32 keeps 10 of the 23 bits after the point. TensorFlow allows it by default, so that GPUs that have it would give
+    other results than a CPU.
     """
     for name, value in values.items():
         getattr(keras.config, f"set_{name}")(value)

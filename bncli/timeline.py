@@ -36,7 +36,7 @@ def recorded() -> Iterator[None]:
         return
     atomic.replace_file(Path(path), lambda file: file.write_text("[]"))
     _events = []
-    _add("python", time.perf_counter() - time.process_time(), {})
+    add("python", time.perf_counter() - time.process_time())
     try:
         with span("command"):
             yield
@@ -61,12 +61,12 @@ def span(name: str, **details: object) -> Iterator[None]:
     try:
         yield
     finally:
-        _add(name, started, details)
+        add(name, started, **details)
 
 
-def _add(name: str, started: float, details: dict[str, object]) -> None:
-    """Add what began at `started` and ends now; times are in microseconds, which the format wants."""
-    if _events is not None:
+def add(name: str, started: float, **details: object) -> None:
+    """Record what began at `started`, a value of `time.perf_counter`, and ends now; see `span`."""
+    if _events is not None:  # the format wants microseconds
         times = {"ts": 1e6 * started, "dur": 1e6 * (time.perf_counter() - started)}
         place = {"pid": os.getpid(), "tid": threading.get_native_id()}
         _events.append({"name": name, "ph": "X", **times, **place, "args": details})

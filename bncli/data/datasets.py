@@ -173,8 +173,7 @@ def _key(fields: DataFields) -> _Key:
 
 @lru_cache(maxsize=8)
 def _load(*key: Any) -> Dataset:
-    with timeline.span("load the data"):
-        data = _preloaded.pop(key, None) or _read(*key)
+    data = _preloaded.pop(key, None) or _read(*key)
     explicit = _explicit(key, data)
     if explicit == key:
         return data
@@ -192,6 +191,7 @@ def _explicit(key: _Key, data: Dataset) -> _Key:
     return name, options, draw, train_rows, val_rows, data.task, data.scaling, data.target_scaling
 
 
+@timeline.span("load the data")
 def _read(
     name: str,
     options: _Options,

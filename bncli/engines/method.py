@@ -40,11 +40,11 @@ CACHE_BYTES = 6 << 20
 """Memory that a step of a stack may touch under XLA, as `step_bytes` estimates it: more does not stay in the caches."""
 
 LEAST_STACK, LEAST_LARGE = 4, 2
-"""Runs in a stack that are more important than the caches; the same for networks of which two fill them. Of a large
-dense network one is enough, but XLA multiplies the patches of one image slower than those of two."""
+"""The fewest runs in a stack, even if a step does not stay in the caches; the second where two runs fill them and the
+network has convolutions, which XLA computes slower for a single run. Without convolutions one run is enough there."""
 
 STACKED_MAC_LIMIT = 400_000
-"""Multiply-adds of convolutions per row above which stacking does not pay on a CPU: oneDNN's keep the cores busy."""
+"""Multiply-adds of convolutions per row above which stacking does not pay on a CPU: oneDNN keeps the cores busy."""
 
 LANES = 2
 """Stacks that train at the same time under XLA: one of them keeps at most one and a half cores busy."""
@@ -227,7 +227,7 @@ def why_alone(cost: Cost, *, has_gpu: bool, always_stack: bool = False) -> str:
 
 
 def _least_stack(cost: Cost, batch_size: int) -> int:
-    """How many runs are in a stack, however large a step is."""
+    """The fewest runs in a stack, however many bytes a step touches."""
     if 2 * step_bytes(cost, batch_size) <= CACHE_BYTES:
         return LEAST_STACK
     return LEAST_LARGE if cost.conv_macs else 1
@@ -303,8 +303,7 @@ def estimate_bytes(config: RunConfig, dataset: Dataset, n_runs: int, engine: str
 def run_bytes(cost: Cost, config: RunConfig, dataset: Dataset, *, stacked: bool = True) -> int:
     """Estimate the bytes that one run takes in a stack: weights and slots, activations and batch orders.
 
-    Inference takes the input and the output of its largest layer; beside others, not in a stack, they are there for a
-    moment only.
+    In inference a stack holds what its largest layer computes twice; runs side by side hold it once.
     """
     n_rows = len(dataset.y_train)
     training = 3 * min(config.batch_size, n_rows) * cost.n_activations

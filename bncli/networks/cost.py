@@ -98,11 +98,10 @@ class _Part(NamedTuple):
 
 def _part_of(layer: keras.Layer) -> _Part:
     size, n_positions = _output_size(layer)
-    own = layer.trainable_variables if not list(layer._flatten_layers(include_self=False)) else []
-    kernels = [weight.shape for weight in own if len(weight.shape) > 1 and weight.name != "bias"]  # a GRU's has two
-    n_weights = sum(math.prod(shape) for shape in kernels)
     if hasattr(layer, "cell"):
         return _recurrent_part(layer, size)
+    kernels = _kernels([] if list(layer._flatten_layers(include_self=False)) else layer.trainable_variables)
+    n_weights = sum(math.prod(shape) for shape in kernels)
     if hasattr(layer, "kernel_size") and kernels:
         n_between = n_positions * math.prod(kernels[0][:-1])
         return _Part(size, n_weights, n_weights * n_positions, n_between, is_convolution=True)
@@ -111,10 +110,15 @@ def _part_of(layer: keras.Layer) -> _Part:
 
 def _recurrent_part(layer: keras.Layer, size: int) -> _Part:
     """The costs of a recurrent layer; they are those of its cell, which is a layer of its own, for every step."""
-    kernels = [weight.shape for weight in layer.cell.trainable_variables if weight.name != "bias"]
+    kernels = _kernels(layer.cell.trainable_variables)
     n_weights, n_steps = sum(math.prod(shape) for shape in kernels), _n_steps(layer)
     n_gates = kernels[0][-1] if kernels else 0
     return _Part(size, 0, n_weights * (n_steps - 1), n_steps * 2 * n_gates, n_steps)
+
+
+def _kernels(weights: Sequence[keras.Variable]) -> list[tuple[int, ...]]:
+    """The shapes of the weights of two and more dimensions; a GRU's biases have two."""
+    return [weight.shape for weight in weights if len(weight.shape) > 1 and weight.name != "bias"]
 
 
 def _n_steps(layer: keras.Layer) -> int:
