@@ -224,13 +224,18 @@ def _calls(graph: Graph, model: keras.Model, writer: Writer, *, named: bool) -> 
 
 
 def _lines(before: str, maker: str, after: str) -> list[str]:
-    """A line with the call that makes a layer; a line for each of its arguments where it would be too wide."""
+    """A line with the call that makes a layer; its arguments in lines of their own where it would be too wide."""
     if len(before + maker + after) <= WIDTH:
         return [before + maker + after]
     call: Any = ast.parse(maker, mode="eval").body
     indent = before[: len(before) - len(before.lstrip())]
-    parts = [ast.get_source_segment(maker, part) for part in (*call.args, *call.keywords)]
-    return [f"{before}{ast.unparse(call.func)}(", *(f"{indent}    {part}," for part in parts), f"{indent}){after}"]
+    lines = [f"{before}{ast.unparse(call.func)}("]
+    for part in (*call.args, *call.keywords):
+        text = f" {ast.get_source_segment(maker, part)},"
+        if len(lines) == 1 or len(lines[-1] + text) > WIDTH:
+            lines.append(f"{indent}   ")
+        lines[-1] += text
+    return [*lines, f"{indent}){after}"]
 
 
 def _arguments(call: Call, names: dict[Value, str], writer: Writer) -> str:
