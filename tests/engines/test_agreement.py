@@ -230,7 +230,7 @@ def large(**fields):
 
 @pytest.mark.slow
 def test_engines_agree_on_a_large_network_side_by_side_and_stacked():
-    runs = seeded(large(model="dense640*2"))
+    runs = seeded(large(model="conv64*2 gap"))
     theirs = train(oracle, runs)
     check_all_same(train(stacked, runs), theirs)
     check_all_same(train(stacked, runs, always_stack=True), theirs)
