@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
+PARTS := 8
 DOCS := README.md CONTRIBUTING.md $(wildcard docs/*.md)
 
 .DEFAULT_GOAL := help
@@ -27,8 +28,13 @@ demo: $(READY)  ## the learning-rate study on real digits: table, figures, every
 test: $(READY)  ## the test suite, without the long ones
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-test-all: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto --dist worksteal
+# TensorFlow keeps what it has compiled until a process ends, some 200 MB a long test: fresh processes for each part.
+test-all: $(READY)  ## every test, in parts of an hour and a half together
+	@failed=0; for part in $$(seq $(PARTS)); do \
+	  echo "part $$part of $(PARTS)"; \
+	  $(BIN)/python -m pytest -n auto --dist worksteal \
+	    --splits $(PARTS) --group $$part --splitting-algorithm least_duration || failed=1; \
+	done; exit $$failed
 
 fuzz: $(READY)  ## hostile input: 25,000 calls, what they were and how they ended; BNCLI_FUZZ=N for another number
 	BNCLI_FUZZ=$${BNCLI_FUZZ:-25000} $(BIN)/python -m pytest -n auto --dist worksteal tests/fuzz

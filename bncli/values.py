@@ -250,6 +250,15 @@ def _escape(character: str) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
+def capital(text: str) -> str:
+    """Return a text whose first letter is a capital.
+
+    >>> capital("validation accuracy"), capital("R²")
+    ('Validation accuracy', 'R²')
+    """
+    return text[:1].upper() + text[1:]
+
+
 def counted(count: int, noun: str) -> str:
     """Spell a count with its noun.
 

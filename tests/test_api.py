@@ -60,7 +60,7 @@ def test_a_result_has_a_figure_for_notebooks(compared):
     figure = compared.plot()
     assert isinstance(figure, Figure)
     assert figure._repr_png_().startswith(b"\x89PNG")
-    assert compared.plot("differences").get_suptitle().startswith("compare")
+    assert compared.plot("differences").get_suptitle() == "Difference from none in validation accuracy"
     with pytest.raises(UnknownName, match=r"^Unknown figure 'curve'\. .* Did you mean 'curves'\?$"):
         compared.plot("curve")
     with pytest.raises(InvalidConfig) as caught:

@@ -19,12 +19,13 @@ from bncli.report.spelling import (
     interval,
     number,
     point_label,
+    setting_text,
     short_number,
     verdict_text,
     within,
 )
 from bncli.tasks.metrics import METRICS, TOLERANCE, lower_is_better
-from bncli.values import counted
+from bncli.values import capital, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ class Answer:
     """What a study found.
 
     Attributes:
-        sentences: The finding with its numbers, at most three sentences.
+        sentences: The finding with its numbers, at most four sentences. The first can stand alone.
         notes: What limits it: too few seeds, or runs that failed or are missing.
     """
 
@@ -50,17 +51,40 @@ class Answer:
 
 
 def answer_of(evidence: Evidence) -> Answer:
-    """Return what the study found, in at most three sentences, with notes on what limits it."""
-    table = evidence.differences_table
-    compared = table[table["mean_difference"].notna()]
+    """Return what the study found, in at most four sentences, with notes on what limits it."""
+    compared = _compared(evidence)
     if compared.empty:
         sentences = _scores(evidence)
     elif len(compared) == 1:
         sentences = [_verdict(evidence, compared.iloc[0]), *_hit_epochs(evidence, compared.iloc[0])]
     else:
-        sentences = [_tally(evidence, compared), *(_best_rates(evidence) or [_extremes(evidence, compared)])]
+        sentences = list(_several(evidence, compared))
     changes = interaction_sentence(evidence)
     return Answer((*sentences, *([changes] if changes else [])), tuple(_notes(evidence, compared)))
+
+
+def headline(evidence: Evidence) -> str:
+    """Return the largest clear difference as the title of a figure; empty if there is none."""
+    table = evidence.differences_table
+    rows = [row for row in _by_size(table[table["verdict"].isin(CLEAR)]) if not is_mixed(row)]
+    return _capital(_change(evidence, rows[0])) if rows else ""
+
+
+def tally(evidence: Evidence) -> str:
+    """Return which comparisons are better, worse or equivalent, as the title of a figure; empty if there is one."""
+    compared = _compared(evidence)
+    return _tally(evidence, compared).removesuffix(".") if len(compared) > 1 else ""
+
+
+def spans(evidence: Evidence) -> str:
+    """Return over how many decades of learning rates two arms learn, as the title of a figure; empty elsewhere."""
+    sides = _two_rates(evidence)
+    return f"Most seeds learn over {_spans(*sides)}" if sides else ""
+
+
+def _compared(evidence: Evidence) -> pd.DataFrame:
+    table = evidence.differences_table
+    return table[table["mean_difference"].notna()]
 
 
 def _scores(evidence: Evidence) -> list[str]:
@@ -123,7 +147,50 @@ def _verdict(evidence: Evidence, row: pd.Series[Any]) -> str:
     if row["verdict"] == EQUIVALENT and evidence.margin is not None:
         same = f"equivalent to {baseline} in {label}, {within(evidence.margin)}"
         return f"{arm} is {same}: {_difference_of(row)}."
-    return f"{arm} is {row['verdict']} than {baseline} in {label}: {_difference_of(row)}."
+    return f"{_capital(_change(evidence, row))}, {row['verdict']} than {baseline}: {_difference_of(row)}."
+
+
+def _change(evidence: Evidence, row: pd.Series[Any]) -> str:
+    """Spell `with sigmoid at lr 0.05, batch:before raises validation accuracy from 0.101 to 0.970`."""
+    change = _from_to(evidence, row) or f"by {number(abs(row['mean_difference']))}"
+    return f"{_begun(evidence, row)} {_raises(row)} {METRICS[evidence.metric].label} {change}"
+
+
+def _begun(evidence: Evidence, row: pd.Series[Any]) -> str:
+    """The beginning of a sentence about a comparison: `with sigmoid at lr 0.05, batch:before`."""
+    setting = setting_text(evidence.axes, [row[f"param_{name}"] for name in evidence.axes])
+    return f"{setting}, {row['arm']}" if setting else str(row["arm"])
+
+
+def _capital(sentence: str) -> str:
+    """A sentence with a capital, unless it begins with the name of an arm."""
+    return capital(sentence) if sentence.startswith(("with ", "at ")) else sentence
+
+
+def _raises(row: pd.Series[Any]) -> str:
+    return "raises" if row["mean_difference"] > 0 else "lowers"
+
+
+def _from_to(evidence: Evidence, row: pd.Series[Any]) -> str:
+    """Spell `from 0.101 to 0.970`; empty where the means are not over the pairs of the difference."""
+    sides = _sides(evidence, evidence.conditions_table, row)
+    if {side["n"] for side in sides} != {row["n"]}:
+        return ""
+    baseline, arm = (number(side[f"mean_{evidence.metric}"]) for side in sides)
+    return f"from {baseline} to {arm}"
+
+
+def _sides(evidence: Evidence, table: pd.DataFrame, row: pd.Series[Any]) -> list[pd.Series[Any]]:
+    """The rows of the baseline and the arm of a comparison in a table of conditions; empty if one is missing."""
+    import pandas as pd
+
+    for name in evidence.axes:
+        value, column = row[f"param_{name}"], table[f"param_{name}"]
+        if not pd.isna(value):
+            table = table[column.isna() | (column == value)]
+    sides = {side["arm"]: side for _, side in table.iterrows()}
+    names = [row["baseline"], row["arm"]]
+    return [sides[name] for name in names] if set(names) <= set(sides) else []
 
 
 def _verdict_where_some_learned(evidence: Evidence, row: pd.Series[Any]) -> str:
@@ -149,17 +216,9 @@ def _verdict_where_some_learned(evidence: Evidence, row: pd.Series[Any]) -> str:
 
 def _hit_epochs(evidence: Evidence, row: pd.Series[Any]) -> list[str]:
     """When the only compared arm and the baseline reach the threshold, at the same point of the axes."""
-    import pandas as pd
-
-    table = evidence.hits_table
-    for name in evidence.axes:
-        value, column = row[f"param_{name}"], table[f"param_{name}"]
-        if not pd.isna(value):
-            table = table[column.isna() | (column == value)]
-    hits = {side["arm"]: side for _, side in table.iterrows()}
-    if not {row["arm"], row["baseline"]} <= set(hits):
+    sides = _sides(evidence, evidence.hits_table, row)[::-1]
+    if not sides:
         return []
-    sides = [hits[row["arm"]], hits[row["baseline"]]]
     medians = [epochs(*(side[f"{part}_hit_epoch"] for part in ("median", "low", "high"))) for side in sides]
     never = [f"{side['n_never']} of {side['n']}" for side in sides]
     level = number(sides[0]["threshold"])
@@ -169,17 +228,44 @@ def _hit_epochs(evidence: Evidence, row: pd.Series[Any]) -> list[str]:
     ]
 
 
+def _several(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
+    """The largest clear difference, how many there are of each kind, and the smallest or each arm at its best rate."""
+    clear = _by_size(compared[compared["verdict"].isin(CLEAR)])
+    told = [row for row in clear if not is_mixed(row)]
+    if told:
+        which = f"the largest of {len(compared)}" if len(clear) > 1 else f"the only clear one of {len(compared)}"
+        yield f"{_capital(_change(evidence, told[0]))} ({counted(int(told[0]['n']), 'seed')}; {which} differences)."
+    yield _tally(evidence, compared)
+    rates = _best_rates(evidence)
+    if rates or not clear:
+        yield from rates or [_extremes(evidence, compared)]
+    elif len(clear) > 1:
+        smallest = _change(evidence, clear[-1]) if not is_mixed(clear[-1]) else _spelled(evidence, clear[-1])
+        yield f"The smallest clear difference: {smallest}."
+
+
+def _by_size(compared: pd.DataFrame) -> list[pd.Series[Any]]:
+    """Comparisons by the size of their difference, the largest first."""
+    sizes = compared["mean_difference"].abs().sort_values(ascending=False, kind="stable")
+    return [compared.loc[place] for place in sizes.index]
+
+
 def _tally(evidence: Evidence, compared: pd.DataFrame) -> str:
     """Which arms are better, worse or equivalent, and how many comparisons are undecided."""
     label, n = METRICS[evidence.metric].label, len(compared)
     found = {word: compared[compared["verdict"] == word] for word in VERDICTS if word != UNDECIDED}
-    parts = [f"{word}: {_named(evidence, rows, compared)}" for word, rows in found.items() if len(rows)]
+    parts = {word: f"{word}: {_named(evidence, rows, compared)}" for word, rows in found.items() if len(rows)}
     n_undecided = n - sum(map(len, found.values()))
     if not parts:
         return f"All {n} comparisons with {evidence.baseline} in {label} are undecided."
-    first, *others = [*parts, f"undecided: {n_undecided} of {counted(n, 'comparison')}"]
-    word, _, names = first.partition(":")
+    word = next(iter(parts))
     than = "to" if word == EQUIVALENT else "than"
+    if len(found[word]) == n and compared["arm"].nunique() == 1:
+        both = "both" if n == 2 else f"all {n}"
+        return f"{compared['arm'].iloc[0]} is {word} {than} {evidence.baseline} in {both} comparisons."
+    undecided = [f"undecided: {n_undecided} of {counted(n, 'comparison')}"] if n_undecided else []
+    first, *others = [*parts.values(), *undecided]
+    names = first.partition(":")[2]
     return f"{word.capitalize()} {than} {evidence.baseline} in {label}:{'; '.join([names, *others])}."
 
 
@@ -197,38 +283,46 @@ def _named(evidence: Evidence, rows: pd.DataFrame, compared: pd.DataFrame) -> st
 
 
 def _extremes(evidence: Evidence, compared: pd.DataFrame) -> str:
-    """The largest and the smallest difference, regardless of sign, of those that are better or worse if any are."""
-    clear = compared[compared["verdict"].isin(CLEAR)]
-    told, kind = (compared, "") if clear.empty else (clear, " clear")
-    sizes = told["mean_difference"].abs().sort_values(ascending=False, kind="stable")
-    largest, smallest = (
-        f"{row['arm']}{_at(evidence, row)}, {_difference_of(row)}"
-        for row in (told.loc[sizes.index[0]], told.loc[sizes.index[-1]])
-    )
-    if len(told) == 1:
-        return f"The clear difference: {largest}."
-    return f"Largest{kind} difference: {largest}. Smallest: {smallest}."
+    """The largest and the smallest difference, regardless of sign."""
+    largest, *_, smallest = _by_size(compared)
+    return f"Largest difference: {_spelled(evidence, largest)}. Smallest: {_spelled(evidence, smallest)}."
+
+
+def _spelled(evidence: Evidence, row: pd.Series[Any]) -> str:
+    """A comparison in a list: its arm, its setting, its difference."""
+    return f"{row['arm']}{_at(evidence, row)}, {_difference_of(row)}"
 
 
 def _best_rates(evidence: Evidence) -> list[str]:
     """Each arm at its best learning rate, if that is the only axis and one arm is compared with the baseline."""
+    sides = _two_rates(evidence)
+    if not sides:
+        return []
+    arm, baseline = sides
+    difference = interval(arm["difference"], arm["low"], arm["high"], sign="+")
+    clear = "" if is_clear(arm) else " (no clear difference)"
+    return [
+        f"With each arm at its own best learning rate, {arm['arm']} differs from {baseline['arm']} by "
+        f"{difference}{clear}; most seeds learn over {_spans(*sides)}."
+    ]
+
+
+def _two_rates(evidence: Evidence) -> list[pd.Series[Any]]:
+    """The learning rates of the only compared arm and of the baseline; empty if there are others."""
     table = evidence.lr_table
     if table is None or len(table) != 2 or len(evidence.axes) > 1:
         return []
     is_baseline = table["arm"] == table["baseline"]
-    arm, baseline = table[~is_baseline].iloc[0], table[is_baseline].iloc[0]
-    if math.isnan(arm["difference"]):
-        return []
-    difference = interval(arm["difference"], arm["low"], arm["high"], sign="+")
-    clear = "" if is_clear(arm) else " (no clear difference)"
+    sides = [table[~is_baseline].iloc[0], table[is_baseline].iloc[0]]
+    return [] if math.isnan(sides[0]["difference"]) else sides
+
+
+def _spans(arm: pd.Series[Any], baseline: pd.Series[Any]) -> str:
+    """Spell `2 decades of learning rates with batch:before, over no range with none`."""
     spans = [
         f"{short_number(row['decades'])} decades" if row["decades"] >= 0 else "no range" for row in (arm, baseline)
     ]
-    return [
-        f"With each arm at its own best learning rate, {arm['arm']} differs from {baseline['arm']} by "
-        f"{difference}{clear}; most seeds learn over {spans[0]} of learning rates with {arm['arm']}, over "
-        f"{spans[1]} with {baseline['arm']}."
-    ]
+    return f"{spans[0]} of learning rates with {arm['arm']}, over {spans[1]} with {baseline['arm']}"
 
 
 def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
@@ -239,7 +333,7 @@ def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
         yield too_few
     if len(compared) and not too_few:
         text = verdict_text(evidence)
-        yield f"{text[0].upper()}{text[1:]}."
+        yield f"{capital(text)}."
     n_mixed = sum(is_mixed(row) for _, row in compared.iterrows())
     if n_mixed and len(compared) > 1:
         yield (

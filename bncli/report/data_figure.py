@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.data.facts import PART_NAMES
 from bncli.data.sequences import is_step
-from bncli.report.style import COLOURS, blank, short, wrapped
+from bncli.report.canvas import blank
+from bncli.report.style import COLOURS, short, wrapped
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,8 @@ from bncli.errors import InvalidConfig
 from bncli.report import figure as drawing
 from bncli.report.exports import to_csv, write_csv
 from bncli.report.page import Drawing, render
-from bncli.report.style import own_style
+from bncli.report.panels import arms_in, panels_of, to_svg
+from bncli.report.style import own_style, page_style
 from bncli.report.verdict_file import VERDICTS_FILE, with_stored
 from bncli.study.folder import Store
 from bncli.study.journal import journals
@@ -51,7 +51,9 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
         store.write_with(HISTORY_FILE, partial(write_csv, evidence.history_table))
     with timeline.span("figures"), own_style(tell):
         figures = drawing.draw_all(evidence)
-        drawings = [_write_figure(name, figure, store) for name, figure in figures.items()]
+        for name, figure in figures.items():
+            _write_figure(name, figure, store)
+        drawings = [page_drawing(name, evidence) for name in figures]
     for name in _figure_files(set(drawing.REGISTRY) - set(figures)):
         store.remove(name)
     with timeline.span("page"):
@@ -101,16 +103,20 @@ def _figure_files(names: Iterable[str]) -> list[str]:
     return [f"figures/{name}.{kind}" for name in names for kind in ("png", "svg")]
 
 
-def _write_figure(name: str, figure: Figure, store: Store) -> Drawing:
-    """Write a figure as PNG and SVG, without dates and versions; return it for the page."""
+def page_drawing(name: str, evidence: Evidence) -> Drawing:
+    """Return a figure that the study has as panels of the page; call it in `own_style`."""
+    with page_style():
+        figure = drawing.REGISTRY[name](evidence)
+        panels = panels_of(figure, name)
+    caption = f"{drawing.REGISTRY.description(name).removesuffix('.')}; {figure.method}."
+    return Drawing(name, figure.message, caption, panels, arms_in(panels, dict(enumerate(evidence.arms))))
+
+
+def _write_figure(name: str, figure: Figure, store: Store) -> None:
+    """Write a figure as PNG and SVG, without dates and versions."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     png = FigureCanvasAgg(figure)  # savefig would draw everything twice
     store.write_with(f"figures/{name}.png", partial(png.print_png, metadata={"Software": None}))
     figure.set_layout_engine("none")  # keeps the layout that was found for the first file
-    svg = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    FigureCanvasSVG(figure).print_svg(svg, metadata=nothing)  # type: ignore[no-untyped-call]
-    store.write_text(f"figures/{name}.svg", svg.getvalue())
-    return Drawing(name, svg.getvalue(), " ".join(figure.get_suptitle().replace(r"\$", "$").split()))
+    store.write_text(f"figures/{name}.svg", to_svg(figure))

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bncli.report.style import COLOURS, blank, short, wrapped
+from bncli.report.canvas import blank
+from bncli.report.style import COLOURS, short, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

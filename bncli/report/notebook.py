@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from bncli.analysis.evidence import Evidence
 from bncli.report import figure as drawing
 from bncli.report.answer import answer_of
-from bncli.report.page import Part, environment
+from bncli.report.canvas import to_png
+from bncli.report.page import environment
+from bncli.report.parts import Part
 from bncli.report.rows import result_rows, table_caption
-from bncli.report.style import own_style, to_png
+from bncli.report.style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

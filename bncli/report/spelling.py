@@ -201,6 +201,21 @@ def point_label(axes: Iterable[str], values: Iterable[Any]) -> str:
     return ", ".join(f"{name} {show(value)}" for name, value in pairs if not pd.isna(value))
 
 
+def setting_text(axes: Iterable[str], values: Iterable[Any]) -> str:
+    """Spell a point of the axes within a sentence; names such as `relu` stand for themselves.
+
+    Example:
+        >>> setting_text(["activation", "lr"], ["relu", 0.05]), setting_text(["lr", "momentum"], [0.1, None])
+        ('with relu at lr 0.05', 'at lr 0.1')
+    """
+    import pandas as pd
+
+    pairs = [(name, value) for name, value in zip(axes, values, strict=True) if not pd.isna(value)]
+    names = ", ".join(value for _, value in pairs if isinstance(value, str))
+    numbers = ", ".join(f"{name} {show(value)}" for name, value in pairs if not isinstance(value, str))
+    return " ".join(f"{word} {text}" for word, text in (("with", names), ("at", numbers)) if text)
+
+
 def within(margin: float) -> str:
     """Spell the range of differences that don't matter.
 

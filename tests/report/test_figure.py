@@ -34,9 +34,14 @@ def test_the_outer_axes_are_labelled(name):
 
 
 @every_study
-def test_every_figure_is_titled_after_the_study(name):
-    for figure in drawn(name).values():
-        assert figure.get_suptitle().startswith(SHOWN[name].study.name.split()[0])
+def test_every_figure_says_something_and_how(name):
+    for kind, figure in drawn(name).items():
+        assert " ".join(figure.get_suptitle().split()) == figure.message.replace("$", r"\$")
+        assert figure.message[-1] not in ".:"
+        legends = [legend.get_title().get_text() for legend in figure.legends]
+        below = legends[0] if legends else figure.get_supxlabel()
+        assert " ".join(below.split()) == figure.method, kind
+        assert figure.method
 
 
 @every_study
@@ -95,7 +100,7 @@ def test_every_figure_can_be_drawn_of_a_loss(axes):
         figure.draw_without_rendering()
     assert figures["curves"].axes[0].get_ylabel() == "validation loss"
     assert figures["curves"].axes[0].get_yscale() == "log"
-    assert "guessing" not in figures["curves"].get_suptitle()
+    assert "guessing" not in figures["curves"].method
 
 
 def overlaps(figure):

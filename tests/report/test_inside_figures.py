@@ -75,8 +75,8 @@ def test_lines_of_all_layers_and_a_word_where_an_arm_has_none(drawn):
 
 def test_titles_name_the_point_of_the_axes_and_the_seeds(drawn):
     for figure in drawn.values():
-        assert "lr 0.01" in figure.get_suptitle()
-        assert "n = 3" in figure.get_suptitle()
+        assert "lr 0.01" in figure.method
+        assert "n = 3" in figure.method
 
 
 def test_studies_without_probes_have_none():
@@ -107,19 +107,19 @@ def test_a_figure_says_that_some_runs_ended_early(tmp_path):
         return result
 
     record(tmp_path / "s", evidence(make_study(), make))
-    title = REGISTRY["inside"](read_evidence(tmp_path / "s")).get_suptitle().replace("\n", " ")
+    title = REGISTRY["inside"](read_evidence(tmp_path / "s")).method
     assert "runs that ended early count until then" in title
     record(tmp_path / "t", evidence(make_study(), seen))
-    assert "ended early" not in REGISTRY["inside"](read_evidence(tmp_path / "t")).get_suptitle()
+    assert "ended early" not in REGISTRY["inside"](read_evidence(tmp_path / "t")).method
 
 
 def test_titles_say_what_is_left_out(drawn, tmp_path):
-    assert "4 of 6 activations" in drawn["inside"].get_suptitle()
-    assert "arms" not in drawn["inside"].get_suptitle()
+    assert "4 of 6 activations" in drawn["inside"].method
+    assert "arms" not in drawn["inside"].method
     six = "none,batch:before,batch:after,layer,rms,group"
     record(tmp_path / "s", evidence(make_study(six), seen))
     figure = REGISTRY["probes"](read_evidence(tmp_path / "s"))
-    assert "5 of 6 arms" in figure.get_suptitle().replace("\n", " ")
+    assert "5 of 6 arms" in figure.method
     assert len({axes.get_title() for axes in panels(figure) if axes.get_title()}) == 5
 
 

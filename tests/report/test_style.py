@@ -10,8 +10,9 @@ import matplotlib
 import pytest
 from fakes import bytes_of, evidence, make_study, record
 
+from bncli.report.canvas import blank
 from bncli.report.files import write_files
-from bncli.report.style import blank, own_style, short, wrapped
+from bncli.report.style import own_style, short, wrapped
 
 HOSTILE = """
 text.usetex: true
@@ -19,7 +20,7 @@ font.family: No Such Font
 axes.prop_cycle: cycler('color', ['ff0000'])
 figure.dpi: 7
 no.such.key: 1
-svg.fonttype: none
+svg.fonttype: path
 """
 
 LACKS = "The font of the figures lacks"
@@ -66,12 +67,12 @@ def test_a_matplotlibrc_that_cannot_be_read_is_one_line(study_folder):
 
 
 def test_the_users_settings_are_back_afterwards():
-    with matplotlib.rc_context({"lines.linewidth": 9.0, "svg.fonttype": "none"}):
+    with matplotlib.rc_context({"lines.linewidth": 9.0, "svg.fonttype": "path"}):
         with own_style():
             assert matplotlib.rcParams["lines.linewidth"] == matplotlib.rcParamsDefault["lines.linewidth"]
-            assert matplotlib.rcParams["svg.fonttype"] == "path"
+            assert matplotlib.rcParams["svg.fonttype"] == "none"
         assert matplotlib.rcParams["lines.linewidth"] == 9.0
-        assert matplotlib.rcParams["svg.fonttype"] == "none"
+        assert matplotlib.rcParams["svg.fonttype"] == "path"
 
 
 def draw(text, tell):
@@ -107,7 +108,11 @@ def test_other_warnings_pass():
 
 
 def test_the_note_reaches_who_writes_the_files(tmp_path):
-    shown, told = evidence(make_study(name="数据")), []
+    names = [tmp_path / name for name in ("数据.csv", "b.csv")]
+    for name in names:
+        name.write_text("a,target\n" + "1,0\n2,1\n" * 20)
+    axes = (("dataset", tuple(map(str, names))),)
+    shown, told = evidence(make_study(axes=axes, label="target", n_samples=None)), []
     write_files(shown, record(tmp_path / "out", shown), told.append)
     assert len(told) == 1
 

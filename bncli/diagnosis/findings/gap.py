@@ -14,7 +14,7 @@ from bncli.study.study import Condition
 from bncli.tasks.metrics import METRICS
 from bncli.tasks.metrics import POPULATION as PREFIX
 from bncli.tasks.scores import SCORES
-from bncli.values import counted
+from bncli.values import capital, counted
 
 if TYPE_CHECKING:
     from bncli.diagnosis.readings import Score
@@ -69,7 +69,7 @@ def _over_seeds(case: Case) -> Iterator[Finding]:
     between = f" (95 % interval {interval.low:.3f} to {interval.high:.3f})" if len(costs) > 1 else ""
     seeds = f"{counted(len(costs), 'seed')}{' that learn' if len(costs) < found.n_runs else ''}"
     yield Finding(
-        f"{_capital(METRICS[found.metric].label)} is {found.moving:.3f} with the moving averages and "
+        f"{capital(METRICS[found.metric].label)} is {found.moving:.3f} with the moving averages and "
         f"{found.population:.3f} with population statistics, in the mean of {seeds}: the "
         f"averages cost {found.size:.3f}{between}; they cost something in {n_worse} of {len(costs)}.",
         found.size,
@@ -83,10 +83,6 @@ def _over_seeds(case: Case) -> Iterator[Finding]:
 def _validation(case: Case) -> str:
     """What the score of validation rows is called at the start of a sentence."""
     return f"Validation {SCORES[case.readings.score_name].label}" if case.readings else ""
-
-
-def _capital(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}"
 
 
 def _error(one: Score, other: Score) -> float:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.classes import confusion_of_runs
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.grid import cells
+from bncli.report.canvas import colour_bar, grid_of, name_axes, set_title
 from bncli.report.figure import register
-from bncli.report.style import MAX_PANELS, blank, n_text, set_title, wrapped
+from bncli.report.style import DARK, LIGHT, MAX_PANELS, n_text, wrapped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,18 +30,14 @@ def confusion(evidence: Evidence) -> Figure | None:
     names = [wrapped(name, 1.2) for name in evidence.class_names or map(str, range(n_classes))]
     side = max(2.6, 0.36 * n_classes)
     n_columns = min(len(shares), max(1, int(14 // (side + 0.9))))
-    n_rows = -(-len(shares) // n_columns)
-    figure = blank(n_columns * (side + 0.4) + 2.0, n_rows * (side + 0.6) + 0.8)
-    grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    figure, grid = grid_of(len(shares), n_columns, (side + 0.4, side + 0.6), (2.0, 0.8))
     for axes, (arm, values) in zip(grid.flat, shares.items(), strict=False):
         image = _draw(axes, values, names)
         axes.set_title(wrapped(arm, side, size=9), fontsize=9)
-    for axes in grid.flat[len(shares) :]:
-        axes.remove()
-    for axes in grid[:, 0]:
-        axes.set_ylabel("class")
-    figure.colorbar(image, ax=list(grid.flat[: len(shares)]), label="share of the class", shrink=0.85)
-    set_title(figure, evidence, [n_text(evidence.conditions_table["n"]), "validation rows; the diagonal is right"])
+    name_axes(grid, len(shares), "answer", "class")
+    colour_bar(image, list(grid.flat[: len(shares)]), "share of the class", shrink=0.85)
+    method = [n_text(evidence.conditions_table["n"]), "validation rows; the diagonal is right"]
+    set_title(figure, "What each class is taken for", method)
     return figure
 
 
@@ -61,11 +58,10 @@ def _draw(axes: Axes, shares: np.ndarray, names: list[str]) -> Any:
     places = range(len(names))
     axes.set_xticks(places, names, rotation=90 if max(map(len, names)) > 4 else 0, fontsize=8)
     axes.set_yticks(places, names, fontsize=8)
-    axes.set_xlabel("answer")
     if len(names) <= MAX_NUMBERED:
         for (row, column), value in np.ndenumerate(shares):
             if value >= 0.005:
                 text = f"{value:.2f}".lstrip("0") if value < 0.995 else "1"
-                colour = "white" if value < 0.6 else "black"
+                colour = LIGHT if value < 0.6 else DARK
                 axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     return image

@@ -6,22 +6,15 @@ from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.runs import seed_curves
+from bncli.report.answer import headline
+from bncli.report.canvas import finish, grid_of, name_axes, panel_grid
 from bncli.report.figure import register
 from bncli.report.spelling import point_label, trivial_answer
-from bncli.report.style import (
-    MAX_PANELS,
-    blank,
-    curve_look,
-    cut_below,
-    finish,
-    fit_scale,
-    n_text,
-    panel_grid,
-    whole_epochs,
-)
+from bncli.report.style import MAX_PANELS, curve_look, cut_below, fit_scale, n_text, whole_epochs
 from bncli.tasks.metrics import METRICS
 from bncli.tasks.scores import SCORES
 from bncli.tasks.task import TASKS
+from bncli.values import capital
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +24,7 @@ if TYPE_CHECKING:
 
 @register("curves")
 def curves(evidence: Evidence) -> Figure | None:
-    """The metric, or a score with a curve, by epoch, one panel per setting: mean over seeds, with a band of one sd."""
+    """The metric by epoch, one panel per setting: mean over seeds, with a band of one standard deviation."""
     parts = _histories(evidence)
     if not 0 < len(parts) <= MAX_PANELS:
         return None
@@ -39,7 +32,9 @@ def curves(evidence: Evidence) -> Figure | None:
     figure, panels = panel_grid(evidence, [label for label, _ in parts], "epoch", METRICS[metric].label)
     for axes, (_, rows) in zip(panels, parts, strict=True):
         _draw_curves(axes, evidence, rows, metric)
-    return finish(figure, evidence, [*_curve_caption(evidence, metric), *cut_below(panels, metric)])
+    message = headline(evidence) if metric == evidence.metric else ""
+    method = [*_curve_caption(evidence, metric), *cut_below(panels, metric)]
+    return finish(figure, evidence, message or f"{capital(METRICS[metric].label)} by epoch", method)
 
 
 @register("train_val")
@@ -47,16 +42,17 @@ def train_val(evidence: Evidence) -> Figure | None:
     """Training and validation score by epoch: mean over seeds, with a band of one standard deviation."""
     if evidence.history_table.empty or evidence.axes:
         return None
-    figure, score = blank(8.6, 3.8), TASKS[evidence.task].score
-    panels = figure.subplots(1, 2, sharey=True)
+    score = TASKS[evidence.task].score
+    figure, grid = grid_of(2, 2, (4.0, 2.8), (0.6, 1.0))
+    panels = list(grid.flat)
+    name_axes(grid, 2, "epoch", SCORES[score].label)
     for axes, metric in zip(panels, (score, f"val_{score}"), strict=True):
         _draw_curves(axes, evidence, evidence.history_table, metric)
         axes.set_title(METRICS[metric].label, fontsize=9)
-        axes.set(xlabel="epoch", ylabel=SCORES[score].label)
         axes.grid(alpha=0.25, lw=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.label_outer()
-    return finish(figure, evidence, [*_curve_caption(evidence, f"val_{score}"), *cut_below(panels, score)])
+    method = [*_curve_caption(evidence, f"val_{score}"), *cut_below(panels, score)]
+    return finish(figure, evidence, f"{capital(SCORES[score].label)} in training and validation", method)
 
 
 def _histories(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
@@ -78,7 +74,7 @@ def _draw_curves(axes: Axes, evidence: Evidence, rows: pd.DataFrame, metric: str
         look = curve_look(evidence, arm, len(mean))
         axes.plot(mean.index, mean, label=arm, **look)
         low, high = (mean - sd).clip(lower=METRICS[metric].lowest), (mean + sd).clip(upper=METRICS[metric].highest)
-        axes.fill_between(mean.index, low, high, color=look["color"], alpha=0.18, lw=0)
+        axes.fill_between(mean.index, low, high, color=look["color"], alpha=0.18, lw=0, gid=look["gid"])
     draw_trivial_score(axes, evidence, metric)
     whole_epochs(axes)
     fit_scale(axes, metric)

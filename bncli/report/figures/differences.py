@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
 from bncli.analysis.verdicts import BETTER, CLEAR, HIGHER
+from bncli.report.answer import tally
+from bncli.report.canvas import blank, finish
 from bncli.report.figure import register
-from bncli.report.style import blank, by_point, finish, look, n_text, short, wrapped
+from bncli.report.style import by_point, look, n_text, short, wrapped
 from bncli.tasks.metrics import METRICS, lower_is_better
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def differences(evidence: Evidence) -> Figure | None:
     )
     words = "better nor worse" if word == BETTER else "higher nor lower"
     bars = ["bars: 95% intervals", f"hollow: neither {words}"] if table["low"].notna().any() else []
-    return finish(figure, evidence, [n_text(table["n"], "n = {} pairs of seeds"), *bars])
+    message = tally(evidence) or f"Difference from {baseline} in {METRICS[evidence.metric].label}"
+    return finish(figure, evidence, message, [n_text(table["n"], "n = {} pairs of seeds"), *bars])
 
 
 def _draw_differences(axes: Axes, evidence: Evidence, groups: list[tuple[str, pd.DataFrame]]) -> list[float]:
@@ -55,15 +58,13 @@ def _draw_differences(axes: Axes, evidence: Evidence, groups: list[tuple[str, pd
             arm = str(row["arm"])
             own = look(evidence, arm)
             face = own["color"] if row["verdict"] in CLEAR else "white"
-            axes.plot([row["low"], row["high"]], [top + place] * 2, color=own["color"], lw=1.8)
+            axes.plot([row["low"], row["high"]], [top + place] * 2, color=own["color"], lw=1.8, gid=own["gid"] + "-bar")
             axes.plot(
                 row["mean_difference"],
                 top + place,
-                color=own["color"],
-                marker=own["marker"],
                 mfc=face,
                 ms=7,
-                ls="",
+                **own | {"ls": ""},
                 label=None if arm in labelled else arm,
             )
             labelled.add(arm)

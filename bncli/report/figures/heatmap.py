@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.evidence import Evidence
+from bncli.report.canvas import colour_bar, grid_of, name_axes, set_title
 from bncli.report.figure import register
-from bncli.report.style import CHAR, MAX_PANELS, blank, n_text, set_title, wrapped
+from bncli.report.style import CHAR, DARK, LIGHT, MAX_PANELS, n_text, wrapped
 from bncli.tasks.metrics import METRICS, lower_is_better
-from bncli.values import show
+from bncli.values import capital, show
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,22 +30,20 @@ def heatmap(evidence: Evidence) -> Figure | None:
     rows, columns = (list(dict.fromkeys(table[f"param_{name}"].dropna())) for name in varied)
     width, height = min(max(2.0, 0.75 * len(columns)), 12.0), min(max(1.2, 0.5 * len(rows)), 6.0)
     n_columns = min(len(arms), max(1, int(14 // (width + 0.6))))
-    n_rows = math.ceil(len(arms) / n_columns)
-    figure = blank((width + 0.6) * n_columns + 2.0, (height + 0.8) * n_rows + 1.0)
-    grid = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-    limits = _colour_limits(table[f"mean_{evidence.metric}"], evidence.metric)
+    figure, grid = grid_of(len(arms), n_columns, (width + 0.6, height + 0.8), (2.0, 1.0))
+    limits = _colour_limits(evidence, table[f"mean_{evidence.metric}"])
     for axes, arm in zip(grid.flat, arms, strict=False):
         cells = table[table["arm"] == arm]
         values = _cell_grid(cells, varied, rows, columns, cells[f"mean_{evidence.metric}"])
         image = _draw_cells(axes, values, limits, width / len(columns), height / len(rows))
         _hatch(axes, _cell_grid(cells, varied, rows, columns, _unlearned(cells)))
         axes.set_title(wrapped(arm, width, size=9), fontsize=9)
-    for axes in grid.flat[len(arms) :]:
-        axes.remove()
     _label_cells(grid, len(arms), varied, (rows, columns), (height, width))
-    figure.colorbar(image, ax=list(grid.flat[: len(arms)]), label=METRICS[evidence.metric].label, shrink=0.85)
+    colour_bar(image, list(grid.flat[: len(arms)]), METRICS[evidence.metric].label, shrink=0.85)
     note = ["hatched: at least half of the seeds did not learn"] if _unlearned(table).any() else []
-    set_title(figure, evidence, [n_text(table["n"]), *note])
+    set_title(
+        figure, f"{capital(METRICS[evidence.metric].label)} by {varied[0]} and {varied[1]}", [n_text(table["n"]), *note]
+    )
     return figure
 
 
@@ -53,11 +52,11 @@ def _unlearned(cells: pd.DataFrame) -> pd.Series[bool]:
     return (cells["n"] > 0) & (2 * cells["n_chance"] >= cells["n"]).fillna(False)
 
 
-def _colour_limits(means: pd.Series[float], metric: str) -> tuple[float, float]:
-    """The ends of the colour scale: 0 to 1 for accuracies, up to the 90th percentile for losses."""
-    if METRICS[metric].is_share:
-        return 0.0, 1.0
-    return float(means.min()), float(means.quantile(0.9) if lower_is_better(metric) else means.max())
+def _colour_limits(evidence: Evidence, means: pd.Series[float]) -> tuple[float, float]:
+    """The ends of the colours: from the trivial score to 1 for accuracies, up to the 90th percentile for losses."""
+    if METRICS[evidence.metric].is_share:
+        return min(evidence.trivial_score(evidence.metric) or 0.0, float(means.min())), 1.0
+    return float(means.min()), float(means.quantile(0.9) if lower_is_better(evidence.metric) else means.max())
 
 
 def _cell_grid(
@@ -87,7 +86,7 @@ def _draw_cells(
     if cell_width >= 0.5 and cell_height >= 0.2:
         for (row, column), value in np.ndenumerate(grid):
             text = "" if np.isnan(value) else f"{value:.3f}" if abs(value) < 1000 else f"{value:.1g}"
-            colour = "white" if value < low + 0.6 * (high - low) else "black"
+            colour = LIGHT if value < low + 0.6 * (high - low) else DARK
             axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
     return image
 
@@ -106,15 +105,11 @@ def _label_cells(
     grid: np.ndarray, n_panels: int, names: list[str], values: tuple[list[Any], list[Any]], size: tuple[float, float]
 ) -> None:
     """Name the rows and columns of cells at the outer panels, as many as there is room for."""
-    n_columns = grid.shape[1]
     (height, width), (rows, columns) = size, values
     labels = [wrapped(show(value), 1.8) for value in columns]
     upright = max(map(len, labels)) * CHAR > width / len(columns)
     steps = [math.ceil(0.22 * len(rows) / height), math.ceil(0.25 * len(columns) / width)]
-    for axes in grid.flat[max(0, n_panels - n_columns) : n_panels]:
+    name_axes(grid, n_panels, names[1], names[0])
+    for axes in grid.flat[:n_panels]:
         axes.set_xticks(range(0, len(columns), steps[1]), labels[:: steps[1]], rotation=60 if upright else 0)
-        axes.set_xlabel(names[1])
-        axes.tick_params(labelbottom=True)
-    for axes in grid[:, 0]:
         axes.set_yticks(range(0, len(rows), steps[0]), [wrapped(show(value), 1.8) for value in rows[:: steps[0]]])
-        axes.set_ylabel(names[0])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
+from bncli.report.canvas import PANEL, colour_bar, grid_of, name_axes, set_title
 from bncli.report.figure import register
 from bncli.report.spelling import point_label
-from bncli.report.style import PANEL, blank, look, n_text, set_title, short, whole_epochs, wrapped
+from bncli.report.style import in_page, look, n_text, short, whole_epochs, wrapped
 from bncli.tasks.probes import PERCENTILES, PROBES
 
 if TYPE_CHECKING:
@@ -41,13 +42,14 @@ def inside(evidence: Evidence) -> Figure | None:
     layers, arms = _some(table), _arms(evidence, table)
     if not (layers and arms):
         return None
-    figure, grid = _grid(len(layers), arms)
+    figure, grid = _grid([f"activation {number}" for number in layers], arms)
     for row, number in zip(grid, layers, strict=True):
         for axes, arm in zip(row, arms, strict=True):
             _draw_ribbon(axes, evidence, arm, table[(table["arm"] == arm) & (table["number"] == number)])
-        row[0].set_ylabel(f"activation {number}\n(its input)")
+        _name_row(row, f"activation {number}\n(its input)")
     drawn = _part(len(layers), table["number"].nunique(), "activations")
-    set_title(figure, evidence, _caption(evidence, table, *drawn, "training mode; median, and 15th to 85th percentile"))
+    method = _caption(evidence, table, *drawn, "training mode; median, and 15th to 85th percentile")
+    set_title(figure, "What the activations get", method)
     return figure
 
 
@@ -61,38 +63,36 @@ def stale(evidence: Evidence) -> Figure | None:
     arms = _arms(evidence, table)
     if not arms:
         return None
-    figure = blank(max(5.4, PANEL[0] * len(arms) + 1.4), max(2.8, 1.6 + 0.25 * table["number"].nunique()))
-    panels = figure.subplots(1, len(arms), sharey=True, squeeze=False)[0]
+    height = max(1.8, 0.6 + 0.25 * table["number"].nunique())
+    figure, grid = grid_of(len(arms), len(arms), (PANEL[0], height), (1.4, 1.0))
+    panels = list(grid.flat)
     for axes, arm in zip(panels, arms, strict=True):
         cells = _mean(table[table["arm"] == arm]).unstack("epoch")
         ends = (-0.5, cells.shape[1] - 0.5, cells.shape[0] + 0.5, 0.5)
         shades = LogNorm(0.01, 3)
         image = axes.imshow(cells.clip(0.01, 3), aspect="auto", cmap="magma_r", norm=shades, extent=ends)
         axes.set_title(wrapped(arm, PANEL[0], size=9), fontsize=9)
-        axes.set_xlabel("epoch")
         axes.set_yticks(range(1, cells.shape[0] + 1))
         whole_epochs(axes)
-    panels[0].set_ylabel("normalization")
-    figure.colorbar(
-        image, ax=list(panels), label="standard deviations", ticks=[0.01, 0.03, 0.1, 0.3, 1, 3], format="%g"
-    )
-    set_title(figure, evidence, _caption(evidence, table, PROBES["mean_lag"].label))
+    name_axes(grid, len(arms), "epoch", "normalization")
+    colour_bar(image, panels, "standard deviations", ticks=[0.01, 0.03, 0.1, 0.3, 1, 3], format="%g")
+    set_title(figure, "How far the moving means lag", _caption(evidence, table, PROBES["mean_lag"].label))
     return figure
 
 
 @register("probes")
 def probes(evidence: Evidence) -> Figure | None:
     """Other probes by epoch, a line for each layer, from the first (light) to the last (dark)."""
-    return _draw_probes(evidence, CURVES)
+    return _draw_probes(evidence, "Inside the networks, by epoch", CURVES)
 
 
 @register("landscape")
 def landscape(evidence: Evidence) -> Figure | None:
     """The loss around the weights, along its gradient (Santurkar et al. 2018), at up to ten epochs."""
-    return _draw_probes(evidence, AROUND)
+    return _draw_probes(evidence, "How smooth the loss is around the weights", AROUND)
 
 
-def _draw_probes(evidence: Evidence, names: tuple[str, ...]) -> Figure | None:
+def _draw_probes(evidence: Evidence, message: str, names: tuple[str, ...]) -> Figure | None:
     """A row of panels for each probe, a column for each arm."""
     table = _of_first_point(evidence, evidence.inside_table)
     table = table[table["probe"].isin(names)]
@@ -100,14 +100,14 @@ def _draw_probes(evidence: Evidence, names: tuple[str, ...]) -> Figure | None:
     arms = _arms(evidence, table)
     if not (rows and arms):
         return None
-    figure, grid = _grid(len(rows), arms)
+    figure, grid = _grid([PROBES[name].label for name in rows], arms)
     for row, name in zip(grid, rows, strict=True):
         for axes, arm in zip(row, arms, strict=True):
             _draw_layers(axes, evidence, arm, table[(table["arm"] == arm) & (table["probe"] == name)])
-        row[0].set_ylabel(wrapped(PROBES[name].label, 1.4, size=9))
+        _name_row(row, wrapped(PROBES[name].label, 1.4, size=9))
         if name in LOGARITHMIC:
             row[0].set_yscale("log", nonpositive="mask")  # else a 0 draws a line to the bottom
-    set_title(figure, evidence, _caption(evidence, table, "a line per layer, the last one darkest"))
+    set_title(figure, message, _caption(evidence, table, "a line per layer, the last one darkest"))
     return figure
 
 
@@ -135,18 +135,24 @@ def _some(table: pd.DataFrame) -> list[int]:
     return [int(numbers[place]) for place in chosen]
 
 
-def _grid(n_rows: int, arms: list[str]) -> tuple[Figure, np.ndarray]:
+def _grid(rows: list[str], arms: list[str]) -> tuple[Figure, np.ndarray]:
     """A row of panels for each layer or probe, a column for each arm; the panels of a row share their scale."""
-    figure = blank(max(5.4, PANEL[0] * len(arms) + 0.6), 1.5 * n_rows + 1.0)
-    grid: np.ndarray = figure.subplots(n_rows, len(arms), sharex=True, sharey="row", squeeze=False)
-    for axes, arm in zip(grid[0], arms, strict=True):
-        axes.set_title(wrapped(arm, PANEL[0], size=9), fontsize=9)
-    for axes in grid.flat:
+    n_panels = len(rows) * len(arms)
+    figure, grid = grid_of(n_panels, len(arms), (PANEL[0], 1.5), (0.6, 1.0), sharey="row")
+    for place, axes in enumerate(grid.flat):
+        row, arm = rows[place // len(arms)], arms[place % len(arms)]
+        title = f"{arm}: {row}" if in_page() else arm if place < len(arms) else ""
+        axes.set_title(wrapped(title, PANEL[0], size=9), fontsize=9)
         axes.grid(alpha=0.25, lw=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-    for axes in grid[-1]:
-        axes.set_xlabel("epoch")
+    name_axes(grid, n_panels, "epoch", "")
     return figure, grid
+
+
+def _name_row(row: np.ndarray, label: str) -> None:
+    """Name what a row of panels shows; in the page, where panels may stand anywhere, at each of them."""
+    for axes in row if in_page() else row[:1]:
+        axes.set_ylabel(label)
 
 
 def _mean(table: pd.DataFrame) -> pd.Series[float]:
@@ -159,9 +165,9 @@ def _draw_ribbon(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -
         _say_none(axes)
         return
     curves = rows.groupby(["probe", "epoch"])["value"].mean().unstack("probe")
-    colour = look(evidence, arm)["color"]
-    axes.fill_between(curves.index, curves[_LOW], curves[_HIGH], color=colour, alpha=0.25, lw=0)
-    axes.plot(curves.index, curves[_MIDDLE], color=colour, lw=1.8)
+    own = {name: look(evidence, arm)[name] for name in ("color", "gid")}
+    axes.fill_between(curves.index, curves[_LOW], curves[_HIGH], alpha=0.25, lw=0, **own)
+    axes.plot(curves.index, curves[_MIDDLE], lw=1.8, **own)
     whole_epochs(axes)
 
 
@@ -173,7 +179,8 @@ def _draw_layers(axes: Axes, evidence: Evidence, arm: str, rows: pd.DataFrame) -
         curve = _mean(rows[rows["number"] == number]).droplevel("number")
         alpha = 0.3 + 0.7 * (place + 1) / len(numbers)
         width = 1.6 if len(numbers) <= MANY else 0.9
-        axes.plot(curve.index, curve, color=look(evidence, arm)["color"], alpha=alpha, lw=width)
+        own = {name: look(evidence, arm)[name] for name in ("color", "gid")}
+        axes.plot(curve.index, curve, alpha=alpha, lw=width, **own)
     whole_epochs(axes)
 
 

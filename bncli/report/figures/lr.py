@@ -6,11 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
+from bncli.report.answer import headline, spans
+from bncli.report.canvas import finish, panel_grid
 from bncli.report.figure import register
 from bncli.report.figures.curves import draw_trivial_score, trivial_caption
 from bncli.report.spelling import point_label
-from bncli.report.style import MAX_PANELS, by_point, cut_below, finish, fit_scale, look, n_text, panel_grid
+from bncli.report.style import MAX_PANELS, by_point, cut_below, fit_scale, look, n_text
 from bncli.tasks.metrics import METRICS
+from bncli.values import capital
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +45,9 @@ def lr(evidence: Evidence) -> Figure | None:
     caption = [n_text(evidence.conditions_table["n"]), *(["bars: 95% intervals"] if several else [])]
     if rates["decades"].notna().any():
         caption.append("thick lines: most seeds learn")
-    return finish(figure, evidence, [*caption, *trivial_caption(evidence, evidence.metric), *cut])
+    method = [*caption, *trivial_caption(evidence, evidence.metric), *cut]
+    message = spans(evidence) or headline(evidence) or f"{capital(METRICS[evidence.metric].label)} by learning rate"
+    return finish(figure, evidence, message, method)
 
 
 def _by_rate(evidence: Evidence) -> dict[str, pd.DataFrame]:
@@ -65,7 +70,10 @@ def _draw_response(axes: Axes, evidence: Evidence, rows: pd.DataFrame) -> None:
         if mean.notna().any():
             below, above = mean - curve[f"low_{metric}"].fillna(mean), curve[f"high_{metric}"].fillna(mean) - mean
             bars = (below.clip(lower=0), above.clip(lower=0))
-            axes.errorbar(curve["param_lr"], mean, bars, label=arm, lw=1.8, elinewidth=1.0, ms=4, **look(evidence, arm))
+            own = look(evidence, arm)
+            drawn = axes.errorbar(curve["param_lr"], mean, bars, label=arm, lw=1.8, elinewidth=1.0, ms=4, **own)
+            for bar in drawn.lines[2]:
+                bar.set_gid(own["gid"])
     draw_trivial_score(axes, evidence, metric)
     fit_scale(axes, metric)
 
@@ -80,10 +88,9 @@ def _draw_tolerance(axes: Axes, evidence: Evidence, rates: pd.DataFrame | None) 
             axes.plot(
                 [row["lr_low"], row["lr_high"]],
                 [height] * 2,
-                color=look(evidence, str(row["arm"]))["color"],
                 lw=4,
                 solid_capstyle="butt",
-                marker="|",
+                **look(evidence, str(row["arm"])) | {"marker": "|", "ls": "-"},
                 transform=axes.get_xaxis_transform(),
             )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bncli.analysis.evidence import Evidence
+from bncli.report.canvas import finish, panel_grid
 from bncli.report.figure import register
 from bncli.report.spelling import point_label, threshold_text
-from bncli.report.style import curve_look, finish, n_text, panel_grid, whole_epochs
+from bncli.report.style import curve_look, n_text, whole_epochs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,8 @@ def reached(evidence: Evidence) -> Figure | None:
                 axes.plot(curve["epoch"], curve["share"], label=arm, drawstyle="steps-post", **look)
         axes.set_ylim(-0.04, 1.04)
         whole_epochs(axes)
-    return finish(figure, evidence, [threshold_text(evidence), n_text(evidence.conditions_table["n"], "n = {}")])
+    method = [threshold_text(evidence), n_text(evidence.conditions_table["n"], "n = {}")]
+    return finish(figure, evidence, "How soon seeds reach the threshold", method)
 
 
 def _by_point(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:

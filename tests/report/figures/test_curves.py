@@ -28,7 +28,7 @@ def test_a_diverged_run_stays_in_the_mean_to_the_end():
     figure = curves(given)
     assert line(figure.axes[0], "none").get_ydata() == pytest.approx([0.4, 0.35, 0.45])
     assert given.conditions_table["mean_val_accuracy"].tolist() == pytest.approx([0.45])
-    assert "diverged runs keep their last value" in figure.get_suptitle().replace("\n", " ")
+    assert "diverged runs keep their last value" in figure.method
 
 
 def test_a_run_that_its_patience_stopped_stays_in_the_mean_to_the_end():
@@ -37,7 +37,7 @@ def test_a_run_that_its_patience_stopped_stays_in_the_mean_to_the_end():
 
     figure = curves(evidence(make_study("none", patience=1), make))
     assert line(figure.axes[0], "none").get_ydata() == pytest.approx([0.4, 0.55, 0.65])
-    assert "stopped runs keep their last value" in figure.get_suptitle().replace("\n", " ")
+    assert "stopped runs keep their last value" in figure.method
 
 
 def test_curves_have_one_panel_per_point_and_one_row_per_value_of_the_first_axis():
@@ -89,19 +89,19 @@ def test_the_trivial_score_is_a_dotted_line(name, n_lines):
     figure = drawn(name)["curves"]
     dotted = [each for each in figure.axes[0].get_lines() if each.get_linestyle() == ":"]
     assert [list(each.get_ydata()) for each in dotted] == [[0.5, 0.5]] * n_lines
-    assert ("dotted: guessing the commonest class" in figure.get_suptitle().replace("\n", " ")) == bool(n_lines)
+    assert ("dotted: guessing the commonest class" in figure.method) == bool(n_lines)
 
 
 @pytest.mark.parametrize(
     ("name", "caption"),
     [
-        ("no-axes", "fake  (mean over seeds, n = 2; band: 1 sd; dotted: guessing the commonest class)"),
-        ("one-seed", "fake  (one seed; dotted: guessing the commonest class)"),
-        ("some-missing", "fake  (mean over seeds, n = 0 to 2; band: 1 sd; dotted: guessing the commonest class)"),
+        ("no-axes", "mean over seeds, n = 2; band: 1 sd; dotted: guessing the commonest class"),
+        ("one-seed", "one seed; dotted: guessing the commonest class"),
+        ("some-missing", "mean over seeds, n = 0 to 2; band: 1 sd; dotted: guessing the commonest class"),
     ],
 )
 def test_the_caption_says_how_many_seeds_there_are(name, caption):
-    assert drawn(name)["curves"].get_suptitle().replace("\n", " ") == caption
+    assert drawn(name)["curves"].method == caption
 
 
 def test_training_and_validation_share_one_scale():

@@ -36,4 +36,4 @@ def test_differences_are_in_the_order_of_the_study_and_named_by_point():
 
 
 def test_with_one_seed_the_caption_mentions_no_interval():
-    assert drawn("one-seed")["differences"].get_suptitle() == "fake  (one seed)"
+    assert drawn("one-seed")["differences"].method == "one seed"

@@ -62,4 +62,4 @@ def test_a_cell_is_hatched_where_half_of_the_seeds_did_not_learn(n_unlearned, n_
     baseline, other = panels(figure)
     assert [patch.get_xy() for patch in baseline.patches] == [(0.5, 0.5)] * n_hatched
     assert len(other.patches) == 0
-    assert ("hatched: at least half of the seeds did not learn" in figure.get_suptitle()) == bool(n_hatched)
+    assert ("hatched: at least half of the seeds did not learn" in figure.method) == bool(n_hatched)

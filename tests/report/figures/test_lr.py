@@ -22,7 +22,7 @@ def test_without_a_range_that_learns_there_is_no_thick_line():
     given = evidence(make_study(axes=(("lr", (0.001, 0.01, 0.1)),)), diverged)
     figure = lr(given)
     assert [each for each in figure.axes[0].get_lines() if each.get_linewidth() == 4] == []
-    assert "thick lines" not in figure.get_suptitle()
+    assert "thick lines" not in figure.method
 
 
 def test_a_response_curve_lies_inside_the_axes_of_every_panel():

@@ -14,7 +14,7 @@ def test_a_seed_that_never_reaches_the_threshold_keeps_the_share_below_1():
     given = evidence(make_study("none", seeds=range(4)), make, threshold=0.65)
     figure = reached(given)
     assert line(figure.axes[0], "none").get_xydata().tolist() == [[1, 0], [2, 0.75], [3, 0.75]]
-    assert figure.get_suptitle().replace("\n", " ") == "fake  (the smoothed val_accuracy reaches 0.65; n = 4)"
+    assert figure.method == "the smoothed val_accuracy reaches 0.65; n = 4"
 
 
 def test_a_baseline_on_which_an_axis_has_no_effect_is_drawn_in_every_panel():
