@@ -26,8 +26,8 @@ from bncli.values import plain_text
 CURVE_SCORES = ("loss", *COMPARED_SCORES)
 """The scores that have a curve to reach a threshold, on the validation rows at least."""
 
-KEY = "report"
-"""Where `study.json` has the choice."""
+KEY, TITLE = "report", "title"
+"""Where `study.json` has the choice, and the title of the page."""
 
 
 Named = str | Sequence[str] | None
@@ -263,6 +263,16 @@ def choose(
             stored = {name: value for name, value in choice._asdict().items() if name != "more" or value}
             store.write_study(store.need_study() | {KEY: stored})
     return choice
+
+
+def remember_title(store: Store, title: str) -> None:
+    """Have a folder's page carry a title from now on; an empty one takes it away.
+
+    Raises:
+        StoreError: The folder holds no study, or can't be written.
+    """
+    with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
+        store.write_study(store.need_study() | {TITLE: title})
 
 
 def _updated(before: Choice, given: Choice, default: str) -> Choice:

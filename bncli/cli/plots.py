@@ -26,11 +26,11 @@ def check_plot(path: Path | None) -> None:
         check_name("ending of a plot", path.suffix, ENDINGS)
 
 
-def save_plot(path: Path, draw: Callable[[], Figure]) -> None:
-    """Write the figure that `draw` returns, and say so."""
+def save_plot(path: Path, draw: Callable[[], Figure], *, quiet: bool = False) -> None:
+    """Write the figure that `draw` returns, and say so unless `quiet`."""
     from bncli.report.style import own_style
 
     with own_style(console.warn):
         figure = draw()
         replace_file(path, lambda temporary: figure.savefig(temporary))
-    console.say(f"Wrote {path}")
+    console.say(f"Wrote {path}", quiet=quiet)

@@ -8,16 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from bncli.analysis.choice import choose
-from bncli.analysis.evidence import read_evidence
+from bncli.analysis.choice import choose, remember_title
+from bncli.analysis.evidence import Evidence, read_evidence
+from bncli.analysis.labels import parse_labels, with_labels
 from bncli.cli import console, hints, output
 from bncli.cli.continuing import command_that_continues
 from bncli.cli.options import FormatOption, MarginOption, MetricOption, QuietOption, ThresholdOption, option
+from bncli.cli.plots import check_plot, save_plot
 from bncli.cli.train import is_of_train
+from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
+from bncli.report.canvas import Wish, as_wished
 from bncli.report.figure import REGISTRY
 from bncli.study import status as states
 from bncli.study.folder import Store
+from bncli.values import read_number
 
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="DIR", show_default=False, help="The --out folder of a compare or sweep.")
@@ -29,26 +34,82 @@ def report(
     metric: MetricOption = None,
     threshold: ThresholdOption = None,
     margin: MarginOption = None,
+    title: Annotated[
+        str | None, option("--title", metavar="TEXT", help="Title of the page, or of the figure; none for no title.")
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        option("--labels", metavar="ARM=NAME,...", help="Names for arms in what this call writes."),
+    ] = None,
     figure: Annotated[
         str | None, option("--figure", metavar="NAME", help="Write this figure only.", complete=lambda: REGISTRY)
+    ] = None,
+    size: Annotated[
+        str | None, option("--size", metavar="WxH", help="Size of the figure in inches, such as 6x4.")
+    ] = None,
+    dpi: Annotated[int | None, option("--dpi", metavar="N", help="Resolution of the figure as PNG.")] = None,
+    plot: Annotated[
+        Path | None, option("--plot", metavar="FILE", help="Write the figure to this .png, .svg or .pdf file.")
     ] = None,
     format: FormatOption = "table",
     quiet: QuietOption = False,
 ) -> None:
     """Make tables, figures and report.html again from stored runs, without TensorFlow."""
     console.check_format(format)
+    names, title = parse_labels(labels or ()), "" if title == "none" else title
+    wish = _wish(figure, title, size, dpi, plot)
+    store = Store(folder)
+    evidence = with_labels(read_evidence(folder, *choose(store, metric, threshold, margin, console.warn)), names)
     if figure is not None:
-        check_name("figure", figure, REGISTRY)
-    evidence = read_evidence(folder, *choose(Store(folder), metric, threshold, margin, console.warn))
-    if figure is not None:
-        from bncli.report.files import write_figure
-
-        names = write_figure(evidence, Store(folder), figure, console.warn)
-        console.say(f"Wrote {', '.join(str(folder / name) for name in names)}", quiet=quiet)
+        _write_figure(evidence, store, figure, wish, plot, quiet=quiet)
         return
-    with output.then(partial(output.write_folder, evidence, Store(folder), quiet=quiet)):
+    if title is not None:
+        remember_title(store, title)
+    with output.then(partial(output.write_folder, evidence, store, quiet=quiet)):
         output.show_evidence(evidence, format, single=is_of_train(evidence.study))
     hints.say_next(hints.after_report(folder, evidence), format, quiet=quiet)
+
+
+def _wish(figure: str | None, title: str | None, size: str | None, dpi: int | None, plot: Path | None) -> Wish:
+    """What the options want of a figure.
+
+    Raises:
+        UnknownName: There is no such figure, or no such kind of file.
+        InvalidConfig: A value is out of range, or an option needs --figure.
+    """
+    check_plot(plot)
+    if figure is not None:
+        check_name("figure", figure, REGISTRY)
+    for name, value in (("--size", size), ("--dpi", dpi), ("--plot", plot)):
+        if value is not None and figure is None:
+            raise InvalidConfig(f"{name} is for one figure. Try --figure curves {name} {shown(str(value))}.")
+    if dpi is not None and not 10 <= dpi <= 1200:
+        raise InvalidConfig(f"--dpi must be a whole number from 10 to 1200. Received: {dpi}.")
+    return Wish(size=_parse_size(size) if size is not None else None, dpi=dpi, title=title)
+
+
+def _parse_size(text: str) -> tuple[float, float]:
+    try:
+        width, height = map(read_number, text.lower().split("x"))
+        is_right = 1 <= width <= 40 and 1 <= height <= 40
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise InvalidConfig(
+            f"--size must be WIDTHxHEIGHT in inches, each from 1 to 40, such as 6x4. Received: {shown(text)}."
+        )
+    return width, height
+
+
+def _write_figure(evidence: Evidence, store: Store, name: str, wish: Wish, plot: Path | None, *, quiet: bool) -> None:
+    """Write one figure to the folder, or to a file."""
+    from bncli.report.files import draw_figure, write_figure
+
+    if plot is not None:
+        save_plot(plot, lambda: as_wished(partial(draw_figure, evidence, store, name), wish), quiet=quiet)
+        return
+    files = write_figure(evidence, store, name, wish, console.warn)
+    console.say(f"Wrote {', '.join(str(store.folder / file) for file in files)}", quiet=quiet)
 
 
 def status(context: typer.Context, folder: FolderArgument, format: FormatOption = "table") -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +28,47 @@ PAGE_WIDTH = 4.4
 """Width of a panel in the page, in inches; the page shows it larger or smaller."""
 
 
+DPI = 130
+"""Resolution of figures as PNG, in dots per inch."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user wants of a figure other than what it is by itself.
+
+    Attributes:
+        size: Width and height in inches; None for the figure's own.
+        dpi: Resolution as PNG; None for the figure's own.
+        title: The title; None for the figure's own.
+    """
+
+    size: tuple[float, float] | None = None
+    dpi: int | None = None
+    title: str | None = None
+
+
+DEFAULT = Wish()
+
+_wish: ContextVar[Wish] = ContextVar("_wish", default=DEFAULT)
+
+
+def as_wished(draw: Callable[[], Figure], wish: Wish) -> Figure:
+    """Draw a figure, within `own_style`, so that it has the size, resolution and title that a user wants.
+
+    Args:
+        draw: Draws the figure.
+        wish: What the user wants.
+    """
+    token = _wish.set(wish)
+    try:
+        figure = draw()
+    finally:
+        _wish.reset(token)
+    if wish.size:
+        figure.set_size_inches(*wish.size)
+    return figure
+
+
 def blank(width: float, height: float) -> Figure:
     """Return an empty figure, which a notebook shows as a picture.
 
@@ -35,7 +78,8 @@ def blank(width: float, height: float) -> Figure:
     """
     if in_page():
         return _figure_class()(figsize=(PAGE_WIDTH, height), layout="constrained")
-    return _figure_class()(figsize=(width, height), layout="constrained", dpi=130)
+    wish = _wish.get()
+    return _figure_class()(figsize=wish.size or (width, height), layout="constrained", dpi=wish.dpi or DPI)
 
 
 @cache
@@ -201,9 +245,11 @@ def set_title(figure: Figure, message: str, method: Iterable[str], *, below: boo
     figure.message, figure.method = message, "; ".join(method)  # type: ignore[attr-defined]
     if in_page():
         return
-    title = wrapped(message, figure.get_figwidth(), size=11)
+    wanted = _wish.get().title
+    title = wrapped(message if wanted is None else wanted, figure.get_figwidth(), size=11)
     note = wrapped(figure.method, figure.get_figwidth(), size=8) if below else ""  # type: ignore[attr-defined]
     figure.set_figheight(figure.get_figheight() + 0.2 * title.count("\n") + 0.15 * note.count("\n"))
-    figure.suptitle(title, fontsize=11)
+    if title:
+        figure.suptitle(title, fontsize=11)
     if note:
         figure.supxlabel(note, fontsize=8, color="0.35")

@@ -12,6 +12,7 @@ from bncli.claims.discovery import controlled
 from bncli.claims.verdicts import verdicts
 from bncli.errors import InvalidConfig
 from bncli.report import figure as drawing
+from bncli.report.canvas import Wish, as_wished
 from bncli.report.exports import to_csv, write_csv
 from bncli.report.page import Drawing, render
 from bncli.report.panels import arms_in, panels_of, to_svg
@@ -63,26 +64,38 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
     return [*TABLE_FILES, *_figure_files(figures), REPORT_FILE]
 
 
-def write_figure(evidence: Evidence, store: Store, name: str, tell: Callable[[str], None] | None = None) -> list[str]:
+def draw_figure(evidence: Evidence, store: Store, name: str) -> Figure:
+    """Draw one figure, within `own_style`.
+
+    Raises:
+        UnknownName: There is no such figure.
+        InvalidConfig: The study has no data for it.
+    """
+    figure: Figure | None = drawing.REGISTRY[name](evidence)
+    if figure is None:
+        needs = " It needs runs that were trained with --probe." if name in drawing.INSIDE else ""
+        raise InvalidConfig(f"The study in {str(store.folder)!r} has nothing for the figure {name}.{needs}")
+    return figure
+
+
+def write_figure(
+    evidence: Evidence, store: Store, name: str, wish: Wish, tell: Callable[[str], None] | None = None
+) -> list[str]:
     """Write one figure to the study's folder; return the names of its files.
 
     Args:
         evidence: The study with its results.
         store: The study's folder.
         name: The figure's name.
+        wish: The size, resolution and title that the user wants.
         tell: Called with a note on what the figure can't show.
 
     Raises:
         UnknownName: There is no such figure.
         InvalidConfig: The study has no data for it.
     """
-    draw = drawing.REGISTRY[name]
     with own_style(tell):
-        figure = draw(evidence)
-        if figure is None:
-            needs = " It needs runs that were trained with --probe." if name in drawing.INSIDE else ""
-            raise InvalidConfig(f"The study in {str(store.folder)!r} has nothing for the figure {name}.{needs}")
-        _write_figure(name, figure, store)
+        _write_figure(name, as_wished(partial(draw_figure, evidence, store, name), wish), store)
     return _figure_files([name])
 
 

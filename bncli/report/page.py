@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bncli.analysis.choice import default_metric
+from bncli.analysis.choice import TITLE, default_metric
 from bncli.claims.discovery import method
 from bncli.report.answer import answer_of
 from bncli.report.figure import INSIDE
@@ -88,7 +88,7 @@ def render(
         .get_template("report.html.j2")
         .render(
             name=evidence.study.name,
-            title=content.get("title") or evidence.study.question or " · ".join([*about.values()][:3]),
+            title=content.get(TITLE) or evidence.study.question or " · ".join([*about.values()][:3]),
             about=about,
             source=evidence.study.source,
             answer=answer_of(evidence),

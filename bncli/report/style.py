@@ -47,7 +47,7 @@ CHAR = 0.08
 LONGEST = 600
 """The most characters of a title or label: matplotlib fails on images of 2**16 pixels."""
 
-SETTINGS = {"svg.hashsalt": "bncli", "svg.fonttype": "none"}
+SETTINGS = {"svg.hashsalt": "bncli", "svg.fonttype": "none", "pdf.fonttype": 42}
 """What differs from matplotlib's defaults: files without random ids, whose text is text."""
 
 PAGE_SETTINGS: Any = {"figure.facecolor": "none", "axes.facecolor": "none", "figure.dpi": 72}

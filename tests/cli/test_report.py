@@ -124,3 +124,69 @@ def test_several_metrics_are_remembered_and_tested_together(bncli, engine):
     status, _, err = bncli("report", "s", "--metric", "val_loss,val_loss")
     assert (status, err) == (2, "Error: The metric val_loss is named twice. Name each metric once.\n")
     assert "corrected over all" not in bncli("report", "s", "-q", "--metric", "val_loss")[1]
+
+
+def test_a_title_is_that_of_the_page_until_none_takes_it_away(bncli, engine):
+    bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q")
+    assert bncli("report", "s", "-q", "--title", "Does BN help <us>?")[0] == 0
+    assert "<h1>Does BN help &lt;us&gt;?</h1>" in Path("s/report.html").read_text()
+    bncli("compare", *TINY, "--seeds", "3", "--out", "s", "-q")
+    assert "<h1>Does BN help &lt;us&gt;?</h1>" in Path("s/report.html").read_text()
+    bncli("report", "s", "-q", "--title", "none")
+    assert "<h1>circles · " in Path("s/report.html").read_text()
+
+
+def test_arms_have_other_names_in_what_one_call_writes(bncli, engine):
+    bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q", "--arms", "none,batch:before")
+    status, out, _ = bncli("report", "s", "-q", "--format", "csv", "--labels", "none=Plain,batch:before=BN")
+    assert status == 0
+    assert [row["arm"] for row in csv.DictReader(io.StringIO(out))] == ["Plain", "BN"]
+    out = bncli("report", "s", "-q", "--format", "csv")[1]
+    assert [row["arm"] for row in csv.DictReader(io.StringIO(out))] == ["none", "batch:before"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--size", "6x4"), "--size is for one figure. Try --figure curves --size '6x4'."),
+        (("--dpi", "300"), "--dpi is for one figure. Try --figure curves --dpi '300'."),
+        (("--plot", "a.pdf"), "--plot is for one figure. Try --figure curves --plot 'a.pdf'."),
+        (("--plot", "a.gif"), "Unknown ending of a plot '.gif'. Allowed: .png, .svg, .pdf."),
+        (
+            ("--figure", "lr", "--size", "6"),
+            "--size must be WIDTHxHEIGHT in inches, each from 1 to 40, such as 6x4. Received: '6'.",
+        ),
+        (
+            ("--figure", "lr", "--size", "600x400"),
+            "--size must be WIDTHxHEIGHT in inches, each from 1 to 40, such as 6x4. Received: '600x400'.",
+        ),
+        (("--figure", "lr", "--dpi", "0"), "--dpi must be a whole number from 10 to 1200. Received: 0."),
+        (("--labels", "none"), "--labels must be ARM=NAME,ARM=NAME,... Received: 'none'. Try --labels "),
+    ],
+)
+def test_what_a_figure_can_not_have_is_refused_before_anything_is_read(bncli, options, expected):
+    status, out, err = bncli("report", "nowhere", *options)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"Error: {expected}")
+
+
+def test_a_figure_is_written_as_wished(bncli, engine):
+    from PIL import Image
+
+    def size(name):
+        with Image.open(name) as image:
+            return image.size
+
+    bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q", "--arms", "none,batch:before")
+    command = ("report", "s", "--figure", "curves", "--size", "3.5x2.5", "--dpi", "100", "--labels", "batch:before=BN")
+    status, out, err = bncli(*command, "--plot", "a.png", "--title", "Mine")
+    assert (status, out, err) == (0, "", "Wrote a.png\n")
+    assert size("a.png") == (350, 250)
+    assert bncli(*command, "--plot", "a.svg", "--title", "Mine", "-q") == (0, "", "")
+    drawn = Path("a.svg").read_text()
+    assert 'width="252pt" height="180pt"' in drawn
+    assert all(f">{text}</text>" in drawn for text in ("Mine", "none", "BN", "epoch"))
+    assert bncli(*command, "--plot", "a.pdf", "-q")[0] == 0
+    assert Path("a.pdf").read_bytes().startswith(b"%PDF-")
+    assert bncli(*command)[2] == "Wrote s/figures/curves.png, s/figures/curves.svg\n"
+    assert size("s/figures/curves.png") == (350, 250)
