@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.effects import hedges_g
-from bncli.analysis.grid import Cell, distinct_cells
+from bncli.analysis.grid import distinct_cells
 from bncli.analysis.learning import LearnedPairs, learned_pairs
 from bncli.analysis.pairs import Differences, final_values, paired_differences, paired_values
 from bncli.analysis.runs import Trivial
 from bncli.analysis.seeds import always_valid_interval
 from bncli.analysis.statistics import NO_INTERVAL, Interval, holm, mean
-from bncli.analysis.tables import AXES, Conditions, Results, table_of
+from bncli.analysis.tables import AXES, Conditions, Results, Runs, table_of
 from bncli.analysis.verdicts import Finding, finding_of, finding_where_some_learned, is_equivalent, verdict_of
 from bncli.tasks.metrics import DEFAULT, METRICS, TOLERANCE, lower_is_better
 
@@ -84,7 +84,9 @@ def differences_table(
     lower_is_better(metric)
     compared = [cell for cell in distinct_cells(results, conditions, baseline) if not cell.is_baseline]
     rows = [
-        cell.columns | {"metric": name} | _difference_row(cell, name, trivial, margin if name == metric else None)
+        cell.columns
+        | {"metric": name}
+        | difference_of_runs(cell.runs, cell.baseline_runs, name, trivial, margin if name == metric else None)
         for name in (metric, *more)
         for cell in compared
         if cell.runs and cell.baseline_runs
@@ -95,11 +97,21 @@ def differences_table(
     return table_of(rows, conditions, COLUMNS)
 
 
-def _difference_row(cell: Cell, metric: str, trivial: Trivial | None, margin: float | None) -> dict[str, Any]:
-    """The columns of a comparison, with its `side` (see `Finding`) and whether it is `equivalent`."""
-    found = paired_differences(cell.runs, cell.baseline_runs, metric)
-    values, others = paired_values(final_values(cell.runs, metric), final_values(cell.baseline_runs, metric))
-    pairs = None if trivial is None else learned_pairs(cell.runs, cell.baseline_runs, metric, trivial)
+def difference_of_runs(
+    runs: Runs, baseline: Runs, metric: str, trivial: Trivial | None, margin: float | None
+) -> dict[str, Any]:
+    """Return the columns of a comparison from `n` on, with its `side` (see `Finding`) and whether it is `equivalent`.
+
+    Args:
+        runs: The runs of an arm by seed.
+        baseline: Those of the baseline.
+        metric: What is compared.
+        trivial: What the best constant answer scores; None if it isn't known, and all runs count alike.
+        margin: The smallest difference that matters; None if nothing is to be called equivalent.
+    """
+    found = paired_differences(runs, baseline, metric)
+    values, others = paired_values(final_values(runs, metric), final_values(baseline, metric))
+    pairs = None if trivial is None else learned_pairs(runs, baseline, metric, trivial)
     is_mixed = METRICS[metric].has_direction and pairs is not None and pairs.is_mixed
     finding = finding_where_some_learned(pairs, metric) if pairs and is_mixed else finding_of(found, metric)
     return {

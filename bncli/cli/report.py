@@ -31,6 +31,9 @@ FolderArgument = Annotated[
 
 def report(
     folder: FolderArgument,
+    other: Annotated[
+        Path | None, typer.Argument(metavar="[DIR2]", show_default=False, help="Another study, to compare with.")
+    ] = None,
     metric: MetricOption = None,
     threshold: ThresholdOption = None,
     margin: MarginOption = None,
@@ -59,15 +62,40 @@ def report(
     names, title = parse_labels(labels or ()), "" if title == "none" else title
     wish = _wish(figure, title, size, dpi, plot)
     store = Store(folder)
+    if other is not None and figure is not None:
+        raise InvalidConfig("--figure draws one study. Leave out DIR2, or --figure.")
     evidence = with_labels(read_evidence(folder, *choose(store, metric, threshold, margin, console.warn)), names)
     if figure is not None:
         _write_figure(evidence, store, figure, wish, plot, quiet=quiet)
+        return
+    if other is not None:
+        _report_two(evidence, store, other, names, title, format, quiet=quiet)
         return
     if title is not None:
         remember_title(store, title)
     with output.then(partial(output.write_folder, evidence, store, quiet=quiet)):
         output.show_evidence(evidence, format, single=is_of_train(evidence.study))
     hints.say_next(hints.after_report(folder, evidence), format, quiet=quiet)
+
+
+def _report_two(
+    evidence: Evidence,
+    store: Store,
+    other: Path,
+    labels: dict[str, str],
+    title: str | None,
+    format: str,
+    *,
+    quiet: bool,
+) -> None:
+    """Show what differs between two studies, and write the page on both."""
+    from bncli.report.two import as_records, two_caption, two_of, two_rows, write_two
+
+    theirs = read_evidence(other, evidence.metric, evidence.threshold, evidence.margin)
+    theirs = with_labels(theirs, {arm: name for arm, name in labels.items() if arm in theirs.arms})
+    two = two_of((evidence, theirs), (store, Store(other)))
+    output.write_rows(as_records(two), two_rows(two), format, caption=two_caption(two))
+    console.say(f"Report: {store.folder / write_two(two, title, console.warn)}", quiet=quiet)
 
 
 def _wish(figure: str | None, title: str | None, size: str | None, dpi: int | None, plot: Path | None) -> Wish:

@@ -54,7 +54,7 @@ def write_files(evidence: Evidence, store: Store, tell: Callable[[str], None] | 
         figures = drawing.draw_all(evidence)
         for name, figure in figures.items():
             _write_figure(name, figure, store)
-        drawings = [page_drawing(name, evidence) for name in figures]
+        drawings = [drawn for name in figures if (drawn := page_drawing(name, evidence))]
     for name in _figure_files(set(drawing.REGISTRY) - set(figures)):
         store.remove(name)
     with timeline.span("page"):
@@ -116,13 +116,21 @@ def _figure_files(names: Iterable[str]) -> list[str]:
     return [f"figures/{name}.{kind}" for name in names for kind in ("png", "svg")]
 
 
-def page_drawing(name: str, evidence: Evidence) -> Drawing:
-    """Return a figure that the study has as panels of the page; call it in `own_style`."""
+def page_drawing(name: str, evidence: Evidence, as_name: str = "") -> Drawing | None:
+    """Return a figure as panels of the page; None if the study has nothing for it. Call it in `own_style`.
+
+    Args:
+        name: The figure's name.
+        evidence: The study with its results.
+        as_name: Its name in a page that has it twice.
+    """
     with page_style():
         figure = drawing.REGISTRY[name](evidence)
-        panels = panels_of(figure, name)
+        if figure is None:
+            return None
+        panels = panels_of(figure, as_name or name)
     caption = f"{drawing.REGISTRY.description(name).removesuffix('.')}; {figure.method}."
-    return Drawing(name, figure.message, caption, panels, arms_in(panels, dict(enumerate(evidence.arms))))
+    return Drawing(as_name or name, figure.message, caption, panels, arms_in(panels, dict(enumerate(evidence.arms))))
 
 
 def _write_figure(name: str, figure: Figure, store: Store) -> None:

@@ -190,3 +190,20 @@ def test_a_figure_is_written_as_wished(bncli, engine):
     assert Path("a.pdf").read_bytes().startswith(b"%PDF-")
     assert bncli(*command)[2] == "Wrote s/figures/curves.png, s/figures/curves.svg\n"
     assert size("s/figures/curves.png") == (350, 250)
+
+
+def test_two_studies_are_compared_on_one_page(bncli, engine):
+    for name, seeds in (("a", "3"), ("b", "2")):
+        bncli("compare", *TINY, "--seeds", seeds, "--out", name, "-q")
+    status, out, err = bncli("report", "a", "b", "--format", "csv", "--labels", "none=Plain")
+    assert status == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert rows[0]["arm"] == "Plain"
+    assert {(row["n_first"], row["n_second"], row["n"]) for row in rows} == {("3", "2", "2")}
+    assert err.splitlines()[-1] == "Report: a/with-b.html"
+    assert Path("a/with-b.html").exists()
+    status, _, err = bncli("report", "a", "b", "--figure", "curves")
+    assert (status, err) == (2, "Error: --figure draws one study. Leave out DIR2, or --figure.\n")
+    status, _, err = bncli("report", "a", "c")
+    assert status == 2
+    assert "'c'" in err

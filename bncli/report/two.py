@@ -1,0 +1,178 @@
+"""Two studies on one page, and the table of what differs between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bncli.analysis.two import have_same_data, settings_that_differ, two_table
+from bncli.analysis.verdicts import CLEAR, pairs_needed
+from bncli.errors import InvalidConfig
+from bncli.report.answer import Answer, answer_of
+from bncli.report.files import page_drawing
+from bncli.report.page import HEROES, Drawing, about_of, environment
+from bncli.report.parts import Part, result_tables
+from bncli.report.spelling import field_value, interval, number
+from bncli.report.style import own_style
+from bncli.study.folder import Store
+from bncli.tasks.metrics import METRICS
+from bncli.values import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bncli.analysis.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two studies that are compared by the metric of the first.
+
+    Attributes:
+        names: What they are called: the names of their folders, or their paths.
+        studies: Both with their results.
+        table: See `analysis.two.two_table`.
+        is_paired: Whether the same seed means the same data in both.
+        folder: The folder of the first.
+    """
+
+    names: tuple[str, str]
+    studies: tuple[Evidence, Evidence]
+    table: pd.DataFrame
+    is_paired: bool
+    folder: Store
+
+    @property
+    def file(self) -> str:
+        """The name of the page in the first study's folder."""
+        return f"with-{'-'.join(re.findall(r'[A-Za-z0-9._]+', self.names[1])) or 'other'}.html"
+
+
+@dataclass(frozen=True)
+class _Side:
+    name: str
+    title: str
+    about: dict[str, str]
+    answer: Answer
+    hero: Drawing | None
+    main: Part | None
+
+
+def two_of(studies: tuple[Evidence, Evidence], stores: tuple[Store, Store]) -> Two:
+    """Return two studies as one comparison.
+
+    Args:
+        studies: Both with their results, compared by the same metric.
+        stores: Their folders.
+
+    Raises:
+        InvalidConfig: They have no arm at the same values of the axes in common.
+    """
+    is_paired = have_same_data(*(store.need_study() for store in stores))
+    table = two_table(*studies, is_paired=is_paired)
+    folders = [store.folder for store in stores]
+    if table.empty:
+        arms = [", ".join(evidence.arms) for evidence in studies]
+        raise InvalidConfig(
+            f"{str(folders[0])!r} and {str(folders[1])!r} have no arm at the same values of their axes. Arms there: "
+            f"{arms[0]}; {arms[1]}."
+        )
+    names = [folder.resolve().name for folder in folders]
+    if names[0] == names[1]:
+        names = [str(folder) for folder in folders]
+    return Two((names[0], names[1]), studies, table, is_paired, stores[0])
+
+
+def two_rows(two: Two) -> list[dict[str, str]]:
+    """Return the table of arms that both studies have."""
+    first, second = two.names
+    axes = [str(name) for name in two.table if str(name).startswith("param_")]
+    rows = []
+    for _, row in two.table.iterrows():
+        cells = {name.removeprefix("param_"): field_value(row[name]) for name in axes} | {"arm": str(row["arm"])}
+        cells |= {first: number(row["mean_first"]), second: number(row["mean_second"])}
+        if two.is_paired:
+            cells["difference"] = interval(row["mean_difference"], row["low"], row["high"], sign="+")
+            cells |= {"verdict": row["verdict"], "pairs": str(row["n"])}
+        else:
+            cells["n"] = f"{row['n_first']}, {row['n_second']}"
+        rows.append(cells)
+    return rows
+
+
+def two_caption(two: Two) -> str:
+    """Return what the columns of `two_rows` mean."""
+    label = METRICS[two.studies[0].metric].label
+    if not two.is_paired:
+        return f"mean {label} over seeds; the data of the two studies differ, so that seeds are not paired"
+    needed = pairs_needed(len(two.table))
+    few = "" if (two.table["n"] >= needed).any() else f", which takes {needed} pairs or more here"
+    return (
+        f"mean {label} over seeds; difference: {two.names[1]} minus {two.names[0]}, paired by seed [95% interval]; "
+        f"better, worse: the interval excludes 0 and p < 0.05 after Holm's correction{few}"
+    )
+
+
+def lead(two: Two) -> str:
+    """Return in a sentence what differs between the two."""
+    first, second = two.names
+    n = len(two.table)
+    if not two.is_paired:
+        return f"{counted(n, 'condition')} of {first} and {second} stand side by side; their data differ."
+    clear = two.table[two.table["verdict"].isin(CLEAR)]
+    if clear.empty:
+        which = f"all {n} comparisons" if n > 1 else "the only comparison"
+        return f"Between {first} and {second}, {which} of the same arm are undecided."
+    largest = clear.iloc[int(clear["mean_difference"].abs().to_numpy().argmax())]
+    return (
+        f"{len(clear)} of {counted(n, 'comparison')} of the same arm differ clearly: most {largest['arm']}, from "
+        f"{number(largest['mean_first'])} in {first} to {number(largest['mean_second'])} in {second}."
+    )
+
+
+def write_two(two: Two, title: str | None = None, tell: Callable[[str], None] | None = None) -> str:
+    """Write the page on both into the first study's folder, and return the file's name.
+
+    Args:
+        two: The two studies.
+        title: The title of the page; None for their names.
+        tell: Called with a note on what the figures can't show.
+    """
+    settings = [
+        {"setting": row["setting"], two.names[0]: row["first"], two.names[1]: row["second"]}
+        for row in settings_that_differ(*two.studies)
+    ]
+    text = (
+        environment()
+        .get_template("two.html.j2")
+        .render(
+            title=title or f"{two.names[0]} and {two.names[1]}",
+            lead=lead(two),
+            common=Part(f"Every arm of both in {two.studies[0].metric}", two_rows(two), f"{two_caption(two)}."),
+            settings=Part("Settings", settings, wraps=True),
+            sides=_sides(two, tell),
+        )
+    )
+    two.folder.write_text(two.file, text)
+    return two.file
+
+
+def _sides(two: Two, tell: Callable[[str], None] | None) -> Sequence[_Side]:
+    found = []
+    for place, (name, evidence) in enumerate(zip(two.names, two.studies, strict=True)):
+        with own_style(tell):
+            drawn = (page_drawing(figure, evidence, f"{figure}-{place}") for figure in HEROES)
+            hero = next((figure for figure in drawn if figure), None)
+        main = next(iter(result_tables(evidence)), None)
+        main = main and replace(main, title=name)
+        found.append(_Side(f"study-{place}", name, about_of(evidence), answer_of(evidence), hero, main))
+    return found
+
+
+def as_records(two: Two) -> list[dict[str, Any]]:
+    """Return the table for programs."""
+    from bncli.report.exports import records
+
+    return records(two.table)
