@@ -67,7 +67,8 @@ format: $(READY)  ## put the code into its standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY)  ## write help screens and tables into the documentation
+docs: $(READY)  ## write help screens, tables and the schema of study files into the documentation
+	$(BIN)/bncli export schema > bncli/study/presets/study.schema.json
 	$(BIN)/cog -r -I docs -P $(DOCS)
 
 clean:  ## remove .venv, .venv-lowest and caches

@@ -2,12 +2,15 @@
 
 import math
 
+import numpy as np
+
 from bncli.analysis.evidence import Evidence
 from bncli.config import RunConfig
-from bncli.results import RunResult
+from bncli.results import Inside, RunResult, Series
 from bncli.study.arms import parse_arms
 from bncli.study.opening import open_folder
 from bncli.study.study import Study
+from bncli.tasks.probes import PROBES
 
 TWO_AXES = (("activation", ("sigmoid", "relu")), ("lr", (0.01, 0.1)))
 IGNORED_AXIS = (("norm_momentum", (0.9, 0.99)), ("lr", (0.01, 0.1)))
@@ -102,3 +105,16 @@ def record(folder, shown, order=1):
 def bytes_of(folder):
     """The content of every file below a folder, by relative path."""
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+LAYERS = ("one", "two", "three", "four", "five", "six")
+
+
+def seen(config):
+    """Probes of six activations; averages and gamma only of arms with batch normalization."""
+    has_norm = config.norm == "batch"
+    names = [name for name in PROBES if has_norm or name not in ("mean_lag", "gamma")]
+    series = [Series(name, layer, number) for name in names for number, layer in enumerate(LAYERS, 1)]
+    values = 0.1 + np.arange(4 * len(series), dtype="float32").reshape(4, -1) % 7 + config.seed
+    object.__setattr__(result := learned(config), "inside", Inside(tuple(series), values))
+    return result

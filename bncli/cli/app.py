@@ -65,7 +65,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "diagnose": (diagnose, "Say what is wrong with a network's normalizations."),
     "recalibrate": (recalibrate, "Write a saved model with statistics of its data."),
     "report": (report, "Make tables, figures and page of a study again."),
-    "export": (export, "Write a run as a stand-alone Keras program."),
+    "export": (export, "Write a run as a Keras program, or for TensorBoard."),
     "verify": (verify, "Check what is claimed about BN: trains the presets."),
     "status": (status, "Count the finished and missing runs of a study."),
     "list": (list_, "List presets, models, arms, metrics or studies."),

@@ -19,9 +19,9 @@ from bncli.cli.encoding import fitted
 from bncli.registry import check_name
 from bncli.report.rows import BEST, INTERVAL
 
-FORMATS = ("table", "json", "jsonl", "csv", "md")
+FORMATS = ("table", "json", "jsonl", "csv", "md", "latex")
 
-FORMATS_ELSEWHERE = {"markdown": "md", "text": "table", "txt": "table", "ndjson": "jsonl", "tsv": "csv"}
+FORMATS_ELSEWHERE = {"markdown": "md", "text": "table", "txt": "table", "ndjson": "jsonl", "tsv": "csv", "tex": "latex"}
 """What other tools call such formats; the message on an unknown format suggests bncli's name."""
 
 _UNLIMITED = 10_000
@@ -116,7 +116,7 @@ def print_rows(
         rows: Texts by column; all rows have the same columns.
         title: A line above the table.
         caption: A paragraph below the table.
-        format: `table` for a terminal, `md` for Markdown.
+        format: `table` for a terminal, `md` for Markdown, `latex` for papers.
         spare: What to leave out where the terminal is too narrow, the least important first: a column, or
             `NAME [interval]` for the intervals in a column.
         complete: The format that leaves nothing out.
@@ -125,6 +125,11 @@ def print_rows(
     title = fitted(title, sys.stdout)
     if format == "md":
         _print_markdown(rows, title, _captioned(caption, (), complete))
+        return
+    if format == "latex":
+        from bncli.report.latex import to_latex
+
+        write(to_latex(rows, title, _captioned(caption, (), complete)))
         return
     plain, wide = open_console(stderr=False), open_console(stderr=False)
     rows, left_out = _fitted(rows, wide, spare)

@@ -1,44 +1,96 @@
-"""`bncli export`: a run of a study as a program of plain Keras."""
+"""`bncli export`: a run as a program of plain Keras, a study for TensorBoard, the schema of study files."""
 
 from __future__ import annotations
 
+import importlib.util
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bncli.analysis.evidence import read_evidence
 from bncli.cli import console
-from bncli.cli.options import completion
+from bncli.cli.options import QuietOption, completion, option
 from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
+from bncli.report.exports import to_json
+from bncli.report.study_schema import study_schema
 from bncli.results import RunResult
 from bncli.study.folder import Store
 from bncli.values import counted
 
-KINDS = ("script",)
+KINDS = ("script", "tensorboard")
+
+SCHEMA = "schema"
+"""What is exported of no study."""
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="The folder of a study.")],
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", show_default=False, help="The folder of a study; or schema, see below.")
+    ],
     kind: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="|".join(KINDS),
             show_default=False,
-            help="script: a program of plain Keras that trains a run and prints its numbers.",
+            help="script: a program of plain Keras that trains a run and prints its numbers. tensorboard: curves, "
+            "settings, figures and probes for TensorBoard.",
             autocompletion=completion(lambda: KINDS),
         ),
-    ],
+    ] = None,
     run: Annotated[
         str | None,
         typer.Argument(metavar="RUN_ID", show_default=False, help="The run, or how its id begins; else the first."),
     ] = None,
+    out: Annotated[
+        Path | None,
+        option("--out", "-o", metavar="FOLDER", help="Where tensorboard writes; by default DIR/tensorboard."),
+    ] = None,
+    by_run: Annotated[
+        bool, option("--by-run", help="Each seed as a run of TensorBoard, not the mean over seeds.")
+    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Write a run as a stand-alone Keras program to stdout; it needs no bncli and prints the numbers of the run."""
+    """Write a run as a Keras program to stdout, or a study for TensorBoard.
+
+    bncli export schema: the JSON Schema of study files, with which editors complete and check them.
+    """
+    if folder == SCHEMA and kind is None:
+        console.write(to_json(study_schema()))
+        return
+    if kind is None:
+        raise InvalidConfig(
+            f"export needs a kind. Allowed: {', '.join(KINDS)}. Try bncli export {shown(folder)} script."
+        )
     check_name("kind of export", kind, KINDS)
+    store = Store(Path(folder))
+    if kind == "tensorboard":
+        _tensorboard(store, run, out, by_run=by_run, quiet=quiet)
+        return
+    for name, is_given in (("--out", out is not None), ("--by-run", by_run)):
+        if is_given:
+            raise InvalidConfig(f"{name} is for tensorboard; a script is written to stdout.")
     from bncli.report.script.program import script_of
 
-    console.write(script_of(chosen_run(Store(folder), run)))
+    console.write(script_of(chosen_run(store, run)))
+
+
+def _tensorboard(store: Store, run: str | None, out: Path | None, *, by_run: bool, quiet: bool) -> None:
+    """Write a study for TensorBoard, and say how to open it."""
+    if run is not None:
+        raise InvalidConfig("tensorboard takes no RUN_ID: it writes the whole study. Try --by-run.")
+    if importlib.util.find_spec("tensorboard") is None:
+        raise InvalidConfig(
+            "tensorboard is not installed. It comes with the extra of that name: pip install 'bncli[tensorboard]'."
+        )
+    evidence, target = read_evidence(store.folder), out or store.folder / "tensorboard"
+    from bncli.report.tensorboard import write_tensorboard
+
+    names = write_tensorboard(evidence, target, by_run=by_run, replace=out is None)
+    console.say(f"Wrote {counted(len(names), 'run')} of TensorBoard to {target}", quiet=quiet)
+    console.say(f"Next: {shlex.join(['tensorboard', '--logdir', str(target)])}", quiet=quiet)
 
 
 def chosen_run(store: Store, begins: str | None) -> RunResult:

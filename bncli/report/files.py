@@ -12,7 +12,7 @@ from bncli.claims.discovery import controlled
 from bncli.claims.verdicts import verdicts
 from bncli.errors import InvalidConfig
 from bncli.report import figure as drawing
-from bncli.report.canvas import Wish, as_wished
+from bncli.report.canvas import DEFAULT, Wish, as_wished
 from bncli.report.exports import to_csv, write_csv
 from bncli.report.page import Drawing, render
 from bncli.report.panels import arms_in, panels_of, to_svg
@@ -79,7 +79,7 @@ def draw_figure(evidence: Evidence, store: Store, name: str) -> Figure:
 
 
 def write_figure(
-    evidence: Evidence, store: Store, name: str, wish: Wish, tell: Callable[[str], None] | None = None
+    evidence: Evidence, store: Store, name: str, wish: Wish = DEFAULT, tell: Callable[[str], None] | None = None
 ) -> list[str]:
     """Write one figure to the study's folder; return the names of its files.
 

@@ -38,7 +38,7 @@ def test_train_writes_the_program_of_its_run(bncli):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["s", "skript"], "Unknown kind of export 'skript'. Allowed: script. Did you mean 'script'?"),
+        (["s", "skript"], "Unknown kind of export 'skript'. Allowed: script, tensorboard. Did you mean 'script'?"),
         (
             ["nothing", "script"],
             "'nothing' holds no study (no study.json). Give the --out folder of a compare or sweep.",
@@ -65,3 +65,49 @@ def test_a_program_of_many_seeds_or_of_another_ending_is_refused_before_training
         "No script can be written of the arm recalibrated. Try the arm frozen or as-is."
     )
     assert engine == []
+
+
+def test_a_study_is_written_for_tensorboard_into_its_folder(bncli, study):
+    pytest.importorskip("tensorboard")
+    status, out, err = bncli("export", "s", "tensorboard")
+    assert (status, out) == (0, "")
+    assert err == "Wrote 3 runs of TensorBoard to s/tensorboard\nNext: tensorboard --logdir s/tensorboard\n"
+    assert bncli("export", "s", "tensorboard", "-q", "--by-run") == (0, "", "")
+    assert sorted(path.name for path in Path("s/tensorboard/none").iterdir())[-2:] == ["seed-0", "seed-1"]
+    assert bncli("export", "s", "tensorboard", "-q", "--out", "t") == (0, "", "")
+    status, _, err = bncli("export", "s", "tensorboard", "--out", "t")
+    assert (status, err) == (
+        2,
+        "Error: 't' has a run 'study' already, and TensorBoard would mix both. Try another --out.\n",
+    )
+
+
+def test_the_schema_of_study_files_needs_no_study(bncli):
+    status, out, err = bncli("export", "schema")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["title"] == "bncli study"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("s",), "export needs a kind. Allowed: script, tensorboard. Try bncli export 's' script."),
+        (("s", "tensorboard", "abc"), "tensorboard takes no RUN_ID: it writes the whole study. Try --by-run."),
+        (("s", "script", "--out", "x"), "--out is for tensorboard; a script is written to stdout."),
+        (("s", "script", "--by-run"), "--by-run is for tensorboard; a script is written to stdout."),
+        (("nowhere", "tensorboard"), "'nowhere' holds no study (no study.json)."),
+    ],
+)
+def test_what_an_export_does_not_take_is_refused(bncli, arguments, expected):
+    status, out, err = bncli("export", *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"Error: {expected}")
+
+
+def test_without_tensorboard_the_message_names_the_extra(bncli, study, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    status, _, err = bncli("export", "s", "tensorboard")
+    assert status == 2
+    assert err == (
+        "Error: tensorboard is not installed. It comes with the extra of that name: pip install 'bncli[tensorboard]'.\n"
+    )

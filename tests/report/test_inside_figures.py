@@ -2,27 +2,14 @@
 
 import numpy as np
 import pytest
-from fakes import evidence, learned, make_study, record
+from fakes import evidence, make_study, record, seen
 
 from bncli.analysis.evidence import read_evidence
 from bncli.errors import InvalidConfig, UnknownName
 from bncli.report.figure import INSIDE, REGISTRY
 from bncli.report.files import write_figure
-from bncli.results import Inside, Series
+from bncli.results import Inside
 from bncli.study.folder import Store
-from bncli.tasks.probes import PROBES
-
-LAYERS = ("one", "two", "three", "four", "five", "six")
-
-
-def seen(config):
-    """Probes of six activations; averages and gamma only of arms with batch normalization."""
-    has_norm = config.norm == "batch"
-    names = [name for name in PROBES if has_norm or name not in ("mean_lag", "gamma")]
-    series = [Series(name, layer, number) for name in names for number, layer in enumerate(LAYERS, 1)]
-    values = 0.1 + np.arange(4 * len(series), dtype="float32").reshape(4, -1) % 7 + config.seed
-    object.__setattr__(result := learned(config), "inside", Inside(tuple(series), values))
-    return result
 
 
 @pytest.fixture(scope="module")
