@@ -98,7 +98,7 @@ def _hatch(axes: Axes, unlearned: np.ndarray) -> None:
 
     for row, column in np.argwhere(unlearned == 1):
         corner = (column - 0.5, row - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", edgecolor="white", lw=0, alpha=0.55))
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="//", edgecolor="white", lw=0, alpha=0.45))
 
 
 def _label_cells(
