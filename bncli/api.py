@@ -21,6 +21,7 @@ from bncli.analysis.choice import Named, check_measured_by, choice_of, choose
 from bncli.analysis.evidence import Evidence, make_evidence, read_evidence
 from bncli.analysis.inside import with_probe
 from bncli.analysis.tables import measured_metrics
+from bncli.cli.notebook import notebook_tracker
 from bncli.config import RunConfig
 from bncli.engines.method import check_memory
 from bncli.errors import InvalidConfig, shown
@@ -37,11 +38,13 @@ from bncli.study.execution import ENGINES, execute, train_here, work_of
 from bncli.study.jobs import connect
 from bncli.study.journal import RUNS_FILE
 from bncli.study.opening import Opened, as_begun, open_folder
-from bncli.study.study import DEFAULT_SEEDS, Plan, Study
+from bncli.study.study import DEFAULT_SEEDS, Condition, Plan, Study
 from bncli.tasks.metrics import default_of
 from bncli.values import counted, plain_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -375,6 +378,17 @@ def _train(plan: Plan, opened: Opened | None, engine: str, jobs: int, probe: str
     store = opened.store if opened else None
     work = work_of(plan, store)
     check_memory(work.pending)
+    tracker = notebook_tracker(work.pending)
+
+    def on_epoch(configs: Sequence[RunConfig], epoch: int) -> None:
+        if tracker:
+            tracker.epoch(str(work.conditions[configs[0]]), len(configs))
+
+    def on_result(result: RunResult, condition: Condition) -> None:
+        if tracker:
+            tracker.run(str(condition), result.config.epochs - len(result.history.get("loss", [])))
+
     with connect(jobs) if jobs > 1 else nullcontext() as workers:
         train_runs = workers.train if workers else train_here
-        return execute(work, train_runs(work.pending, engine, probe=probe), store)
+        batches = train_runs(work.pending, engine, on_epoch if tracker else None, probe=probe)
+        return execute(work, batches, store, on_result=on_result)

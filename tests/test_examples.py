@@ -4,9 +4,11 @@ import json
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,50 @@ def test_the_gate_passes_on_the_status_of_verify(shell, folder, status, out, err
     (call,) = json.loads((folder / "gate" / "verdicts.json").read_text())
     assert call == "verify lr-activation --strict --quiet --out gate --format json"
     assert shell(f"{EXAMPLES}/gate.sh gate").returncode == 2
+
+
+@pytest.fixture
+def small_study(folder):
+    """A study of four runs, with its page."""
+    from fakes import evidence, learned, make_study, record
+
+    from bncli.report.files import write_files
+
+    shown = evidence(make_study(axes=(("lr", (0.01, 0.1)),), seeds=(0,)), learned, 0.1)
+    write_files(shown, record(folder / "s", shown))
+    return folder / "s"
+
+
+def run_example(name, study):
+    command = [sys.executable, str(EXAMPLES / name), str(study)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=study.parent,
+        env=os.environ | {"WANDB_SILENT": "true"},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_study_goes_to_mlflow(small_study, monkeypatch):
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
+    run_example("to_mlflow.py", small_study)
+    with closing(sqlite3.connect(small_study.parent / "mlflow.db")) as stored:
+        arms = stored.execute("select value from params where key = 'arm' order by value").fetchall()
+        scores = stored.execute("select value, step from metrics where key = 'val_accuracy'").fetchall()
+        final = stored.execute("select value from metrics where key = 'final_val_accuracy'").fetchall()
+    assert arms == [("batch:before",)] * 2 + [("none",)] * 2
+    assert sorted(step for _, step in scores) == [1] * 4 + [2] * 4 + [3] * 4
+    assert {(value,) for value, step in scores if step == 3} == set(final)
+
+
+@pytest.mark.slow
+def test_a_study_goes_to_wandb_without_a_network(small_study, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
+    run_example("to_wandb.py", small_study)
+    assert len(list(small_study.parent.glob("wandb/offline-run-*/run-*.wandb"))) == 4

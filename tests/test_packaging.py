@@ -74,7 +74,8 @@ def built(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_wheel_and_the_sdist_have_what_they_need(built):
-    wheel, sdist = zipfile.ZipFile(built[0]).namelist(), tarfile.open(built[1]).getnames()
+    with zipfile.ZipFile(built[0]) as archive, tarfile.open(built[1]) as source:
+        wheel, sdist = archive.namelist(), source.getnames()
     data = f"bncli-{PROJECT['version']}.data/data/share"
     assert {
         "bncli/py.typed",
