@@ -8,7 +8,7 @@ PARTS := 8
 DOCS := README.md CONTRIBUTING.md $(wildcard docs/*.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all fuzz test-lowest bench calibration reproduce check format docs clean
+.PHONY: help install demo test test-all fuzz test-lowest bench calibration reproduce gallery check format docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -56,6 +56,9 @@ reproduce: $(READY)  ## check every published claim, MNIST included (hours), and
 	$(BIN)/bncli verify --all --quiet --format csv > /dev/null
 	$(BIN)/python docs/reproduce.py studies > docs/.reproduction.md
 	mv docs/.reproduction.md docs/reproduction.md
+
+gallery: $(READY)  ## docs/gallery.md and its pictures, of the runs in the folder studies
+	$(BIN)/python docs/gallery.py studies
 
 check: $(READY)  ## lint, format, types, and whether the generated docs are up to date
 	$(BIN)/ruff check .

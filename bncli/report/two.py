@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.two import have_same_data, settings_that_differ, two_table
 from bncli.analysis.verdicts import CLEAR, pairs_needed
 from bncli.errors import InvalidConfig
+from bncli.report import figure as drawing
 from bncli.report.answer import Answer, answer_of
 from bncli.report.files import page_drawing
 from bncli.report.page import HEROES, Drawing, about_of, environment
@@ -163,7 +164,9 @@ def _sides(two: Two, tell: Callable[[str], None] | None) -> Sequence[_Side]:
     found = []
     for place, (name, evidence) in enumerate(zip(two.names, two.studies, strict=True)):
         with own_style(tell):
-            drawn = (page_drawing(figure, evidence, f"{figure}-{place}") for figure in HEROES)
+            drawn = (
+                page_drawing(figure, evidence, f"{figure}-{place}") for figure in HEROES if figure in drawing.REGISTRY
+            )
             hero = next((figure for figure in drawn if figure), None)
         main = next(iter(result_tables(evidence)), None)
         main = main and replace(main, title=name)
