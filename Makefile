@@ -52,7 +52,8 @@ bench: $(READY)  ## bncli against model.fit, side by side: the tables of docs/pe
 calibration: $(READY)  ## statistics against known truths, by simulation: writes docs/calibration.md (minutes)
 	$(BIN)/python -m benchmarks.calibration
 
-reproduce: $(READY)  ## check every published claim, MNIST included (hours), and write docs/reproduction.md
+reproduce: $(READY)  ## check every published claim and write docs/reproduction.md; runs in evidence/ count
+	$(BIN)/python docs/evidence.py unpack studies
 	$(BIN)/bncli verify --all --quiet --format csv > /dev/null
 	$(BIN)/python docs/reproduce.py studies > docs/.reproduction.md
 	mv docs/.reproduction.md docs/reproduction.md

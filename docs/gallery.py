@@ -23,9 +23,9 @@ PAGE, PICTURES = HERE / "gallery.md", HERE / "images" / "gallery"
 
 INTRODUCTION = """# Gallery
 
-Every preset: what it asks, what its runs say, its main figure, and the command that makes both. The answers are those of
-`report.html`, written by `make gallery` from the runs of [reproduction.md](reproduction.md). `bncli list presets` lists
-the presets; `bncli sweep --preset NAME --seeds 5` tries one with fewer seeds.
+Every preset: what it asks, what its runs say, its main figure, and the command that makes both. The answers are those
+of `report.html`, written by `make gallery` from the runs of [reproduction.md](reproduction.md). `bncli list presets`
+lists the presets; `bncli sweep --preset NAME --seeds 5` tries one with fewer seeds.
 """
 
 

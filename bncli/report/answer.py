@@ -147,7 +147,8 @@ def _verdict(evidence: Evidence, row: pd.Series[Any]) -> str:
     if row["verdict"] == EQUIVALENT and evidence.margin is not None:
         same = f"equivalent to {baseline} in {label}, {within(evidence.margin)}"
         return f"{arm} is {same}: {_difference_of(row)}."
-    return f"{_capital(_change(evidence, row))}, {row['verdict']} than {baseline}: {_difference_of(row)}."
+    judged = f", {row['verdict']} than {baseline}" if METRICS[evidence.metric].has_direction else ""
+    return f"{_capital(_change(evidence, row))}{judged}: {_difference_of(row)}."
 
 
 def _change(evidence: Evidence, row: pd.Series[Any]) -> str:
@@ -257,7 +258,7 @@ def _tally(evidence: Evidence, compared: pd.DataFrame) -> str:
     parts = {word: f"{word}: {_named(evidence, rows, compared)}" for word, rows in found.items() if len(rows)}
     n_undecided = n - sum(map(len, found.values()))
     if not parts:
-        return f"All {n} comparisons with {evidence.baseline} in {label} are undecided."
+        return f"All {n} comparisons with {evidence.baseline} in {label} are undecided{_too_few(evidence, compared)}."
     word = next(iter(parts))
     than = "to" if word == EQUIVALENT else "than"
     if len(found[word]) == n and compared["arm"].nunique() == 1:
@@ -267,6 +268,12 @@ def _tally(evidence: Evidence, compared: pd.DataFrame) -> str:
     first, *others = [*parts.values(), *undecided]
     names = first.partition(":")[2]
     return f"{word.capitalize()} {than} {evidence.baseline} in {label}:{'; '.join([names, *others])}."
+
+
+def _too_few(evidence: Evidence, compared: pd.DataFrame) -> str:
+    """That no outcome of so few seeds could decide, where that is so."""
+    n, needed = int(compared["n"].max()), pairs_needed(len(evidence.family_table))
+    return f": {counted(n, 'seed')} can't decide so many, {needed} can" if n < needed else ""
 
 
 def _named(evidence: Evidence, rows: pd.DataFrame, compared: pd.DataFrame) -> str:

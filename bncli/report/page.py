@@ -18,6 +18,7 @@ from bncli.report.panels import Panel
 from bncli.report.parts import Part, record_tables, result_tables
 from bncli.report.spelling import BARS
 from bncli.report.style import SYMBOLS
+from bncli.study.files import to_toml
 from bncli.values import capital, counted, plain_text, show
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def render(
             claims=verdicts,
             method=method(verdicts),
             command=_command(evidence, content),
+            file=to_toml(evidence.study),
             record=record,
         )
     )

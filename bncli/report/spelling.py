@@ -24,6 +24,12 @@ MAX_EFFECT = 100.0
 SMALL_P = 0.0005
 """Smaller p-values would be 0.000."""
 
+SHORT_VALUE, SMALL_VALUE = 6, 0.001
+"""The longest value of a field that is shown as it is, and from where on down others have an exponent."""
+
+KNOWN_BY_VALUE = ("activation", "dataset", "kernel_initializer", "model", "optimizer")
+"""Fields whose values need no name beside them."""
+
 NEVER = {math.inf: "baseline never", 0.0: "arm never"}
 """Speed-ups in words where one side of most pairs never reaches the threshold."""
 
@@ -185,7 +191,23 @@ def field_value(value: Any) -> str:
     """
     import pandas as pd
 
-    return "-" if pd.isna(value) else show(value)
+    return "-" if pd.isna(value) else short_value(value)
+
+
+def short_value(value: Any) -> str:
+    """Spell the value of a field with up to four digits, as tables and figures have room for.
+
+    Example:
+        >>> short_value(0.000316228), short_value(31.6227766), short_value(0.05), short_value(1797), short_value("relu")
+        ('3.162e-4', '31.62', '0.05', '1797', 'relu')
+    """
+    if not isinstance(value, float) or len(show(value)) <= SHORT_VALUE:
+        return show(value)
+    text = f"{value:.4g}" if abs(value) >= SMALL_VALUE else f"{value:.3e}"
+    mantissa, _, exponent = text.partition("e")
+    if not exponent:
+        return text
+    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
 
 
 def point_label(axes: Iterable[str], values: Iterable[Any]) -> str:
@@ -198,21 +220,21 @@ def point_label(axes: Iterable[str], values: Iterable[Any]) -> str:
     import pandas as pd
 
     pairs = zip(axes, values, strict=True)
-    return ", ".join(f"{name} {show(value)}" for name, value in pairs if not pd.isna(value))
+    return ", ".join(f"{name} {short_value(value)}" for name, value in pairs if not pd.isna(value))
 
 
 def setting_text(axes: Iterable[str], values: Iterable[Any]) -> str:
     """Spell a point of the axes within a sentence; names such as `relu` stand for themselves.
 
     Example:
-        >>> setting_text(["activation", "lr"], ["relu", 0.05]), setting_text(["lr", "momentum"], [0.1, None])
-        ('with relu at lr 0.05', 'at lr 0.1')
+        >>> setting_text(["activation", "lr"], ["relu", 0.05]), setting_text(["lr", "scaling"], [0.1, "none"])
+        ('with relu at lr 0.05', 'at lr 0.1, scaling none')
     """
     import pandas as pd
 
     pairs = [(name, value) for name, value in zip(axes, values, strict=True) if not pd.isna(value)]
-    names = ", ".join(value for _, value in pairs if isinstance(value, str))
-    numbers = ", ".join(f"{name} {show(value)}" for name, value in pairs if not isinstance(value, str))
+    names = ", ".join(str(value) for name, value in pairs if name in KNOWN_BY_VALUE)
+    numbers = ", ".join(f"{name} {short_value(value)}" for name, value in pairs if name not in KNOWN_BY_VALUE)
     return " ".join(f"{word} {text}" for word, text in (("with", names), ("at", numbers)) if text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from bncli.config import FIELDS, RunConfig
+from bncli.config import DEFAULTS, FIELDS, RunConfig
 from bncli.data.reading import is_file
 from bncli.errors import BncliError, InvalidConfig, UnknownName, shown
 from bncli.networks.reference import reference_of
@@ -137,6 +138,33 @@ def _check_range(value: Any) -> None:
             _check_range(part)
     elif isinstance(value, int) and not -MAX_WHOLE <= value < MAX_WHOLE:
         raise ValueError(f"{shown(value)} is out of the range of TOML's whole numbers, which have 64 bits")
+
+
+def to_toml(study: Study) -> str:
+    """Return a study as a study file: what differs from the defaults, without claims.
+
+    JSON's texts, numbers, flags and lists are TOML's, too.
+
+    >>> print(to_toml(study_from_dict({"name": "mine", "seeds": 2, "arms": ["none"], "run": {"lr": 0.1}})), end="")
+    name = "mine"
+    seeds = [0, 1]
+    arms = ["none"]
+    <BLANKLINE>
+    [run]
+    lr = 0.1
+    """
+    content = study.to_dict()
+    keys = [key for key in ("name", "question", "source", "seeds", "arms") if content[key]]
+    lines = [f"{key} = {_toml(content[key])}" for key in keys]
+    fields = {name: value for name, value in content["run"].items() if value != DEFAULTS[name] and value is not None}
+    for key, table in (("axes", content["axes"]), ("run", fields)):
+        if table:
+            lines += ["", f"[{key}]", *(f"{name} = {_toml(value)}" for name, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def study_from_dict(content: Mapping[str, Any]) -> Study:

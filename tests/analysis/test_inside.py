@@ -52,11 +52,8 @@ def test_arms_are_higher_or_lower_and_none_is_best():
     none, batch = result_rows(shown)
     assert (none["verdict"], batch["verdict"]) == ("-", "higher")
     assert not shown.conditions_table["best"].any()
-    assert (
-        answer_of(shown)
-        .sentences[0]
-        .startswith("batch:before is higher than none in gradient norm (mean over layers): +")
-    )
+    raised = "batch:before raises gradient norm (mean over layers) from 2.875 to 4.750: +1.875 (95% interval "
+    assert answer_of(shown).sentences[0].startswith(raised)
     assert "; higher, lower: the 95% interval excludes 0 and p < 0.05" in table_caption(shown)
     assert shown.lr_table is None
     lower = by("probe_gradient_norm", make=lambda run: replace(probed(run.replace(norm=OTHER[run.norm])), config=run))

@@ -4,12 +4,13 @@ import json
 import os
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from bncli.errors import BncliError, shown
-from bncli.study.files import load_study, presets, study_from_dict
+from bncli.study.files import load_study, presets, study_from_dict, to_toml
 
 
 def message(call, *arguments, **more):
@@ -207,3 +208,16 @@ def test_the_name_of_a_file_is_a_name_too(folder):
 def test_toml_that_no_parser_can_hold_is_refused(folder, text):
     path = write(folder, text)
     assert message(load_study, path).startswith(f"{path!r} can't be read as TOML: ")
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_study_as_a_file_is_the_same_study(name):
+    study = load_study(name)
+    again = study_from_dict(tomllib.loads(to_toml(study)))
+    assert again.to_dict() == {key: value for key, value in study.to_dict().items() if key != "claims"}
+
+
+def test_hostile_text_in_a_file_stays_text():
+    text = 'a "quote" \\ \n\x7f # ] é \U0001f600'
+    study = study_from_dict({"question": text, "arms": ["none"]})
+    assert tomllib.loads(to_toml(study))["question"] == text

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from bncli.analysis.evidence import Evidence
 from bncli.report.canvas import colour_bar, grid_of, name_axes, set_title
 from bncli.report.figure import register
+from bncli.report.spelling import short_value
 from bncli.report.style import CHAR, DARK, LIGHT, MAX_PANELS, n_text, wrapped
 from bncli.tasks.metrics import METRICS, lower_is_better
-from bncli.values import capital, show
+from bncli.values import capital
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,10 +107,10 @@ def _label_cells(
 ) -> None:
     """Name the rows and columns of cells at the outer panels, as many as there is room for."""
     (height, width), (rows, columns) = size, values
-    labels = [wrapped(show(value), 1.8) for value in columns]
+    labels = [wrapped(short_value(value), 1.8) for value in columns]
     upright = max(map(len, labels)) * CHAR > width / len(columns)
     steps = [math.ceil(0.22 * len(rows) / height), math.ceil(0.25 * len(columns) / width)]
     name_axes(grid, n_panels, names[1], names[0])
     for axes in grid.flat[:n_panels]:
         axes.set_xticks(range(0, len(columns), steps[1]), labels[:: steps[1]], rotation=60 if upright else 0)
-        axes.set_yticks(range(0, len(rows), steps[0]), [wrapped(show(value), 1.8) for value in rows[:: steps[0]]])
+        axes.set_yticks(range(0, len(rows), steps[0]), [wrapped(short_value(row), 1.8) for row in rows[:: steps[0]]])
