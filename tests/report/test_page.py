@@ -141,7 +141,7 @@ def test_notes_say_for_how_many_rows_a_p_value_is_corrected():
 
 def test_the_answer_and_the_rows_are_those_of_the_tables(text):
     found = Page(text)
-    lead = "All 4 comparisons with none in validation accuracy are undecided: 3 seeds can't decide so many, 8 seeds can."
+    lead = "All 4 comparisons with none in validation accuracy are undecided: 3 seeds can't decide so many, 8 can."
     assert lead in found.text
     heads = [row for row in found.rows if row[:3] == ["activation", "lr", "arm"]]
     assert len(heads) == 4
