@@ -36,6 +36,9 @@ COLUMNS = (
 GAIN = 0.95
 """Share of the baseline's gain that a run must reach, if the user gives no threshold."""
 
+LEAST_SECONDS = 5.0
+"""Of runs that took less together, a time says little: other programs compile while the first one trains."""
+
 STRETCH = 4
 """A stretch of epochs that counts as lasting is the epochs of the training divided by this."""
 
@@ -71,7 +74,8 @@ def hits_table(
 
     A run that never reaches the threshold counts as an infinite epoch. So a median is inf if half of the runs never do,
     and a ratio is 0 or inf if one side of the pair never does. A pair in which neither does has no ratio and is missing
-    from `n_pairs`. The seconds are the hit epoch times the run's seconds per epoch. See `hit_epochs` and `gain_level`.
+    from `n_pairs`. The seconds are the hit epoch times the run's seconds per epoch; their ratio is missing where the
+    runs of a side took less than `LEAST_SECONDS` together. See `hit_epochs` and `gain_level`.
 
     Args:
         results: The runs.
@@ -248,8 +252,11 @@ def _hits_row(hits: _Hits, metric: str) -> dict[str, Any]:
     if hits.cell.is_baseline:
         return row | {"n_pairs": 0}
     ratios = _ratios(hits.own, hits.baseline)
-    own, baseline = _seconds(hits.own, hits.cell.runs), _seconds(hits.baseline, hits.cell.baseline_runs)
-    columns = _ratio_columns("epochs", ratios) | _ratio_columns("seconds", _ratios(own, baseline))
+    sides = ((hits.own, hits.cell.runs), (hits.baseline, hits.cell.baseline_runs))
+    in_seconds = _ratios(*(_seconds(*side) for side in sides))
+    if any(sum(run.seconds for run in runs.values()) < LEAST_SECONDS for _, runs in sides):
+        in_seconds = in_seconds[:0]
+    columns = _ratio_columns("epochs", ratios) | _ratio_columns("seconds", in_seconds)
     return row | {"n_pairs": len(ratios)} | columns
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bncli.analysis.evidence import Evidence
@@ -26,6 +27,9 @@ def parse_labels(texts: Sequence[str]) -> dict[str, str]:
                 f"--labels must be ARM=NAME,ARM=NAME,... Received: {shown(','.join(texts))}. "
                 "Try --labels none=Plain,batch:before=BN."
             )
+    repeated = [arm for arm, count in Counter(arm.strip() for arm, _, _ in pairs).items() if count > 1]
+    if repeated:
+        raise InvalidConfig(f"--labels names {shown(repeated[0])} twice. Give each arm one name.")
     return {arm.strip(): name.strip() for arm, _, name in pairs}
 
 

@@ -23,7 +23,8 @@ def two_table(first: Evidence, second: Evidence, *, is_paired: bool) -> pd.DataF
 
     Columns:
         - `arm`, `param_<axis>` for the axes of either study (None where a study does not vary it)
-        - `n_first`, `mean_first`, `n_second`, `mean_second`: seeds, and the mean of the metric of `first`
+        - `n_first`, `mean_first`, `n_second`, `mean_second`: seeds, and the mean of the metric of `first`; where the
+          studies are paired, of the seeds that both have
         - where the studies are paired: those of `differences_table` from `n` to `verdict`, of the second study minus
           the first
 
@@ -38,7 +39,9 @@ def two_table(first: Evidence, second: Evidence, *, is_paired: bool) -> pd.DataF
     rows = []
     for (arm, values), ours, theirs in _common(first, second):
         row = {"arm": arm} | {f"param_{name}": value for name, value in values.items()}
-        for side, runs in (("first", ours), ("second", theirs)):
+        shared = ours.keys() & theirs.keys() if is_paired else ours.keys() | theirs.keys()
+        for side, all_runs in (("first", ours), ("second", theirs)):
+            runs = {seed: run for seed, run in all_runs.items() if seed in shared}
             known = known_values(run.metrics.get(metric) for run in runs.values())
             row |= {f"n_{side}": len(known), f"mean_{side}": mean(known)}
         if is_paired:

@@ -57,7 +57,10 @@ def export(
 
     bncli export schema: the JSON Schema of study files, with which editors complete and check them.
     """
-    if folder == SCHEMA and kind is None:
+    if folder == SCHEMA and not Path(folder).exists():
+        for name, is_given in ((f"a kind, {kind},", kind), ("--out", out), ("--by-run", by_run)):
+            if is_given:
+                raise InvalidConfig(f"schema is written to stdout and takes no {name.removeprefix('a ')}.")
         console.write(to_json(study_schema()))
         return
     if kind is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from bncli.cli.plots import check_plot, save_plot
 from bncli.cli.train import is_of_train
 from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
-from bncli.report.canvas import Wish, as_wished
+from bncli.report.canvas import DPI, Wish, as_wished
 from bncli.report.figure import REGISTRY
 from bncli.study import status as states
 from bncli.study.folder import Store
@@ -27,6 +28,10 @@ from bncli.values import read_number
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="DIR", show_default=False, help="The --out folder of a compare or sweep.")
 ]
+
+
+MAX_PIXELS = 100_000_000
+"""The largest picture, which takes half a gigabyte."""
 
 
 def report(
@@ -64,7 +69,8 @@ def report(
     store = Store(folder)
     if other is not None and figure is not None:
         raise InvalidConfig("--figure draws one study. Leave out DIR2, or --figure.")
-    evidence = with_labels(read_evidence(folder, *choose(store, metric, threshold, margin, console.warn)), names)
+    evidence = read_evidence(folder, *choose(store, metric, threshold, margin, console.warn))
+    evidence = evidence if other is not None else with_labels(evidence, names)
     if figure is not None:
         _write_figure(evidence, store, figure, wish, plot, quiet=quiet)
         return
@@ -91,9 +97,19 @@ def _report_two(
     """Show what differs between two studies, and write the page on both."""
     from bncli.report.two import as_records, two_caption, two_of, two_rows, write_two
 
+    theirs = read_evidence(other)
+    if theirs.task != evidence.task:
+        raise InvalidConfig(
+            f"{str(store.folder)!r} is {evidence.task} and {str(other)!r} {theirs.task}: they have no metric in common."
+        )
     theirs = read_evidence(other, evidence.metric, evidence.threshold, evidence.margin)
-    theirs = with_labels(theirs, {arm: name for arm, name in labels.items() if arm in theirs.arms})
-    two = two_of((evidence, theirs), (store, Store(other)))
+    for arm in labels:
+        check_name("arm", arm, dict.fromkeys([*evidence.arms, *theirs.arms]))
+    named = [
+        with_labels(each, {arm: name for arm, name in labels.items() if arm in each.arms})
+        for each in (evidence, theirs)
+    ]
+    two = two_of((named[0], named[1]), (store, Store(other)))
     output.write_rows(as_records(two), two_rows(two), format, caption=two_caption(two))
     console.say(f"Report: {store.folder / write_two(two, title, console.warn)}", quiet=quiet)
 
@@ -113,7 +129,12 @@ def _wish(figure: str | None, title: str | None, size: str | None, dpi: int | No
             raise InvalidConfig(f"{name} is for one figure. Try --figure curves {name} {shown(str(value))}.")
     if dpi is not None and not 10 <= dpi <= 1200:
         raise InvalidConfig(f"--dpi must be a whole number from 10 to 1200. Received: {dpi}.")
-    return Wish(size=_parse_size(size) if size is not None else None, dpi=dpi, title=title)
+    wish = Wish(size=_parse_size(size) if size is not None else None, dpi=dpi, title=title)
+    if wish.size and math.prod(wish.size) * (dpi or DPI) ** 2 > MAX_PIXELS:
+        raise InvalidConfig(
+            f"--size {size} at {dpi or DPI} dpi is more than {MAX_PIXELS:,} pixels. Try a smaller --size or --dpi."
+        )
+    return wish
 
 
 def _parse_size(text: str) -> tuple[float, float]:

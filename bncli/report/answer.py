@@ -25,6 +25,7 @@ from bncli.report.spelling import (
     within,
 )
 from bncli.tasks.metrics import METRICS, TOLERANCE, lower_is_better
+from bncli.tasks.scores import SCORES
 from bncli.values import capital, counted
 
 if TYPE_CHECKING:
@@ -234,15 +235,23 @@ def _several(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     clear = _by_size(compared[compared["verdict"].isin(CLEAR)])
     told = [row for row in clear if not is_mixed(row)]
     if told:
-        which = f"the largest of {len(compared)}" if len(clear) > 1 else f"the only clear one of {len(compared)}"
-        yield f"{_capital(_change(evidence, told[0]))} ({counted(int(told[0]['n']), 'seed')}; {which} differences)."
+        seeds = counted(int(told[0]["n"]), "seed")
+        yield f"{_capital(_change(evidence, told[0]))} ({seeds}; {_which(len(told), len(clear), len(compared))})."
     yield _tally(evidence, compared)
     rates = _best_rates(evidence)
     if rates or not clear:
-        yield from rates or [_extremes(evidence, compared)]
-    elif len(clear) > 1:
-        smallest = _change(evidence, clear[-1]) if not is_mixed(clear[-1]) else _spelled(evidence, clear[-1])
-        yield f"The smallest clear difference: {smallest}."
+        yield from rates or _extremes(evidence, compared)
+    elif len(told) > 1:
+        yield f"The smallest clear difference: {_change(evidence, told[-1])}."
+
+
+def _which(n_told: int, n_clear: int, n: int) -> str:
+    """Which of all differences one is; those where only some seeds learned are not compared by their means."""
+    if n_told < n_clear:
+        return f"one of {n_clear} clear differences of {n}"
+    if n_clear == n:
+        return f"the largest of {n} differences"
+    return f"the {'largest' if n_clear > 1 else 'only'} clear one of {n} differences"
 
 
 def _by_size(compared: pd.DataFrame) -> list[pd.Series[Any]]:
@@ -258,7 +267,9 @@ def _tally(evidence: Evidence, compared: pd.DataFrame) -> str:
     parts = {word: f"{word}: {_named(evidence, rows, compared)}" for word, rows in found.items() if len(rows)}
     n_undecided = n - sum(map(len, found.values()))
     if not parts:
-        return f"All {n} comparisons with {evidence.baseline} in {label} are undecided{_too_few(evidence, compared)}."
+        every = "Both" if n == 2 else f"All {n}"
+        few = _too_few(evidence, compared)
+        return f"{every} comparisons with {evidence.baseline} in {label} are undecided{few}."
     word = next(iter(parts))
     than = "to" if word == EQUIVALENT else "than"
     if len(found[word]) == n and compared["arm"].nunique() == 1:
@@ -289,10 +300,13 @@ def _named(evidence: Evidence, rows: pd.DataFrame, compared: pd.DataFrame) -> st
     return ", ".join(texts)
 
 
-def _extremes(evidence: Evidence, compared: pd.DataFrame) -> str:
-    """The largest and the smallest difference, regardless of sign."""
-    largest, *_, smallest = _by_size(compared)
-    return f"Largest difference: {_spelled(evidence, largest)}. Smallest: {_spelled(evidence, smallest)}."
+def _extremes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
+    """The largest and the smallest difference, regardless of sign, of those whose means say something."""
+    rows = [row for row in _by_size(compared) if not is_mixed(row)]
+    if rows:
+        yield f"Largest difference: {_spelled(evidence, rows[0])}."
+    if len(rows) > 1:
+        yield f"Smallest: {_spelled(evidence, rows[-1])}."
 
 
 def _spelled(evidence: Evidence, row: pd.Series[Any]) -> str:
@@ -326,10 +340,15 @@ def _two_rates(evidence: Evidence) -> list[pd.Series[Any]]:
 
 def _spans(arm: pd.Series[Any], baseline: pd.Series[Any]) -> str:
     """Spell `2 decades of learning rates with batch:before, over no range with none`."""
-    spans = [
-        f"{short_number(row['decades'])} decades" if row["decades"] >= 0 else "no range" for row in (arm, baseline)
-    ]
+    spans = [_span(row["decades"]) for row in (arm, baseline)]
     return f"{spans[0]} of learning rates with {arm['arm']}, over {spans[1]} with {baseline['arm']}"
+
+
+def _span(decades: float) -> str:
+    """Spell a range of learning rates."""
+    if math.isnan(decades):
+        return "no range"
+    return "1 decade" if decades == 1 else f"{short_number(decades)} decades"
 
 
 def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
@@ -338,7 +357,7 @@ def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
     too_few = _too_few_seeds(int(compared["n"].min()), len(evidence.family_table)) if len(compared) else ""
     if too_few:
         yield too_few
-    if len(compared) and not too_few:
+    if (compared["verdict"] != UNDECIDED).any():
         text = verdict_text(evidence)
         yield f"{capital(text)}."
     n_mixed = sum(is_mixed(row) for _, row in compared.iterrows())
@@ -352,7 +371,8 @@ def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
         yield more
     n_diverged = sum(result.state == "diverged" for result in evidence.results)
     if n_diverged:
-        yield f"{counted(n_diverged, 'run')} diverged: as accuracy the trivial score counts, and a loss is missing."
+        label = SCORES[evidence.score].label
+        yield f"{counted(n_diverged, 'run')} diverged: as {label} the trivial score counts, and a loss is missing."
     n_failed = sum(result.state == "failed" for result in evidence.results)
     if n_failed:
         yield f"{counted(n_failed, 'run')} failed and count in no number."
@@ -365,9 +385,9 @@ def _more_seeds_note(compared: pd.DataFrame) -> str:
     if not any(row["verdict"] == UNDECIDED and not is_mixed(row) for _, row in compared.iterrows()):
         return ""
     return (
-        "Adding seeds until an interval excludes 0 makes an error of 5% one of 16% (a look every 5 seeds up to 30). To "
-        "go on, judge by the always-valid interval (low_always, high_always in differences.csv), at any number of "
-        f"seeds from {MIN_SEEDS}."
+        "Don't add seeds until an interval excludes 0: with a look every 5 seeds up to 30, 16% of arms without an "
+        "effect would get a verdict, not 5%. To go on, judge by the always-valid interval (low_always, high_always in "
+        f"differences.csv), at any number of seeds from {MIN_SEEDS}."
     )
 
 

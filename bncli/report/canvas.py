@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from bncli.analysis.evidence import Evidence
+from bncli.errors import InvalidConfig
 from bncli.report.style import CHAR, in_page, own_style, wrapped
 from bncli.values import plain_text
 
@@ -65,8 +67,24 @@ def as_wished(draw: Callable[[], Figure], wish: Wish) -> Figure:
     finally:
         _wish.reset(token)
     if wish.size:
+        natural = draw().get_size_inches()
         figure.set_size_inches(*wish.size)
+        _check_room(figure, natural)
     return figure
+
+
+def _check_room(figure: Figure, natural: np.ndarray) -> None:
+    """Raise `InvalidConfig` if the panels of a figure do not fit beside its texts."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied")
+        try:
+            figure.draw_without_rendering()
+        except UserWarning:
+            width, height = figure.get_size_inches()
+            raise InvalidConfig(
+                f"--size {width:g}x{height:g} is too small for this figure. By itself it has "
+                f"{natural[0]:.3g}x{natural[1]:.3g}."
+            ) from None
 
 
 def blank(width: float, height: float) -> Figure:

@@ -20,6 +20,7 @@ from bncli.report.style import own_style, page_style
 from bncli.report.verdict_file import VERDICTS_FILE, with_stored
 from bncli.study.folder import Store
 from bncli.study.journal import journals
+from bncli.values import capital
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -129,7 +130,7 @@ def page_drawing(name: str, evidence: Evidence, as_name: str = "") -> Drawing | 
         if figure is None:
             return None
         panels = panels_of(figure, as_name or name)
-    caption = f"{drawing.REGISTRY.description(name).removesuffix('.')}; {figure.method}."
+    caption = f"{figure.method if figure.method.startswith('n =') else capital(figure.method)}."
     return Drawing(as_name or name, figure.message, caption, panels, arms_in(panels, dict(enumerate(evidence.arms))))
 
 

@@ -10,6 +10,9 @@ from bncli.values import plain_text
 LEFT_OUT = ("curve",)
 """Columns that LaTeX can't set: sparklines."""
 
+FITTED = r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%" + "\n"
+"""Makes a table that is wider than the text as wide as the text."""
+
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -33,18 +36,19 @@ def to_latex(rows: Sequence[Mapping[str, str]], title: str = "", caption: str = 
 
     Example:
         >>> print(to_latex([{"arm": "none", "val_loss": "0.1"}], "a_b"))
-        % needs \usepackage{booktabs}
+        % needs \usepackage{booktabs,graphicx}
         \begin{table}[htbp]
         \centering
         \caption{a\_b}
         \label{tab:a-b}
+        \resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%
         \begin{tabular}{lr}
         \toprule
         arm & val\_loss \\
         \midrule
         none & 0.1 \\
         \bottomrule
-        \end{tabular}
+        \end{tabular}}
         \end{table}
         <BLANKLINE>
     """
@@ -60,7 +64,8 @@ def to_latex(rows: Sequence[Mapping[str, str]], title: str = "", caption: str = 
         position_float="centering",
         hrules=True,
     )
-    return f"% needs \\usepackage{{booktabs}}\n{text}"
+    text = text.replace(r"\begin{tabular}", FITTED + r"\begin{tabular}").replace(r"\end{tabular}", r"\end{tabular}}")
+    return f"% needs \\usepackage{{booktabs,graphicx}}\n{text}"
 
 
 def escaped(text: str) -> str:
@@ -69,7 +74,8 @@ def escaped(text: str) -> str:
     >>> print(escaped("50% of val_loss < 1"))
     50\% of val\_loss \textless{} 1
     """
-    return "".join(_SPECIAL.get(character, character) for character in plain_text(text, None))
+    found = "".join(_SPECIAL.get(character, character) for character in plain_text(text, None))
+    return re.sub(r"(?<![\w.])-(?=\d)", "$-$", found)
 
 
 def _is_number(text: str) -> bool:

@@ -65,7 +65,9 @@ class Drawing:
 
     @property
     def columns(self) -> int:
-        """How many panels stand side by side at most."""
+        """How many panels stand side by side at most: one of each arm, or as many as fit well."""
+        if self.name in INSIDE and len(self.panels) > len(self.arms) > 0:
+            return len(self.arms)
         return {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}.get(len(self.panels), 4)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bncli.analysis.hits import LEAST_SECONDS
 from bncli.analysis.statistics import MIN_PAIRS
 from bncli.analysis.verdicts import UNDECIDED
 from bncli.config import FIELDS
@@ -113,7 +114,7 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         "last quarter of their epochs. Speed-up: the baseline's epochs, or seconds, divided by the arm's, median over "
         "pairs. Above 1 the arm is faster. Baseline never, arm never: only that side never reaches the threshold. "
         "Undecided: the interval reaches from arm never to baseline never. Stacked runs share one timing; intervals "
-        "don't cover its error.",
+        f"don't cover its error, and of less than {LEAST_SECONDS:g} s of training there is no speed-up in seconds.",
     )
     yield _part(
         "Learning rates",

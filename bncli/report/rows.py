@@ -76,7 +76,7 @@ def result_rows(evidence: Evidence) -> Rows:
             cells[MIDDLE] = number(row["median_if_learned"])
         if len(evidence.arms) > 1:
             cells[DIFFERENCE] = _difference(row, row["low_difference"], row["high_difference"])
-            cells[VERDICT] = field_value(row["verdict"])
+            cells[VERDICT] = "-" if math.isnan(row["mean_difference"]) else field_value(row["verdict"])
         cells |= {HIT_EPOCH: _hit_epoch(row), "curve": curves.get(place, ""), "n": str(row["n"])}
         rows.append(cells | {state: str(row[f"n_{state}"]) for state in states})
     return rows
@@ -162,7 +162,7 @@ def difference_rows(evidence: Evidence) -> Rows:
         | {
             "arm": str(row["arm"]),
             "difference": _difference(row, row["low"], row["high"]),
-            VERDICT: row["verdict"],
+            VERDICT: row["verdict"] if row["n"] else "-",
             "p": p_value(row["p_value"]),
             "p (Holm)": p_value(row["p_holm"]),
             sides: f"{row['wins']}/{row['ties']}/{row['losses']}",

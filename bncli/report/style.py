@@ -212,6 +212,7 @@ def cut_below(panels: Sequence[Axes], metric: str) -> list[str]:
     Call it when all is drawn. Returns what the caption says if anything is cut.
     """
     low, high = panels[0].get_ylim()
+    high = min(high, METRICS[metric].highest + 0.05)
     if METRICS[metric].lowest > -math.inf or low >= -high or high <= 0:
         return []
     panels[0].set_ylim(-high, high)

@@ -34,7 +34,7 @@ def write_tensorboard(evidence: Evidence, folder: Path, *, by_run: bool = False,
         evidence: The study with its results.
         folder: Where to write; TensorBoard's `--logdir`.
         by_run: Write each seed of a condition as a run of its own, not their mean.
-        replace: Whether to delete what an earlier call wrote to the folder.
+        replace: Whether to delete the events that the folder has: it is bncli's own.
 
     Raises:
         StoreError: The folder has such runs already, or can't be written.
@@ -50,15 +50,16 @@ def write_tensorboard(evidence: Evidence, folder: Path, *, by_run: bool = False,
 
 
 def _make_room(folder: Path, names: Iterable[str], *, replace: bool) -> None:
-    """Delete the event files of earlier runs of these names, or refuse to write beside them."""
+    """Delete the event files of earlier calls, or refuse to write beside those of runs of these names."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        for file in sorted((folder / name).glob("events.out.tfevents.*")):
-            if not replace:
-                raise StoreError(
-                    f"{str(folder)!r} has a run {name!r} already, and TensorBoard would mix both. Try another --out."
-                )
+    if replace:
+        for file in sorted(folder.rglob("events.out.tfevents.*")):
             file.unlink()
+    for name in names:
+        for _ in (folder / name).glob("events.out.tfevents.*"):
+            raise StoreError(
+                f"{str(folder)!r} has a run {name!r} already, and TensorBoard would mix both. Try another --out."
+            )
 
 
 def _runs(evidence: Evidence, *, by_run: bool) -> Iterator[tuple[str, Callable[[Path], None]]]:

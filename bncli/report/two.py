@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.two import have_same_data, settings_that_differ, two_table
-from bncli.analysis.verdicts import CLEAR, pairs_needed
+from bncli.analysis.verdicts import CLEAR, EQUIVALENT, pairs_needed
 from bncli.errors import InvalidConfig
 from bncli.report import figure as drawing
 from bncli.report.answer import Answer, answer_of
 from bncli.report.files import page_drawing
 from bncli.report.page import HEROES, Drawing, about_of, environment
 from bncli.report.parts import Part, result_tables
-from bncli.report.spelling import field_value, interval, number
+from bncli.report.spelling import field_value, interval, number, short_value, verdict_text
 from bncli.report.style import own_style
 from bncli.study.folder import Store
 from bncli.tasks.metrics import METRICS
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bncli.analysis.evidence import Evidence
+
+
+COLUMNS = ("arm", "difference", "verdict", "pairs", "n", "setting")
+"""Columns beside those of the two studies, which must have other names."""
 
 
 @dataclass(frozen=True)
@@ -69,21 +74,28 @@ def two_of(studies: tuple[Evidence, Evidence], stores: tuple[Store, Store]) -> T
         stores: Their folders.
 
     Raises:
-        InvalidConfig: They have no arm at the same values of the axes in common.
+        InvalidConfig: They are the same folder, or have no arm at the same values of the axes in common.
     """
+    folders = [store.folder for store in stores]
+    if folders[0].resolve() == folders[1].resolve():
+        raise InvalidConfig(f"DIR and DIR2 are the same folder, {str(folders[0])!r}. Give another one as DIR2.")
     is_paired = have_same_data(*(store.need_study() for store in stores))
     table = two_table(*studies, is_paired=is_paired)
-    folders = [store.folder for store in stores]
     if table.empty:
-        arms = [", ".join(evidence.arms) for evidence in studies]
+        sides = [f"{', '.join(evidence.arms)}{_axes_of(evidence)}" for evidence in studies]
         raise InvalidConfig(
             f"{str(folders[0])!r} and {str(folders[1])!r} have no arm at the same values of their axes. Arms there: "
-            f"{arms[0]}; {arms[1]}."
+            f"{sides[0]}; {sides[1]}."
         )
     names = [folder.resolve().name for folder in folders]
-    if names[0] == names[1]:
-        names = [str(folder) for folder in folders]
+    if names[0] == names[1] or {*names} & {*COLUMNS, *studies[0].axes, *studies[1].axes}:
+        names = [str(folder) if os.sep in str(folder) else f".{os.sep}{folder}" for folder in folders]
     return Two((names[0], names[1]), studies, table, is_paired, stores[0])
+
+
+def _axes_of(evidence: Evidence) -> str:
+    axes = "; ".join(f"{name} {', '.join(map(short_value, values))}" for name, values in evidence.study.axes)
+    return f" at {axes}" if axes else ""
 
 
 def two_rows(two: Two) -> list[dict[str, str]]:
@@ -96,7 +108,7 @@ def two_rows(two: Two) -> list[dict[str, str]]:
         cells |= {first: number(row["mean_first"]), second: number(row["mean_second"])}
         if two.is_paired:
             cells["difference"] = interval(row["mean_difference"], row["low"], row["high"], sign="+")
-            cells |= {"verdict": row["verdict"], "pairs": str(row["n"])}
+            cells |= {"verdict": row["verdict"] if row["n"] else "-", "pairs": str(row["n"])}
         else:
             cells["n"] = f"{row['n_first']}, {row['n_second']}"
         rows.append(cells)
@@ -109,28 +121,36 @@ def two_caption(two: Two) -> str:
     if not two.is_paired:
         return f"mean {label} over seeds; the data of the two studies differ, so that seeds are not paired"
     needed = pairs_needed(len(two.table))
-    few = "" if (two.table["n"] >= needed).any() else f", which takes {needed} pairs or more here"
+    few = "" if (two.table["n"] >= needed).any() else f"; better or worse takes {needed} pairs or more here"
     return (
-        f"mean {label} over seeds; difference: {two.names[1]} minus {two.names[0]}, paired by seed [95% interval]; "
-        f"better, worse: the interval excludes 0 and p < 0.05 after Holm's correction{few}"
+        f"mean {label} over the seeds that both have; difference: {two.names[1]} minus {two.names[0]}, paired by seed "
+        f"[95% interval]; {verdict_text(two.studies[0])}{few}"
     )
 
 
 def lead(two: Two) -> str:
     """Return in a sentence what differs between the two."""
     first, second = two.names
-    n = len(two.table)
+    table, n = two.table, len(two.table)
     if not two.is_paired:
         return f"{counted(n, 'condition')} of {first} and {second} stand side by side; their data differ."
-    clear = two.table[two.table["verdict"].isin(CLEAR)]
-    if clear.empty:
-        which = f"all {n} comparisons" if n > 1 else "the only comparison"
-        return f"Between {first} and {second}, {which} of the same arm are undecided."
-    largest = clear.iloc[int(clear["mean_difference"].abs().to_numpy().argmax())]
-    return (
-        f"{len(clear)} of {counted(n, 'comparison')} of the same arm differ clearly: most {largest['arm']}, from "
-        f"{number(largest['mean_first'])} in {first} to {number(largest['mean_second'])} in {second}."
+    if not table["n"].any():
+        return f"{first} and {second} have no seed in common, so that nothing is compared."
+    clear, n_equal = table[table["verdict"].isin(CLEAR)], int((table["verdict"] == EQUIVALENT).sum())
+    if not clear.empty:
+        largest = clear.iloc[int(clear["mean_difference"].abs().to_numpy().argmax())]
+        return (
+            f"{len(clear)} of {counted(n, 'comparison')} of the same arm differ clearly: most {largest['arm']}, from "
+            f"{number(largest['mean_first'])} in {first} to {number(largest['mean_second'])} in {second}."
+        )
+    found = [f"{n_equal} equivalent"] * bool(n_equal) + [f"{n - n_equal} undecided"] * bool(n - n_equal)
+    needed, most = pairs_needed(n), int(table["n"].max())
+    few = (
+        f" ({counted(most, 'pair')} of seeds can't decide so many, {needed} can)"
+        if most < needed and n_equal < n
+        else ""
     )
+    return f"Of {counted(n, 'comparison')} of the same arm between {first} and {second}, {' and '.join(found)}{few}."
 
 
 def write_two(two: Two, title: str | None = None, tell: Callable[[str], None] | None = None) -> str:

@@ -160,6 +160,10 @@ def test_arms_have_other_names_in_what_one_call_writes(bncli, engine):
             ("--figure", "lr", "--size", "600x400"),
             "--size must be WIDTHxHEIGHT in inches, each from 1 to 40, such as 6x4. Received: '600x400'.",
         ),
+        (
+            ("--figure", "lr", "--size", "40x40", "--dpi", "1200"),
+            "--size 40x40 at 1200 dpi is more than 100,000,000 pixels. Try a smaller --size or --dpi.",
+        ),
         (("--figure", "lr", "--dpi", "0"), "--dpi must be a whole number from 10 to 1200. Received: 0."),
         (("--labels", "none"), "--labels must be ARM=NAME,ARM=NAME,... Received: 'none'. Try --labels "),
     ],
@@ -199,7 +203,7 @@ def test_two_studies_are_compared_on_one_page(bncli, engine):
     assert status == 0
     rows = list(csv.DictReader(io.StringIO(out)))
     assert rows[0]["arm"] == "Plain"
-    assert {(row["n_first"], row["n_second"], row["n"]) for row in rows} == {("3", "2", "2")}
+    assert {(row["n_first"], row["n_second"], row["n"]) for row in rows} == {("2", "2", "2")}
     assert err.splitlines()[-1] == "Report: a/with-b.html"
     assert Path("a/with-b.html").exists()
     status, _, err = bncli("report", "a", "b", "--figure", "curves")
@@ -207,3 +211,11 @@ def test_two_studies_are_compared_on_one_page(bncli, engine):
     status, _, err = bncli("report", "a", "c")
     assert status == 2
     assert "'c'" in err
+
+
+def test_a_size_without_room_for_the_panels_is_refused(bncli, engine):
+    bncli("compare", *TINY, "--seeds", "2", "--out", "s", "-q", "--arms", "none,batch:before")
+    status, out, err = bncli("report", "s", "--figure", "curves", "--size", "1x1", "--plot", "a.png")
+    assert (status, out) == (2, "")
+    assert err.startswith("Error: --size 1x1 is too small for this figure. By itself it has 5.4x")
+    assert not Path("a.png").exists()

@@ -10,9 +10,9 @@ LR = (("lr", (0.001, 0.01, 0.1)),)
 GAINS = (0.1, 0.12, 0.11, 0.1, 0.13, 0.12)
 HINT = ". Take this as a hint, and decide now on a number of seeds at which you look again, once."
 MORE = (
-    "Adding seeds until an interval excludes 0 makes an error of 5% one of 16% (a look every 5 seeds up to 30). To go "
-    "on, judge by the always-valid interval (low_always, high_always in differences.csv), at any number of seeds from "
-    "10."
+    "Don't add seeds until an interval excludes 0: with a look every 5 seeds up to 30, 16% of arms without an effect "
+    "would get a verdict, not 5%. To go on, judge by the always-valid interval (low_always, high_always in "
+    "differences.csv), at any number of seeds from 10."
 )
 DECIDED = "Better, worse: the 95% interval excludes 0 and p < 0.05 after Holm's correction."
 UNCLEAR = (0.1, -0.1, 0.05, 0.0, -0.06, 0.01)
@@ -41,7 +41,7 @@ def test_an_interval_that_includes_0_decides_nothing():
     assert answer.sentences[0].startswith(
         "batch:before against none in validation accuracy is undecided: 0.000 (95% interval -0.0"
     )
-    assert answer.notes == (DECIDED, MORE)
+    assert answer.notes == (MORE,)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_many_points_of_an_arm_are_counted():
 
     shown = evidence(make_study(axes=(("lr", rates),), seeds=range(9)), make, 0.1)
     assert answer_of(shown).sentences[:2] == (
-        "At lr 0.001, batch:before lowers validation accuracy from 0.600 to 0.500 (9 seeds; the largest of 5 "
+        "At lr 0.001, batch:before lowers validation accuracy from 0.600 to 0.500 (9 seeds; the largest clear one of 5 "
         "differences).",
         "Worse than none in validation accuracy: batch:before (4 of 5 comparisons); undecided: 1 of 5 comparisons.",
     )
@@ -157,7 +157,7 @@ def test_an_arm_that_dies_in_some_seeds_is_not_called_worse_for_its_mean(axes):
     shown = evidence(make_study(axes=axes, seeds=range(10)), make, 0.1)
     answer = answer_of(shown)
     if axes:
-        assert answer.sentences[0] == "All 2 comparisons with none in validation accuracy are undecided."
+        assert answer.sentences[0] == "Both comparisons with none in validation accuracy are undecided."
         assert answer.notes[-1].startswith("In 2 comparisons only some seeds learned: there the verdict rests on ")
         return
     assert answer.sentences[0] == (
@@ -228,7 +228,7 @@ def test_best_rates_are_compared_with_the_baseline_by_name_and_need_a_best_one()
         return diverged(config) if config.seed == 0 else gaining(GAINS * 2)(config)
 
     sentences = answer_of(evidence(study, diverging, metric="val_loss")).sentences
-    assert sentences[1].startswith("Largest difference: batch:before at lr 0.001")
+    assert not any("best learning rate" in sentence or "Largest" in sentence for sentence in sentences)
 
 
 def test_failed_and_missing_runs_limit_the_answer():

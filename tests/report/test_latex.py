@@ -12,7 +12,7 @@ from bncli.report.rows import result_rows, table_caption
 NASTY = r"50% & $x$ _a_ {b} ~^ \cmd #1 <|> R² ..."
 MINIMAL = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
-\usepackage{booktabs}
+\usepackage{booktabs,graphicx}
 \begin{document}
 %s
 \end{document}
@@ -27,7 +27,7 @@ def table():
 
 def test_rows_and_rules_are_those_of_booktabs(table):
     lines = table.splitlines()
-    assert lines[0] == r"% needs \usepackage{booktabs}"
+    assert lines[0] == r"% needs \usepackage{booktabs,graphicx}"
     rules = [line for line in lines if line in (r"\toprule", r"\midrule", r"\bottomrule")]
     assert rules == [r"\toprule", r"\midrule", r"\bottomrule"]
     rows = [line for line in lines if line.endswith(r"\\")]

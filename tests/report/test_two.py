@@ -1,6 +1,7 @@
 """The page on two studies."""
 
 import re
+from pathlib import Path
 
 import pytest
 from fakes import complete, evidence, make_study, record
@@ -8,6 +9,7 @@ from pages import NASTY, Page
 
 from bncli.errors import InvalidConfig
 from bncli.report.two import lead, two_caption, two_of, two_rows, write_two
+from bncli.study.folder import Store
 
 
 def ending_at(end, norms=("none", "batch")):
@@ -29,8 +31,8 @@ def test_each_arm_of_both_has_a_row(two):
         {"arm": "batch:before", "a": "0.503", "b": "0.703", "difference": "+0.200", "verdict": "better", "pairs": "8"},
     ]
     assert two_caption(two) == (
-        "mean validation accuracy over seeds; difference: b minus a, paired by seed [95% interval]; better, worse: the "
-        "interval excludes 0 and p < 0.05 after Holm's correction"
+        "mean validation accuracy over the seeds that both have; difference: b minus a, paired by seed [95% interval]; "
+        "better, worse: the 95% interval excludes 0 and p < 0.05 after Holm's correction"
     )
     assert lead(two) == (
         "1 of 2 comparisons of the same arm differ clearly: most batch:before, from 0.503 in a to 0.703 in b."
@@ -67,3 +69,33 @@ def test_nothing_in_common_is_an_error(tmp_path):
         f"'{tmp_path}/a' and '{tmp_path}/b' have no arm at the same values of their axes. Arms there: none; "
         "layer:before."
     )
+
+
+def test_the_same_folder_twice_is_an_error(tmp_path):
+    shown = evidence(make_study(), ending_at(0.5), 0.1)
+    store = record(tmp_path / "a", shown)
+    with pytest.raises(InvalidConfig, match=r"^DIR and DIR2 are the same folder, '.*a'\. Give another one as DIR2\.$"):
+        two_of((shown, shown), (store, store))
+
+
+def test_a_folder_named_like_a_column_is_called_by_its_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = evidence(make_study(), ending_at(0.5), 0.1)
+    for name in ("arm", "s"):
+        record(Path(name), shown)
+    two = two_of((shown, shown), (Store(Path("s")), Store(Path("arm"))))
+    assert [*two_rows(two)[0]] == ["arm", "./s", "./arm", "difference", "verdict", "pairs"]
+
+
+def test_seeds_that_are_not_shared_are_said(tmp_path):
+    shown = [evidence(make_study(seeds=seeds), ending_at(0.5), 0.1) for seeds in (range(3), range(3, 6))]
+    stores = tuple(record(tmp_path / name, each) for name, each in zip("ab", shown, strict=True))
+    two = two_of(tuple(shown), stores)
+    assert lead(two) == "a and b have no seed in common, so that nothing is compared."
+    assert {row["verdict"] for row in two_rows(two)} == {"-"}
+
+
+def test_equivalent_and_undecided_are_counted(tmp_path):
+    shown = [evidence(make_study(seeds=range(5)), ending_at(end), 0.1, margin=0.05) for end in (0.5, 0.501)]
+    stores = tuple(record(tmp_path / name, each) for name, each in zip("ab", shown, strict=True))
+    assert lead(two_of(tuple(shown), stores)) == ("Of 2 comparisons of the same arm between a and b, 2 equivalent.")

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MAX_BANDS = 4
+"""The most arms whose curves have bands: more would hide each other."""
+
+
 @register("curves")
 def curves(evidence: Evidence) -> Figure | None:
     """The metric by epoch, one panel per setting: mean over seeds, with a band of one standard deviation."""
@@ -65,6 +69,7 @@ def _histories(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _draw_curves(axes: Axes, evidence: Evidence, rows: pd.DataFrame, metric: str) -> None:
+    has_bands = len(evidence.arms) <= MAX_BANDS
     for arm in evidence.arms:
         runs = rows[rows["arm"] == arm]
         if runs.empty:
@@ -74,7 +79,8 @@ def _draw_curves(axes: Axes, evidence: Evidence, rows: pd.DataFrame, metric: str
         look = curve_look(evidence, arm, len(mean))
         axes.plot(mean.index, mean, label=arm, **look)
         low, high = (mean - sd).clip(lower=METRICS[metric].lowest), (mean + sd).clip(upper=METRICS[metric].highest)
-        axes.fill_between(mean.index, low, high, color=look["color"], alpha=0.18, lw=0, gid=look["gid"])
+        if has_bands:
+            axes.fill_between(mean.index, low, high, color=look["color"], alpha=0.18, lw=0, gid=look["gid"])
     draw_trivial_score(axes, evidence, metric)
     whole_epochs(axes)
     fit_scale(axes, metric)
@@ -89,7 +95,10 @@ def draw_trivial_score(axes: Axes, evidence: Evidence, metric: str) -> None:
 
 def _curve_caption(evidence: Evidence, metric: str) -> list[str]:
     several = evidence.conditions_table["n"].max() > 1
-    caption = [n_text(evidence.conditions_table["n"]), *(["band: 1 sd"] if several else [])]
+    caption = [
+        n_text(evidence.conditions_table["n"]),
+        *(["band: 1 sd"] if several and len(evidence.arms) <= MAX_BANDS else []),
+    ]
     if evidence.conditions_table["n_diverged"].any():
         caption.append("diverged runs keep their last value")
     if any(result.stopped_epoch for result in evidence.results):

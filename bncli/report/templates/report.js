@@ -41,18 +41,20 @@
 
   // Figures: a click on an arm hides it in all figures.
   var hidden = new Set(), chips = [];
-  function toggle(arm) {
-    var hide = !hidden.has(arm);
-    hidden[hide ? "add" : "delete"](arm);
-    document.querySelectorAll(".panel .arm-" + arm).forEach(function (part) { part.style.display = hide ? "none" : ""; });
-    chips.forEach(function (chip) { if (chip.arm === arm) { chip.button.setAttribute("aria-pressed", String(!hide)); } });
+  function toggle(name) {
+    var hide = !hidden.has(name);
+    hidden[hide ? "add" : "delete"](name);
+    chips.filter(function (chip) { return chip.name === name; }).forEach(function (chip) {
+      chip.button.setAttribute("aria-pressed", String(!hide));
+      chip.figure.querySelectorAll(".panel .arm-" + chip.arm).forEach(function (part) { part.style.display = hide ? "none" : ""; });
+    });
   }
   document.querySelectorAll(".legend li").forEach(function (item) {
-    var arm = Number(item.dataset.arm), made = button("", function () { toggle(arm); });
+    var name = item.dataset.name, made = button("", function () { toggle(name); });
     made.setAttribute("aria-pressed", "true");
     made.replaceChildren.apply(made, Array.from(item.childNodes));
     item.replaceChildren(made);
-    chips.push({arm: arm, button: made});
+    chips.push({name: name, arm: item.dataset.arm, figure: item.closest("figure"), button: made});
   });
 
   // The value under the pointer, and with the arrow keys.
@@ -65,15 +67,16 @@
   ring.setAttribute("r", "5");
   function forget() { tip.hidden = true; ring.remove(); }
   function nameOf(svg, arm) {
-    var item = svg.closest("figure").querySelector('.legend li[data-arm="' + arm + '"] button');
-    return item ? Array.from(item.childNodes).slice(1).map(function (part) { return part.textContent; }).join("").trim() + ": " : "";
+    var item = svg.closest("figure").querySelector('.legend li[data-arm="' + arm + '"]');
+    return item ? item.dataset.name : "";
   }
   function tell(svg, arm, point) {
     ring.setAttribute("cx", point[0]);
     ring.setAttribute("cy", point[1]);
     svg.append(ring);
     var score = svg.dataset.y ? ", " + svg.dataset.y + " " + point[3] : "";
-    tip.textContent = nameOf(svg, arm) + svg.dataset.x + " " + point[2] + score;
+    var name = nameOf(svg, arm);
+    tip.textContent = (name ? name + ": " : "") + svg.dataset.x + " " + point[2] + score;
     tip.hidden = false;
     var at = new DOMPoint(point[0], point[1]).matrixTransform(svg.getScreenCTM());
     var right = document.documentElement.clientWidth - tip.offsetWidth - 4;
@@ -88,9 +91,9 @@
     });
     if (!curves.length) { return; }
     var place = [0, -1];
-    function visible() { return curves.filter(function (curve) { return !hidden.has(curve.arm) && curve.points.length; }); }
+    function visible() { return curves.filter(function (curve) { return !hidden.has(nameOf(svg, curve.arm)) && curve.points.length; }); }
     svg.tabIndex = 0;
-    svg.addEventListener("pointermove", function (event) {
+    function follow(event) {
       var at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
       var best = {far: 900};
       visible().forEach(function (curve) {
@@ -100,8 +103,10 @@
         });
       });
       if (best.point) { tell(svg, best.arm, best.point); } else { forget(); }
-    });
-    svg.addEventListener("pointerleave", forget);
+    }
+    svg.addEventListener("pointermove", follow);
+    svg.addEventListener("click", follow);
+    svg.addEventListener("pointerleave", function (event) { if (event.pointerType !== "touch") { forget(); } });
     svg.addEventListener("blur", forget);
     svg.addEventListener("keydown", function (event) {
       var steps = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[event.key], found = visible();
@@ -129,13 +134,19 @@
   });
 
   // What is folded opens when the list of contents leads to it, and for print.
+  function unfold(anchor) {
+    var target = document.getElementById(anchor);
+    if (target && target.tagName === "DETAILS") { target.open = true; target.scrollIntoView(); }
+  }
   document.querySelectorAll('a[href^="#"]').forEach(function (link) {
-    link.addEventListener("click", function () {
-      var target = document.getElementById(link.getAttribute("href").slice(1));
-      if (target && target.tagName === "DETAILS") { target.open = true; }
-    });
+    link.addEventListener("click", function () { unfold(link.getAttribute("href").slice(1)); });
   });
+  window.addEventListener("hashchange", function () { unfold(location.hash.slice(1)); });
+  unfold(location.hash.slice(1));
+  var closed = [];
   window.addEventListener("beforeprint", function () {
-    document.querySelectorAll("details").forEach(function (part) { part.open = true; });
+    closed = Array.from(document.querySelectorAll("details:not([open])"));
+    closed.forEach(function (part) { part.open = true; });
   });
+  window.addEventListener("afterprint", function () { closed.forEach(function (part) { part.open = false; }); });
 })();
