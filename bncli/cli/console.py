@@ -98,7 +98,8 @@ def check_format(name: str, allowed: Sequence[str] = FORMATS) -> None:
     Raises:
         UnknownName: There is no such format.
     """
-    check_name("format", name, allowed, FORMATS_ELSEWHERE)
+    elsewhere = {other: own for other, own in FORMATS_ELSEWHERE.items() if own in allowed}
+    check_name("format", name, allowed, elsewhere)
 
 
 def print_rows(

@@ -181,7 +181,7 @@ FormatOption = Annotated[
         autocompletion=completion(lambda: console.FORMATS),
     ),
 ]
-DESCRIPTION_FORMATS = tuple(name for name in console.FORMATS if name != "jsonl")
+DESCRIPTION_FORMATS = ("table", "json", "csv", "md")
 """The formats of commands that describe one thing."""
 DescriptionFormatOption = Annotated[
     str,

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bncli.analysis.comparisons import is_clear, is_mixed
 from bncli.analysis.effects import wilson_interval
-from bncli.analysis.seeds import MIN_SEEDS
 from bncli.analysis.verdicts import CLEAR, EQUIVALENT, UNDECIDED, VERDICTS, pairs_needed
 from bncli.report.interactions import interaction_sentence
-from bncli.report.notes import fallen_note, statistics_note, stopped_note
+from bncli.report.limits import limits
 from bncli.report.spelling import (
     are_equal,
     epochs,
@@ -21,11 +20,9 @@ from bncli.report.spelling import (
     point_label,
     setting_text,
     short_number,
-    verdict_text,
     within,
 )
 from bncli.tasks.metrics import METRICS, TOLERANCE, lower_is_better
-from bncli.tasks.scores import SCORES
 from bncli.values import capital, counted
 
 if TYPE_CHECKING:
@@ -61,7 +58,7 @@ def answer_of(evidence: Evidence) -> Answer:
     else:
         sentences = list(_several(evidence, compared))
     changes = interaction_sentence(evidence)
-    return Answer((*sentences, *([changes] if changes else [])), tuple(_notes(evidence, compared)))
+    return Answer((*sentences, *([changes] if changes else [])), tuple(limits(evidence, compared)))
 
 
 def headline(evidence: Evidence) -> str:
@@ -349,55 +346,3 @@ def _span(decades: float) -> str:
     if math.isnan(decades):
         return "no range"
     return "1 decade" if decades == 1 else f"{short_number(decades)} decades"
-
-
-def _notes(evidence: Evidence, compared: pd.DataFrame) -> Iterator[str]:
-    """What limits the answer."""
-    yield from filter(None, (statistics_note(evidence), fallen_note(evidence), stopped_note(evidence)))
-    too_few = _too_few_seeds(int(compared["n"].min()), len(evidence.family_table)) if len(compared) else ""
-    if too_few:
-        yield too_few
-    if (compared["verdict"] != UNDECIDED).any():
-        text = verdict_text(evidence)
-        yield f"{capital(text)}."
-    n_mixed = sum(is_mixed(row) for _, row in compared.iterrows())
-    if n_mixed and len(compared) > 1:
-        yield (
-            f"In {counted(n_mixed, 'comparison')} only some seeds learned: there the verdict rests on whether "
-            "runs learn, and on the seeds in which both arms did."
-        )
-    more = _more_seeds_note(compared)
-    if more and not too_few:
-        yield more
-    n_diverged = sum(result.state == "diverged" for result in evidence.results)
-    if n_diverged:
-        label = SCORES[evidence.score].label
-        yield f"{counted(n_diverged, 'run')} diverged: as {label} the trivial score counts, and a loss is missing."
-    n_failed = sum(result.state == "failed" for result in evidence.results)
-    if n_failed:
-        yield f"{counted(n_failed, 'run')} failed and count in no number."
-    if evidence.n_missing:
-        yield f"{evidence.n_missing} of {evidence.n_planned} runs are still missing."
-
-
-def _more_seeds_note(compared: pd.DataFrame) -> str:
-    """How to go on where a comparison is undecided, so that its error stays at 5 %; else an empty text."""
-    if not any(row["verdict"] == UNDECIDED and not is_mixed(row) for _, row in compared.iterrows()):
-        return ""
-    return (
-        "Don't add seeds until an interval excludes 0: with a look every 5 seeds up to 30, 16% of arms without an "
-        "effect would get a verdict, not 5%. To go on, judge by the always-valid interval (low_always, high_always in "
-        f"differences.csv), at any number of seeds from {MIN_SEEDS}."
-    )
-
-
-def _too_few_seeds(n_pairs: int, n_tests: int) -> str:
-    """Say so if no outcome of so few pairs can be significant, and how many pairs it takes; else an empty text."""
-    needed = pairs_needed(n_tests)
-    if n_pairs >= needed:
-        return ""
-    pairs, tests = counted(n_pairs, "pair"), counted(n_tests, "comparison")
-    return (
-        f"Too few seeds: {pairs} can't be significant over {tests}, {needed} pairs can. Take this as a hint, "
-        "and decide now on a number of seeds at which you look again, once."
-    )

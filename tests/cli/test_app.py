@@ -15,7 +15,7 @@ ALLOWED = ", ".join(FIELDS)
         (["train", "--set", "lr"], "--set takes FIELD=VALUE. Received: 'lr'."),
         (["train", "--set", "lrr=1"], f"Unknown field 'lrr'. Allowed: {ALLOWED}. Did you mean 'lr'?"),
         (["train", "--lr", "1", "--set", "lr=2"], "lr is given twice. Give it once."),
-        (["train", "--format", "xml"], "Unknown format 'xml'. Allowed: table, json, jsonl, csv, md."),
+        (["train", "--format", "xml"], "Unknown format 'xml'. Allowed: table, json, jsonl, csv, md, latex."),
         (
             ["train", "--save-model", "m.keras", "--seeds", "2"],
             "--save-model writes one model, but 2 seeds are asked for. Try --seeds 1.",

@@ -23,7 +23,8 @@ def test_an_unknown_format_is_refused_with_the_nearest_one(name, meant):
     with pytest.raises(UnknownName) as caught:
         console.check_format(name)
     assert (
-        str(caught.value) == f"Unknown format '{name}'. Allowed: table, json, jsonl, csv, md. Did you mean '{meant}'?"
+        str(caught.value)
+        == f"Unknown format '{name}'. Allowed: table, json, jsonl, csv, md, latex. Did you mean '{meant}'?"
     )
 
 

@@ -111,7 +111,7 @@ def test_a_study_that_cannot_be_read_is_listed_with_the_reason(studies, folder):
         (["arms", "here"], "list arms takes no folder. Received: 'here'. Try bncli list studies DIR."),
         (["studies"], "There is no folder 'studies'. Studies without --out go to 'studies'."),
         (["studies", "nowhere"], "There is no folder 'nowhere'. Studies without --out go to 'studies'."),
-        (["arms", "--format", "xml"], "Unknown format 'xml'. Allowed: table, json, jsonl, csv, md."),
+        (["arms", "--format", "xml"], "Unknown format 'xml'. Allowed: table, json, jsonl, csv, md, latex."),
     ],
 )
 def test_mistakes_are_one_message(bncli, arguments, expected):

@@ -108,7 +108,12 @@ def every_option():
 REQUIRED = {"list": ("arms",)}
 """What a command needs before an option; before a folder, too."""
 
-BEFORE = {("list", "DIR"): ("arms",), ("export", "script"): ("s",), ("export", "RUN_ID"): ("s", "script")}
+BEFORE = {
+    ("list", "DIR"): ("arms",),
+    ("report", "[DIR2]"): ("s",),
+    ("export", "script|tensorboard"): ("s",),
+    ("export", "RUN_ID"): ("s", "script"),
+}
 """What stands before an argument, by the command and the argument's name."""
 
 
@@ -125,8 +130,9 @@ def test_an_empty_value_is_refused_by_every_option_of_every_command(bncli, folde
 
 @pytest.mark.parametrize(("command", "option", "name"), [case for case in every_option() if case[1]])
 def test_an_option_in_the_place_of_a_value_is_refused(bncli, folder, command, option, name):
-    words = (*REQUIRED.get(command, ()), option, "--format")
-    assert error(bncli(command, *words)) == f"{name} has no value: --format follows, which is an option. Give it one."
+    other = "--quiet" if command == "export" else "--format"
+    words = (*REQUIRED.get(command, ()), option, other)
+    assert error(bncli(command, *words)) == f"{name} has no value: {other} follows, which is an option. Give it one."
     assert list(folder.iterdir()) == []
 
 

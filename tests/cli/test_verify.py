@@ -344,7 +344,7 @@ def test_checks_run_without_the_data_of_their_study(bncli, engine, monkeypatch):
         (["--claim", "circles-after-fastr"], "Unknown claim 'circles-after-fastr'. Allowed: "),
         (["bare.toml"], "Study 'bare' makes no claims. Add them as [[claims]] tables: see docs/claims.md."),
         (["--seeds", "few"], "--seeds takes a whole number from 1, or a list such as 3,4,5. Received: 'few'."),
-        (["--format", "xml"], "Unknown format 'xml'. Allowed: table, json, jsonl, csv, md."),
+        (["--format", "xml"], "Unknown format 'xml'. Allowed: table, json, jsonl, csv, md, latex."),
     ],
 )
 def test_a_mistake_is_one_message(bncli, folder, arguments, message):
