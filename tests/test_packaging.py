@@ -17,7 +17,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SHELLS = {"bash": "bncli.bash", "zsh": "_bncli", "fish": "bncli.fish"}
 
 
-@pytest.mark.parametrize(("shell", "name"), SHELLS.items())
+@pytest.mark.parametrize(
+    ("shell", "name"),
+    [pytest.param(*each, marks=[pytest.mark.slow] if each[0] != "bash" else []) for each in SHELLS.items()],
+)
 def test_completion_files_are_what_the_command_writes(shell, name):
     environment = os.environ | {"_BNCLI_COMPLETE": f"source_{shell}"}
     command = [sys.executable, "-m", "bncli"]

@@ -55,8 +55,14 @@ def visit(browser, address):
     assert told == []
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        pytest.param(width, scheme, marks=[pytest.mark.slow] if (width, scheme) != (400, "light") else [])
+        for width in WIDTHS
+        for scheme in SCHEMES
+    ],
+)
 def test_nothing_overflows_folded_or_open(visit, width, scheme):
     page = visit(width, scheme)
     for script in ("null", OPEN):
@@ -65,7 +71,7 @@ def test_nothing_overflows_folded_or_open(visit, width, scheme):
         assert (visible, needed) == (width, width)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_serious(visit, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
@@ -88,11 +94,13 @@ def test_panels_stand_side_by_side_where_there_is_room(visit, width, columns):
     assert all(wide > 300 for _, wide in places)
 
 
+@pytest.mark.slow
 def test_the_answer_is_seen_on_a_phone_without_scrolling(visit):
     lead = visit(400).locator(".lead").bounding_box()
     assert lead["y"] + lead["height"] < 640
 
 
+@pytest.mark.slow
 def test_figures_are_dark_on_a_dark_page(visit):
     """The text of a figure has the colour of the page's text."""
     colours = {
@@ -159,6 +167,7 @@ def test_values_are_read_with_the_arrow_keys(visit):
     assert not tip.is_visible()
 
 
+@pytest.mark.slow
 def test_a_panel_is_enlarged_and_made_small_again(visit):
     page = visit()
     panel = page.locator("#figure-curves .panel").first
@@ -178,6 +187,7 @@ def test_the_list_of_contents_opens_what_is_folded(visit):
     assert part.get_attribute("open") is not None
 
 
+@pytest.mark.slow
 def test_tables_sort_both_ways_by_a_button_that_takes_the_focus(visit):
     page = visit()
     table = page.locator("table").first
@@ -195,6 +205,7 @@ def test_tables_sort_both_ways_by_a_button_that_takes_the_focus(visit):
     assert (cells(), head.get_attribute("aria-sort")) == (sorted(before)[::-1], "descending")
 
 
+@pytest.mark.slow
 def test_without_javascript_everything_can_be_read(visit):
     page = visit(java_script_enabled=False)
     assert page.locator(".lead").is_visible()
@@ -204,6 +215,7 @@ def test_without_javascript_everything_can_be_read(visit):
     assert page.locator("details figure").first.is_visible()
 
 
+@pytest.mark.slow
 def test_the_arm_stays_in_view_when_a_table_scrolls(visit):
     page = visit(400)
     scroll, arm = page.locator(".scroll").first, page.locator("td.arm").first
@@ -211,6 +223,7 @@ def test_the_arm_stays_in_view_when_a_table_scrolls(visit):
     assert abs(arm.bounding_box()["x"] - scroll.bounding_box()["x"]) < 2
 
 
+@pytest.mark.slow
 def test_all_is_printed(visit):
     page = visit()
     page.emulate_media(media="print")

@@ -55,12 +55,14 @@ def test_the_study_has_its_answer_its_table_and_its_figures(tmp_path):
     assert found.Tensors("curves")[0].tensor_proto.string_val[2].startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_seeds_are_runs_if_wanted(tmp_path):
     shown = evidence(make_study("none", seeds=(3, 5)), lambda config: complete(config, (0.1, 0.2, config.seed / 10)))
     assert write_tensorboard(shown, tmp_path, by_run=True) == ["study", "none/seed-3", "none/seed-5"]
     assert scalars(tmp_path / "none/seed-5", "val_accuracy")[-1] == (3, pytest.approx(0.5))
 
 
+@pytest.mark.slow
 def test_a_second_time_it_replaces_its_own_and_mixes_with_nothing(tmp_path):
     shown = evidence(make_study("none"), learned, TRIVIAL)
     write_tensorboard(shown, tmp_path)
@@ -79,6 +81,7 @@ def test_a_folder_that_is_a_file_is_an_error(tmp_path):
         write_tensorboard(evidence(make_study("none"), learned, TRIVIAL), tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_probes_are_histograms(tmp_path):
     record(tmp_path / "s", evidence(make_study(), seen))
     names = write_tensorboard(read_evidence(tmp_path / "s"), tmp_path / "out")
@@ -87,6 +90,7 @@ def test_probes_are_histograms(tmp_path):
     assert ["probes/gamma" in found for found in tags] == [False, True]
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_within_the_folder(tmp_path):
     shown = evidence(make_study("none", axes=(("model", ("dense4", "dense8 dense4")),)), learned, TRIVIAL)
     names = write_tensorboard(shown, tmp_path / "in")
