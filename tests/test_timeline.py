@@ -24,7 +24,7 @@ def run(folder, *arguments, **environment):
     ("engine", "own"),
     [
         ("stacked", {"trace train_epochs", "compile train_epochs", "trace evaluate", "epochs 1 to 1"}),
-        ("keras", {"epoch 1"}),
+        pytest.param("keras", {"epoch 1"}, marks=pytest.mark.slow),
     ],
 )
 def test_a_command_writes_where_its_time_went(folder, engine, own):
@@ -39,6 +39,7 @@ def test_a_command_writes_where_its_time_went(folder, engine, own):
             assert whole["ts"] <= event["ts"] <= event["ts"] + event["dur"] <= whole["ts"] + whole["dur"] + 1
 
 
+@pytest.mark.slow
 def test_workers_leave_the_file_to_the_command(folder):
     done = run(folder, "train", *TINY, "-s", "2", "--jobs", "2", "--out", "two", BNCLI_PROFILE="time.json")
     assert done.returncode == 0

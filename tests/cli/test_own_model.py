@@ -59,6 +59,7 @@ def rows(done):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_function_is_compared_continued_and_reported_without_its_file():
     first = rows(process("compare", "-m", "nets.py", *TINY, "-o", "s", "-f", "json"))
     assert [(row["arm"], row["n"]) for row in first["conditions"]] == [("none", 2), ("batch", 2)]
