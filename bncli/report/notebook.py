@@ -10,7 +10,7 @@ from bncli.analysis.evidence import Evidence
 from bncli.report import figure as drawing
 from bncli.report.answer import answer_of
 from bncli.report.canvas import to_png
-from bncli.report.page import environment
+from bncli.report.page import HEROES, environment
 from bncli.report.parts import Part
 from bncli.report.rows import result_rows, table_caption
 from bncli.report.style import own_style
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 50
 """The most rows of the table; `summary` has all."""
-
-MAIN = ("lr", "curves", "differences", "heatmap")
-"""The figures of which the first that a study has is shown."""
 
 
 def draw_one(evidence: Evidence, name: str) -> Figure | None:
@@ -36,7 +33,7 @@ def draw_one(evidence: Evidence, name: str) -> Figure | None:
 
 def to_html(evidence: Evidence) -> str:
     """Return the answer, the table and the main figure as a piece of HTML without styles, scripts or ids."""
-    figure = next(filter(None, (draw_one(evidence, name) for name in MAIN)), None)
+    figure = next(filter(None, (draw_one(evidence, name) for name in HEROES)), None)
     rows = result_rows(evidence)
     text: str = (
         environment()

@@ -257,3 +257,13 @@ def test_a_run_that_stopped_early_keeps_its_state():
     study = make_study("none", seeds=(0, 1), epochs=4)
     make = lambda config: complete(config, FLAT) if config.seed else diverged(config, (0.6, 0.1))  # noqa: E731
     assert column(make_table(reached_table, study, make, threshold=0.5), "share") == [0.5] * 4
+
+
+@pytest.mark.parametrize(("seconds", "is_known"), [(10.0, True), (0.1, False)])
+def test_short_trainings_have_no_speed_up_in_seconds(seconds, is_known):
+    def make(config):
+        return complete(config, (0.1, 0.9, 0.9) if config.norm != "none" else (0.1, 0.2, 0.9), seconds=seconds)
+
+    row = make_table(hits_table, make_study(), make, threshold=0.8).iloc[1]
+    assert row["epochs_ratio"] > 1
+    assert math.isnan(row["seconds_ratio"]) != is_known
