@@ -21,6 +21,7 @@ from bncli.errors import InvalidConfig, shown
 from bncli.registry import check_name
 from bncli.report.canvas import DPI, Wish, as_wished
 from bncli.report.figure import REGISTRY
+from bncli.report.rows import DIFFERENCE, INTERVAL
 from bncli.study import status as states
 from bncli.study.folder import Store
 from bncli.values import read_number
@@ -110,7 +111,8 @@ def _report_two(
         for each in (evidence, theirs)
     ]
     two = two_of((named[0], named[1]), (store, Store(other)))
-    output.write_rows(as_records(two), two_rows(two), format, caption=two_caption(two))
+    spare = ["pairs", f"{DIFFERENCE}{INTERVAL}"]
+    output.write_rows(as_records(two), two_rows(two), format, caption=two_caption(two), spare=spare)
     console.say(f"Report: {store.folder / write_two(two, title, console.warn)}", quiet=quiet)
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import TINY
+from commands import TINY, open_terminal
 
 from bncli.tasks.metrics import METRICS
 
@@ -219,3 +219,15 @@ def test_a_size_without_room_for_the_panels_is_refused(bncli, engine):
     assert (status, out) == (2, "")
     assert err.startswith("Error: --size 1x1 is too small for this figure. By itself it has 5.4x")
     assert not Path("a.png").exists()
+
+
+def test_the_table_of_two_studies_fits_80_columns(bncli, engine, monkeypatch):
+    names = ("a-folder-with-a-name-of-32-letters", "b")
+    for name in names:
+        bncli("compare", *TINY, "--seeds", "3", "--out", name, "-q")
+    stream = open_terminal(monkeypatch)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert bncli("report", *names, "-q")[0] == 0
+    text = stream.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Left out, for want of width: pairs" in text
