@@ -196,9 +196,10 @@ def choose(config: RunConfig, dataset: Dataset, n_runs: int, *, has_gpu: bool, a
     xla = has_gpu or _xla_pays(cost, n_steps, n_runs, batch_size, PASSES, PASSES + 1)
     lanes = LANES if xla and not has_gpu else 1
     most = max(1, min(MAX_STACK, STACK_BYTES // run_bytes(cost, config, dataset)))
-    if lanes > 1:
-        most = min(most, max(_least_stack(cost, batch_size), CACHE_BYTES // step_bytes(cost, batch_size)))
     n_stacks = lanes * math.ceil(n_runs / most / lanes)
+    if lanes > 1:
+        cached = max(_least_stack(cost, batch_size), CACHE_BYTES // step_bytes(cost, batch_size))
+        n_stacks = max(n_stacks, lanes * round(n_runs / cached / lanes))  # a lane without a stack costs more
     size, n_rows = math.ceil(n_runs / n_stacks), len(dataset.y_train)
     chunks = math.ceil(n_rows / EVALUATION_ROWS) + 3 * math.ceil(len(dataset.y_val) / EVALUATION_ROWS)
     batches = n_batches(n_rows, batch_size, config.epochs)
