@@ -18,7 +18,7 @@ from bncli.config import RunConfig
 from bncli.data.dataset import Dataset
 from bncli.engines import rates, updates
 from bncli.engines.base import with_added
-from bncli.engines.criterion import Criterion
+from bncli.engines.entropy import StackedCriterion
 from bncli.engines.filling import count_samples, counted
 from bncli.engines.layers import build_stackable
 from bncli.engines.method import EVALUATION_ROWS, Method
@@ -70,7 +70,7 @@ class Graph:
         self._n_steps = config.epochs * steps_per_epoch(config, len(dataset.y_train))
         self._smooths = config.label_smoothing > 0
         self._clips = config.clipnorm > 0
-        self.criterion = Criterion(dataset.task, config.loss)
+        self.criterion = StackedCriterion(dataset.task, config.loss)
         self._class_weights = dataset.class_weights(config.class_weight)
         self._x, self._y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
         self._is_filled = method.stacked and count_samples(self.model)

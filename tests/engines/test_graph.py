@@ -65,3 +65,9 @@ def test_a_step_has_few_instructions(fields, most, dots):
     found = step_of(compiled(fields))
     assert found["dot"] == dots
     assert 0 < sum(found[name] for name in WORK) <= most
+
+
+def test_a_softmax_and_its_loss_share_their_exponentials():
+    text = compiled({"dataset": "digits", "model": "dense8", "norm": "none", "optimizer": "sgd"})
+    in_training, in_validation = 1, 1
+    assert len(re.findall(r" exponential\(", text)) == in_training + in_validation
