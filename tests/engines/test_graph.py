@@ -54,10 +54,10 @@ def step_of(text):
 @pytest.mark.parametrize(
     ("fields", "most", "dots"),
     [
-        (CIRCLES, 45, 4),
-        pytest.param({"dataset": "digits", "model": "mlp", "norm": "batch"}, 90, 8, marks=pytest.mark.slow),
-        pytest.param({"dataset": "digits", "model": "cnn", "norm": "batch"}, 140, 15, marks=pytest.mark.slow),
-        pytest.param({"dataset": "digits", "model": "lstm", "norm": "batch"}, 170, 20, marks=pytest.mark.slow),
+        (CIRCLES, 42, 4),
+        pytest.param({"dataset": "digits", "model": "mlp", "norm": "batch"}, 84, 8, marks=pytest.mark.slow),
+        pytest.param({"dataset": "digits", "model": "cnn", "norm": "batch"}, 134, 15, marks=pytest.mark.slow),
+        pytest.param({"dataset": "digits", "model": "lstm", "norm": "batch"}, 164, 20, marks=pytest.mark.slow),
     ],
     ids=["circles", "mlp", "cnn", "lstm"],
 )
