@@ -92,8 +92,9 @@ def test_the_same_runs_can_be_compared_by_another_metric(compared):
     with pytest.raises(InvalidConfig, match=r"^--threshold must be"):
         compared.by(threshold=7)
     assert compared.by(margin=0.01).evidence.margin == 0.01
+    assert compared.by(margin=0).evidence.margin is None
     with pytest.raises(InvalidConfig, match=r"^--margin must be"):
-        compared.by(margin=0)
+        compared.by(margin=-1)
 
 
 def test_a_call_names_the_metric_and_its_folder_remembers_it(tmp_path, no_figures):
@@ -201,8 +202,8 @@ def test_engines_agree():
          "'light'?"),
         (lambda: bncli.sweep(lr=[0.1, 0.2], probe="light"), "probe writes what it sees to the folder of a study. Name "
          'one: out="DIR".'),
-        (lambda: bncli.compare(margin=2), "--margin must be a number above 0 and at most 1 for the metric "
-         "val_accuracy. Received: 2."),
+        (lambda: bncli.compare(margin=2), "--margin must be a number from 0 to 1 for the metric val_accuracy; "
+         "0 calls nothing equivalent. Received: 2."),
         (lambda: bncli.Study("s", bncli.RunConfig(), arms=3), "arms must be a list of labels, e.g. ['none', 'batch']. "
          "Received: 3."),
     ],

@@ -56,7 +56,7 @@ def choice_of(metric: Named, threshold: float | None, margin: float | None = Non
     Args:
         metric: A metric's name, or several with commas; None for the default one.
         threshold: The value of the first to reach, if one is given.
-        margin: The smallest difference in the first that matters, if one is given.
+        margin: The smallest difference in the first that matters, if one is given; 0 for none.
 
     Raises:
         UnknownName: No such metric.
@@ -65,7 +65,7 @@ def choice_of(metric: Named, threshold: float | None, margin: float | None = Non
     names = metrics_of(metric)
     first = names[0] if names else None
     check_choice(first or DEFAULT, threshold, margin)
-    return Choice(first, threshold, margin, tuple(names[1:]))
+    return Choice(first, threshold, margin or None, tuple(names[1:]))
 
 
 def metrics_of(named: Named) -> list[str]:
@@ -122,9 +122,11 @@ def check_choice(metric: str, threshold: float | None, margin: float | None = No
             f"--threshold is a value that runs reach in some epoch, but {metric} is not known after every epoch. Leave "
             f"--threshold out, or try --metric {_with_curve(limits)}."
         )
-    if margin is not None and not (margin > 0 and _is_within(margin, limits)):
-        allowed = "a number above 0 and at most 1" if limits.is_share else "a number above 0"
-        raise InvalidConfig(f"--margin must be {allowed} for the metric {metric}. Received: {margin:g}.")
+    if margin is not None and not (margin >= 0 and _is_within(margin, limits)):
+        allowed = "a number from 0 to 1" if limits.is_share else "a number from 0"
+        raise InvalidConfig(
+            f"--margin must be {allowed} for the metric {metric}; 0 calls nothing equivalent. Received: {margin:g}."
+        )
 
 
 def _with_curve(metric: Metric) -> str:
@@ -238,7 +240,7 @@ def choose(
         metric: The metric, or several with commas; None if the user names none, which is the default one if there is a
             threshold.
         threshold: The threshold; None if the user names none.
-        margin: The margin; None if the user names none.
+        margin: The margin; 0 to have none, None if the user names none.
         tell: Called with a note if the folder forgets a threshold or a margin.
 
     Raises:
@@ -246,18 +248,19 @@ def choose(
         InvalidConfig: The metric can't have this value, or no run has a value of it.
         StoreError: The folder holds no study, or can't be read or written.
     """
-    given = choice_of(metric, threshold)._replace(margin=margin)
+    given = choice_of(metric, threshold)._replace(margin=margin or None)
     content = store.need_study()
     before = remembered(content, store)
+    kept = before._replace(margin=None) if margin == 0 else before
     default = default_metric(content["datasets"].values())
-    choice = _updated(before, given, default)
+    choice = _updated(kept, given, default)
     check_choice(choice.metric or default, choice.threshold, choice.margin)
     if choice != before:
         names = [name for name in (choice.metric or default, *choice.more) if name not in (default, DEFAULT)]
         runs = [result for _, result in store.listed_runs(content)] if names else []
         for name in names:
             measured(name, with_probe(runs, store.folder, *names), f" in {str(store.folder)!r}")
-        if tell and (note := _forgotten(before, choice)):
+        if tell and (note := _forgotten(kept, choice)):
             tell(note)
         with lock.hold(store.folder / STUDY_FILE, patience=STUDY_SECONDS):
             stored = {name: value for name, value in choice._asdict().items() if name != "more" or value}

@@ -159,7 +159,7 @@ MarginOption = Annotated[
     option(
         "--margin",
         metavar="NUMBER",
-        help="Differences in the metric that are surely smaller are called equivalent; a folder remembers it.",
+        help="Differences that are surely smaller are called equivalent; 0 for none; a folder remembers it.",
     ),
 ]
 EngineOption = Annotated[

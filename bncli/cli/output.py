@@ -100,6 +100,8 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         console.print_rows(run_rows(evidence), caption=partial(run_caption, evidence), format=format, spare=spare)
     else:
         caption, title = partial(table_caption, evidence), evidence.study.name
+        if format == "latex" and evidence.folder:  # whose label must differ from those of other tables
+            title = evidence.folder.resolve().name
         intervals = (f"{evidence.metric}{INTERVAL}", f"{DIFFERENCE}{INTERVAL}")
         spare = ["curve", MIDDLE, "n", HIT_EPOCH, LEARNED, POPULATION_COLUMN, *intervals, VERDICT]
         console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)

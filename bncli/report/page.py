@@ -58,6 +58,11 @@ class Drawing:
     arms: Mapping[int, str]
 
     @property
+    def kind(self) -> str:
+        """Its name as the list of contents and its heading have it."""
+        return capital(self.name.replace("_", " "))
+
+    @property
     def subject(self) -> str:
         """What it shows, for a heading below an answer that already says what it says."""
         named = next((panel for panel in self.panels if panel.xlabel and panel.ylabel), None)
@@ -139,7 +144,7 @@ def _contents(
     yield from [("figure", "Main figure")] if hero else []
     yield "results", "Results"
     yield from [("claims", counted(len(verdicts), "published claim"))] if verdicts else []
-    yield from ((f"more-{figure.name}", figure.name.replace("_", " ").capitalize()) for figure in figures)
+    yield from ((f"more-{figure.name}", figure.kind) for figure in figures)
     yield from ((part.anchor, part.title) for part in tables[1:])
     yield "again", "Run it again"
 

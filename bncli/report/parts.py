@@ -15,7 +15,16 @@ from bncli.config import FIELDS
 from bncli.report.interactions import NOTE, interaction_rows
 from bncli.report.more_rows import class_rows, other_caption, other_rows
 from bncli.report.notes import norm_note, site_note
-from bncli.report.rows import columns_caption, detail_rows, difference_rows, hit_rows, rate_rows, result_rows
+from bncli.report.rows import (
+    DIFFERENCE,
+    VERDICT,
+    columns_caption,
+    detail_rows,
+    difference_rows,
+    hit_rows,
+    rate_rows,
+    result_rows,
+)
 from bncli.report.spelling import NEVER, learned_text, threshold_text, trivial_answer, verdict_text
 from bncli.report.splits import split_note
 from bncli.values import show
@@ -89,7 +98,8 @@ def record_tables(evidence: Evidence, content: Mapping[str, Any]) -> list[Part]:
 def _tables(evidence: Evidence) -> Iterable[Part]:
     notes = (columns_caption(evidence), norm_note(evidence), site_note(evidence), split_note(evidence))
     caption = ". ".join(line for line in notes if line)
-    yield _part("Every condition", result_rows(evidence), caption)
+    rows = [_answer_first(row, evidence.metric) for row in result_rows(evidence)]
+    yield _part("Every condition", rows, caption)
     yield _part(
         f"Differences from {evidence.baseline} in {evidence.metric}",
         difference_rows(evidence),
@@ -138,6 +148,15 @@ def _tables(evidence: Evidence) -> Iterable[Part]:
         f"P(learn): the share of runs {learned_text(evidence)}, "
         f"with Wilson's interval of the probability. Median and quartiles of {evidence.metric}: over these runs.",
     )
+
+
+def _answer_first(row: Mapping[str, str], metric: str) -> dict[str, str]:
+    """The same columns, difference and verdict right after the metric: what stands further right is cut on a phone."""
+    answer = [name for name in (metric, DIFFERENCE, VERDICT) if name in row]
+    names = list(row)
+    place = names.index(metric)
+    before, after = names[:place], [name for name in names[place:] if name not in answer]
+    return {name: row[name] for name in (*before, *answer, *after)}
 
 
 def _part(title: str, rows: Sequence[Mapping[str, str]], note: str) -> Part:

@@ -17,7 +17,9 @@ from bncli.study.cluster import Cluster
 from bncli.study.worker import ResultsOf, results_of
 from bncli.values import plain_text, read_whole
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS, LOCAL_SECONDS = 10, 60
+"""How long a scheduler may take to accept a client: one elsewhere, and our own, which answers as soon as this machine
+has time for it."""
 
 ANSWER_SECONDS = 6
 """How long a scheduler may take for its first answer, so that the command ends within 10 s if there is none."""
@@ -132,7 +134,7 @@ def connect(jobs: int, scheduler: str | None = None, results_of: ResultsOf = res
         if scheduler is None:
             with _refused(f"Can't start {jobs} worker processes", f"Try --jobs 1; or look at {SETTINGS}"):
                 cluster = stack.enter_context(local_workers(jobs))
-                client = stack.enter_context(Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False))
+                client = stack.enter_context(Client(cluster, timeout=LOCAL_SECONDS, set_as_default=False))
         else:
             with _refused(f"No Dask scheduler at {shown(scheduler)}", SCHEDULER_ADVICE):
                 _check_answer(scheduler)

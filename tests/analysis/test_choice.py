@@ -74,16 +74,16 @@ def test_a_threshold_outside_the_range_of_the_metric_is_refused(metric, threshol
 @pytest.mark.parametrize(
     ("metric", "margin", "expected"),
     [
-        ("val_accuracy", 0.0, "a number above 0 and at most 1 for the metric val_accuracy. Received: 0."),
-        ("val_accuracy", 1.5, "a number above 0 and at most 1 for the metric val_accuracy. Received: 1.5."),
-        ("val_loss", -1.0, "a number above 0 for the metric val_loss. Received: -1."),
-        ("loss", math.nan, "a number above 0 for the metric loss. Received: nan."),
+        ("val_accuracy", -0.1, "a number from 0 to 1 for the metric val_accuracy; {}. Received: -0.1."),
+        ("val_accuracy", 1.5, "a number from 0 to 1 for the metric val_accuracy; {}. Received: 1.5."),
+        ("val_loss", -1.0, "a number from 0 for the metric val_loss; {}. Received: -1."),
+        ("loss", math.nan, "a number from 0 for the metric loss; {}. Received: nan."),
     ],
 )
 def test_a_margin_outside_the_range_of_differences_is_refused(metric, margin, expected):
     with pytest.raises(InvalidConfig) as caught:
         check_choice(metric, None, margin)
-    assert str(caught.value) == f"--margin must be {expected}"
+    assert str(caught.value) == f"--margin must be {expected.format('0 calls nothing equivalent')}"
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest_one():
@@ -110,6 +110,15 @@ def test_a_margin_is_remembered_until_there_is_another_one_or_another_metric(sto
     assert choose(store, "val_loss") == choose(store) == Choice("val_loss", None, None)
     assert choose(store, "val_loss", 0.3, 2.0) == choose(store) == Choice("val_loss", 0.3, 2.0)
     assert read_evidence(store.folder).margin == 2.0
+
+
+def test_a_margin_of_zero_takes_the_margin_away_without_a_note(store):
+    told = []
+    choose(store, "val_loss", 0.3, 2.0)
+    assert choose(store, margin=0, tell=told.append) == choose(store) == Choice("val_loss", 0.3, None)
+    choose(store, margin=1.0)
+    assert choose(store, "val_loss", 0.5, 0, tell=told.append) == choose(store) == Choice("val_loss", 0.5, None)
+    assert not told
 
 
 @pytest.mark.parametrize(

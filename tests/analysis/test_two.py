@@ -4,6 +4,9 @@ import pytest
 from fakes import complete, evidence, make_study
 
 from bncli.analysis.two import have_same_data, settings_that_differ, two_table
+from bncli.config import RunConfig
+from bncli.data import datasets
+from bncli.resolution import resolve
 
 AXES = (("lr", (0.01, 0.1)),)
 
@@ -49,6 +52,11 @@ def test_data_are_the_same_by_their_fingerprints():
     assert not have_same_data(data, {"datasets": {"a": {"fingerprint": "2"}}})
     assert not have_same_data({"datasets": {"a": {}}}, {"datasets": {"a": {}}})
     assert not have_same_data({}, {})
+
+
+def test_another_split_of_the_same_rows_is_other_data():
+    prints = [datasets.load(resolve(RunConfig(test_size=size))[0]).fingerprint() for size in (0.0, 0.2, 0.3)]
+    assert len(set(prints)) == 3
 
 
 def test_only_settings_that_differ_are_told():

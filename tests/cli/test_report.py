@@ -48,9 +48,12 @@ def test_a_folder_remembers_a_margin_and_says_what_is_equivalent(bncli, engine):
     assert "; equivalent: the 90% interval lies between -1 and +1; better or worse takes 7 pairs" in out
     rows = list(csv.DictReader(io.StringIO(bncli("report", "s", "-q", "--format", "csv")[1])))
     assert [row["verdict"] for row in rows] == ["", "equivalent", "equivalent"]
-    status, _, err = bncli("report", "s", "--margin", "0")
-    allowed = "a number above 0 and at most 1 for the metric val_accuracy"
-    assert (status, err) == (2, f"Error: --margin must be {allowed}. Received: 0.\n")
+    status, _, err = bncli("report", "s", "--margin", "-1")
+    allowed = "a number from 0 to 1 for the metric val_accuracy; 0 calls nothing equivalent"
+    assert (status, err) == (2, f"Error: --margin must be {allowed}. Received: -1.\n")
+    status, out, err = bncli("report", "s", "--margin", "0")
+    assert (status, "equivalent" in out, "Note" in err) == (0, False, False)
+    assert "equivalent" not in bncli("report", "s")[1]
 
 
 def test_a_margin_that_another_metric_makes_the_folder_forget_is_told(bncli, engine):
@@ -134,6 +137,13 @@ def test_a_title_is_that_of_the_page_until_none_takes_it_away(bncli, engine):
     assert "<h1>Does BN help &lt;us&gt;?</h1>" in Path("s/report.html").read_text()
     bncli("report", "s", "-q", "--title", "none")
     assert "<h1>circles · " in Path("s/report.html").read_text()
+
+
+def test_a_table_for_a_paper_is_called_as_its_folder(bncli, engine):
+    bncli("compare", *TINY, "--seeds", "2", "--out", "few_seeds", "-q")
+    out = bncli("report", "few_seeds", "-q", "--format", "latex")[1]
+    assert "\\label{tab:few-seeds}\n" in out
+    assert "\\caption{few\\_seeds. mean" in out
 
 
 def test_arms_have_other_names_in_what_one_call_writes(bncli, engine):

@@ -147,6 +147,14 @@ def test_the_answer_and_the_rows_are_those_of_the_tables(text):
     assert len(heads) == 4
     first = found.rows[found.rows.index(heads[0]) + 1]
     assert first[:3] == ["sigmoid", "0.01", "none"]
+    assert heads[0][3:6] == ["val_accuracy", "difference", "verdict"]
+
+
+def test_the_list_of_contents_names_figures_as_their_headings_do(text):
+    listed = re.findall(r'<a href="#more-(\w+)">(.*?)</a>', text)
+    headings = re.findall(r'<details id="more-(\w+)"><summary><h3>(.*?): ', text)
+    assert listed == headings
+    assert ("differences", "Differences") in listed
 
 
 def test_the_page_says_what_was_done_to_columns_of_tables():

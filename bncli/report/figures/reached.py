@@ -25,16 +25,23 @@ def reached(evidence: Evidence) -> Figure | None:
     if not 0 < len(parts) <= MAX_REACHED:
         return None
     figure, panels = panel_grid(evidence, [label for label, _ in parts], "epoch", "share of seeds")
+    widths = _widths(len(evidence.arms))
     for axes, (_, rows) in zip(panels, parts, strict=True):
-        for arm in evidence.arms:
+        for arm, width in zip(evidence.arms, widths, strict=True):
             curve = rows[rows["arm"] == arm]
             if not curve.empty:
-                look = curve_look(evidence, arm, len(curve))
+                look = curve_look(evidence, arm, len(curve)) | {"lw": width}
                 axes.plot(curve["epoch"], curve["share"], label=arm, drawstyle="steps-post", **look)
         axes.set_ylim(-0.04, 1.04)
         whole_epochs(axes)
     method = [threshold_text(evidence), n_text(evidence.conditions_table["n"], "n = {}")]
     return finish(figure, evidence, "How soon seeds reach the threshold", method)
+
+
+def _widths(n_arms: int) -> list[float]:
+    """The widths of curves in points: later arms are drawn thinner, so that equal ones don't hide each other."""
+    widest = min(6.0, 1.6 + 1.4 * (n_arms - 1))
+    return [widest - (widest - 1.6) * place / max(1, n_arms - 1) for place in range(n_arms)]
 
 
 def _by_point(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:

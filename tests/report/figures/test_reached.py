@@ -1,5 +1,7 @@
 """The figure `reached`."""
 
+import itertools
+
 from drawings import labelled, line, panels, titles
 from fakes import IGNORED_AXIS, complete, evidence, make_study
 
@@ -30,3 +32,11 @@ def test_every_arm_has_one_curve_in_a_panel_where_the_axis_has_an_effect_on_the_
     figure = reached(evidence(study))
     for axes in panels(figure):
         assert sorted(line.get_label() for line in axes.get_lines()) == ["batch:before", "layer:before", "none"]
+
+
+def test_curves_that_are_equal_do_not_hide_each_other():
+    study = make_study("none,batch:before,layer:before")
+    axes = reached(evidence(study, lambda config: complete(config, (0.5, 0.7, 0.9)), threshold=0.65)).axes[0]
+    widths = [line(axes, arm).get_linewidth() for arm in ("none", "batch:before", "layer:before")]
+    assert widths == sorted(widths, reverse=True)
+    assert min(wide - narrow for wide, narrow in itertools.pairwise(widths)) >= 1
