@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 NOTE = (
-    "How the difference from the baseline changes along an axis: the difference at `to` minus that at `from`, a paired "
-    "difference of differences [95% interval]. p: sign-flip test. p (Holm): corrected for the number of rows of this "
-    "table that have a p. Where only some seeds of an arm learned at one of the values, a mean says little, and the "
-    "change is left out."
+    "How the difference from the baseline changes along an axis: the difference at the second value (to) minus that at "
+    "the first (from), a paired difference of differences [95% interval]. p: sign-flip test. p (Holm): corrected for "
+    "the number of rows of this table that have a p. Where only some seeds of an arm learned at one of the values, a "
+    "mean says little, and the change is left out."
 )
 
 
