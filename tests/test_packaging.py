@@ -1,5 +1,6 @@
 """What is built and shipped: wheel, sdist, completions, the files that other tools read."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -115,6 +116,69 @@ def test_the_wheel_runs_in_a_new_environment_with_nothing_else(built, tmp_path):
     missing = bncli("export", "s", "tensorboard")
     assert missing.returncode == 2
     assert "pip install 'bncli[tensorboard]'" in missing.stderr
+
+
+@pytest.fixture(scope="module")
+def image(built, tmp_path_factory):
+    """An environment in which the command of the Dockerfile has run beside the files that it copies, and nothing else.
+
+    There is no Docker here: its base is taken for an environment of this Python.
+    """
+    folder = tmp_path_factory.mktemp("image")
+    venv.create(folder / "env", with_pip=True)
+    (folder / "src").mkdir()
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    for name in [word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]]:
+        source = built[0].parent / "source" / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / "src" / name)
+    command = next(line for line in lines if line.startswith("RUN")).removeprefix("RUN ")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["PATH"] = f"{folder / 'env' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(command.replace("/src", f"{folder}/src"), shell=True, check=True, stdout=-3, env=environment)
+    assert not (folder / "src").exists()
+    return environment
+
+
+@pytest.mark.slow
+def test_what_the_image_installs_runs_and_exports_to_tensorboard(image, tmp_path):
+    def bncli(*arguments):
+        done = subprocess.run(
+            ["bncli", *arguments], env=image, cwd=tmp_path, check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert bncli("--version") == f"bncli {PROJECT['version']}\n"
+    bncli("compare", "-d", "moons", "-m", "dense4", "-e", "2", "--seeds", "2", "-o", "s", "-q")
+    bncli("export", "s", "tensorboard", "--out", "logs")
+    assert list((tmp_path / "logs").rglob("events.out.*"))
+
+
+@pytest.mark.slow
+def test_the_steps_for_continuous_integration_run(built, image, tmp_path):
+    yaml = pytest.importorskip("yaml")
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (tmp_path / "small.toml").write_text(
+        'arms = ["none", "batch"]\nseeds = 2\n[run]\ndataset = "moons"\nmodel = "dense4"\nepochs = 2\n[[claims]]\n'
+        'id = "any"\nstatement = "It is a score."\nmeasure = "final"\narm = "batch"\nat_least = 0\nmin_seeds = 2\n'
+    )
+    environment = image | {"GITHUB_ACTION_PATH": str(built[0].parent / "source")}
+    given = {"inputs.presets": "small.toml", "inputs.folder": action["inputs"]["folder"]["default"]}
+    for step in [step for step in action["runs"]["steps"] if "run" in step]:
+        own = {name: given[value.strip("${} ")] for name, value in step.get("env", {}).items()}
+        done = subprocess.run(
+            [step["shell"], "-e", "-c", step["run"]],
+            env=environment | own,
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    assert done.stdout == "All claims hold.\n"
+    verdicts = action["outputs"]["verdicts"]["value"].replace("${{ inputs.folder }}", given["inputs.folder"])
+    found = json.loads((tmp_path / verdicts).read_text())
+    assert [(each["id"], each["n"], each["verdict"]) for each in found] == [("any", 2, "inconclusive")]
 
 
 @pytest.mark.slow
