@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 MAX_POINTS = 3
 """The most points of the axes at which an arm's verdict is told one by one."""
 
+MAX_TALLY = 280
+"""The most characters of the sentence that does so; beyond, it says at how many points."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -260,22 +263,25 @@ def _by_size(compared: pd.DataFrame) -> list[pd.Series[Any]]:
 def _tally(evidence: Evidence, compared: pd.DataFrame) -> str:
     """Which arms are better, worse or equivalent, and how many comparisons are undecided."""
     label, n = METRICS[evidence.metric].label, len(compared)
-    found = {word: compared[compared["verdict"] == word] for word in VERDICTS if word != UNDECIDED}
-    parts = {word: f"{word}: {_named(evidence, rows, compared)}" for word, rows in found.items() if len(rows)}
-    n_undecided = n - sum(map(len, found.values()))
-    if not parts:
+    verdicts = {word: compared[compared["verdict"] == word] for word in VERDICTS if word != UNDECIDED}
+    found = {word: rows for word, rows in verdicts.items() if len(rows)}
+    if not found:
         every = "Both" if n == 2 else f"All {n}"
         few = _too_few(evidence, compared)
         return f"{every} comparisons with {evidence.baseline} in {label} are undecided{few}."
-    word = next(iter(parts))
-    than = "to" if word == EQUIVALENT else "than"
+    word = next(iter(found))
+    than = f"{'to' if word == EQUIVALENT else 'than'} {evidence.baseline} in"
     if len(found[word]) == n and compared["arm"].nunique() == 1:
         both = "both" if n == 2 else f"all {n}"
-        return f"{compared['arm'].iloc[0]} is {word} {than} {evidence.baseline} in {both} comparisons."
+        return f"{compared['arm'].iloc[0]} is {word} {than} {both} comparisons."
+    n_undecided = n - sum(map(len, found.values()))
     undecided = [f"undecided: {n_undecided} of {counted(n, 'comparison')}"] if n_undecided else []
-    first, *others = [*parts.values(), *undecided]
-    names = first.partition(":")[2]
-    return f"{word.capitalize()} {than} {evidence.baseline} in {label}:{'; '.join([names, *others])}."
+    for most in (MAX_POINTS, 0):
+        first, *others = [f"{word}: {_named(evidence, rows, compared, most)}" for word, rows in found.items()]
+        text = f"{word.capitalize()} {than} {label}:{'; '.join([first.partition(':')[2], *others, *undecided])}."
+        if len(text) <= MAX_TALLY:
+            break
+    return text
 
 
 def _too_few(evidence: Evidence, compared: pd.DataFrame) -> str:
@@ -284,12 +290,12 @@ def _too_few(evidence: Evidence, compared: pd.DataFrame) -> str:
     return f": {counted(n, 'seed')} can't decide so many, {needed} can" if n < needed else ""
 
 
-def _named(evidence: Evidence, rows: pd.DataFrame, compared: pd.DataFrame) -> str:
-    """The arms of some comparisons, each with its points of the axes, or with their number if they are many or all."""
+def _named(evidence: Evidence, rows: pd.DataFrame, compared: pd.DataFrame, most: int) -> str:
+    """The arms of some comparisons, each with its points of the axes; with their number if all, or more than `most`."""
     texts = []
     for arm, own in rows.groupby("arm", sort=False):
         n_all = int((compared["arm"] == arm).sum())
-        if len(own) > MAX_POINTS or len(own) == n_all > 1:
+        if n_all > 1 and (len(own) > most or len(own) == n_all):
             count = f"all {n_all}" if len(own) == n_all else f"{len(own)} of {n_all}"
             texts.append(f"{arm} ({count} comparisons)")
         else:

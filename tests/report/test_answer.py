@@ -112,6 +112,27 @@ def test_many_points_of_an_arm_are_counted():
     )
 
 
+def test_where_points_make_a_long_sentence_they_are_counted():
+    arms = ["batch:before", "layer:before", "group:before", "rms:before", "batch:after"]
+    rates = (0.001, 0.002, 0.01, 0.05)
+
+    def make(config):
+        gain = 0.0 if config.norm == "none" or config.lr == 0.05 else 0.1
+        return complete(config, (0.4, 0.6 + gain))
+
+    def tally(n_arms):
+        study = make_study(",".join(["none", *arms[:n_arms]]), (("lr", rates),), range(10))
+        return answer_of(evidence(study, make, 0.1)).sentences[1]
+
+    points = "at lr 0.001 and at lr 0.002 and at lr 0.01"
+    assert tally(2) == (
+        f"Better than none in validation accuracy: batch:before {points}, layer:before {points}; undecided: 2 of 8 "
+        "comparisons."
+    )
+    counts = ", ".join(f"{arm} (3 of 4 comparisons)" for arm in arms)
+    assert tally(5) == f"Better than none in validation accuracy: {counts}; undecided: 5 of 20 comparisons."
+
+
 def test_runs_that_reach_the_threshold_and_fall_back_are_noted():
     """Two of six runs with the norm are the fastest, and end at chance."""
 
