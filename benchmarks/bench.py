@@ -150,12 +150,23 @@ def print_head(*names):
     print(f"\n| {' | '.join(names)} |\n|{'---|' * len(names)}", flush=True)
 
 
+def short(value):
+    """A number with three digits."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
 def print_row(labels, pairs):
     """One row: labels, medians of both, median ratio and its range."""
     ratios = [a / b for a, b in pairs]
     fit, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
-    spread = f"{min(ratios):.3g} to {max(ratios):.3g}"
-    cells = [*map(str, labels), f"{fit:.3g} s", f"{ours:.3g} s", f"**{statistics.median(ratios):.3g}x**", spread]
+    spread = f"{short(min(ratios))} to {short(max(ratios))}"
+    cells = [
+        *map(str, labels),
+        f"{short(fit)} s",
+        f"{short(ours)} s",
+        f"**{short(statistics.median(ratios))}x**",
+        spread,
+    ]
     print(f"| {' | '.join(cells)} |", flush=True)
 
 

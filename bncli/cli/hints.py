@@ -83,7 +83,7 @@ def typed(options: Options, names: Iterable[str]) -> list[str]:
         if field.name not in wanted or value == field.default:
             continue
         values = value if isinstance(value, list) else [value]
-        words += [name] if value is True else [word for each in values for word in (name, str(each))]
+        words += [name] if value is True else [word for each in values for word in (name, str(each).removesuffix(".0"))]
     return words
 
 

@@ -100,14 +100,16 @@ def show_evidence(evidence: Evidence, format: str, *, single: bool = False) -> N
         console.print_rows(run_rows(evidence), caption=partial(run_caption, evidence), format=format, spare=spare)
     else:
         caption, title = partial(table_caption, evidence), evidence.study.name
-        if format == "latex" and evidence.folder:  # whose label must differ from those of other tables
+        others = "other metrics"
+        if format == "latex" and evidence.folder:  # a paper has several tables, whose labels must differ
             title = evidence.folder.resolve().name
+            others = f"{title}: {others}"
         intervals = (f"{evidence.metric}{INTERVAL}", f"{DIFFERENCE}{INTERVAL}")
         spare = ["curve", MIDDLE, "n", HIT_EPOCH, LEARNED, POPULATION_COLUMN, *intervals, VERDICT]
         console.print_rows(result_rows(evidence), title=title, caption=caption, format=format, spare=spare)
         if evidence.more:
             rows = other_rows(evidence)
-            console.print_rows(rows, title="other metrics", caption=other_caption(evidence), format=format)
+            console.print_rows(rows, title=others, caption=other_caption(evidence), format=format)
 
 
 @contextmanager

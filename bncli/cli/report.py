@@ -112,7 +112,8 @@ def _report_two(
     ]
     two = two_of((named[0], named[1]), (store, Store(other)))
     spare = ["pairs", f"{DIFFERENCE}{INTERVAL}"]
-    output.write_rows(as_records(two), two_rows(two), format, caption=two_caption(two), spare=spare)
+    title_above = " and ".join(two.names) if format == "latex" else ""
+    output.write_rows(as_records(two), two_rows(two), format, title=title_above, caption=two_caption(two), spare=spare)
     console.say(f"Report: {store.folder / write_two(two, title, console.warn)}", quiet=quiet)
 
 

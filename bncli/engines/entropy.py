@@ -35,4 +35,5 @@ def _cross_entropy(logits: tf.Tensor, shares: tf.Tensor) -> Any:
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
         return upstream[:, None] * (exponentials / total - shares), None
 
-    return tf.math.log(total[:, 0]) - tf.reduce_sum(shares * shifted, axis=-1), gradient
+    counted = tf.where(shares > 0, shares * shifted, 0.0)  # the logit of a class that can't be is -inf
+    return tf.math.log(total[:, 0]) - tf.reduce_sum(counted, axis=-1), gradient

@@ -55,11 +55,12 @@ def to_latex(rows: Sequence[Mapping[str, str]], title: str = "", caption: str = 
     import pandas as pd
 
     names = [name for name in (rows[0] if rows else ()) if name not in LEFT_OUT]
+    slug = "-".join(re.findall(r"[a-z0-9]+", title.lower()))
     table = pd.DataFrame([[escaped(row[name]) for name in names] for row in rows], columns=[*map(escaped, names)])
     text = table.style.hide(axis="index").to_latex(
         column_format="".join("r" if all(_is_number(row[name]) for row in rows) else "l" for name in names),
         caption=escaped(". ".join(line.rstrip(".") for line in (title, *caption.splitlines()) if line)) or None,
-        label=f"tab:{'-'.join(re.findall(r'[a-z0-9]+', title.lower()))}" if title else None,
+        label=f"tab:{slug}" if slug else None,
         position="htbp",
         position_float="centering",
         hrules=True,

@@ -35,6 +35,9 @@ TRAINING = (["train"], ["compare"], ["sweep"])
 HEROES = ("lr", "curves", "differences", "heatmap")
 """The figures of which the first that a study has stands at the top."""
 
+KINDS = {"train_val": "Training and validation"}
+"""What figures are called where their name is short for it."""
+
 MAX_LISTED = 6
 """The most values of a setting that are named at the top of the page."""
 
@@ -60,7 +63,7 @@ class Drawing:
     @property
     def kind(self) -> str:
         """Its name as the list of contents and its heading have it."""
-        return capital(self.name.replace("_", " "))
+        return KINDS.get(self.name) or capital(self.name.replace("_", " "))
 
     @property
     def subject(self) -> str:

@@ -126,11 +126,11 @@ def _curves(axes: Axes, height: float) -> Iterator[list[float]]:
     for line in axes.get_lines():
         arm = re.fullmatch(r"arm-(\d+)", str(line.get_gid()))
         values = np.asarray(line.get_xydata(), dtype=float)
-        if not arm or line.get_transform() != axes.transData:
+        if not arm or line.get_transform() == axes.get_xaxis_transform():
             continue
         values = values[np.isfinite(values).all(axis=1)]
         values = values[:: max(1, math.ceil(len(values) / MAX_POINTS))]
-        places = axes.transData.transform(values)
+        places = line.get_transform().transform(values)
         yield [
             int(arm[1]),
             *(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,10 @@ def test_a_table_for_a_paper_is_called_as_its_folder(bncli, engine):
     out = bncli("report", "few_seeds", "-q", "--format", "latex")[1]
     assert "\\label{tab:few-seeds}\n" in out
     assert "\\caption{few\\_seeds. mean" in out
+    out = bncli("report", "few_seeds", "-q", "--format", "latex", "--metric", "val_accuracy,val_loss")[1]
+    assert re.findall(r"label{(.*?)}", out) == ["tab:few-seeds", "tab:few-seeds-other-metrics"]
+    Path("few_seeds").rename("日本")
+    assert "label" not in bncli("report", "日本", "-q", "--format", "latex", "--metric", "val_accuracy")[1]
 
 
 def test_arms_have_other_names_in_what_one_call_writes(bncli, engine):

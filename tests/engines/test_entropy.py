@@ -31,6 +31,20 @@ def test_losses_and_gradients_are_those_of_keras(smoothing):
     np.testing.assert_allclose(own[1], theirs[1], rtol=2e-6, atol=2e-5)
 
 
+@pytest.mark.parametrize("smoothing", [(), (tf.constant(0.0),)], ids=["hard", "soft"])
+@pytest.mark.parametrize(
+    "logits", [[0.0, -np.inf, 1.0], [0.0, 3e38, -3e38], [3e38, 0.0, -3e38]], ids=["impossible", "far", "further"]
+)
+def test_logits_of_other_classes_may_be_far_away(logits, smoothing):
+    own, theirs = (
+        kind(CLASSIFICATION).losses(tf.constant([0]), keras.ops.softmax(tf.constant([logits])), *smoothing)
+        for kind in KINDS
+    )
+    assert np.isfinite(own).all()
+    if not smoothing:  # Keras multiplies soft labels of 0 with -inf
+        np.testing.assert_allclose(own, theirs, rtol=1e-6)
+
+
 def test_infinite_logits_give_a_loss_that_is_not_finite():
     logits = tf.constant([[np.inf, 0.0], [np.nan, 0.0]])
     for kind in KINDS:

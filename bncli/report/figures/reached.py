@@ -13,9 +13,14 @@ from bncli.report.style import curve_look, n_text, whole_epochs
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 MAX_REACHED = 12
 """A study with more points of the axes gets no such figure: a panel takes as long to draw as one of curves."""
+
+
+LINE, MOST = 2.0, 9.0
+"""By how many points the curves of two arms are apart where they are equal, and those of all arms at most."""
 
 
 @register("reached")
@@ -25,23 +30,30 @@ def reached(evidence: Evidence) -> Figure | None:
     if not 0 < len(parts) <= MAX_REACHED:
         return None
     figure, panels = panel_grid(evidence, [label for label, _ in parts], "epoch", "share of seeds")
-    widths = _widths(len(evidence.arms))
     for axes, (_, rows) in zip(panels, parts, strict=True):
-        for arm, width in zip(evidence.arms, widths, strict=True):
+        for place, arm in enumerate(evidence.arms):
             curve = rows[rows["arm"] == arm]
             if not curve.empty:
-                look = curve_look(evidence, arm, len(curve)) | {"lw": width}
-                axes.plot(curve["epoch"], curve["share"], label=arm, drawstyle="steps-post", **look)
+                look = curve_look(evidence, arm, len(curve))
+                (line,) = axes.plot(curve["epoch"], curve["share"], label=arm, drawstyle="steps-post", **look)
+                _shift(line, place, len(evidence.arms))
         axes.set_ylim(-0.04, 1.04)
         whole_epochs(axes)
     method = [threshold_text(evidence), n_text(evidence.conditions_table["n"], "n = {}")]
     return finish(figure, evidence, "How soon seeds reach the threshold", method)
 
 
-def _widths(n_arms: int) -> list[float]:
-    """The widths of curves in points: later arms are drawn thinner, so that equal ones don't hide each other."""
-    widest = min(6.0, 1.6 + 1.4 * (n_arms - 1))
-    return [widest - (widest - 1.6) * place / max(1, n_arms - 1) for place in range(n_arms)]
+def _shift(line: Line2D, place: int, n_arms: int) -> None:
+    """Draw an arm's curve a little higher or lower than its values, so that equal curves don't hide each other.
+
+    This is done after its limits have entered those of the panel.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    points = (place - (n_arms - 1) / 2) * min(LINE, MOST / max(1, n_arms - 1))
+    figure = line.get_figure()
+    assert figure is not None  # noqa: S101 - it was drawn in one
+    line.set_transform(line.get_transform() + ScaledTranslation(0, points / 72, figure.dpi_scale_trans))
 
 
 def _by_point(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:

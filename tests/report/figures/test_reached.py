@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from drawings import labelled, line, panels, titles
 from fakes import IGNORED_AXIS, complete, evidence, make_study
 
@@ -37,6 +38,16 @@ def test_every_arm_has_one_curve_in_a_panel_where_the_axis_has_an_effect_on_the_
 def test_curves_that_are_equal_do_not_hide_each_other():
     study = make_study("none,batch:before,layer:before")
     axes = reached(evidence(study, lambda config: complete(config, (0.5, 0.7, 0.9)), threshold=0.65)).axes[0]
-    widths = [line(axes, arm).get_linewidth() for arm in ("none", "batch:before", "layer:before")]
-    assert widths == sorted(widths, reverse=True)
-    assert min(wide - narrow for wide, narrow in itertools.pairwise(widths)) >= 1
+    lines = [line(axes, arm) for arm in ("none", "batch:before", "layer:before")]
+    heights = [each.get_transform().transform((1, 0.5))[1] for each in lines]
+    apart = [round(72 / axes.figure.dpi * (high - low), 6) for low, high in itertools.pairwise(heights)]
+    assert apart == [2, 2]
+    assert heights[1] == pytest.approx(axes.transData.transform((1, 0.5))[1])
+    assert axes.get_ylim() == (-0.04, 1.04)
+    assert axes.get_xlim() == plt_limits(1, 3)
+
+
+def plt_limits(low, high):
+    """The limits with matplotlib's margins: the shift of curves does not change them."""
+    margin = 0.05 * (high - low)
+    return pytest.approx((low - margin, high + margin))
