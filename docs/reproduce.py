@@ -1,14 +1,9 @@
-"""Prints docs/reproduction.md: every claim that ships with the verdict of the runs in a folder of studies.
-
-The MNIST CNNs train for hours. Where the folder has no runs of them, their rows are those of an earlier version.
-"""
+"""Prints docs/reproduction.md: every claim that ships with the verdict of the runs in a folder of studies."""
 
 import math
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from tabulate import tabulate
@@ -16,15 +11,11 @@ from tabulate import tabulate
 from bncli.claims import verify
 from bncli.claims.discovery import controlled, method
 from bncli.claims.judgement import VERDICTS, Verdict
-from bncli.claims.power import missing_seeds
 from bncli.study.files import load_study
 from bncli.study.folder import Store
 
 INTRODUCTION = Path(__file__).parent / "reproduction.md.in"
 """Written by hand; `{circles-after-faster}` stands for what was measured on that claim."""
-
-EARLIER = tomllib.loads((Path(__file__).parent / "reproduction-mnist.toml").read_text(encoding="utf-8"))
-"""What an earlier version measured on the MNIST CNNs, by claim."""
 
 Pair = tuple[str, Verdict]
 
@@ -34,7 +25,7 @@ def main(folder: Path) -> None:
     read: list[Pair] = []
     for subject in verify.subjects((), everything=True):
         name = subject.study.name
-        read += [(name, or_earlier(verdict)) for verdict in verify.read_verdicts(subject, folder / name)]
+        read += [(name, verdict) for verdict in verify.read_verdicts(subject, folder / name)]
     verdicts = controlled([verdict for _, verdict in read])
     found = list(zip([name for name, _ in read], verdicts, strict=True))
     known = {verdict.claim.id: short(verdict) for _, verdict in found}
@@ -45,16 +36,6 @@ def main(folder: Path) -> None:
     for name in names:
         own = [verdict for study, verdict in verify.in_order(found) if study == name]
         print(section(name, own))
-
-
-def or_earlier(verdict: Verdict) -> Verdict:
-    """The verdict, or, where a study has no runs, what an earlier version measured: too few seeds for a verdict."""
-    row, claim = EARLIER.get(verdict.claim.id), verdict.claim
-    if verdict.n or row is None or row["n"] >= claim.min_seeds:
-        return verdict
-    numbers = {name: row.get(name) for name in ("n", "value", "low", "high")}
-    text, advice = f"{row['text']} (bncli 0.1.0)", missing_seeds(row["n"], claim.min_seeds)
-    return replace(verdict, verdict="inconclusive", text=text, advice=advice, **numbers)
 
 
 def short(verdict: Verdict) -> str:

@@ -42,6 +42,7 @@ def process(*arguments):
     return done
 
 
+@pytest.mark.slow
 def test_a_file_is_described_exported_with_its_masks_and_compared():
     done = process("dataset", "mine.npz", "--export", "rows.npz")
     assert "'mine.npz': sequences of 2 to 4 steps of 2 features" in done.stderr

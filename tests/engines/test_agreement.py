@@ -166,6 +166,7 @@ SLOW_CASES = (
     "blocks of dense layers, norms where the spec says",
     "groups that fit",
     "a gated recurrent unit",
+    "a norm of images only",
 )
 """Those of which another case has the most: chunks, blocks, convolutions, a norm after the activation."""
 
