@@ -58,9 +58,9 @@ def export(
     bncli export schema: the JSON Schema of study files, with which editors complete and check them.
     """
     if folder == SCHEMA and not Path(folder).exists():
-        for name, is_given in ((f"a kind, {kind},", kind), ("--out", out), ("--by-run", by_run)):
+        for name, is_given in ((f"KIND ({kind})", kind), ("--out", out), ("--by-run", by_run)):
             if is_given:
-                raise InvalidConfig(f"schema is written to stdout and takes no {name.removeprefix('a ')}.")
+                raise InvalidConfig(f"schema is written to stdout and takes no {name}.")
         console.write(to_json(study_schema()))
         return
     if kind is None:

@@ -83,8 +83,13 @@ def typed(options: Options, names: Iterable[str]) -> list[str]:
         if field.name not in wanted or value == field.default:
             continue
         values = value if isinstance(value, list) else [value]
-        words += [name] if value is True else [word for each in values for word in (name, str(each).removesuffix(".0"))]
+        words += [name] if value is True else [word for each in values for word in (name, _word(each))]
     return words
+
+
+def _word(value: Any) -> str:
+    """A value as a user types it: `0`, not `0.0`; texts, such as the name of a folder, stay as they are."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def _name(option: Any) -> str:

@@ -95,6 +95,8 @@ def test_the_schema_of_study_files_needs_no_study(bncli):
         (("s", "tensorboard", "abc"), "tensorboard takes no RUN_ID: it writes the whole study. Try --by-run."),
         (("s", "script", "--out", "x"), "--out is for tensorboard; a script is written to stdout."),
         (("s", "script", "--by-run"), "--by-run is for tensorboard; a script is written to stdout."),
+        (("schema", "tensorboard"), "schema is written to stdout and takes no KIND (tensorboard).\n"),
+        (("schema", "--out", "x"), "schema is written to stdout and takes no --out.\n"),
         (("nowhere", "tensorboard"), "'nowhere' holds no study (no study.json)."),
     ],
 )

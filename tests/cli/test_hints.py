@@ -65,6 +65,7 @@ CASES = {
     "compare -d digits --shard 1/2 -o s": "",
     "compare -p circles-placement --seeds 2": "sweep lr=0.001,0.01,0.1 -p circles-placement -s 2",
     "compare -d circles -j 2 --retry-failed --dry-run -o s": "compare -d circles -o s --retry-failed -j 2",
+    "compare -d circles --lr 1 --margin 0 -n -o v1.0": "compare -d circles --lr 1 -o v1.0 --margin 0",
     "sweep lr=0.1,0.2 -d circles --out s": "report s --metric val_loss",
     "sweep lr=0.1,0.2 -d circles --out s --metric val_loss": "report s --metric val_accuracy",
     "sweep lr=0.1,0.2 -d circles --arms none,batch -n": "sweep lr=0.1,0.2 --arms none,batch -d circles",
